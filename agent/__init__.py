@@ -1,0 +1,1 @@
+"""The program on a branch PC: polls devices, keeps what it saw, sends it to the centre."""

@@ -1,0 +1,114 @@
+"""What a driver is and what it says. A door: `agent` knows drivers by this file, `errors`, `catalogue` and `registry` alone.
+
+A driver is made once for each position and lives as long as the position is polled. For every poll the agent calls
+`open`, `poll`, `close`, in that order, with `close` called whatever happened before. A driver never retries, sleeps,
+schedules, or knows the database, the inventory or the time.
+"""
+
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol, Self, TypeVar
+
+import msgspec
+from pydantic import BaseModel, ConfigDict
+
+RAW_LIMIT = 4096  # bytes of raw answer kept with a reading; the rest is cut
+
+
+class DeviceWord(StrEnum):
+    """The device word of CEN/XFS (WFS_STAT_DEV*), plus `inUse` (another program holds the port) and `unknown`."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    POWER_OFF = "powerOff"
+    NO_DEVICE = "noDevice"
+    HARDWARE_ERROR = "hardwareError"
+    USER_ERROR = "userError"
+    DEVICE_BUSY = "deviceBusy"
+    FRAUD_ATTEMPT = "fraudAttempt"
+    POTENTIAL_FRAUD = "potentialFraud"
+    STARTING = "starting"
+    IN_USE = "inUse"
+    UNKNOWN = "unknown"
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a driver saw just now. Keys of `parts` and `numbers` are the catalogue's, with `.N` for one of several."""
+
+    device: DeviceWord
+    parts: dict[str, str] = {}  # "paper" -> "low", "cassette.1" -> "empty"
+    numbers: dict[str, float] = {}  # "battery.charge" -> 97, in the unit the catalogue gives
+    texts: dict[str, str] = {}  # what the device says in words just now, e.g. "console" -> its display
+    identity: dict[str, str] = {}  # maker, model, serial, firmware, name, location
+    raw: dict[str, bytes] = {}  # question -> answer as it came, RAW_LIMIT bytes together at most
+    as_of: int | None = None  # UTC µs the data speaks of, where that is not now (files another system drops)
+
+
+class DriverOptions(BaseModel):
+    """The base of every driver's options. Unknown keys are errors; the inventory turns them into sentences."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sharable(Protocol):
+    """Something the drivers of one agent share: an SNMP engine, say. Made on first use, closed with the agent."""
+
+    @classmethod
+    async def start(cls) -> Self: ...
+
+    async def close(self) -> None: ...
+
+
+S = TypeVar("S", bound=Sharable)
+
+
+class Shared:
+    """The shared things of one agent, one of each kind. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._made: dict[type[Any], Any] = {}
+
+    async def get(self, kind: type[S]) -> S:
+        """The one `kind` of this agent, made now if nobody asked before."""
+        import asyncio
+
+        made = self._made.get(kind)
+        if made is None:
+            made = self._made[kind] = asyncio.ensure_future(kind.start())
+        result: S = await made
+        return result
+
+    async def close(self) -> None:
+        while self._made:
+            _, made = self._made.popitem()
+            await (await made).close()
+
+
+class Driver(Protocol):
+    """One device of one family at one address."""
+
+    Options: ClassVar[type[DriverOptions]]
+    timeout: ClassVar[float]  # seconds: the whole of open, poll and close never lasts longer
+
+    def __init__(self, address: str, options: Any, shared: Shared) -> None: ...
+
+    @staticmethod
+    def check_address(address: str) -> str | None:
+        """What is wrong with an address, as a sentence's end ("is not HOST or HOST:PORT"), or None."""
+
+    async def open(self) -> None: ...
+
+    async def poll(self) -> Reading: ...
+
+    async def close(self) -> None: ...
+
+
+def cut_raw(raw: dict[str, bytes]) -> dict[str, bytes]:
+    """`raw` within RAW_LIMIT bytes together, longest answers cut first to what is left."""
+    left = RAW_LIMIT
+    kept: dict[str, bytes] = {}
+    for question, answer in raw.items():
+        if left <= 0:
+            break
+        kept[question] = answer[:left]
+        left -= len(kept[question])
+    return kept

@@ -1,0 +1,72 @@
+"""Why a device gave no reading.
+
+    DeviceError                 the base; `retry` says whether asking again later may help by itself
+    ├── Unreachable             nothing came back: switched off, cut line, no such port
+    │   └── Busy                another program holds the port: no byte was sent
+    ├── Refused                 it answered "no": wrong community, wrong key, a mode in which asking does harm
+    ├── Garbled                 it answered something that is not the protocol; `raw` has it
+    └── NotSupported            it speaks the protocol and does not have what we ask
+
+`reason` lets a screen say what to do; `detail` is one English sentence for a log.
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Reason(StrEnum):
+    NO_ANSWER = "noAnswer"
+    CONNECTION_REFUSED = "connectionRefused"
+    NO_ROUTE = "noRoute"
+    NAME_UNKNOWN = "nameUnknown"
+    NO_SUCH_PORT = "noSuchPort"
+    NO_PERMISSION = "noPermission"
+    PORT_IN_USE = "portInUse"
+    OWNER_UNKNOWN = "ownerUnknown"  # who holds the port cannot be told, so nothing was sent
+    HUNG_UP = "hungUp"
+    WRONG_SECRET = "wrongSecret"
+    WRONG_EMULATION = "wrongEmulation"
+    NEGATIVE_ANSWER = "negativeAnswer"
+    NOT_RESET = "notReset"
+    BAD_FRAME = "badFrame"
+    BAD_CHECKSUM = "badChecksum"
+    TOO_LONG = "tooLong"
+    NOT_IN_DEVICE = "notInDevice"
+    NO_FILE = "noFile"
+    NO_ROW = "noRow"
+    DRIVER_FAILED = "driverFailed"  # a defect of ours, caught at the border so the rest runs on
+
+
+class DeviceError(Exception):
+    """A poll that gave no reading."""
+
+    kind: ClassVar[str] = "failed"
+    retry: ClassVar[bool] = False
+
+    def __init__(self, reason: Reason, detail: str, *, raw: bytes = b"") -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+        self.raw = raw
+
+
+class Unreachable(DeviceError):
+    kind = "unreachable"
+    retry = True
+
+
+class Busy(Unreachable):
+    kind = "busy"
+
+
+class Refused(DeviceError):
+    kind = "refused"
+
+
+class Garbled(DeviceError):
+    kind = "garbled"
+    retry = True
+
+
+class NotSupported(DeviceError):
+    kind = "notSupported"

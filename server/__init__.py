@@ -1,0 +1,1 @@
+"""The centre: takes records in, judges health, keeps tickets, ledger and journal."""

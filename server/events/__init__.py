@@ -1,0 +1,1 @@
+"""Tells screens what to fetch again."""

@@ -1,0 +1,16 @@
+"""Invalidations: what changed, for whom. Kept an hour, so a screen that was away can resume."""
+
+from sqlalchemy import Column, ForeignKey
+from sqlmodel import Field, SQLModel
+
+from server.storage.types import Id, Micros
+
+
+class Invalidation(SQLModel, table=True):
+    __tablename__ = "invalidation"
+
+    id: int | None = Field(default=None, sa_column=Column(Id, primary_key=True))
+    at: int = Field(sa_column=Column(Micros, nullable=False, index=True))
+    topic: str = Field(max_length=32)  # position condition ticket card journal inventory
+    key: str = Field(max_length=200)
+    branch_id: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("subject.id")))  # None: for everyone

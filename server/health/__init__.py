@@ -1,0 +1,1 @@
+"""From records to conditions: a follower with a durable cursor, rules as data, state in rows."""

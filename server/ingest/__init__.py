@@ -1,0 +1,1 @@
+"""Records in: one writer, group commit, newest state. It judges nothing."""

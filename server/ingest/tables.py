@@ -1,0 +1,104 @@
+"""What arrived: the record log, the ranges received, the newest state of each view, and the intervals it held.
+
+Written by the ingest thread alone, with plain SQL. A record is never rewritten.
+"""
+
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from server.storage.types import Id, Micros
+
+
+class Stream(SQLModel, table=True):
+    """One spool file of one agent."""
+
+    __tablename__ = "stream"
+
+    id: int | None = Field(default=None, sa_column=Column(Id, primary_key=True))
+    agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), nullable=False, index=True))
+    uid: str = Field(unique=True, max_length=64)
+    first_seen: int = Field(sa_column=Column(Micros, nullable=False))
+
+
+class ReceivedRange(SQLModel, table=True):
+    """Numbers lo..hi of a stream have been received; neighbours are merged."""
+
+    __tablename__ = "received_range"
+
+    stream_id: int = Field(sa_column=Column(Id, ForeignKey("stream.id"), primary_key=True))
+    lo: int = Field(sa_column=Column(Id, primary_key=True, autoincrement=False))
+    hi: int = Field(sa_column=Column(Id, nullable=False))
+
+
+class RecordRow(SQLModel, table=True):
+    """The record log. `id` is the cursor followers read by: ids become visible in order."""
+
+    __tablename__ = "record"
+    __table_args__ = (UniqueConstraint("stream_id", "seq"), Index("ix_record_subject_at", "subject_id", "at"))
+
+    id: int | None = Field(default=None, sa_column=Column(Id, primary_key=True))
+    stream_id: int = Field(sa_column=Column(Id, ForeignKey("stream.id"), nullable=False))
+    seq: int = Field(sa_column=Column(Id, nullable=False))
+    kind: str = Field(max_length=8)  # state hold event result fact refused
+    subject_id: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("subject.id")))
+    at: int = Field(sa_column=Column(Micros, nullable=False))  # corrected time, fixed here for ever
+    confidence: int = Field(sa_column=Column(Micros, nullable=False))  # ± µs of `at`
+    wall: int = Field(sa_column=Column(Micros, nullable=False))
+    boot: int = Field(sa_column=Column(Micros, nullable=False))
+    boot_id: str = Field(max_length=64)
+    arrived: int = Field(sa_column=Column(Micros, nullable=False))
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # msgpack of the wire record
+
+
+class ClockOffset(SQLModel, table=True):
+    """server time = boot clock + offset, as one exchange showed it. Rows are added, never changed."""
+
+    __tablename__ = "clock_offset"
+    __table_args__ = (Index("ix_clock_offset_agent_boot", "agent_id", "boot_id", "at"),)
+
+    id: int | None = Field(default=None, sa_column=Column(Id, primary_key=True))
+    agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), nullable=False))
+    boot_id: str = Field(max_length=64)
+    at: int = Field(sa_column=Column(Micros, nullable=False))
+    offset: int = Field(sa_column=Column("offset_us", Micros, nullable=False))
+    error: int = Field(sa_column=Column("error_us", Micros, nullable=False))
+
+
+class Latest(SQLModel, table=True):
+    """The newest state of a subject as one agent sees it, guarded by corrected time."""
+
+    __tablename__ = "latest"
+
+    subject_id: int = Field(sa_column=Column(Id, ForeignKey("subject.id"), primary_key=True))
+    agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), primary_key=True))
+    record_id: int = Field(sa_column=Column(Id, ForeignKey("record.id"), nullable=False))
+    at: int = Field(sa_column=Column(Micros, nullable=False))  # when it became so
+    held_to: int = Field(sa_column=Column(Micros, nullable=False))  # attested up to here
+    answered: bool  # a reading, or a failure
+
+
+class Attested(SQLModel, table=True):
+    """One state held from `start` to `end` by `good` answered and `failed` unanswered polls. A hold extends the row."""
+
+    __tablename__ = "attested"
+    __table_args__ = (Index("ix_attested_subject_end", "subject_id", "end_at"),)
+
+    record_id: int = Field(sa_column=Column(Id, ForeignKey("record.id"), primary_key=True, autoincrement=False))
+    subject_id: int = Field(sa_column=Column(Id, ForeignKey("subject.id"), nullable=False))
+    agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), nullable=False))
+    start: int = Field(sa_column=Column("start_at", Micros, nullable=False))
+    end: int = Field(sa_column=Column("end_at", Micros, nullable=False))
+    good: int
+    failed: int
+
+
+class AgentSeen(SQLModel, table=True):
+    """When each agent was last heard of, by the server's clock, and what it said of itself."""
+
+    __tablename__ = "agent_seen"
+
+    agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), primary_key=True, autoincrement=False))
+    at: int = Field(sa_column=Column(Micros, nullable=False))
+    version: str = ""
+    waiting: int = 0  # records in its spool when it last sent
+    boot_id: str = ""

@@ -1,0 +1,1 @@
+"""What the inventory owns: branches, lines, calendars, positions, classes, rules, agents."""

@@ -1,0 +1,1 @@
+"""操作日志: what people and the system did, append-only and hash-chained."""

@@ -1,0 +1,478 @@
+"""What the server says to people's programs. A door: `tui` knows the server by this file.
+
+Times are UTC µs. Texts that come from devices or people are data: never markup.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PASSWORD_LEAST = 10  # characters
+
+
+class Role(StrEnum):
+    BRANCH = "branch"
+    HEAD = "head"
+    AUDITOR = "auditor"
+
+
+class Standing(StrEnum):
+    """How a subject stands. Only GOOD is good."""
+
+    GOOD = "good"
+    ATTENTION = "attention"
+    FAULT = "fault"
+    IN_USE = "inUse"
+    UNKNOWN = "unknown"
+    STALE = "stale"
+    NEVER = "never"
+    CLOSED = "closed"
+    UNPOLLED = "unpolled"
+
+
+class TicketStatus(StrEnum):
+    NEW = "new"
+    ACCEPTED = "accepted"
+    IN_PROGRESS = "inProgress"
+    DONE = "done"
+
+
+class Fault(StrEnum):
+    HARDWARE = "hardware"
+    SOFTWARE = "software"
+    NETWORK = "network"
+    POWER = "power"
+    OTHER = "other"
+
+
+class Schema(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Problem(Schema):
+    """Every refusal: one sentence in the asked-for language (Accept-Language: zh or en)."""
+
+    detail: str
+
+
+# -- signing in -------------------------------------------------------------------------------------
+
+
+class SignInAsk(Schema):
+    login: Annotated[str, Field(max_length=80)]
+    password: Annotated[str, Field(max_length=200)]
+
+
+class PersonOut(Schema):
+    login: str
+    name: str
+    role: Role
+    branches: list[str]  # codes in scope; empty for all
+    must_change: bool
+
+
+class SignInOut(Schema):
+    token: str
+    person: PersonOut
+
+
+class PasswordChange(Schema):
+    old: Annotated[str, Field(max_length=200)]
+    new: Annotated[str, Field(min_length=PASSWORD_LEAST, max_length=200)]
+
+
+# -- places -----------------------------------------------------------------------------------------
+
+
+class Coverage(Schema):
+    """Of `due` subjects, `fresh` have valid data; `never` never reported; the rest is old."""
+
+    due: int
+    fresh: int
+    never: int
+
+
+class Counts(Schema):
+    """Positions by standing; every standing is present."""
+
+    by: dict[Standing, int]
+    total: int
+
+
+class BranchOut(Schema):
+    code: str
+    name: str
+    kind: str
+    parent: str | None
+    address: str
+    phone: str
+    people: dict[str, str]
+    standing: Standing  # the worst that matters
+    counts: Counts
+    coverage: Coverage
+    conditions: int
+    tickets: int
+    worst: str  # one line: the gravest open condition, or ""
+
+
+class ConditionOut(Schema):
+    uid: str
+    subject: str  # key
+    subject_kind: str
+    subject_name: str
+    branch: str
+    branch_name: str
+    rule: str
+    title: str  # in the asked-for language: "2号钞箱 钞少"
+    part: str
+    word: str
+    severity: Literal["attention", "fault"]
+    opened_at: int
+    closed_at: int | None
+    cause: str
+    fix_card: list[str]  # up to three steps a teller can do
+    ticket: str | None
+
+
+class PositionRow(Schema):
+    key: str
+    name: str
+    branch: str
+    branch_name: str
+    cls: str
+    cls_name: str
+    standing: Standing
+    device: str  # device word, "" when never reported
+    detail: str  # the gravest thing in words, "" when all is well
+    since: int | None
+    seen_at: int | None  # attested up to
+    as_of: int | None  # the data's own date (file driver), else None
+    agent: str | None
+    driver: str | None
+    asset: str | None  # asset number of the machine there
+    model: str | None
+    ticket: str | None  # newest open ticket
+
+
+class Page(Schema):
+    """A stretch of a longer list; `total` counts all that match."""
+
+    total: int
+    offset: int
+    coverage: Coverage | None = None
+    at: int  # the server's clock when it answered
+
+
+class PositionPage(Page):
+    rows: list[PositionRow]
+
+
+class BranchPage(Page):
+    rows: list[BranchOut]
+
+
+class ConditionPage(Page):
+    rows: list[ConditionOut]
+
+
+class ReadingOut(Schema):
+    at: int
+    held_to: int
+    confidence: int
+    agent: str
+    device: str
+    parts: dict[str, str]
+    numbers: dict[str, float]
+    texts: dict[str, str]
+    identity: dict[str, str]
+    raw: dict[str, str]  # question -> hexadecimal, two digits a byte, separated by spaces
+    as_of: int | None
+    failure: str | None  # one sentence in the asked-for language
+    failure_reason: str | None
+
+
+class CardOut(Schema):
+    """A machine's card, flat: what the ledger shows and exports."""
+
+    asset: str
+    name: str
+    cls: str
+    cls_name: str
+    branch: str
+    branch_name: str
+    position: str | None
+    position_name: str | None
+    status: str
+    maker: str
+    model: str
+    serial: str
+    terminal: str
+    keeper: str
+    place: str
+    zone: str
+    bought: str | None
+    in_service: str | None
+    price: str | None
+    supplier: str
+    maintainer: str
+    warranty: str | None
+    note: str
+    effective_from: int
+    known_from: int
+
+
+class CardPage(Page):
+    rows: list[CardOut]
+    journal_seq: int
+
+
+class CardVersionOut(Schema):
+    effective_from: int
+    effective_to: int | None
+    known_from: int
+    known_to: int | None
+    branch: str
+    position: str | None
+    status: str
+    fields: dict[str, Any]
+    by: str
+    reason: str
+
+
+class CardDetail(Schema):
+    card: CardOut
+    versions: list[CardVersionOut]  # newest first
+    tickets: list["TicketOut"]
+
+
+class PositionDetail(Schema):
+    row: PositionRow
+    address: str
+    interval: float
+    readings: list[ReadingOut]  # one a view (agent), newest first
+    conditions: list[ConditionOut]  # open first, then the last 24 h
+    tickets: list["TicketOut"]
+    card: CardOut | None
+    machines: list[CardVersionOut]  # that stood here, newest first
+    metrics: list[str]  # numbers with history
+
+
+class Point(Schema):
+    at: int
+    low: float
+    high: float
+    mean: float
+
+
+class History(Schema):
+    """A number over time. Holes are where nothing was attested: they are never bridged."""
+
+    position: str
+    metric: str
+    unit: str
+    title: str
+    step: int  # µs a point
+    points: list[Point]
+    conditions: list[ConditionOut]
+
+
+# -- tickets ----------------------------------------------------------------------------------------
+
+
+class TicketNoteOut(Schema):
+    at: int
+    author: str
+    text: str
+
+
+class TicketOut(Schema):
+    number: str  # "2026-0017"
+    subject: str
+    subject_kind: str
+    subject_name: str
+    branch: str
+    branch_name: str
+    title: str
+    fault: Fault
+    urgent: bool
+    source: Literal["condition", "hand"]
+    status: TicketStatus
+    opened_at: int
+    opened_by: str
+    accepted_at: int | None
+    started_at: int | None
+    done_at: int | None
+    done_by: str | None
+    handler: str
+    outcome: str
+    open_conditions: int
+
+
+class TicketDetail(Schema):
+    ticket: TicketOut
+    notes: list[TicketNoteOut]
+    conditions: list[ConditionOut]
+
+
+class TicketPage(Page):
+    rows: list[TicketOut]
+
+
+class TicketCreate(Schema):
+    """A report by hand. `subject` is a position's, line's or branch's key."""
+
+    subject: Annotated[str, Field(max_length=200)]
+    title: Annotated[str, Field(min_length=1, max_length=200)]
+    fault: Fault = Fault.HARDWARE
+    urgent: bool = False
+    note: Annotated[str, Field(max_length=2000)] = ""
+
+
+class TicketStep(Schema):
+    """accept, start or finish. `outcome` is asked for at the finish."""
+
+    step: Literal["accept", "start", "finish"]
+    outcome: Annotated[str, Field(max_length=500)] = ""
+
+
+class TicketNoteCreate(Schema):
+    text: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+# -- home -------------------------------------------------------------------------------------------
+
+
+class Figure(Schema):
+    """One number of the five-second line. `opens` names the list behind it: "devices?standing=fault"."""
+
+    key: str
+    title: str
+    value: str
+    level: Literal["good", "attention", "fault", "unknown", "plain"]
+    opens: str
+
+
+class EventOut(Schema):
+    at: int
+    branch: str
+    branch_name: str
+    text: str
+    level: Literal["good", "attention", "fault", "unknown", "plain"]
+    opens: str
+
+
+class Home(Schema):
+    bank: str
+    at: int
+    role: Role
+    place: str  # the bank, or the branch's name
+    figures: list[Figure]
+    coverage: Coverage
+    conditions: list[ConditionOut]  # open, gravest first, at most 50
+    branches: list[BranchOut]  # worst first, at most 20
+    events: list[EventOut]  # newest first, at most 50
+
+
+# -- the rest ---------------------------------------------------------------------------------------
+
+
+class AgentOut(Schema):
+    key: str
+    name: str
+    branch: str
+    standing: Standing
+    seen_at: int | None
+    version: str
+    waiting: int
+    positions: int
+
+
+class JournalOut(Schema):
+    seq: int
+    at: int
+    actor: str
+    via: str
+    about: str
+    deed: str
+    title: str  # the deed in the asked-for language
+    before: Any
+    after: Any
+    reason: str
+    hash: str
+
+
+class JournalPage(Page):
+    rows: list[JournalOut]
+
+
+class JournalCheck(Schema):
+    """`broken_at` is the first row whose hash or link does not hold."""
+
+    rows: int
+    ok: bool
+    broken_at: int | None
+    head: str
+
+
+class Word(Schema):
+    level: Literal["good", "attention", "fault", "unknown"]
+    title: str
+
+
+class CatalogueOut(Schema):
+    """Names in the asked-for language, so a console shows what a newer server knows."""
+
+    device: dict[str, Word]
+    parts: dict[str, str]
+    words: dict[str, dict[str, Word]]  # part -> word
+    numbers: dict[str, tuple[str, str]]  # key -> title, unit
+    classes: dict[str, str]
+
+
+class Invalidated(Schema):
+    """One event of GET /api/events (SSE): fetch again what shows `topic` `key`."""
+
+    cursor: int
+    topic: str
+    key: str
+
+
+class Status(Schema):
+    """What the server holds, in figures. For monitors and the headless demo."""
+
+    version: str
+    bank: str
+    at: int
+    branches: int
+    positions: int
+    agents: int
+    observations: int
+    conditions: int
+    conditions_open: int
+    tickets: int
+    tickets_open: int
+    journal: int
+    health_lag: int  # records the health follower has still to read
+
+
+class ObservationOut(Schema):
+    """One state record, for programs that compare."""
+
+    id: int
+    subject: str
+    agent: str
+    seq: int
+    at: int
+    device: str
+    parts: dict[str, str]
+    numbers: dict[str, float]
+    failure: str | None
+
+
+class ObservationPage(Page):
+    rows: list[ObservationOut]
+
+
+CardDetail.model_rebuild()
+PositionDetail.model_rebuild()

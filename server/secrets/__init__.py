@@ -1,0 +1,1 @@
+"""Communities and passwords of devices, by name, encrypted at rest."""

@@ -1,0 +1,104 @@
+"""One database: how it is opened, read and written.
+
+SQLite has one writer; a fair lock queues the writers of this process, and BEGIN IMMEDIATE those of others, so a
+transaction that will write never fails half way on a lock. PostgreSQL needs neither.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlmodel import Session
+
+BUSY_SECONDS = 30.0  # how long a writer waits for another process's write
+
+
+class FairLock:
+    """First come, first served; threading.Lock promises no order, and a busy writer would starve a screen."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: deque[threading.Event] = deque()
+        self._held = False
+
+    def __enter__(self) -> None:
+        with self._guard:
+            if not self._held:
+                self._held = True
+                return
+            turn = threading.Event()
+            self._waiting.append(turn)
+        turn.wait()
+
+    def __exit__(self, *_: object) -> None:
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._held = False
+
+
+class Database:
+    """`read()` and `write()` give sessions; what is raised inside `write()` undoes all of it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _open(url)
+        self.sqlite = self.engine.dialect.name == "sqlite"
+        self._writer = FairLock()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one consistent moment and changes nothing."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            if not self.sqlite:
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            try:
+                yield session
+            finally:
+                session.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session whose changes are durable when the block ends, and gone if it raises."""
+        if self.sqlite:
+            with self._writer, Session(self.engine, expire_on_commit=False) as session:
+                session.connection(execution_options={"branchfleet_writes": True})
+                yield from _commit(session)
+        else:
+            with Session(self.engine, expire_on_commit=False) as session:
+                yield from _commit(session)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _commit(session: Session) -> Iterator[Session]:
+    try:
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+
+
+def _open(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # SQLAlchemy says BEGIN itself, below
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Any) -> None:
+        writes = connection.get_execution_options().get("branchfleet_writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

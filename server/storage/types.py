@@ -1,0 +1,69 @@
+"""Column types and ids every table uses.
+
+Times are UTC microseconds in integers, so nothing is lost or shifted between databases; FOREVER is the open end.
+Ids are integers inside and UUIDv7 outside.
+"""
+
+import json
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+import uuid_utils
+from sqlalchemy import BigInteger, Dialect, Enum, Integer, Text, TypeDecorator
+
+Now = Callable[[], int]  # the clock, passed in: UTC µs
+
+FOREVER = 9_000_000_000_000_000  # UTC µs in the year 2255; the end of what has no end yet
+
+Id = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by itself only for INTEGER
+Micros = BigInteger()
+
+
+def new_uid() -> str:
+    """A fresh UUIDv7 as text: sorts by time of making."""
+    return str(uuid_utils.uuid7())
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no spaces; floats are refused, so the same value has the same bytes everywhere."""
+    _refuse_floats(value)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _refuse_floats(value: Any) -> None:
+    if isinstance(value, float):
+        raise TypeError("canonical JSON holds no floats; write text or whole units")
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise TypeError("canonical JSON has text keys")
+            _refuse_floats(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _refuse_floats(inner)
+
+
+class Json(TypeDecorator[Any]):
+    """A value kept as JSON text: the same bytes on both databases."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
+
+
+def words(kind: type[StrEnum]) -> Enum:
+    """A column of `kind`'s values, held to them by a CHECK. SQLModel alone would store the names."""
+    return Enum(
+        kind,
+        values_callable=lambda members: [member.value for member in members],
+        native_enum=False,
+        create_constraint=True,
+        name=kind.__name__.lower(),
+        length=32,
+    )

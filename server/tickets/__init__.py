@@ -1,0 +1,1 @@
+"""Cases people work on: opened by conditions or by hand, closed only by a person."""
