@@ -65,7 +65,7 @@ class Held(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Hold(Record, frozen=True, kw_only=True, tag="hold"):
-    """One a minute for all positions that stayed as their last state said, from `since` (boot µs) to this record's clock."""
+    """One a minute for all positions that stayed as they were, from `since` (boot µs) to this record's clock."""
 
     since: int
     held: dict[str, Held]

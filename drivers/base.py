@@ -1,4 +1,4 @@
-"""What a driver is and what it says. A door: `agent` knows drivers by this file, `errors`, `catalogue` and `registry` alone.
+"""What a driver is and what it says. A door: `agent` knows drivers by it, `errors`, `catalogue` and `registry` alone.
 
 A driver is made once for each position and lives as long as the position is polled. For every poll the agent calls
 `open`, `poll`, `close`, in that order, with `close` called whatever happened before. A driver never retries, sleeps,

@@ -24,7 +24,7 @@ class Reason(StrEnum):
     PORT_IN_USE = "portInUse"
     OWNER_UNKNOWN = "ownerUnknown"  # who holds the port cannot be told, so nothing was sent
     HUNG_UP = "hungUp"
-    WRONG_SECRET = "wrongSecret"
+    WRONG_SECRET = "wrongSecret"  # noqa: S105  (a reason's name)
     WRONG_EMULATION = "wrongEmulation"
     NEGATIVE_ANSWER = "negativeAnswer"
     NOT_RESET = "notReset"

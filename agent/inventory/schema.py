@@ -161,7 +161,7 @@ class When(Table):
 
 
 class Rule(Table):
-    """When a condition opens and closes. An inventory's rule replaces the shipped rule with the same key, field by field."""
+    """When a condition opens and closes. What an inventory's rule says replaces that field of the shipped rule."""
 
     key: Slug
     name: str | None = None

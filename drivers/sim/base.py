@@ -24,7 +24,7 @@ Showed = Callable[[str, dict[str, str]], None]
 
 
 class Simulator(Protocol):
-    """One simulated device. `state` holds catalogue parts and numbers as text: {"paper": "ok", "battery.charge": "97"}."""
+    """One simulated device. `state` holds the catalogue's parts and numbers as text: {"paper": "ok", "load": "35"}."""
 
     name: str
     fault: Fault
@@ -32,7 +32,7 @@ class Simulator(Protocol):
     showed: Showed | None
 
     async def start(self) -> str:
-        """Begin to answer; gives the address a driver uses: a port's path, "socket://HOST:PORT", "HOST:PORT", a folder."""
+        """Begin to answer; gives the address for a driver: a port, "socket://HOST:PORT", "HOST:PORT" or a folder."""
 
     async def close(self) -> None:
         """Stop, and leave no port, socket, task or file behind."""

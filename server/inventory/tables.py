@@ -1,4 +1,4 @@
-"""Rows the inventory owns. Everything that can have a condition or a ticket is a subject, and they share one id space."""
+"""Rows the inventory owns. Whatever can have a condition or a ticket is a subject, and subjects share one id space."""
 
 from enum import StrEnum
 from typing import Any

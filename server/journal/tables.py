@@ -1,4 +1,4 @@
-"""The journal, and the personal values it holds only as commitments. UPDATE and DELETE on the journal are refused by trigger."""
+"""The journal, and the personal values it holds only as commitments. Triggers refuse UPDATE and DELETE on it."""
 
 from sqlalchemy import Column, Index, Text
 from sqlmodel import Field, SQLModel
@@ -27,7 +27,7 @@ class JournalRow(SQLModel, table=True):
 
 
 class Personal(SQLModel, table=True):
-    """A personal value behind a commitment in the journal: digest = SHA-256(salt, value). May be erased; the chain still holds."""
+    """A personal value behind a commitment: digest = SHA-256(salt, value). May be erased; the chain still holds."""
 
     __tablename__ = "personal"
 
