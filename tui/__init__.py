@@ -1,0 +1,1 @@
+"""People: the console and the `branchfleet` command."""
