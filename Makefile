@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench lint format texts lock clean
+.PHONY: demo test check bench lint format texts docs lock clean
 
 demo: .venv/ready
 	$(BIN)/branchfleet demo
@@ -49,3 +49,7 @@ lock: .venv/ready
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+
+# The command reference, from the commands' own help.
+docs: .venv/ready
+	BRANCHFLEET_WRITE_DOCS=1 $(BIN)/pytest -q tests/test_docs.py -k reference

@@ -1,0 +1,93 @@
+"""The docs are read by these tests: every command, driver, setting, deed and link there is, is documented."""
+
+import importlib
+import os
+import re
+from pathlib import Path
+
+import click
+import pytest
+import typer.main
+
+from drivers.registry import BUILT_IN
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+COMMANDS = {"branchfleet": "tui.cli", "branchfleet-server": "server.cli", "branchfleet-agent": "agent.cli"}
+
+
+def test_the_command_reference_is_what_the_commands_say() -> None:
+    """`make docs` writes it anew."""
+    page = DOCS / "commands.md"
+    parts = ["# Commands\n\nMade from the commands' own help by `make docs`; a test holds it to them.\n"]
+    for name, module in COMMANDS.items():
+        command = typer.main.get_command(importlib.import_module(module).app)
+        parts += _reference(name, command)
+    said = "\n".join(parts)
+    if os.environ.get("BRANCHFLEET_WRITE_DOCS"):
+        page.write_text(said, encoding="utf-8")
+    assert page.read_text(encoding="utf-8") == said
+
+
+def _reference(name: str, command: click.Command) -> list[str]:
+    help_text = re.sub(r"[ \t]+\n", "\n", (command.help or "").strip())
+    lines = [f"## {name}\n", help_text + "\n"]
+    rows = [row for parameter in command.params if (row := _parameter(parameter))]
+    if rows:
+        lines += ["| | |", "|---|---|", *rows, ""]
+    if isinstance(command, click.Group):
+        for inner in sorted(command.commands):
+            lines += _reference(f"{name} {inner}", command.commands[inner])
+    return lines
+
+
+def _parameter(parameter: click.Parameter) -> str | None:
+    if isinstance(parameter, click.Option):
+        if parameter.hidden or "--help" in parameter.opts or "--install-completion" in parameter.opts:
+            return None
+        if "--show-completion" in parameter.opts:
+            return None
+        return f"| `{'`, `'.join([*parameter.opts, *parameter.secondary_opts])}` | {parameter.help or ''} |"
+    return f"| `{(parameter.name or '').upper()}` | {getattr(parameter, 'help', None) or ''} |"
+
+
+@pytest.mark.parametrize("module", COMMANDS.values())
+def test_every_command_has_a_help_with_an_example(module: str) -> None:
+    def leaves(command: click.Command) -> list[click.Command]:
+        if isinstance(command, click.Group):
+            return [leaf for inner in command.commands.values() for leaf in leaves(inner)]
+        return [command]
+
+    command = typer.main.get_command(importlib.import_module(module).app)
+    lacking = [leaf.name for leaf in leaves(command) if "branchfleet" not in (leaf.help or "")]
+    assert lacking == []
+
+
+@pytest.mark.parametrize("driver", BUILT_IN)
+def test_every_driver_has_a_section_in_the_devices_page(driver: str) -> None:
+    page = (DOCS / "devices.md").read_text(encoding="utf-8")
+    assert f"`{driver}`" in page
+
+
+@pytest.mark.parametrize("code", ["agent.exit", "server.exit", "tui.exit"])
+def test_every_exit_code_is_documented_with_its_sentence(code: str) -> None:
+    page = (DOCS / "exit-codes.md").read_text(encoding="utf-8")
+    for member in importlib.import_module(code).Exit:
+        assert f"| {member.value} |" in page
+
+
+@pytest.mark.parametrize(
+    "page", [*ROOT.glob("*.md"), *DOCS.rglob("*.md")], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+    dead = [link for link in links if not (page.parent / link).exists()]
+    assert dead == []
+
+
+def test_every_news_fragment_is_one_short_text() -> None:
+    fragments = list((ROOT / "news").glob("*.md"))
+    assert fragments
+    for fragment in fragments:
+        text = fragment.read_text(encoding="utf-8").strip()
+        assert 20 < len(text) < 1000, fragment.name
