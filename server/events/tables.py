@@ -8,6 +8,7 @@ from server.storage.types import Id, Micros
 
 class Invalidation(SQLModel, table=True):
     __tablename__ = "invalidation"
+    __table_args__ = {"sqlite_autoincrement": True}  # a cursor never comes back, even when all rows have been dropped
 
     id: int | None = Field(default=None, sa_column=Column(Id, primary_key=True))
     at: int = Field(sa_column=Column(Micros, nullable=False, index=True))

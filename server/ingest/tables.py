@@ -34,7 +34,11 @@ class RecordRow(SQLModel, table=True):
     """The record log. `id` is the cursor followers read by: ids become visible in order."""
 
     __tablename__ = "record"
-    __table_args__ = (UniqueConstraint("stream_id", "seq"), Index("ix_record_subject_at", "subject_id", "at"))
+    __table_args__ = (
+        UniqueConstraint("stream_id", "seq"),
+        Index("ix_record_subject_at", "subject_id", "at"),
+        {"sqlite_autoincrement": True},  # an id never comes back, even when the newest rows have been dropped
+    )
 
     id: int | None = Field(default=None, sa_column=Column(Id, primary_key=True))
     stream_id: int = Field(sa_column=Column(Id, ForeignKey("stream.id"), nullable=False))

@@ -8,12 +8,13 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Engine, create_engine, event
 from sqlmodel import Session
 
 BUSY_SECONDS = 30.0  # how long a writer waits for another process's write
+POOL: Final[dict[str, Any]] = {"pool_size": 16, "max_overflow": 48}  # more than the 40 threads routes run in
 
 
 class FairLock:
@@ -64,13 +65,19 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session whose changes are durable when the block ends, and gone if it raises."""
-        if self.sqlite:
-            with self._writer, Session(self.engine, expire_on_commit=False) as session:
+        with self.turn(), Session(self.engine, expire_on_commit=False) as session:
+            if self.sqlite:
                 session.connection(execution_options={"branchfleet_writes": True})
-                yield from _commit(session)
+            yield from _commit(session)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """This thread's turn to write, for those who write without a session. PostgreSQL needs no turns."""
+        if self.sqlite:
+            with self._writer:
+                yield
         else:
-            with Session(self.engine, expire_on_commit=False) as session:
-                yield from _commit(session)
+            yield
 
     def close(self) -> None:
         self.engine.dispose()
@@ -87,8 +94,8 @@ def _commit(session: Session) -> Iterator[Session]:
 
 def _open(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS})
+        return create_engine(url, pool_pre_ping=True, **POOL)
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS}, **POOL)
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _: object) -> None:

@@ -1,0 +1,90 @@
+"""The database's schema, step by step. Every database is made and brought up to date here, never by `create_all`.
+
+A new step, once tables have changed: `python -m server.migrations.generate "what changes"`.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, text
+from sqlmodel import Session
+
+from server.inventory.tables import Setting
+from server.storage.database import Database
+from server.storage.types import new_uid
+
+EPOCH = "database.epoch"
+_ADVISORY = 0x6272_6D67  # "brmg": of several servers on one PostgreSQL, one at a time changes the schema
+
+
+class DatabaseNewer(Exception):
+    """The database was made by a later Branchfleet than this one."""
+
+
+class DatabaseOlder(Exception):
+    """The database lacks a step that this program needs."""
+
+
+def upgrade(database: Database) -> None:
+    """Make or bring up to date, in one transaction. DatabaseNewer, and nothing changed, if the program is the older."""
+    options = {"branchfleet_writes": True}
+    with database.turn(), database.engine.connect().execution_options(**options) as connection, connection.begin():
+        if not database.sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY})
+        _refuse_newer(connection)
+        command.upgrade(config(connection), "head")
+        with Session(connection) as session:
+            if session.get(Setting, EPOCH) is None:
+                session.add(Setting(key=EPOCH, value=new_uid()))
+                session.flush()
+
+
+def check_version(database: Database) -> None:
+    """DatabaseNewer or DatabaseOlder unless the database is exactly what this program was written for."""
+    with database.engine.connect() as connection:
+        _refuse_newer(connection)
+        if set(_present(connection)) != set(_scripts().get_heads()):
+            raise DatabaseOlder(
+                "The database is older than this program. Stop every Branchfleet server on it and start this one: "
+                "`branchfleet-server run` brings the database up to date."
+            )
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Alembic's settings: there is no alembic.ini, the package says it all."""
+    made = Config()
+    made.set_main_option("script_location", str(_folder()).replace("%", "%%"))
+    made.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    made.attributes["connection"] = connection
+    return made
+
+
+def _refuse_newer(connection: Connection) -> None:
+    scripts = _scripts()
+    for revision in _present(connection):
+        try:
+            known = scripts.get_revision(revision)
+        except CommandError:
+            known = None
+        if known is None:
+            raise DatabaseNewer(
+                f"The database has schema {revision}, which this program does not know: it was used by a later "
+                "version. Install that version of Branchfleet again, or restore a backup made before it."
+            )
+
+
+def _present(connection: Connection) -> tuple[str, ...]:
+    return MigrationContext.configure(connection).get_current_heads()
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(config())
+
+
+def _folder() -> Path:
+    return Path(str(files("server.migrations")))

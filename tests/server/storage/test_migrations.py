@@ -1,0 +1,106 @@
+"""The migrations make exactly what the tables say, on both databases, and refuse what is newer than the program."""
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, create_engine, text
+from sqlmodel import Session, select
+
+from server.inventory.tables import Setting
+from server.migrations import EPOCH, DatabaseNewer, DatabaseOlder, check_version, upgrade
+from server.storage.database import Database
+from server.storage.tables import metadata
+
+CONSTRAINTS = """
+SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'alembic_version' ORDER BY 1, 2
+"""
+INDEXES = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY 1"
+COLUMNS = """
+SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default
+FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'alembic_version' ORDER BY 1, 2
+"""
+SQLITE = """
+SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type IN ('table', 'index')
+AND name NOT IN ('alembic_version', 'sqlite_sequence') ORDER BY name
+"""
+
+
+def describe(connection: Connection) -> list[tuple[object, ...]]:
+    """Every table, column, constraint and index, in the database's own words."""
+    if connection.dialect.name == "sqlite":
+        flat = [(name, " ".join(sql.split()).removesuffix(" )")) for name, sql in connection.execute(text(SQLITE))]
+        # in which order a table's columns and constraints stand is nobody's concern
+        return [(name, sorted(sql.split(", ")) if sql.startswith("CREATE TABLE") else sql) for name, sql in flat]
+    return [tuple(row) for query in (COLUMNS, CONSTRAINTS, INDEXES) for row in connection.execute(text(query))]
+
+
+def test_the_migrations_and_the_tables_agree(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        differences = compare_metadata(context, metadata)
+    assert differences == [], (
+        "tables.py has changed: say so to who owns server/migrations, or run "
+        '`python -m server.migrations.generate "what changes"`'
+    )
+
+
+def test_the_migrations_make_the_same_constraints_as_the_tables(database: Database) -> None:
+    with database.engine.connect() as connection:
+        migrated = describe(connection)
+    if database.sqlite:
+        plain = create_engine("sqlite://")
+    else:
+        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
+        plain = database.engine
+    with plain.connect() as connection, connection.begin():
+        metadata.create_all(connection)
+        assert describe(connection) == migrated
+    plain.dispose()
+
+
+def test_a_second_upgrade_changes_nothing(database: Database) -> None:
+    with database.read() as session:
+        epoch = session.exec(select(Setting.value).where(Setting.key == EPOCH)).one()
+    upgrade(database)
+    check_version(database)
+    with database.read() as session:
+        assert session.exec(select(Setting.value).where(Setting.key == EPOCH)).one() == epoch
+
+
+def test_a_newer_database_is_refused_with_one_sentence(database: Database) -> None:
+    with database.write() as session:
+        session.connection().execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for refusing in (check_version, upgrade):
+        with pytest.raises(DatabaseNewer, match=r"9999.*later version"):
+            refusing(database)
+
+
+def test_a_database_that_lacks_a_step_is_named_as_older(database: Database) -> None:
+    with database.write() as session:
+        session.connection().execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    with pytest.raises(DatabaseOlder, match="older than this program"):
+        check_version(database)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE journal SET reason = 'x'", "DELETE FROM journal"])
+def test_the_journal_itself_refuses_change(database: Database, statement: str) -> None:
+    from sqlalchemy.exc import DatabaseError
+
+    from server.journal.deeds import Act, record
+
+    with database.write() as session:
+        record(session, Act("system", "cli", 1), deed="server.init", about="server")
+    with pytest.raises(DatabaseError, match="append-only"), database.write() as session:
+        Session.connection(session).execute(text(statement))
+
+
+def test_postgresql_refuses_to_empty_the_journal(database: Database) -> None:
+    from sqlalchemy.exc import DatabaseError
+
+    if database.sqlite:
+        return  # has no TRUNCATE
+    with pytest.raises(DatabaseError, match="append-only"), database.write() as session:
+        session.connection().execute(text("TRUNCATE journal CASCADE"))
