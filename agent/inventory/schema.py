@@ -150,7 +150,7 @@ class Device(Table):
 class When(Table):
     """What a rule looks at: a part's words, the device word, or a number's bounds. Exactly one of the three."""
 
-    part: str | None = None
+    part: str | None = None  # "*": every part the catalogue knows
     number: str | None = None
     device: list[str] = []
     words: list[str] = []  # with `part`; empty means the catalogue's level decides
@@ -158,6 +158,7 @@ class When(Table):
     above: float | None = None
     below: float | None = None
     clear: float | None = None  # with above/below: the bound it must come back over
+    given: dict[str, str] = {}  # with above/below: parts that must say this too, {power = "battery"}
 
 
 class Rule(Table):

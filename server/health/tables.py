@@ -29,13 +29,16 @@ class HealthRow(SQLModel, table=True):
     """Health's state of one subject. `state` is the judge's own; the rest is what lists ask for."""
 
     __tablename__ = "health"
-    __table_args__ = (Index("ix_health_standing", "standing"),)
+    __table_args__ = (Index("ix_health_standing", "standing"), Index("ix_health_due", "due_at"))
 
     subject_id: int = Field(sa_column=Column(Id, ForeignKey("subject.id"), primary_key=True, autoincrement=False))
     standing: Standing = Field(sa_column=Column(words(Standing), nullable=False))
     since: int = Field(sa_column=Column(Micros, nullable=False))  # corrected time the standing began
     fresh_until: int = Field(sa_column=Column(Micros, nullable=False))  # after this the standing reads as stale
     device: str = Field(max_length=16)  # the device word last seen
+    seen_at: int | None = Field(default=None, sa_column=Column(Micros))  # attested up to
+    as_of: int | None = Field(default=None, sa_column=Column(Micros))  # the data's own date, where that is not now
+    due_at: int | None = Field(default=None, sa_column=Column(Micros))  # when time alone may change it; None: never
     record_id: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("record.id")))
     state: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Json, nullable=False))
 
