@@ -603,6 +603,9 @@ def upgrade() -> None:
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("fresh_until", sa.BigInteger(), nullable=False),
         sa.Column("device", sa.String(16), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=True),
+        sa.Column("as_of", sa.BigInteger(), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("record_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -615,6 +618,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("subject_id"),
     )
+    op.create_index("ix_health_due", "health", ["due_at"], unique=False)
     op.create_index("ix_health_standing", "health", ["standing"], unique=False)
     op.create_table(
         "latest",
