@@ -74,9 +74,12 @@ class Hold(Record, frozen=True, kw_only=True, tag="hold"):
 class EventName(StrEnum):
     START = "start"  # the agent began; detail: version, host, python
     GOODBYE = "goodbye"  # the agent ends on purpose; detail: reason
-    GAP = "gap"  # numbers from..to will never come; detail: from, to, reason
-    THINNING = "thinning"  # the spool is full and holds were merged; detail: from, to
+    # Records are sent in the order of their numbers, so what has not come of from..to when one of these two is read,
+    # never will; `count` says how many that are. detail: from, to, count, reason
+    GAP = "gap"  # records were lost
+    THINNING = "thinning"  # holds were merged into later ones: nothing is lost but their number
     MEDIA = "mediaInserted"
+    NEW_STREAM = "newStream"  # the last spool could not be continued, this is another; detail: reason, was (its stream)
 
 
 class Event(Record, frozen=True, kw_only=True, tag="event", omit_defaults=True):

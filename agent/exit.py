@@ -1,0 +1,47 @@
+"""What the exit code of `branchfleet-agent` says. Scripts rely on these numbers."""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    DONE = 0
+    USAGE = 2
+    BAD_INPUT = 3
+    NOT_FOUND = 4
+    UNREACHABLE = 5
+    REFUSED = 6
+    BUSY = 7
+    SPOOL_UNUSABLE = 8
+    CANNOT_WRITE = 9
+    NOT_SET_UP = 10
+    UNREADABLE = 11
+    DEFECT = 70
+
+    @property
+    def sentence(self) -> str:
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Exit.DONE: "Done.",
+    Exit.USAGE: "The command line is wrong.",
+    Exit.BAD_INPUT: "A file or setting that was read is wrong.",
+    Exit.NOT_FOUND: "There is no such position.",
+    Exit.UNREACHABLE: "The device or the server cannot be reached.",
+    Exit.REFUSED: "The device or the server refused: wrong community, password or token.",
+    Exit.BUSY: "The port or the spool is in use by another program.",
+    Exit.SPOOL_UNUSABLE: "The spool was written by a newer version.",
+    Exit.CANNOT_WRITE: "The agent's folder cannot be written, or the disk is full.",
+    Exit.NOT_SET_UP: "The agent is not set up: no server or no token.",
+    Exit.UNREADABLE: "The device answered, but not with anything this driver can read.",
+    Exit.DEFECT: "A defect of the program.",
+}
+
+
+class Trouble(Exception):
+    """What stops a command: one sentence for the person, and the exit code."""
+
+    def __init__(self, code: Exit, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence

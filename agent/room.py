@@ -1,0 +1,138 @@
+"""Room in a spool that reached its limit, at the least cost: what the server holds goes first, then holds are merged,
+then the oldest records are dropped, and events say which. Works inside the spool's transaction.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from agent.wire import AnyRecord, EventName, Held, Hold, State
+
+GOAL = 0.9  # of the limit: making room anew for every record would rewrite the file all day
+THIN_SPAN = 600_000_000  # µs one merged hold may cover: a position in it may have been last seen this much earlier
+
+Note = Callable[[EventName, int, int, int, str], None]  # writes an event: `count` of the numbers from..to, and why
+
+
+def make_room(db: sqlite3.Connection, limit: int, note: Note) -> bool:
+    """Bring the records within `limit` bytes. True if some were dropped that the server never got."""
+    if _bytes(db) <= limit:
+        return False
+    goal = int(limit * GOAL)
+    _let_go(db, _bytes(db) - goal)
+    if _bytes(db) > goal:
+        _thin(db, note)
+    if _bytes(db) > goal:
+        _drop(db, _bytes(db) - goal, note)
+        return True
+    return False
+
+
+def _bytes(db: sqlite3.Connection) -> int:
+    found: int = db.execute("SELECT bytes FROM spool").fetchone()[0]
+    return found
+
+
+def _let_go(db: sqlite3.Connection, excess: int) -> None:
+    """Remove the oldest records the server holds; they were kept only in case it loses them."""
+    rows = db.execute("SELECT seq, length(body) FROM record WHERE acked IS NOT NULL ORDER BY seq").fetchall()
+    for seq, size in rows:
+        if excess <= 0:
+            break
+        db.execute("DELETE FROM record WHERE seq = ?", (seq,))
+        excess -= size
+
+
+def _thin(db: sqlite3.Connection, note: Note) -> None:
+    """Merge neighbouring holds that were never handed out: what the server may know already must stay as it was."""
+    waiting = db.execute(
+        "SELECT body FROM record WHERE acked IS NULL AND kind IN ('hold', 'state')"
+        " AND seq > (SELECT offered FROM spool) ORDER BY seq"
+    )
+    records: Iterator[AnyRecord] = (msgspec.msgpack.decode(body, type=AnyRecord) for (body,) in waiting)
+    gone: list[int] = []
+    for run in list(_runs(records)):
+        merged = msgspec.structs.replace(run[-1], since=run[0].since, held=_sum(run))
+        db.execute("UPDATE record SET body = ? WHERE seq = ?", (msgspec.msgpack.encode(merged), merged.seq))
+        for hold in run[:-1]:
+            db.execute("DELETE FROM record WHERE seq = ?", (hold.seq,))
+            gone.append(hold.seq)
+    if gone:
+        note(EventName.THINNING, gone[0], gone[-1], len(gone), "the spool was full")
+
+
+def _runs(records: Iterator[AnyRecord]) -> Iterator[list[Hold]]:
+    """Two or more holds each that one hold can stand for.
+
+    They follow each other on one boot's clock without a pause, and none of their positions changed in between: a hold
+    says "as the last state said", and that state must be the same for all of them.
+    """
+    run: list[Hold] = []
+    held: set[str] = set()
+    changed: set[str] = set()
+    for record in records:
+        if isinstance(record, State):
+            changed.add(record.position)
+        elif isinstance(record, Hold):
+            if run and not (_joins(run, record) and changed.isdisjoint(held | record.held.keys())):
+                if len(run) > 1:
+                    yield run
+                run, held, changed = [], set(), set()
+            if not run:
+                changed = set()
+            run.append(record)
+            held |= record.held.keys()
+    if len(run) > 1:
+        yield run
+
+
+def _joins(run: list[Hold], hold: Hold) -> bool:
+    first, last = run[0], run[-1]
+    same_boot = first.clock.boot_id == hold.clock.boot_id
+    no_pause = hold.since <= last.clock.boot
+    return same_boot and no_pause and hold.clock.boot - first.since <= THIN_SPAN
+
+
+def _sum(run: list[Hold]) -> dict[str, Held]:
+    held: dict[str, Held] = {}
+    for hold in run:
+        for position, more in hold.held.items():
+            so_far = held.get(position, Held(0, 0))
+            held[position] = Held(so_far.good + more.good, so_far.failed + more.failed)
+    return held
+
+
+def _drop(db: sqlite3.Connection, excess: int, note: Note) -> None:
+    """Remove what waits: holds, then states, events last, the oldest of each first.
+
+    Holds go before states, because a hold left without the state it follows would speak for an older one.
+    """
+    rows = db.execute(
+        "SELECT seq, length(body) FROM record WHERE acked IS NULL"
+        " ORDER BY CASE kind WHEN 'hold' THEN 0 WHEN 'event' THEN 2 ELSE 1 END, seq"
+    ).fetchall()
+    gone: list[int] = []
+    for seq, size in rows:
+        if excess <= 0:
+            break
+        db.execute("DELETE FROM record WHERE seq = ?", (seq,))
+        gone.append(seq)
+        excess -= size
+    note(EventName.GAP, min(gone), max(gone), len(gone), "the spool was full")
+
+
+def let_go_of_state(db: sqlite3.Connection, lost: State) -> None:
+    """Take the position out of the holds that follow a state which will never be sent, up to its next state."""
+    later = db.execute(
+        "SELECT body FROM record WHERE acked IS NULL AND kind IN ('hold', 'state') AND seq > ? ORDER BY seq",
+        (lost.seq,),
+    ).fetchall()
+    for (body,) in later:
+        record: AnyRecord = msgspec.msgpack.decode(body, type=AnyRecord)
+        if isinstance(record, State) and record.position == lost.position:
+            return
+        if isinstance(record, Hold) and lost.position in record.held:
+            held = {position: polls for position, polls in record.held.items() if position != lost.position}
+            stripped = msgspec.msgpack.encode(msgspec.structs.replace(record, held=held))
+            db.execute("UPDATE record SET body = ? WHERE seq = ?", (stripped, record.seq))
