@@ -4,7 +4,9 @@ ServerError
 ├── NotFound       there is no such thing, or it is out of the person's scope (which looks the same)
 ├── Forbidden      the person's role may not do this
 ├── Conflict       the thing is not in a state that allows it
-└── Invalid        what was said cannot be right
+├── Invalid        what was said cannot be right
+├── Unauthorized   nobody is signed in, or not with this password
+└── Unavailable    the server cannot do it now: its disk is full, it is shutting down
 """
 
 from typing import ClassVar
@@ -35,3 +37,11 @@ class Conflict(ServerError):
 
 class Invalid(ServerError):
     status = 422
+
+
+class Unauthorized(ServerError):
+    status = 401
+
+
+class Unavailable(ServerError):
+    status = 503

@@ -60,6 +60,10 @@ class Line(SQLModel, table=True):
 
 
 class Position(SQLModel, table=True):
+    def __new__(_cls, /, *_: Any, **__: Any) -> "Position":  # SQLModel's own would clash with `cls=`
+        made: Position = super().__new__(_cls)
+        return made
+
     __tablename__ = "position"
 
     id: int = Field(sa_column=Column(Id, ForeignKey("subject.id"), primary_key=True, autoincrement=False))

@@ -11,7 +11,7 @@ from server.journal.tables import JournalRow
 from server.storage.types import canonical
 
 GENESIS = "0" * 64  # the hash before the first row
-_ADVISORY = 0x6272_6A6E  # "brjn": PostgreSQL's writers of the journal take turns on this number
+_ADVISORY = 0x6272_6A6E  # "brjn": PostgreSQL's writers of the journal and of invalidations take turns on this number
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,7 @@ def record(
     effective_at: int | None = None,
 ) -> int:
     """Append one row and give its seq. Call it last: from here to the commit nobody else can write a deed."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY})
+    take_turn(session)
     last = session.exec(select(JournalRow).order_by(JournalRow.seq.desc()).limit(1)).first()  # type: ignore[attr-defined]
     row = JournalRow(
         seq=last.seq + 1 if last else 1,
@@ -56,6 +55,12 @@ def record(
     session.add(row)
     session.flush()
     return row.seq
+
+
+def take_turn(session: Session) -> None:
+    """Wait until no other transaction is between its first deed or invalidation and its commit. SQLite always is so."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY})
 
 
 def digest(row: JournalRow) -> str:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.orm import SessionTransaction
 from sqlmodel import Session
 
 BUSY_SECONDS = 30.0  # how long a writer waits for another process's write
@@ -18,14 +19,17 @@ POOL: Final[dict[str, Any]] = {"pool_size": 16, "max_overflow": 48}  # more than
 
 
 class FairLock:
-    """First come, first served; threading.Lock promises no order, and a busy writer would starve a screen."""
+    """First come, first served; threading.Lock promises no order, and a busy writer would starve a screen.
+
+    It may be released by another thread than the one that took it: the API enters and leaves in different threads.
+    """
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._waiting: deque[threading.Event] = deque()
         self._held = False
 
-    def __enter__(self) -> None:
+    def acquire(self) -> None:
         with self._guard:
             if not self._held:
                 self._held = True
@@ -34,7 +38,7 @@ class FairLock:
             self._waiting.append(turn)
         turn.wait()
 
-    def __exit__(self, *_: object) -> None:
+    def release(self) -> None:
         with self._guard:
             if self._waiting:
                 self._waiting.popleft().set()
@@ -49,6 +53,7 @@ class Database:
         self.url = url
         self.engine = _open(url)
         self.sqlite = self.engine.dialect.name == "sqlite"
+        self._writing = self.engine.execution_options(branchfleet_writes=True)
         self._writer = FairLock()
 
     @contextmanager
@@ -60,36 +65,49 @@ class Database:
             try:
                 yield session
             finally:
+                session.expunge_all()  # what was read stays readable after the session
                 session.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A session whose changes are durable when the block ends, and gone if it raises."""
-        with self.turn(), Session(self.engine, expire_on_commit=False) as session:
+        """A session whose changes are durable when the block ends, and gone if it raises.
+
+        The turn to write is taken at the first statement, by the thread that runs it: whoever waits for it cannot be
+        in the way of whoever has it.
+        """
+        with Session(self._writing, expire_on_commit=False) as session:
             if self.sqlite:
-                session.connection(execution_options={"branchfleet_writes": True})
-            yield from _commit(session)
+                event.listen(session, "after_transaction_create", self._take_turn)
+                event.listen(session, "after_transaction_end", self._pass_turn)
+            try:
+                yield session
+                session.commit()
+            except BaseException:
+                session.rollback()
+                raise
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """This thread's turn to write, for those who write without a session. PostgreSQL needs no turns."""
-        if self.sqlite:
-            with self._writer:
-                yield
-        else:
+        if not self.sqlite:
             yield
+            return
+        self._writer.acquire()
+        try:
+            yield
+        finally:
+            self._writer.release()
 
     def close(self) -> None:
         self.engine.dispose()
 
+    def _take_turn(self, _: object, transaction: SessionTransaction) -> None:
+        if transaction.parent is None:
+            self._writer.acquire()
 
-def _commit(session: Session) -> Iterator[Session]:
-    try:
-        yield session
-        session.commit()
-    except BaseException:
-        session.rollback()
-        raise
+    def _pass_turn(self, _: object, transaction: SessionTransaction) -> None:
+        if transaction.parent is None:
+            self._writer.release()
 
 
 def _open(url: str) -> Engine:

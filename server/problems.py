@@ -1,0 +1,80 @@
+"""Every refusal of the API as a Problem: one sentence in the language asked for, and never a traceback."""
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+
+from server.errors import ServerError
+from server.schemas import Problem
+from server.texts import gettext_for, language_of
+
+_log = logging.getLogger(__name__)
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    401: {"model": Problem, "description": "Nobody is signed in"},
+    403: {"model": Problem, "description": "The role or the agent may not do this"},
+    404: {"model": Problem, "description": "There is no such thing, or it is out of scope"},
+    409: {"model": Problem, "description": "The thing is not in a state that allows it"},
+    413: {"model": Problem, "description": "The body is too large"},
+    415: {"model": Problem, "description": "The body is of a kind the server does not take"},
+    422: {"model": Problem, "description": "What was said cannot be right"},
+    503: {"model": Problem, "description": "The server cannot do it now"},
+}
+
+SENTENCES = {
+    404: "There is no such thing.",
+    405: "This is not done that way: another method is asked for.",
+    413: "What was sent is too large.",
+}
+BROKEN = "The server met a defect of its own; its log has the details."
+FULL = "The server cannot write: its disk is full. Free some space; nothing that was acknowledged is lost."
+AWAY = "The server cannot reach its database just now. Try again shortly."
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Every exception a route lets out becomes a Problem."""
+    for kind in (ServerError, RequestValidationError, HTTPException, DBAPIError, Exception):
+        app.add_exception_handler(kind, _answer)
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """SQLITE_FULL, or PostgreSQL's class 53 (disk_full)."""
+    original = getattr(error, "orig", error)
+    if getattr(original, "sqlite_errorname", "") in ("SQLITE_FULL", "SQLITE_IOERR_WRITE"):
+        return True
+    return getattr(original, "sqlstate", None) == "53100"
+
+
+def _problem(request: Request, status: int, template: str, values: dict[str, str | int] | None = None) -> JSONResponse:
+    said = gettext_for(language_of(request.headers.get("accept-language")))(template)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return JSONResponse({"detail": said.format(**values) if values else said}, status, headers)
+
+
+def _answer(request: Request, error: Exception) -> JSONResponse:
+    match error:
+        case ServerError():
+            return _problem(request, error.status, error.template, error.values)
+        case RequestValidationError():
+            # the first thing that is wrong, by where it stands: what a person can act on
+            first = error.errors()[0]
+            where = ".".join(str(step) for step in first["loc"] if step != "body") or "body"
+            return _problem(request, 422, "{where}: {what}.", {"where": where, "what": str(first["msg"])})
+        case HTTPException():
+            answer = _problem(request, error.status_code, SENTENCES.get(error.status_code, str(error.detail)))
+            answer.headers.update(error.headers or {})
+            return answer
+        case DBAPIError() if disk_is_full(error):
+            _log.error("disk full at %s", request.url.path)
+            return _problem(request, 503, FULL)
+        case DBAPIError():
+            _log.error("database failed at %s", request.url.path, exc_info=error)
+            return _problem(request, 503, AWAY)
+        case _:
+            _log.error("defect at %s", request.url.path, exc_info=error)
+            return _problem(request, 500, BROKEN)

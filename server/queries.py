@@ -1,0 +1,55 @@
+"""Figures of the whole server, and single settings."""
+
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from server.accounts.scope import Scoped, in_scope
+from server.health.tables import Condition, Follower
+from server.ingest.tables import RecordRow
+from server.inventory.tables import DeviceClass, Setting, Subject, SubjectKind
+from server.journal.tables import JournalRow
+from server.schemas import TicketStatus
+from server.tickets.tables import Ticket
+
+HEALTH = "health"  # the name of health's follower
+
+
+def setting(session: Session, key: str, default: str) -> str:
+    """A single value of the bank or the database."""
+    row = session.get(Setting, key)
+    return row.value if row else default
+
+
+def classes(session: Session) -> dict[str, str]:
+    return {row.key: row.name for row in session.exec(select(DeviceClass)).all()}
+
+
+def figures(session: Session, viewer: Scoped) -> dict[str, Any]:
+    """The counts of Status, by its field names."""
+    mine = in_scope(viewer, Subject.branch_id)
+    kinds = dict(
+        session.exec(
+            select(Subject.kind, func.count()).where(mine, col(Subject.removed_at).is_(None)).group_by(Subject.kind)
+        ).all()
+    )
+
+    def count(table: Any, *conditions: Any) -> int:
+        asked = select(func.count()).select_from(table).join(Subject, table.subject_id == Subject.id)
+        return session.exec(asked.where(mine, *conditions)).one()
+
+    newest = session.exec(select(func.max(RecordRow.id))).one() or 0
+    cursor = session.exec(select(Follower.cursor).where(Follower.name == HEALTH)).first() or 0
+    return {
+        "branches": kinds.get(SubjectKind.BRANCH, 0),
+        "positions": kinds.get(SubjectKind.POSITION, 0),
+        "agents": kinds.get(SubjectKind.AGENT, 0),
+        "observations": count(RecordRow, RecordRow.kind == "state"),
+        "conditions": count(Condition),
+        "conditions_open": count(Condition, col(Condition.closed_at).is_(None)),
+        "tickets": count(Ticket),
+        "tickets_open": count(Ticket, Ticket.status != TicketStatus.DONE),
+        "journal": session.exec(select(func.count()).select_from(JournalRow)).one(),
+        "health_lag": max(0, newest - cursor),
+    }

@@ -1,0 +1,43 @@
+"""What belongs to no feature: the server's own figures, the catalogue of names, and the record log for programs."""
+
+from importlib.metadata import version
+
+from fastapi import APIRouter
+
+from agent.wire import Word as CatalogueWord
+from agent.wire import catalogue
+from server import queries
+from server.accounts.dependencies import Clock, ReadSession, Viewer
+from server.schemas import CatalogueOut, Status, Word
+
+router = APIRouter(prefix="/api", tags=["server"])
+
+
+@router.get("/status", summary="What the server holds, in figures")
+def status(viewer: Viewer, session: ReadSession, now: Clock) -> Status:
+    """Counts are of the person's scope, but for the journal and health's lag, which are of the whole server."""
+    return Status(
+        version=version("branchfleet"),
+        bank=queries.setting(session, "bank.name", ""),
+        at=now(),
+        **queries.figures(session, viewer),
+    )
+
+
+@router.get("/catalogue", summary="Names of everything a reading may hold")
+def get_catalogue(viewer: Viewer, session: ReadSession) -> CatalogueOut:
+    """Titles in the asked-for language, so a console shows what a newer server knows."""
+    known = catalogue()
+
+    def word(entry: CatalogueWord) -> Word:
+        return Word(level=entry.level.value, title=entry.en if viewer.lang == "en" else entry.zh)
+
+    return CatalogueOut(
+        device={key: word(entry) for key, entry in known.device.items()},
+        parts={key: part.en if viewer.lang == "en" else part.zh for key, part in known.part.items()},
+        words={key: {name: word(entry) for name, entry in part.words.items()} for key, part in known.part.items()},
+        numbers={
+            key: (number.en if viewer.lang == "en" else number.zh, number.unit) for key, number in known.number.items()
+        },
+        classes=queries.classes(session),
+    )

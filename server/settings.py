@@ -1,0 +1,90 @@
+"""How a server is set up: flag > BRANCHFLEET_* > server.toml > default.
+
+The home holds server.toml, server.key (0600) and, unless a database URL is set, branchfleet.db.
+"""
+
+import os
+import sys
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+CONFIG = "server.toml"
+KEY = "server.key"
+DATABASE = "branchfleet.db"
+PREFIX = "BRANCHFLEET_"
+
+
+class SettingsError(Exception):
+    """The settings cannot be read: one sentence with the file, the key and how to mend it."""
+
+
+class Settings(BaseModel):
+    """One server's settings. Every field is documented in docs/settings.md."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8088
+    database: Annotated[str, Field(pattern=r"^(sqlite:///|postgresql(\+psycopg)?://)")] | None = None
+    lang: Literal["zh", "en"] = "zh"
+    session_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 12
+    password_memory: Annotated[int, Field(ge=32, le=1 << 20)] = 65_536  # KiB to hash one password with
+
+
+def default_home(environ: Mapping[str, str] = os.environ) -> Path:
+    """BRANCHFLEET_HOME, or the usual place of the platform."""
+    if named := environ.get("BRANCHFLEET_HOME"):
+        return Path(named)
+    if sys.platform == "win32":
+        return Path(environ.get("PROGRAMDATA", r"C:\ProgramData")) / "Branchfleet" / "server"
+    return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "branchfleet" / "server"
+
+
+def load(home: Path, flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of `home`. `flags` that are None were not given. SettingsError names what is wrong."""
+    file = home / CONFIG
+    values: dict[str, Any] = _read(file) if file.exists() else {}
+    places = {key: str(file) for key in values}
+    for key in Settings.model_fields:
+        if (from_environ := environ.get(PREFIX + key.upper())) is not None:
+            values[key], places[key] = from_environ, PREFIX + key.upper()
+    for key, flag in (flags or {}).items():
+        if flag is not None:
+            values[key], places[key] = flag, f"--{key.replace('_', '-')}"
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        raise SettingsError(_sentence(key, places.get(key, str(file)), first["msg"], first["type"])) from None
+
+
+def database_url(home: Path, settings: Settings) -> str:
+    """The URL SQLAlchemy takes; a plain postgresql:// gets the driver we ship."""
+    if settings.database is None:
+        return f"sqlite:///{(home / DATABASE).absolute()}"
+    return settings.database.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file}: is not TOML: {error}.") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{file}: is not UTF-8 text; save it as UTF-8.") from None
+    except OSError as error:
+        raise SettingsError(f"{file}: cannot be read: {error.strerror}.") from None
+
+
+def _sentence(key: str, place: str, message: str, kind: str) -> str:
+    if kind != "extra_forbidden":
+        return f"{place}: {key}: {message}."
+    near = get_close_matches(key, Settings.model_fields, n=1)
+    meant = f" Did you mean {near[0]}?" if near else f" The keys are: {', '.join(Settings.model_fields)}."
+    return f"{place}: there is no setting {key}.{meant}"

@@ -1,0 +1,154 @@
+"""A server under test: the real application on a real database, a small bank, and people who are signed in."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlmodel import select
+
+from server.accounts.passwords import Passwords
+from server.accounts.tables import Person, Scope, SignIn
+from server.accounts.tokens import AGENT, PERSON, hash_token, new_token
+from server.app import create_app
+from server.clock import SetClock
+from server.inventory.tables import (
+    Agent,
+    Branch,
+    DeviceClass,
+    Line,
+    Observer,
+    Position,
+    Setting,
+    Subject,
+    SubjectKind,
+)
+from server.schemas import Role
+from server.settings import Settings
+from server.storage.database import Database
+
+HOUR = 3_600_000_000
+PASSWORD = "correct-horse-9"
+
+
+@pytest.fixture(scope="session")
+def cheap_passwords() -> Passwords:
+    return Passwords(memory=32)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(password_memory=32)
+
+
+@pytest.fixture
+def app(database: Database, settings: Settings, now: SetClock) -> FastAPI:
+    return create_app(database, settings, now)
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    """Nobody signed in; the server's lifespan runs."""
+    with TestClient(app, headers={"Accept-Language": "en"}) as client:
+        yield client
+
+
+@pytest.fixture
+def bank(database: Database, now: SetClock) -> dict[str, int]:
+    """A small bank, and the ids of its subjects by key.
+
+    0001 总行, below it 1001 with sub-branch 100101, and 1002. Agents: centre (at 0001) and 1001-pc (at 1001).
+    1001/atm-1 is polled by both, 1001/printer-1 by 1001-pc, 1002/atm-1 and 1001/line/main by centre, and
+    100101/pos-1 by nobody.
+    """
+    minute = 60_000_000
+    with database.write() as session:
+        ids: dict[str, int] = {}
+
+        def subject(kind: SubjectKind, key: str, name: str, branch: str) -> int:
+            own = 1 + len(ids)
+            session.add(Subject(id=own, kind=kind, key=key, name=name, branch_id=ids.get(branch, own)))
+            session.flush()
+            ids[key] = own
+            return own
+
+        session.add(Setting(key="bank.name", value="青禾农商银行"))
+        session.add(DeviceClass(key="atm", name="自动柜员机", counted=True, interval_us=5 * minute))
+        session.add(DeviceClass(key="printer", name="存折打印机", counted=False, interval_us=5 * minute))
+        for code, name, kind, parent in (
+            ("0001", "总行", "head-office", None),
+            ("1001", "城关支行", "branch", "0001"),
+            ("100101", "东门分理处", "sub-branch", "1001"),
+            ("1002", "河西支行", "branch", "0001"),
+        ):
+            own = subject(SubjectKind.BRANCH, code, name, code)
+            session.add(Branch(id=own, kind=kind, parent_id=ids[parent] if parent else None))
+            session.flush()
+        for key, name, branch in (("centre", "总行采集", "0001"), ("1001-pc", "城关采集", "1001")):
+            session.add(Agent(id=subject(SubjectKind.AGENT, key, name, branch)))
+        line = subject(SubjectKind.LINE, "1001/line/main", "主线路", "1001")
+        session.add(Line(id=line, role="main", probe="192.0.2.1:443", interval_us=minute))
+        for key, cls, driver in (
+            ("1001/atm-1", "atm", "snmp"),
+            ("1001/printer-1", "printer", "passbook"),
+            ("1002/atm-1", "atm", "snmp"),
+            ("100101/pos-1", "atm", None),
+        ):
+            own = subject(SubjectKind.POSITION, key, key.upper(), key.partition("/")[0])
+            session.add(Position(id=own, cls=cls, driver=driver, address="192.0.2.9", interval_us=5 * minute))
+        session.flush()
+        for key, agent in (
+            ("1001/atm-1", "centre"),
+            ("1001/atm-1", "1001-pc"),
+            ("1001/printer-1", "1001-pc"),
+            ("1002/atm-1", "centre"),
+            ("1001/line/main", "centre"),
+        ):
+            session.add(Observer(subject_id=ids[key], agent_id=ids[agent]))
+    return ids
+
+
+@pytest.fixture
+def sign_in(
+    client: TestClient, database: Database, bank: dict[str, int], now: SetClock, cheap_passwords: Passwords
+) -> Callable[..., TestClient]:
+    """`sign_in(Role.BRANCH, ["1001"])` gives a client with that person's token; English unless `lang="zh"`."""
+
+    def make(role: Role = Role.HEAD, branches: list[str] | None = None, *, lang: str = "en") -> TestClient:
+        login = f"{role.value}-{'-'.join(branches or ['all'])}"
+        token = new_token(PERSON)
+        with database.write() as session:
+            person = session.exec(select(Person).where(Person.login == login)).first()
+            if person is None:
+                person = Person(
+                    login=login, name=login.title(), role=role, password_hash=cheap_passwords.hash(PASSWORD)
+                )
+                session.add(person)
+                session.flush()
+                for code in branches or []:
+                    session.add(Scope(person_id=person.id or 0, branch_id=bank[code]))
+            at = now()
+            entry = SignIn(
+                token_hash=hash_token(token), person_id=person.id or 0, created_at=at, expires_at=at + 12 * HOUR
+            )
+            session.add(entry)
+        made = TestClient(client.app, headers={"Accept-Language": lang, "Authorization": f"Bearer {token}"})
+        made.portal = client.portal  # one event loop for all clients of one server
+        return made
+
+    return make
+
+
+@pytest.fixture
+def agent_token(database: Database, bank: dict[str, int]) -> Callable[[str], str]:
+    """`agent_token("centre")` gives that agent a fresh token."""
+
+    def make(key: str) -> str:
+        token = new_token(AGENT)
+        with database.write() as session:
+            agent = session.get_one(Agent, bank[key])
+            agent.token_hash = hash_token(token)
+            session.add(agent)
+        return token
+
+    return make
