@@ -1,0 +1,151 @@
+"""What the rules say to a reading: met, not met, or not to be told. Pure.
+
+`unknown` never counts as good: what cannot be told neither opens nor closes anything.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from agent.inventory.schema import When
+from agent.wire import Catalogue, Level
+from server.health.rules import UNREADABLE, Rule
+from server.health.state import State
+
+UNTOLD = frozenset({"unknown", "inUse", ""})  # device words that say nothing of how the device is
+
+
+class Merged(msgspec.Struct, frozen=True):
+    """One picture from all views of a subject."""
+
+    device: str
+    answered: bool
+    unreachable: bool
+    reason: str
+    parts: dict[str, str]
+    numbers: dict[str, float]
+    as_of: int | None
+
+
+_WEIGHT = {Level.FAULT: 3, Level.ATTENTION: 2, Level.UNKNOWN: 1, Level.GOOD: 0}
+
+
+def merge(state: State, now: int, catalogue: Catalogue) -> Merged | None:
+    """Fresh views that answered count before those that did not; of several answers the gravest word counts."""
+    views = sorted(state.views.values(), key=lambda view: view.at, reverse=True)
+    if not views:
+        return None
+    fresh = [view for view in views if view.fresh_to >= now] or views[:1]
+    answered = [view for view in fresh if view.answered]
+    asked = answered or fresh
+    gravest = max(asked, key=lambda view: _weight(catalogue, view.device))
+    parts: dict[str, str] = {}
+    numbers: dict[str, float] = {}
+    for view in reversed(answered):  # newer ones overwrite, but never with "unknown"
+        parts.update({key: w for key, w in view.parts.items() if w != "unknown" or key not in parts})
+        numbers.update(view.numbers)
+    return Merged(
+        device=gravest.device,
+        answered=bool(answered),
+        unreachable=not answered and any(view.unreachable for view in fresh),
+        reason=gravest.reason,
+        parts=parts,
+        numbers=numbers,
+        as_of=asked[0].as_of,
+    )
+
+
+def _weight(catalogue: Catalogue, device: str) -> int:
+    word = catalogue.device.get(device)
+    return _WEIGHT[word.level if word else Level.UNKNOWN]
+
+
+class Findings(msgspec.Struct, frozen=True):
+    """Keys are "rule part"."""
+
+    met: dict[str, tuple[Rule, str]]  # -> rule, word
+    refuted: frozenset[str]
+
+
+def find(rules: Iterable[Rule], merged: Merged, state: State, catalogue: Catalogue) -> Findings:
+    met: dict[str, tuple[Rule, str]] = {}
+    refuted: set[str] = set()
+    taken: set[tuple[str, str]] = set()  # part and word that a rule of its own looks at
+    for rule in rules:
+        for part, word, verdict in _judged(rule, merged, state, catalogue, taken):
+            key = f"{rule.key} {part}"
+            if verdict:
+                met[key] = (rule, word)
+            else:
+                refuted.add(key)
+    return Findings(met, frozenset(refuted))
+
+
+Verdict = tuple[str, str, bool]  # part, word, met
+
+
+def _judged(
+    rule: Rule, merged: Merged, state: State, catalogue: Catalogue, taken: set[tuple[str, str]]
+) -> Iterator[Verdict]:
+    when = rule.when
+    if rule.key == UNREADABLE:
+        yield from _unreadable(merged)
+    elif when is None:
+        return
+    elif when.part is not None:
+        yield from _parts(when, merged, catalogue, taken)
+    elif when.number is not None:
+        yield from _numbers(rule.key, when, merged, state)
+    else:
+        yield from _device(when, merged)
+
+
+def _unreadable(merged: Merged) -> Iterator[Verdict]:
+    if merged.answered:
+        yield "", "", False
+    elif not merged.unreachable and merged.device == "unknown":
+        yield "", merged.reason, True
+
+
+def _device(when: When, merged: Merged) -> Iterator[Verdict]:
+    if merged.device in UNTOLD:
+        return
+    if merged.device in when.device:
+        yield "", merged.device, True
+    elif merged.answered:
+        yield "", merged.device, False
+
+
+def _parts(when: When, merged: Merged, catalogue: Catalogue, taken: set[tuple[str, str]]) -> Iterator[Verdict]:
+    for key, word in merged.parts.items():
+        if when.part not in ("*", key, key.rpartition(".")[0]):
+            continue
+        level = catalogue.level(key, word)
+        met = word in when.words if when.words else level == when.level
+        if met and when.part == "*" and (key, word) in taken:
+            met = False
+        if met:
+            taken.add((key, word))
+            yield key, word, True
+        elif level is not Level.UNKNOWN:
+            yield key, word, False
+
+
+def _numbers(rule: str, when: When, merged: Merged, state: State) -> Iterator[Verdict]:
+    given = [merged.parts.get(part, "unknown") for part in when.given]
+    if any(word == "unknown" for word in given):
+        return
+    stands = all(merged.parts[part] == word for part, word in when.given.items())
+    for key, number in merged.numbers.items():
+        if when.number not in (key, key.rpartition(".")[0]):
+            continue
+        is_open = f"{rule} {key}" in state.open
+        yield key, f"{number:g}", stands and _beyond(number, when.above, when.below, when.clear, is_open)
+
+
+def _beyond(number: float, above: float | None, below: float | None, clear: float | None, is_open: bool) -> bool:
+    """Out of bounds; once open it must come back over `clear`."""
+    if is_open and clear is not None:
+        above = clear if above is not None else None
+        below = clear if below is not None else None
+    return (above is not None and number > above) or (below is not None and number < below)

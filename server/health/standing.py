@@ -1,0 +1,97 @@
+"""How a subject stands, in one word. Only GOOD is good; what is open or raw decides before what is merely unknown."""
+
+from sqlalchemy import ColumnElement, case, literal, null
+from sqlmodel import col
+
+from agent.wire import Catalogue, Level
+from server.health.findings import Merged
+from server.health.rules import SILENT
+from server.health.state import State
+from server.health.tables import HealthRow, Severity
+from server.inventory.tables import Position
+from server.schemas import Standing
+
+# Worst first: what a person should look at before the next.
+WORST = (
+    Standing.FAULT,
+    Standing.ATTENTION,
+    Standing.STALE,
+    Standing.UNKNOWN,
+    Standing.NEVER,
+    Standing.IN_USE,
+    Standing.GOOD,
+    Standing.CLOSED,
+    Standing.UNPOLLED,
+)
+# Valid data, just now: what a coverage counts. `unknown` was asked and could not be told.
+FRESH = (Standing.GOOD, Standing.ATTENTION, Standing.FAULT, Standing.IN_USE)
+
+
+def stand(state: State, merged: Merged | None, now: int, *, gone: bool, words: Catalogue) -> None:
+    """Set `standing`, and `since` if it changed."""
+    standing = _standing(state, merged, now, gone, words)
+    if standing is state.standing and state.since:
+        return
+    state.standing = standing
+    if standing is Standing.STALE:
+        state.since = min(now, state.fresh_until)
+    elif standing is Standing.FAULT:
+        state.since = min(o.began for o in state.open.values() if o.severity is Severity.FAULT)
+    else:
+        newest = state.newest
+        state.since = newest.at if newest and standing is not Standing.CLOSED else now
+
+
+def _standing(state: State, merged: Merged | None, now: int, gone: bool, words: Catalogue) -> Standing:
+    if gone:
+        return Standing.CLOSED
+    if f"{SILENT} " in state.open:
+        return Standing.STALE
+    if merged is None:
+        return Standing.GOOD if state.heard else Standing.NEVER
+    if state.fresh_until < now:
+        return Standing.STALE
+    severities = {open_.severity for open_ in state.open.values()}
+    if Severity.FAULT in severities:
+        return Standing.FAULT
+    if state.explained or (not merged.answered and merged.device in ("unknown", "")):
+        return Standing.UNKNOWN
+    if Severity.ATTENTION in severities or state.pending:
+        return Standing.ATTENTION
+    return _by_reading(merged, words)
+
+
+def _by_reading(merged: Merged, words: Catalogue) -> Standing:
+    if merged.device == "inUse":
+        return Standing.IN_USE
+    if not merged.answered or merged.device in ("unknown", ""):
+        return Standing.UNKNOWN
+    word = words.device.get(merged.device)
+    level = word.level if word else Level.UNKNOWN
+    levels = {level, *(words.level(part, said) for part, said in merged.parts.items())}
+    if Level.FAULT in levels or Level.ATTENTION in levels:
+        return Standing.ATTENTION  # no rule looks at it; it is still not good
+    if level is Level.UNKNOWN or (merged.parts and levels == {level, Level.UNKNOWN}):
+        return Standing.UNKNOWN
+    return Standing.GOOD
+
+
+def standing_now(now: int) -> ColumnElement[str]:
+    """The standing of a position as SQL, at read time: what nobody judged for too long reads as stale.
+
+    Needs `position` and, by an outer join, `health` in the statement.
+    """
+    return case(
+        (col(Position.driver).is_(null()), literal(Standing.UNPOLLED.value)),
+        (col(HealthRow.subject_id).is_(null()), literal(Standing.NEVER.value)),
+        (col(HealthRow.standing).in_([Standing.NEVER, Standing.CLOSED]), _word()),
+        (col(HealthRow.fresh_until) < now, literal(Standing.STALE.value)),
+        else_=_word(),
+    )
+
+
+def _word() -> ColumnElement[str]:
+    from sqlalchemy import String, type_coerce
+
+    word: ColumnElement[str] = type_coerce(col(HealthRow.standing), String)
+    return word

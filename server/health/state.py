@@ -1,0 +1,253 @@
+"""What the judge is told, what it remembers, and what it answers. Plain values: a state is kept as JSON.
+
+Times are UTC µs: `at` corrected time, `known` and `now` the server's clock.
+"""
+
+import math
+from typing import Any
+
+import msgspec
+
+from agent.wire import Failure, Reading
+from server.health.rules import Rule
+from server.health.tables import Severity
+from server.inventory.tables import SubjectKind
+from server.schemas import Standing
+
+KEY_LIMIT = 64  # characters of a part's or number's key; a device that says longer ones is not judged by them
+MINUTE = 60_000_000  # µs
+DAY = 24 * 60 * MINUTE
+
+
+def span(interval: int) -> int:
+    """How long after it was last attested a state still counts as fresh: three intervals and a minute."""
+    return 3 * interval + MINUTE
+
+
+# -- told -------------------------------------------------------------------------------------------
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A `state` record: how `agent` saw the subject at `at`."""
+
+    agent: int
+    at: int
+    reading: Reading
+    failure: Failure | None = None
+    record: int | None = None
+
+
+class Held(msgspec.Struct, frozen=True):
+    """Part of a `hold` record: unchanged from `since` to `at`."""
+
+    agent: int
+    since: int
+    at: int
+    polls: int
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """Anything from an agent, about the time `at`. `goodbye` says that it ends on purpose."""
+
+    at: int
+    goodbye: bool = False
+
+
+Seen = Told | Held | Heard
+
+# -- remembered -------------------------------------------------------------------------------------
+
+
+class View(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The newest state of a subject as one agent sees it."""
+
+    at: int
+    held_to: int
+    fresh_to: int  # after this it counts as old
+    device: str
+    parts: dict[str, str] = {}
+    numbers: dict[str, float] = {}
+    kind: str = ""  # Failure.kind; "" when it answered
+    reason: str = ""
+    as_of: int | None = None
+    record: int | None = None
+
+    @property
+    def answered(self) -> bool:
+        return not self.kind
+
+    @property
+    def unreachable(self) -> bool:
+        return self.kind == "unreachable"
+
+
+class Pending(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A rule is met and waits for `after`. `known` is None while nothing says whether it still is."""
+
+    word: str
+    began: int
+    known: int | None = None
+    record: int | None = None
+
+
+class Open(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A condition is open. `ended` and `known` are set while it waits for `clear_after`."""
+
+    word: str
+    severity: Severity
+    began: int
+    ended: int | None = None
+    known: int | None = None
+
+
+class State(msgspec.Struct, omit_defaults=True):
+    """Everything health remembers of one subject. Keys of `pending`, `open` and `closings`: "rule part"."""
+
+    standing: Standing = Standing.NEVER
+    since: int = 0
+    views: dict[str, View] = {}  # agent id ->
+    pending: dict[str, Pending] = {}
+    open: dict[str, Open] = {}
+    closings: dict[str, list[int]] = {}  # when it last closed, for the guard against flapping
+    driver: str = ""
+    fresh_until: int = 0
+    due: int | None = None
+    explained: bool = False  # a parent's failure explains that nothing answers
+    heard: int = 0  # of agents: server's clock
+    told: int = 0  # of agents: the newest corrected time it spoke of
+    steady: int = 0  # of agents: since when it speaks without a break, corrected
+
+    @property
+    def newest(self) -> View | None:
+        return max(self.views.values(), key=lambda view: view.at, default=None)
+
+    @property
+    def seen_at(self) -> int | None:
+        return max((view.held_to for view in self.views.values()), default=None)
+
+
+class Watch(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A line that may be down, or a power supply that may be on battery: evidence about a branch."""
+
+    bad: bool
+    since: int
+    fresh_until: int
+
+
+class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The evidence of a branch, kept in the branch's own row. Keys: subject id."""
+
+    lines: dict[str, Watch] = {}
+    power: dict[str, Watch] = {}
+    cut_ended: int = 0  # when not all lines were down any more
+    power_ended: int = 0  # when the last supply came back from battery
+
+
+class Voice(msgspec.Struct, frozen=True):
+    """How an agent stands, as far as the subjects it polls are concerned."""
+
+    branch: int
+    told: int
+    steady: int
+    closed: bool
+    silent: bool
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """What does not change by looking: the subject as the inventory has it, and the rules for it."""
+
+    id: int
+    kind: SubjectKind
+    key: str
+    name: str
+    branch: int
+    cls: str = ""
+    driver: str | None = None
+    interval: int = 0  # µs
+    agents: frozenset[int] = frozenset()  # its observers
+    rules: tuple[Rule, ...] = ()
+    removed: bool = False
+
+    @property
+    def span(self) -> int:
+        return span(self.interval)
+
+
+class Around(msgspec.Struct, frozen=True):
+    """The neighbours: evidence of the branch, and the agents that poll here."""
+
+    evidence: Evidence = msgspec.field(default_factory=Evidence)
+    voices: dict[int, Voice] = {}
+
+
+# -- answered ---------------------------------------------------------------------------------------
+
+
+class Opened(msgspec.Struct, frozen=True):
+    subject: int
+    rule: Rule
+    part: str
+    word: str
+    at: int
+    noticed: int
+    cause: str = ""
+    blamed: int | None = None  # the subject whose failure explains this one
+    record: int | None = None
+
+
+class Reworded(msgspec.Struct, frozen=True):
+    subject: int
+    rule: str
+    part: str
+    word: str
+
+
+class Closed(msgspec.Struct, frozen=True):
+    subject: int
+    rule: str
+    part: str
+    at: int
+    cause: str = ""
+
+
+Change = Opened | Reworded | Closed
+
+
+def view_of(told: Told, place: Place) -> View:
+    """The judge's copy of a reading: keys within bounds, numbers finite, and no 离线 for data out of a file."""
+    driver = place.driver
+    reading, failure = told.reading, told.failure
+    device = str(reading.device)
+    if driver == "file" and device == "offline":
+        device = "unknown"
+    kind = failure.kind if failure else ""
+    if driver == "file" and kind == "unreachable":
+        kind = "failed"
+    return View(
+        at=told.at,
+        held_to=told.at,
+        fresh_to=fresh_to(told.at, reading.as_of, place),
+        device=device,
+        parts={key: word for key, word in reading.parts.items() if sound(key)},
+        numbers={key: n for key, n in reading.numbers.items() if sound(key) and math.isfinite(n)},
+        kind=kind,
+        reason=failure.reason[:KEY_LIMIT] if failure else "",
+        as_of=reading.as_of,
+        record=told.record,
+    )
+
+
+def fresh_to(held_to: int, as_of: int | None, place: Place) -> int:
+    """Data with a date of its own is old three of its intervals after that date, a day at least each."""
+    if as_of is None:
+        return held_to + place.span
+    return min(held_to + place.span, as_of + span(max(place.interval, DAY)))
+
+
+def sound(key: str) -> bool:
+    return len(key) <= KEY_LIMIT and key.isprintable()
+
+
+def dump(state: State | Evidence) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(state)
+    return plain
