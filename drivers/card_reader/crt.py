@@ -1,0 +1,278 @@
+"""Creator card readers on RS-232: the motor reader CRT-310 and the dispensers CRT-571 and CRT-591-M.
+
+Only status and sensor questions are asked, none of which moves a card or resets anything. Sources: the vendor's
+"CRT-310 (V3.0) Communication Protocol" of 2007 and "CRT-591-M Communication Protocol" v1.0 of 2013; their example
+frames are the cases in tests/drivers/cases/card_reader.
+
+    CRT-310      host 02 LEN text 03 BCC -> reader 06 -> host 05 -> reader 02 LEN text 03 BCC
+    CRT-571/591  host F2 unit LEN text 03 BCC -> reader 06, F2 unit LEN text 03 BCC -> host 06
+
+BCC is the exclusive or of every byte before it. The CRT-591H (a CRC instead) and the CRT-350N (USB) are not read here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import xor
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from drivers.base import DeviceWord, Reading, Shared
+from drivers.errors import DeviceError, Garbled, NotSupported, Reason, Refused
+from drivers.serial_link import Ask, Conversation, SerialLink, SerialOptions, check_serial_address
+
+STX, ETX, ENQ, ACK, NAK = 0x02, 0x03, 0x05, 0x06, 0x15
+F2 = 0xF2
+_REPLY_SECONDS = 0.45  # 0.3 s to the ACK, then the reply
+_TEXT_LIMIT = 512
+
+
+class CrtOptions(SerialOptions):
+    """`unit` is the address set by the switches of a CRT-571/591. `sensors` adds its sensors, raw, to the reading."""
+
+    model: Literal["crt-310", "crt-571", "crt-591"]
+    unit: int = Field(default=0, ge=0, le=15)
+    sensors: bool = False
+
+
+@dataclass(frozen=True)
+class Said:
+    """What an answer means."""
+
+    device: DeviceWord
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+
+class Crt:
+    Options: ClassVar[type[CrtOptions]] = CrtOptions
+    timeout: ClassVar[float] = 10.0  # a port of this machine is done in 0.5 s; a remote one must first be reached
+
+    def __init__(self, address: str, options: CrtOptions, shared: Shared) -> None:
+        self._options = options
+        self._link = SerialLink(address, options)
+        self._sensor_questions = [SENSORS_310_V3, SENSORS_310_V2]  # what this CRT-310 does not know is not asked again
+
+    @staticmethod
+    def check_address(address: str) -> str | None:
+        return check_serial_address(address)
+
+    async def open(self) -> None:
+        """The port itself is opened by `poll`, to be held for no longer than the questions take."""
+
+    async def poll(self) -> Reading:
+        talk = self._talk_310() if self._options.model == "crt-310" else self._talk_5x1()
+        return await self._link.converse(talk)
+
+    async def close(self) -> None:
+        await self._link.close()
+
+    def _talk_310(self) -> Conversation[Reading]:
+        raw = {"31 30": (yield from _exchange_310(STATUS_310))}
+        said = read_status_310(parse_310(raw["31 30"]))
+        parts = dict(said.parts)
+        while self._sensor_questions:
+            question = self._sensor_questions[0]
+            try:
+                answer = yield from _exchange_310(question)
+                parts["shutter"] = read_sensors_310(parse_310(answer))
+            except NotSupported:
+                del self._sensor_questions[0]
+                continue
+            except DeviceError:
+                pass  # the status stands without the shutter
+            else:
+                raw[question.hex(" ")] = answer
+            break
+        return Reading(device=said.device, parts=parts, raw=raw)
+
+    def _talk_5x1(self) -> Conversation[Reading]:
+        question = SENSORS_5X1 if self._options.sensors else STATUS_5X1
+        answer = yield Ask(frame_5x1(self._options.unit, question), _whole_5x1, _REPLY_SECONDS)
+        text = parse_5x1(answer, self._options.unit)
+        yield Ask(bytes([ACK]), None, fresh=False)
+        said = read_5x1(text)
+        return Reading(device=said.device, parts=dict(said.parts), raw={question[1:].hex(" "): answer})
+
+
+def _exchange_310(text: bytes) -> Conversation[bytes]:
+    acknowledged = yield Ask(frame_310(text), bool, seconds=0.2)
+    check_ack(acknowledged)
+    return (yield Ask(bytes([ENQ]), _whole_310, seconds=0.25, fresh=False))
+
+
+def check_ack(answer: bytes) -> None:
+    if answer == bytes([NAK]):
+        raise Garbled(Reason.BAD_CHECKSUM, "the reader did not understand the question (NAK)", raw=answer)
+    if answer != bytes([ACK]):
+        raise Garbled(Reason.BAD_FRAME, "the reader did not acknowledge the question", raw=answer)
+
+
+def bcc(data: bytes) -> int:
+    return reduce(xor, data, 0)
+
+
+# -- CRT-310 --------------------------------------------------------------------------------------------------------
+
+STATUS_310 = b"\x31\x30"
+SENSORS_310_V3 = b"\x31\x2e"
+SENSORS_310_V2 = b"\x31\x2f"
+_ERROR_310 = 0x4E
+
+CARD_310: Mapping[int, str] = {
+    0x46: "present",  # a card that is too long
+    0x47: "present",  # a card that is too short
+    0x48: "entering",  # at the front, let go
+    0x49: "entering",  # at the front, held
+    0x4A: "present",
+    0x4B: "present",  # with the contacts down on its chip
+    0x4C: "present",  # at the rear, held
+    0x4D: "captured",  # at the rear, let go
+    0x4E: "none",
+}
+SHUTTER_310: Mapping[int, str] = {0x30: "closed", 0x31: "open"}
+ERRORS_310: Mapping[int, Said] = {
+    0x05: Said(DeviceWord.HARDWARE_ERROR, {"module.power": "fault"}),  # supply outside 10.8-14.5 V
+    0x06: Said(DeviceWord.USER_ERROR, {"card": "present"}),  # an abnormal card inside
+    0x07: Said(DeviceWord.POWER_OFF, {"module.power": "fault"}),  # main power off, running on the backup
+}
+
+
+def frame_310(text: bytes) -> bytes:
+    head = bytes([STX]) + len(text).to_bytes(2, "big") + text + bytes([ETX])
+    return head + bytes([bcc(head)])
+
+
+def parse_310(frame: bytes) -> bytes:
+    """The text of a frame: CM, PM and data."""
+    if len(frame) < 6 or frame[0] != STX or int.from_bytes(frame[1:3], "big") != len(frame) - 5 or frame[-2] != ETX:
+        raise Garbled(Reason.BAD_FRAME, "the answer is not a CRT-310 frame", raw=frame)
+    if bcc(frame):
+        raise Garbled(Reason.BAD_CHECKSUM, "the answer's check byte is wrong", raw=frame)
+    return frame[3:-2]
+
+
+def read_status_310(text: bytes) -> Said:
+    """What S1 of `31 30 S1 S2 S3` says, or an error answer; S2 and S3 say which entries are enabled, no fault."""
+    if text[:1] == bytes([_ERROR_310]):
+        return _error_310(text)
+    if len(text) != 5 or text[:2] != STATUS_310:
+        raise Garbled(Reason.BAD_FRAME, "the answer is not a status", raw=text)
+    return Said(DeviceWord.ONLINE, {"card": CARD_310.get(text[2], "unknown")})
+
+
+def read_sensors_310(text: bytes) -> str:
+    """The shutter, by CTSW: the last byte but one of `31 2E PSS0..5 CTSW KSW` or `31 2F PSS1..5 CTSW KSW`."""
+    if text[:1] == bytes([_ERROR_310]):
+        _error_310(text)
+        raise Garbled(Reason.BAD_FRAME, "the reader reports an error instead of its sensors", raw=text)
+    if (len(text), text[:2]) not in {(10, SENSORS_310_V3), (9, SENSORS_310_V2)}:
+        raise Garbled(Reason.BAD_FRAME, "the answer is not a sensor status", raw=text)
+    return SHUTTER_310.get(text[-2], "unknown")
+
+
+def _error_310(text: bytes) -> Said:
+    if len(text) != 3:
+        raise Garbled(Reason.BAD_FRAME, "the error answer is not 4E CM E", raw=text)
+    code = text[2]
+    if code in (0x00, 0x01):
+        raise NotSupported(Reason.NOT_IN_DEVICE, "this CRT-310 does not know the question", raw=text)
+    if code in (0x02, 0x04):
+        raise Refused(Reason.NEGATIVE_ANSWER, f"the reader cannot answer now (error {code:02X})", raw=text)
+    known = ERRORS_310.get(code)
+    return Said(DeviceWord.UNKNOWN, {"card": "unknown"}) if known is None else known
+
+
+def _whole_310(answer: bytes) -> bool:
+    return _whole(answer, STX, head=3)
+
+
+# -- CRT-571 and CRT-591 --------------------------------------------------------------------------------------------
+
+STATUS_5X1 = b"C\x31\x30"
+SENSORS_5X1 = b"C\x31\x31"
+_OK = 0x50  # 'P'
+_FAILED = (0x4E, 0x45)  # 'N'; the vendor's book prints 'E' in one place
+_NOT_RESET = "B0"
+
+CARD_5X1: Mapping[int, str] = {0x30: "none", 0x31: "entering", 0x32: "present"}
+STACKER_5X1: Mapping[int, str] = {0x30: "empty", 0x31: "low", 0x32: "ok"}
+RETRACT_5X1: Mapping[int, str] = {0x30: "ok", 0x31: "full"}
+_CHIP = Said(DeviceWord.HARDWARE_ERROR, {"module.chip": "fault"})
+ERRORS_5X1: Mapping[str, Said] = {
+    "05": _CHIP,  # the contacts were not released
+    "10": Said(DeviceWord.HARDWARE_ERROR, {"card": "jammed"}),
+    "12": Said(DeviceWord.HARDWARE_ERROR, {"module.sensor": "fault"}),
+    "13": Said(DeviceWord.USER_ERROR, {"card": "present"}),  # too long
+    "14": Said(DeviceWord.USER_ERROR, {"card": "present"}),  # too short
+    "41": _CHIP,  # the magnet of the contacts
+    "43": _CHIP,  # the card cannot be brought to the contacts
+    "45": Said(DeviceWord.USER_ERROR, {"card": "unknown"}),  # the card was moved by hand
+    "50": Said(DeviceWord.USER_ERROR, {"module.counter": "attention"}),  # the counter of captured cards overflowed
+    "51": Said(DeviceWord.HARDWARE_ERROR, {"module.motor": "fault"}),
+    "60": _CHIP,  # short circuit at the contacts
+    "A0": Said(DeviceWord.ONLINE, {"stacker": "empty"}),
+    "A1": Said(DeviceWord.ONLINE, {"retract": "full"}),
+}
+
+
+def frame_5x1(unit: int, text: bytes) -> bytes:
+    head = bytes([F2, unit]) + len(text).to_bytes(2, "big") + text + bytes([ETX])
+    return head + bytes([bcc(head)])
+
+
+def parse_5x1(answer: bytes, unit: int) -> bytes:
+    """The text of an answer: the head ('P' or 'N'), CM, PM, and what follows. The answer begins with the ACK."""
+    check_ack(answer[:1])
+    frame = answer[1:]
+    if len(frame) < 9 or frame[0] != F2 or int.from_bytes(frame[2:4], "big") != len(frame) - 6 or frame[-2] != ETX:
+        raise Garbled(Reason.BAD_FRAME, "the answer is not a CRT-571/591 frame", raw=answer)
+    if bcc(frame):
+        raise Garbled(Reason.BAD_CHECKSUM, "the answer's check byte is wrong", raw=answer)
+    if frame[1] != unit:
+        raise Garbled(Reason.BAD_FRAME, f"unit {frame[1]} answered instead of unit {unit}", raw=answer)
+    return frame[4:-2]
+
+
+def read_5x1(text: bytes) -> Said:
+    """st0 st1 st2 of `P CM PM st0 st1 st2 ...`, or the error of `N CM PM e1 e0`."""
+    if text[1:2] != STATUS_5X1[1:2]:
+        raise Garbled(Reason.BAD_FRAME, "the answer is not to a status question", raw=text)
+    if text[0] in _FAILED and len(text) >= 5:
+        return _error_5x1(text)
+    if text[0] != _OK or len(text) < 6:
+        raise Garbled(Reason.BAD_FRAME, "the answer is neither a status nor an error", raw=text)
+    parts = {
+        "card": CARD_5X1.get(text[3], "unknown"),
+        "stacker": STACKER_5X1.get(text[4], "unknown"),
+        "retract": RETRACT_5X1.get(text[5], "unknown"),
+    }
+    return Said(DeviceWord.ONLINE, parts)
+
+
+def _error_5x1(text: bytes) -> Said:
+    code = text[3:5].decode("ascii", errors="replace").upper()
+    if code == _NOT_RESET:
+        # The reader waits for its first INIT since it was powered. INIT is a reset, and that belongs to the program
+        # the reader serves; a monitor that did it could take a customer's card.
+        raise Refused(Reason.NOT_RESET, "the reader was not initialised by its program since power-on", raw=text)
+    if code in ("00", "01", "03"):
+        raise NotSupported(Reason.NOT_IN_DEVICE, f"this reader does not know the question (error {code})", raw=text)
+    if code in ("02", "04"):
+        raise Refused(Reason.NEGATIVE_ANSWER, f"the reader cannot answer now (error {code})", raw=text)
+    known = ERRORS_5X1.get(code)
+    return Said(DeviceWord.UNKNOWN, {"card": "unknown"}) if known is None else known
+
+
+def _whole_5x1(answer: bytes) -> bool:
+    return answer[0] != ACK or (len(answer) > 1 and _whole(answer[1:], F2, head=4))
+
+
+def _whole(frame: bytes, first: int, *, head: int) -> bool:
+    """Whether a frame is complete, by its length after `head` bytes; also when it can no longer become one."""
+    if frame[0] != first:
+        return True
+    if len(frame) < head:
+        return False
+    length = int.from_bytes(frame[head - 2 : head], "big")
+    return length > _TEXT_LIMIT or len(frame) >= head + length + 2

@@ -1,0 +1,355 @@
+"""A serial port, held so shortly and so quietly that the teller never notices. The one file where pyserial blocks.
+
+A conversation is a generator: it yields an `Ask` and is sent the bytes that answered. `SerialLink.converse` runs the
+whole of it in a thread of its own: open, every question, close. So the port is held no longer than HOLD_SECONDS even
+when the event loop is late, and a device file holds no blocking call and can be run without a port.
+
+Before the first byte:
+- the port is locked (flock and TIOCEXCL; on Windows every opener is alone) and nobody else may have it open;
+- DTR and RTS are left alone: pyserial would set both, here neither is touched. Linux itself raises them when the
+  first opener comes and, with `hupcl`, lowers them when the last one goes; `stty -F /dev/ttyS0 -hupcl` stops that;
+- speed and framing are put back when the port is let go.
+
+Addresses: "COM3", "/dev/ttyS0", and for terminal servers "socket://HOST:PORT" (raw TCP) and "rfc2217://HOST:PORT".
+"""
+
+import asyncio
+import errno
+import re
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+import serial
+import serial.rfc2217
+import serial.urlhandler.protocol_socket
+
+from drivers.base import RAW_LIMIT, DriverOptions
+from drivers.errors import Busy, DeviceError, Garbled, Reason, Refused, Unreachable
+
+HOLD_SECONDS = 0.5  # of a port of this machine, first byte to last
+NETWORK_HOLD_SECONDS = 2.0  # of a port behind a network, where the line's delay is added to each answer
+CONNECT_SECONDS = 2.0
+ANSWER_SECONDS = 0.3
+_SLICE_SECONDS = 0.02  # a read blocks this long at most, so that giving up is noticed
+_DRAIN_SECONDS = 0.05
+
+T = TypeVar("T")
+AnyPort = Any  # pyserial's stubs give its three port classes no common open, read and close
+
+
+class SerialOptions(DriverOptions):
+    """How the port is set. `owner_check = "trust"`: ask even where it cannot be known whether a program holds it."""
+
+    baud: Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] = 9600
+    data_bits: Literal[7, 8] = 8
+    parity: Literal["none", "even", "odd"] = "none"
+    stop_bits: Literal[1, 2] = 1
+    flow: Literal["none", "software", "hardware"] = "none"
+    owner_check: Literal["strict", "trust"] = "strict"
+
+
+def check_serial_address(address: str) -> str | None:
+    """What is wrong with the address of a serial port, or None."""
+    if "://" in address:
+        parts = urlsplit(address)
+        try:
+            fine = parts.scheme in ("socket", "rfc2217") and bool(parts.hostname) and parts.port is not None
+        except ValueError:
+            fine = False
+        bare = not (parts.path or parts.query or parts.fragment)
+        return None if fine and bare else "is not socket://HOST:PORT or rfc2217://HOST:PORT"
+    if re.fullmatch(r"(\\\\\.\\)?COM\d{1,3}", address, re.IGNORECASE) or re.fullmatch(r"/[^\0]+", address):
+        return None
+    return "is not a serial port (COM3, /dev/ttyS0), socket://HOST:PORT or rfc2217://HOST:PORT"
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One question. `whole` tells from what came so far whether the answer is complete; None waits for no answer."""
+
+    question: bytes
+    whole: Callable[[bytes], bool] | None
+    seconds: float = ANSWER_SECONDS
+    limit: int = 256  # bytes; what sends more is not answering
+    fresh: bool = True  # what lies in the port from before is thrown away first
+
+
+Conversation = Generator[Ask, bytes, T]
+
+
+class SerialLink:
+    """The serial port of one position, opened anew for each conversation."""
+
+    def __init__(self, address: str, options: SerialOptions) -> None:
+        self._address = address
+        self._options = options
+        self._given_up = threading.Event()
+        self._job: asyncio.Future[Any] | None = None
+
+    async def converse(self, conversation: Conversation[T]) -> T:
+        """Open the port, run `conversation` to its end, let the port go; its result, or a DeviceError."""
+        self._given_up.clear()
+        thread = ThreadPoolExecutor(1, thread_name_prefix="serial")
+        job = asyncio.get_running_loop().run_in_executor(thread, self._hold, conversation)
+        thread.shutdown(wait=False)
+        self._job = job
+        return await asyncio.shield(job)
+
+    async def close(self) -> None:
+        """Return when the port is let go; a conversation that still runs is given up."""
+        if self._job is None:
+            return
+        self._given_up.set()
+        await asyncio.wait([self._job])
+        if not self._job.cancelled():
+            self._job.exception()  # told to whoever waited for the conversation
+        self._job = None
+
+    def _hold(self, conversation: Conversation[T]) -> T:
+        port = self._open()
+        hold = NETWORK_HOLD_SECONDS if "://" in self._address else HOLD_SECONDS
+        try:
+            return _converse(port, conversation, time.monotonic() + hold, self._given_up)
+        except (serial.SerialException, OSError) as error:
+            raise Unreachable(Reason.HUNG_UP, f"{self._address} hung up: {error}") from error
+        finally:
+            conversation.close()
+            with suppress(serial.SerialException, OSError):
+                port.close()
+
+    def _open(self) -> AnyPort:
+        port = _make(self._address, self._options)
+        try:
+            port.open()
+        except (serial.SerialException, OSError) as error:
+            raise _cannot_open(self._address, error) from error
+        return port
+
+
+def _converse(port: AnyPort, conversation: Conversation[T], let_go: float, given_up: threading.Event) -> T:
+    """Ask what `conversation` yields until it returns. A DeviceError is thrown into it: it may go on without."""
+    try:
+        ask = next(conversation)
+        while True:
+            try:
+                answer = _ask(port, ask, let_go, given_up)
+            except DeviceError as error:
+                ask = conversation.throw(error)
+            else:
+                ask = conversation.send(answer)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
+def _ask(port: AnyPort, ask: Ask, let_go: float, given_up: threading.Event) -> bytes:
+    until = min(time.monotonic() + ask.seconds, let_go)
+    if time.monotonic() >= let_go:
+        raise Unreachable(Reason.NO_ANSWER, "the port was let go before this could be asked")
+    if ask.fresh:
+        port.reset_input_buffer()
+    port.write(ask.question)
+    if ask.whole is None:
+        return b""
+    answer = bytearray()
+    while not given_up.is_set() and time.monotonic() < until:
+        room = ask.limit + 1 - len(answer)
+        answer += port.read(max(1, min(port.in_waiting, room)))
+        if len(answer) > ask.limit:
+            raise Garbled(Reason.TOO_LONG, f"more than {ask.limit} bytes came for one answer", raw=bytes(answer))
+        if answer and ask.whole(bytes(answer)):
+            return bytes(answer)
+    if answer:
+        raise Garbled(Reason.BAD_FRAME, "the answer stopped in the middle", raw=bytes(answer[:RAW_LIMIT]))
+    raise Unreachable(Reason.NO_ANSWER, "nothing was answered")
+
+
+def _cannot_open(address: str, error: Exception) -> DeviceError:
+    """Why a port did not open, by the error number where pyserial keeps it and by its text where it does not."""
+    cause = error if getattr(error, "errno", None) is not None else error.__context__ or error
+    number = getattr(cause, "errno", None)
+    text = str(error)
+    if number == errno.EBUSY or (sys.platform == "win32" and "PermissionError" in text):
+        return Busy(Reason.PORT_IN_USE, f"another program holds {address}")
+    if number in (errno.EACCES, errno.EPERM):
+        return Refused(
+            Reason.NO_PERMISSION, f"this user may not open {address}; add it to the port's group, often dialout"
+        )
+    if number == errno.ECONNREFUSED:
+        return Unreachable(Reason.CONNECTION_REFUSED, f"{address} refuses the connection")
+    if isinstance(cause, socket.gaierror):
+        return Unreachable(Reason.NAME_UNKNOWN, f"the name in {address} is not known")
+    if number in (errno.EHOSTUNREACH, errno.ENETUNREACH):
+        return Unreachable(Reason.NO_ROUTE, f"there is no way to {address}")
+    if "://" in address:
+        return Unreachable(Reason.NO_ANSWER, f"{address} does not answer: {text}")
+    return Unreachable(Reason.NO_SUCH_PORT, f"{address} is not a serial port of this machine")
+
+
+# -- ports that leave the lines alone -------------------------------------------------------------------------------
+
+_PARITY = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
+
+
+def _make(address: str, options: SerialOptions) -> AnyPort:
+    """The port at `address`, not opened yet."""
+    port: AnyPort
+    if address.startswith("socket://"):
+        port = _SocketPort()
+    elif address.startswith("rfc2217://"):
+        port = _RemotePort()
+    else:
+        port = _LocalPort(options.owner_check == "strict")
+        port.write_timeout = HOLD_SECONDS
+    port.baudrate = options.baud
+    port.bytesize = options.data_bits
+    port.parity = _PARITY[options.parity]
+    port.stopbits = options.stop_bits
+    port.xonxoff = options.flow == "software"
+    port.rtscts = options.flow == "hardware"
+    port.timeout = _SLICE_SECONDS  # set once: setting it on an open port writes the port's settings again
+    port.port = f"{address}?timeout=1" if isinstance(port, _RemotePort) else address
+    return port
+
+
+class _SocketPort(serial.urlhandler.protocol_socket.Serial):
+    """pyserial's own waits 5 s for a connection, leaks the socket of a peer that reset, and sleeps when it closes."""
+
+    _socket: socket.socket | None
+
+    def open(self) -> None:
+        self.logger = None
+        parts = urlsplit(str(self.port))
+        self._socket = socket.create_connection((parts.hostname, parts.port), timeout=CONNECT_SECONDS)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.setblocking(False)
+        self.is_open = True
+
+    def reset_input_buffer(self) -> None:
+        """What came by now, and no more: a peer that never stops sending would hold pyserial's own for ever."""
+        with suppress(BlockingIOError):
+            if self._socket is not None:
+                self._socket.recv(1 << 16)
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self.is_open = False
+
+
+class _RemotePort(serial.rfc2217.Serial):
+    def _update_dtr_state(self) -> None:
+        """Left alone."""
+
+    def _update_rts_state(self) -> None:
+        """Left alone."""
+
+
+if sys.platform == "win32":
+    from serial import win32
+
+    class _LocalPort(serial.Serial):
+        """On Windows the settings of a port are written whole: the lines get what they were set to."""
+
+        def __init__(self, strict: bool) -> None:
+            super().__init__()
+
+        def _reconfigure_port(self) -> None:
+            import ctypes
+
+            was = win32.DCB()
+            if win32.GetCommState(self._port_handle, ctypes.byref(was)):  # type: ignore[attr-defined]
+                self._dtr_state = was.fDtrControl != 0  # DTR_CONTROL_DISABLE
+                self._rts_state = was.fRtsControl != 0  # RTS_CONTROL_DISABLE
+            super()._reconfigure_port()  # type: ignore[misc]
+
+else:
+    import fcntl
+    import os
+    import termios
+
+    from drivers import serial_owner
+
+    class _LocalPort(serial.Serial):
+        """Locked, looked over and only then set; put back as it was when it is closed."""
+
+        def __init__(self, strict: bool) -> None:
+            super().__init__()
+            self._strict = strict
+            self._was: list[Any] | None = None
+
+        def _update_dtr_state(self) -> None:
+            """Left alone."""
+
+        def _update_rts_state(self) -> None:
+            """Left alone."""
+
+        def _reconfigure_port(self, force_update: bool = False) -> None:
+            """pyserial calls this first, before it changes anything; force_update says the port was just opened."""
+            if self._was is None:
+                self._claim()
+                try:
+                    self._was = termios.tcgetattr(self._number)
+                except termios.error as error:
+                    raise OSError(errno.ENOTTY, f"not a serial port: {error}") from error
+            super()._reconfigure_port(force_update)  # type: ignore[misc]
+
+        def _claim(self) -> None:
+            number, name = self._number, str(self.port)
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Busy(Reason.PORT_IN_USE, f"another program has {name} locked") from None
+            # From here on nobody new can open it, so whoever is found now is all there is to find.
+            fcntl.ioctl(number, termios.TIOCEXCL)
+            try:
+                self._refuse_if_owned(name, os.fstat(number))
+            except DeviceError:
+                fcntl.ioctl(number, termios.TIOCNXCL)
+                raise
+
+        def _refuse_if_owned(self, name: str, device: os.stat_result) -> None:
+            found = serial_owner.look(name, device)
+            if found.holder is not None:
+                raise Busy(Reason.PORT_IN_USE, f"{found.holder} holds {name}")
+            if found.unseen and self._strict:
+                raise Refused(
+                    Reason.OWNER_UNKNOWN,
+                    f"it cannot be known whether a program holds {name}, so nothing was sent; run the agent with "
+                    'CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or say owner_check = "trust" for this position',
+                )
+
+        @property
+        def _number(self) -> int:
+            if self.fd is None:
+                raise serial.PortNotOpenError
+            return self.fd
+
+        def close(self) -> None:
+            if self.is_open and self._was is not None:
+                with suppress(OSError, termios.error):  # the port may be gone
+                    self._put_back(self._was)
+                self._was = None
+            super().close()
+
+        def _put_back(self, was: list[Any]) -> None:
+            # Closing waits up to 30 s (tty_port_close) for bytes that flow control holds back: those are dropped.
+            end = time.monotonic() + _DRAIN_SECONDS
+            while self.out_waiting and time.monotonic() < end:
+                time.sleep(0.002)
+            if self.out_waiting:
+                termios.tcflush(self._number, termios.TCOFLUSH)
+            # Speed and framing only. Putting ECHO back would send a late answer back to the device.
+            now = termios.tcgetattr(self._number)
+            now[2], now[4], now[5] = was[2], was[4], was[5]
+            termios.tcsetattr(self._number, termios.TCSANOW, now)
+            fcntl.ioctl(self._number, termios.TIOCNXCL)

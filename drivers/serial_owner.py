@@ -1,0 +1,133 @@
+"""Who else has a serial port open. Linux only: Windows refuses a second opener by itself.
+
+A program may hold a port without any lock (a teller's program of the 1990s does), so the open files of every process
+are looked at, as `fuser` does. That needs the right to look: without it a process that could have opened the port, and
+cannot be looked into, makes the owner unknown. Lock files of the UUCP kind (`LCK..ttyS0`) are honoured as well.
+
+A pseudo terminal is never the teller's port: whoever holds its master is the device, not a user of it, and only
+holders that can be seen count.
+"""
+
+import os
+import stat
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+if sys.platform == "win32":
+    raise ImportError("Windows refuses a second opener of a port by itself")
+
+_PROC = Path("/proc")
+_LOCK_FOLDERS = (Path("/run/lock"), Path("/var/lock"))
+_PTS_MAJORS = range(136, 144)  # Documentation/admin-guide/devices.txt: Unix98 PTY slaves
+
+
+@dataclass(frozen=True)
+class Found:
+    holder: str | None  # "minicom (process 312)"
+    unseen: bool  # a process that could hold the port could not be looked into
+
+
+def look(port: str, device: os.stat_result) -> Found:
+    """Who has `port`, whose status is `device`, open besides this process."""
+    locked = _lock_file_owner(Path(os.path.realpath(port)).name)
+    if locked is not None:
+        return Found(locked, unseen=False)
+    processes = _processes()
+    if processes is None:
+        return Found(None, unseen=True)
+    unseen = False
+    for pid in processes:
+        try:
+            if _holds(pid, device):
+                return Found(_named(pid), unseen=False)
+        except PermissionError:
+            unseen = unseen or (not _is_pts(device) and _could_open(pid, device))
+        except OSError:
+            continue  # it ended while we looked
+    return Found(None, unseen)
+
+
+def _processes() -> list[str] | None:
+    """Every process but this one; None where they cannot be listed: no /proc, or one that hides other users'."""
+    try:
+        pids = [name for name in os.listdir(_PROC) if name.isdigit()]
+    except OSError:
+        return None
+    if "1" not in pids:
+        return None
+    return [pid for pid in pids if pid != str(os.getpid())]
+
+
+def _holds(pid: str, device: os.stat_result) -> bool:
+    folder = f"{_PROC}/{pid}/fd"
+    for number in os.listdir(folder):
+        place = f"{folder}/{number}"
+        try:
+            # The link is read first: it says "socket:[1]" or a path, and only device nodes are worth a stat.
+            if not os.readlink(place).startswith("/dev/"):
+                continue
+            opened = os.stat(place)
+        except FileNotFoundError:
+            continue
+        if stat.S_ISCHR(opened.st_mode) and opened.st_rdev == device.st_rdev:
+            return not (_is_pts(device) and _has_master(pid, os.minor(device.st_rdev)))
+    return False
+
+
+def _is_pts(device: os.stat_result) -> bool:
+    return os.major(device.st_rdev) in _PTS_MAJORS
+
+
+def _has_master(pid: str, index: int) -> bool:
+    """Whether the process holds the other end of pseudo terminal `index` (proc(5): tty-index of a ptmx)."""
+    for number in os.listdir(f"{_PROC}/{pid}/fdinfo"):
+        try:
+            text = Path(f"{_PROC}/{pid}/fdinfo/{number}").read_text(encoding="ascii", errors="replace")
+        except FileNotFoundError:
+            continue
+        if any(line.split() == ["tty-index:", str(index)] for line in text.splitlines()):
+            return True
+    return False
+
+
+def _could_open(pid: str, device: os.stat_result) -> bool:
+    """Whether a process's user and groups let it open the port. Kernel threads and the dead, without memory, cannot."""
+    try:
+        text = Path(f"{_PROC}/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    said = dict(line.partition(":")[::2] for line in text.splitlines())
+    if "VmSize" not in said:
+        return False
+    users = {int(word) for word in said.get("Uid", "").split()}
+    groups = {int(word) for word in (said.get("Gid", "") + said.get("Groups", "")).split()}
+    if 0 in users or device.st_uid in users:
+        return True
+    if device.st_gid in groups:
+        return bool(device.st_mode & stat.S_IRGRP)
+    return bool(device.st_mode & stat.S_IROTH)
+
+
+def _named(pid: str) -> str:
+    try:
+        name = Path(f"{_PROC}/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return f"process {pid}"
+    return f"{name} (process {pid})"
+
+
+def _lock_file_owner(port: str) -> str | None:
+    """The living owner named by a lock file of the port: a process id in ASCII, or in four bytes."""
+    for folder in _LOCK_FOLDERS:
+        try:
+            said = (folder / f"LCK..{port}").read_bytes()
+        except OSError:
+            continue
+        word = said.split()[0] if said.split() else b""
+        pid = int(word) if word.isdigit() else int.from_bytes(said, "little") if len(said) == 4 else 0
+        if pid > 0 and pid != os.getpid() and (_PROC / str(pid)).exists():
+            return _named(str(pid))
+    return None
