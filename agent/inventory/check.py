@@ -65,10 +65,10 @@ def _dangling(draft: Draft, kind: str, key: str, named: str, known: set[str]) ->
         for path, value in _texts((kind, index, key), item.get(key)):
             if value not in known:
                 yield _no_such(draft, path, named, value, known)
-        if isinstance(value := item.get(key), list):
-            if not value and key == "agent":
+        if isinstance(named_here := item.get(key), list):
+            if not named_here and key == "agent":
                 yield draft.problem((kind, index, key), "names no agent; leave the key out for the usual one")
-            if len(value) != len({str(inner) for inner in value}):
+            if len(named_here) != len({str(inner) for inner in named_here}):
                 yield draft.problem((kind, index, key), "names the same twice")
 
 

@@ -73,8 +73,9 @@ class _Scanner:
             if many and number == len(keys):
                 self._counts[path] = self._counts.get(path, -1) + 1
             if path in self._counts:
+                self._note(path, start)
                 path = (*path, self._counts[path])
-        self._note(path, start)
+            self._note(path, start)
         return path
 
     def _pair(self, table: Path) -> None:

@@ -26,7 +26,7 @@ _SENTENCES = {
     "tuple_type": "{value} must be a list: [ ... ]",
     "dict_type": "{value} must be a table",
     "model_type": "{value} must be a table",
-    "string_too_short": "is empty",
+    "string_too_short": "{value} must be at least {min_length} characters",
     "string_too_long": "{value} is longer than {max_length} characters",
     "too_short": "must hold at least {min_length}",
     "too_long": "must hold at most {max_length}",
@@ -84,6 +84,8 @@ def _sentence(detail: ErrorDetails, path: Path, model: type[BaseModel]) -> tuple
         return (template, {}) if model is Inventory else ("{message}", {"message": template})
     if kind in ("literal_error", "enum"):
         return _choice(str(detail["input"]), str(context["expected"]))
+    if kind == "string_too_short" and context.get("min_length") == 1:
+        return "is empty", {}
     if kind in _SENTENCES:
         return _SENTENCES[kind], {key: str(value) for key, value in context.items() if key != "value"}
     return "{message}", {"message": detail["msg"]}
