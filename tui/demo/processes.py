@@ -16,12 +16,17 @@ class DidNotWork(Exception):
     """A program the demo needs ended with an error; the text says which, and where its narration lies."""
 
 
-def command(name: str) -> list[str]:
+def command(name: str) -> str:
     """How to start one of our own commands: the script beside this Python."""
     script = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
     if script is None:
         raise DidNotWork(f"{name} is not installed beside {sys.executable}")
-    return [script]
+    return script
+
+
+def module(name: str) -> list[str]:
+    """How to start a module that is a program."""
+    return [sys.executable, "-m", name]
 
 
 class Programs:
@@ -37,7 +42,7 @@ class Programs:
     def say(self, *words: str, stdin: str = "") -> str:
         """Run a command to its end and give what it printed."""
         ran = subprocess.run(
-            [*command(words[0]), *words[1:]],
+            [command(words[0]), *words[1:]],
             input=stdin.encode(),
             capture_output=True,
             env=self._environment,
@@ -63,6 +68,10 @@ class Programs:
         )
         self._running[name] = process
         return process
+
+    def names(self) -> list[str]:
+        """The programs that were started and not stopped."""
+        return list(self._running)
 
     def check(self) -> None:
         """DidNotWork if a program ended by itself."""

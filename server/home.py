@@ -1,0 +1,69 @@
+"""The home of a server: the folder with its settings, its key and, on SQLite, its database."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from server.migrations import check_version, upgrade
+from server.secrets.seal import Seal, make_key
+from server.settings import CONFIG, KEY, Settings, database_url, load
+from server.storage.database import Database
+
+TEMPLATE = """\
+# Settings of this server; docs/settings.md tells of each. A flag or BRANCHFLEET_* goes before what stands here.
+# port = 8480
+# database = "postgresql://branchfleet@localhost/branchfleet"
+"""
+
+
+class NotSetUp(Exception):
+    """There is no server in this folder."""
+
+
+class AlreadySetUp(Exception):
+    """There is one already."""
+
+
+class Home:
+    """A home that exists. `flags` are settings given on the command line."""
+
+    def __init__(self, path: Path, **flags: object) -> None:
+        if not (path / KEY).exists():
+            raise NotSetUp(f"There is no server in {path}; `branchfleet-server init` makes one.")
+        self.path = path
+        self.settings: Settings = load(path, flags)
+
+    def seal(self) -> Seal:
+        return Seal(self.path / KEY)
+
+    @contextmanager
+    def database(self, *, bring_up_to_date: bool = False) -> Iterator[Database]:
+        """The database, of exactly this program's version; brought up to date first by the one who runs the server."""
+        database = Database(database_url(self.path, self.settings))
+        try:
+            if bring_up_to_date:
+                upgrade(database)
+            check_version(database)
+            yield database
+        finally:
+            database.close()
+
+
+def make(path: Path) -> Home:
+    """A new home: 0700, its key 0600. What is half made when something fails is taken away again."""
+    if (path / KEY).exists():
+        raise AlreadySetUp(f"There is a server in {path} already; nothing was changed.")
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.chmod(path, 0o700)
+    if not (path / CONFIG).exists():
+        (path / CONFIG).write_text(TEMPLATE, encoding="utf-8")
+    make_key(path / KEY)
+    home = Home(path)
+    try:
+        with home.database(bring_up_to_date=True):
+            pass
+    except BaseException:
+        (path / KEY).unlink()
+        raise
+    return home

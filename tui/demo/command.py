@@ -1,0 +1,70 @@
+"""`branchfleet demo`: the command's words around the run."""
+
+import asyncio
+import json
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+
+from tui.app import Console
+from tui.demo.processes import DidNotWork, programs
+from tui.demo.run import Living, account, begin, live
+from tui.exit import Exit
+from tui.settings import Settings, load
+from tui.texts import _, speak
+
+UNWATCHED_SECONDS = 60.0  # without a terminal, and without --seconds, it lives so long
+
+
+def demo(
+    headless: bool = typer.Option(False, "--headless", help="No console: live for a while, then count and end."),
+    seconds: float = typer.Option(None, "--seconds", min=1.0, help="How long a headless demo lives (60)."),
+    as_json: bool = typer.Option(False, "--json", help="Print the account as one JSON object."),
+    home: Path = typer.Option(None, "--home", help="An empty folder to live in, and kept; else one that is thrown away."),
+    lang: str = typer.Option(None, "--lang", help="zh or en."),
+) -> None:
+    """Watch an invented bank live: simulators, server, four agents and the console, on this machine alone.
+
+    Without a terminal it lives 60 seconds, prints an account and ends.
+
+    Example: branchfleet demo
+    Example: branchfleet demo --headless --seconds 30 --json
+    """
+    settings = load({"lang": lang})
+    speak(settings.lang)
+    headless = headless or seconds is not None or not (sys.stdin.isatty() and sys.stdout.isatty())
+    with ExitStack() as stack:
+        place = home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="branchfleet-demo-")))
+        if place.exists() and any(place.iterdir()):
+            _say(_("{home} is not empty; name a new folder.").format(home=place))
+            raise typer.Exit(Exit.BAD_INPUT)
+        place.mkdir(parents=True, exist_ok=True)
+        started = stack.enter_context(
+            programs(place, {"BRANCHFLEET_HOME": str(place / "server"), "PYTHONUNBUFFERED": "1"})
+        )
+        try:
+            demo_bank = asyncio.run(begin(started, place, _say))
+            if not headless:
+                _console(stack, started, demo_bank, settings)
+                return
+            live(started, demo_bank, seconds or UNWATCHED_SECONDS)
+            outcome = asyncio.run(account(started, demo_bank))
+        except DidNotWork as error:
+            _say(str(error))
+            raise typer.Exit(Exit.DEFECT) from None
+    if as_json:
+        sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
+    else:
+        for name, figure in asdict(outcome).items():
+            sys.stdout.write(f"{name:14}{figure:>8}\n")
+    if outcome.lost:
+        raise typer.Exit(Exit.DEFECT)
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(sentence + "\n")
+    sys.stderr.flush()

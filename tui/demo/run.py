@@ -1,0 +1,218 @@
+"""The demo's order of doing: simulators, a fresh home, the inventory, the server, the agents, then a person or a clock.
+
+Everything is started as a person would start it, by the commands the docs name.
+"""
+
+import asyncio
+import json
+import secrets
+import socket
+import time
+import tomllib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from server.schemas import ObservationOut, Status
+from tui.client import Away, Client
+from tui.demo import bank
+from tui.demo.account import lost, shown
+from tui.demo.processes import DidNotWork, Programs, command, module
+from tui.texts import _
+
+READY_SECONDS = 90.0
+ASK_EVERY = 0.2  # seconds between two looks at something awaited
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a headless demo says at its end. `lost`: changes the simulators showed that the server does not hold."""
+
+    branches: int
+    positions: int
+    agents: int
+    observations: int
+    conditions: int
+    tickets: int
+    lost: int
+
+
+@dataclass(frozen=True)
+class Living:
+    """A demo that runs: where its server is, and who may sign in with which password. The first is head office."""
+
+    url: str
+    token: str
+    home: Path
+    logins: dict[str, str]
+
+
+def settings() -> dict[str, Any]:
+    """demo.toml: states to begin with, the story, people, rules made short."""
+    return tomllib.loads(files("tui.demo").joinpath("demo.toml").read_text(encoding="utf-8"))
+
+
+async def begin(started: Programs, home: Path, say: Say) -> Living:
+    """Bring a bank to life in `home`; DidNotWork if a program of ours does not do its part."""
+    demo = settings()
+    tables = bank.load()
+    say(_("Starting the simulators"))
+    addresses = await asyncio.to_thread(_simulators, started, home, tables, demo)
+    say(_("Setting up the server and applying the inventory"))
+    inventory = home / "inventory.toml"
+    bank.write(bank.rewrite(tables, addresses, demo["rules"]), inventory)
+    head = demo["person"][0]["login"]
+    init = started.say("branchfleet-server", "init", "--login", head, "--json")
+    started.say("branchfleet-server", "apply", str(inventory), "--yes")
+    port = _free_port()
+    started.start("server", [command("branchfleet-server"), "run", "--port", str(port)])
+    url = f"http://127.0.0.1:{port}"
+    logins = {head: secrets.token_urlsafe(9)}
+    async with Client(url) as client:
+        await _until(lambda: _signed_in(client, head, json.loads(init)["password"]), started, "the server")
+        await client.change_password(json.loads(init)["password"], logins[head])
+        await client.sign_in(head, logins[head])
+        for person in demo["person"][1:]:
+            logins[person["login"]] = _add(started, person)
+        say(_("Starting the agents"))
+        for agent in tables["agent"]:
+            start_agent(started, home, url, agent["key"])
+        await _until(lambda: _any_observation(client), started, "the first observation")
+        assert client.token is not None
+        return Living(url, client.token, home, logins)
+
+
+def start_agent(started: Programs, home: Path, url: str, key: str) -> None:
+    """Start the agent called `key`; its first start gives it a home and a token."""
+    place = home / f"agent-{key}"
+    agent = command("branchfleet-agent")
+    if not place.exists():
+        token = started.say("branchfleet-server", "agent", "token", key).strip()
+        started.say(
+            "branchfleet-agent", "setup", "--home", str(place), "--server", url, "--token", "-", stdin=token + "\n"
+        )
+    started.start(f"agent-{key}", [agent, "run", "--home", str(place)])
+
+
+def live(started: Programs, demo: Living, seconds: float) -> None:
+    """Let the bank live for `seconds`, its written outages happening; DidNotWork if a program ends by itself.
+
+    An outage is a branch PC switched off for a while: its agent ends, politely or not, and is started again.
+    """
+    begun = time.monotonic()
+    end = begun + seconds
+    off: dict[str, float] = {}
+    planned = sorted(settings().get("outage", []), key=lambda outage: float(outage["at"]))
+    while (now := time.monotonic()) < end:
+        while planned and begun + planned[0]["at"] <= now:
+            outage = planned.pop(0)
+            started.stop(f"agent-{outage['agent']}", hard=outage["hard"])
+            off[outage["agent"]] = now + outage["seconds"]
+        for key in [key for key, back in off.items() if back <= now]:
+            del off[key]
+            start_agent(started, demo.home, demo.url, key)
+        started.check()
+        time.sleep(min(ASK_EVERY, max(0.0, end - now)))
+    for key in off:
+        start_agent(started, demo.home, demo.url, key)
+
+
+async def account(started: Programs, demo: Living) -> Outcome:
+    """End the agents, wait until all they had has arrived and is judged, and count."""
+    for name in started.names():
+        if name.startswith("agent-"):
+            started.stop(name)
+    async with Client(demo.url, token=demo.token) as client:
+        await _until(lambda: _all_judged(client), started, "the last record to be judged")
+        status = await client.status()
+        missing = lost(shown(demo.home / "shown.log"), await _observations(client))
+    (demo.home / "lost.json").write_text(json.dumps(missing, ensure_ascii=False, indent=1), encoding="utf-8")
+    return Outcome(
+        branches=status.branches,
+        positions=status.positions,
+        agents=status.agents,
+        observations=status.observations,
+        conditions=status.conditions,
+        tickets=status.tickets,
+        lost=len(missing),
+    )
+
+
+def _simulators(started: Programs, home: Path, tables: bank.Tables, demo: dict[str, Any]) -> dict[str, str]:
+    """Start the world; gives the address of each subject."""
+    simulated = bank.simulated(tables, demo["start"])
+    world = {
+        "simulators": [
+            {"name": one.name, "kind": one.kind, "options": one.options, "state": one.state} for one in simulated
+        ],
+        "story": {"event": demo["event"], "every": demo["every"]},
+        "log": str(home / "shown.log"),
+        "folder": str(home / "devices"),
+    }
+    (home / "devices").mkdir()
+    file = home / "world.json"
+    file.write_text(json.dumps(world, ensure_ascii=False, indent=1), encoding="utf-8")
+    process = started.start("simulators", [*module("drivers.sim"), str(file)], talks=True)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise DidNotWork(_("The simulators did not start; see {log}").format(log=home / "logs" / "simulators.log"))
+    by_name: dict[str, str] = json.loads(line)["addresses"]
+    return {subject: by_name[one.name] for one in simulated for subject in one.subjects}
+
+
+def _add(started: Programs, person: dict[str, Any]) -> str:
+    """Add a person as head office would; gives the one-time password."""
+    scope = [word for branch in person.get("branches", []) for word in ("--branch", branch)]
+    said = started.say(
+        "branchfleet-server", "person", "add", person["login"],
+        "--name", person["name"], "--role", person["role"], *scope, "--json",
+    )  # fmt: skip
+    password: str = json.loads(said)["password"]
+    return password
+
+
+async def _until(holds: Callable[[], Awaitable[bool]], started: Programs, what: str) -> None:
+    end = time.monotonic() + READY_SECONDS
+    while not await holds():
+        started.check()
+        if time.monotonic() > end:
+            raise DidNotWork(_("Waited {n} s in vain for {what}").format(n=int(READY_SECONDS), what=what))
+        await asyncio.sleep(ASK_EVERY)
+
+
+async def _signed_in(client: Client, login: str, password: str) -> bool:
+    try:
+        await client.sign_in(login, password)
+    except Away:
+        return False
+    return True
+
+
+async def _any_observation(client: Client) -> bool:
+    return (await client.status()).observations > 0
+
+
+async def _all_judged(client: Client) -> bool:
+    status: Status = await client.status()
+    return status.health_lag == 0
+
+
+async def _observations(client: Client) -> list[ObservationOut]:
+    rows: list[ObservationOut] = []
+    while True:
+        page = await client.observations(after=rows[-1].id if rows else 0, limit=1000)
+        if not page.rows:
+            return rows
+        rows += page.rows
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
