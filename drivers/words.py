@@ -27,5 +27,5 @@ def check_number(key: str) -> None:
 
 def check_device(word: str) -> None:
     """ValueError unless `word` is a device word."""
-    if word not in DeviceWord:
+    if word not in set(DeviceWord):
         raise ValueError(f"{word!r} is not a device word; they are {', '.join(DeviceWord)}")
