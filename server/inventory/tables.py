@@ -125,3 +125,18 @@ class Setting(SQLModel, table=True):
 
     key: str = Field(primary_key=True, max_length=64)
     value: str
+
+
+class PastName(SQLModel, table=True):
+    """What a branch, a position, a class or the bank was called until the deed `until_seq`.
+
+    Written when a name or a key changes, so that an export at an earlier journal seq says what was said then.
+    """
+
+    __tablename__ = "past_name"
+
+    kind: str = Field(primary_key=True, max_length=16)  # bank, class, subject
+    ref: str = Field(primary_key=True, max_length=64)  # "" of the bank, a class's key, a subject's id
+    until_seq: int = Field(sa_column=Column(Id, ForeignKey("journal.seq"), primary_key=True, autoincrement=False))
+    key: str = Field(max_length=200)
+    name: str = Field(max_length=200)

@@ -59,7 +59,7 @@ class CardVersion(SQLModel, table=True):
     known_from: int = Field(sa_column=Column(Micros, nullable=False))
     known_to: int = Field(default=FOREVER, sa_column=Column(Micros, nullable=False))
     branch_id: int = Field(sa_column=Column(Id, ForeignKey("branch.id"), nullable=False, index=True))
-    position_id: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("position.id")))
+    position_id: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("position.id"), index=True))
     status: CardStatus = Field(sa_column=Column(words(CardStatus), nullable=False))
     fields: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))  # server.ledger.fields.CardFields
     journal_seq: int = Field(sa_column=Column(Id, ForeignKey("journal.seq"), nullable=False))  # the deed that made it
