@@ -3,7 +3,7 @@ then the oldest records are dropped, and events say which. Works inside the spoo
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -11,6 +11,8 @@ from agent.wire import AnyRecord, EventName, Held, Hold, State
 
 GOAL = 0.9  # of the limit: making room anew for every record would rewrite the file all day
 THIN_SPAN = 600_000_000  # µs one merged hold may cover: a position in it may have been last seen this much earlier
+HOLD_POSITIONS = 400  # in one hold: at most 56 KB, and a server takes 64 KiB as one record
+OPEN_RUNS = 64
 
 Note = Callable[[EventName, int, int, int, str], None]  # writes an event: `count` of the numbers from..to, and why
 
@@ -52,46 +54,62 @@ def _thin(db: sqlite3.Connection, note: Note) -> None:
     )
     records: Iterator[AnyRecord] = (msgspec.msgpack.decode(body, type=AnyRecord) for (body,) in waiting)
     gone: list[int] = []
-    for run in list(_runs(records)):
+    for run in _runs(records):
         merged = msgspec.structs.replace(run[-1], since=run[0].since, held=_sum(run))
         db.execute("UPDATE record SET body = ? WHERE seq = ?", (msgspec.msgpack.encode(merged), merged.seq))
         for hold in run[:-1]:
             db.execute("DELETE FROM record WHERE seq = ?", (hold.seq,))
             gone.append(hold.seq)
     if gone:
-        note(EventName.THINNING, gone[0], gone[-1], len(gone), "the spool was full")
+        note(EventName.THINNING, min(gone), max(gone), len(gone), "the spool was full")
 
 
-def _runs(records: Iterator[AnyRecord]) -> Iterator[list[Hold]]:
-    """Two or more holds each that one hold can stand for.
+class _Run:
+    """Holds one hold can stand for.
 
     They follow each other on one boot's clock without a pause, and none of their positions changed in between: a hold
     says "as the last state said", and that state must be the same for all of them.
     """
-    run: list[Hold] = []
-    held: set[str] = set()
-    changed: set[str] = set()
+
+    def __init__(self, first: Hold) -> None:
+        self.holds = [first]
+        self.held = set(first.held)
+        self.changed: set[str] = set()
+
+    def takes(self, hold: Hold) -> bool:
+        first, last = self.holds[0], self.holds[-1]
+        return (
+            first.clock.boot_id == hold.clock.boot_id
+            and hold.since <= last.clock.boot
+            and hold.clock.boot - first.since <= THIN_SPAN
+            and len(self.held | hold.held.keys()) <= HOLD_POSITIONS
+            and self.changed.isdisjoint(hold.held)
+        )
+
+    def take(self, hold: Hold) -> None:
+        self.holds.append(hold)
+        self.held |= hold.held.keys()
+
+
+def _runs(records: Iterable[AnyRecord]) -> Iterator[list[Hold]]:
+    """Every two or more holds that one can stand for. Several runs are open at once: a minute may have many holds."""
+    open_runs: list[_Run] = []
+    closed: list[_Run] = []
     for record in records:
         if isinstance(record, State):
-            changed.add(record.position)
+            closed += [run for run in open_runs if record.position in run.held]
+            open_runs = [run for run in open_runs if record.position not in run.held]
+            for run in open_runs:
+                run.changed.add(record.position)
         elif isinstance(record, Hold):
-            if run and not (_joins(run, record) and changed.isdisjoint(held | record.held.keys())):
-                if len(run) > 1:
-                    yield run
-                run, held, changed = [], set(), set()
-            if not run:
-                changed = set()
-            run.append(record)
-            held |= record.held.keys()
-    if len(run) > 1:
-        yield run
-
-
-def _joins(run: list[Hold], hold: Hold) -> bool:
-    first, last = run[0], run[-1]
-    same_boot = first.clock.boot_id == hold.clock.boot_id
-    no_pause = hold.since <= last.clock.boot
-    return same_boot and no_pause and hold.clock.boot - first.since <= THIN_SPAN
+            fitting = next((run for run in open_runs if run.takes(record)), None)
+            if fitting is not None:
+                fitting.take(record)
+                continue
+            open_runs.append(_Run(record))
+            if len(open_runs) > OPEN_RUNS:
+                closed.append(open_runs.pop(0))
+    return (run.holds for run in [*closed, *open_runs] if len(run.holds) > 1)
 
 
 def _sum(run: list[Hold]) -> dict[str, Held]:

@@ -8,7 +8,7 @@ from a record under way. Nothing here knows threads or retries; `outbox.py` keep
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -197,7 +197,7 @@ class Spool:
     def _offer(self, seq: int) -> None:
         offered = self._db.execute("SELECT offered FROM spool").fetchone()[0]
         if seq > offered:
-            with self._writing():
+            with suppress(SpoolFull), self._writing():  # a full disk must not keep records from being sent
                 self._db.execute("UPDATE spool SET offered = ?", (seq,))
 
     def acked(self, stream: str, ranges: Iterable[tuple[int, int]], epoch: str, server: int) -> Acked:

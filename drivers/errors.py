@@ -34,6 +34,8 @@ class Reason(StrEnum):
     NOT_IN_DEVICE = "notInDevice"
     NO_FILE = "noFile"
     NO_ROW = "noRow"
+    NO_DRIVER = "noDriver"  # this agent has no driver of that name
+    BAD_OPTIONS = "badOptions"  # the driver does not take this address or these options
     DRIVER_FAILED = "driverFailed"  # a defect of ours, caught at the border so the rest runs on
 
 

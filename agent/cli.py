@@ -1,0 +1,179 @@
+"""The command `branchfleet-agent`. Standard output is data, standard error narrates, exit codes are in `exit.py`."""
+
+import asyncio
+import json
+import logging
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import msgspec
+import typer
+
+from agent import ask, show
+from agent.exit import Exit, Trouble
+from agent.link import Away, LinkError, Rejected, open_link
+from agent.ports import card_readers, serial_ports
+from agent.settings import check_address, find_home, load_settings, make_home, save_settings
+from agent.wire import Assignment, catalogue
+
+app = typer.Typer(
+    help="The program on a branch PC: it polls devices and sends what they say to the centre.\n\n"
+    "Example: branchfleet-agent run",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+Home = Annotated[
+    Path | None, typer.Option(help="The agent's folder; else BRANCHFLEET_AGENT_HOME, else the system's place for it.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+@app.command()
+def run(
+    home: Home = None,
+    server: Annotated[str | None, typer.Option(help="The server's address, instead of the one set up.")] = None,
+) -> None:
+    """Poll and send, until stopped by SIGTERM, Ctrl-C or Ctrl-Break.
+
+    Example: branchfleet-agent run --home /var/lib/branchfleet-agent
+    """
+    from agent.run import run_until_signalled
+
+    folder = find_home(home, os.environ)
+    settings = load_settings(folder, os.environ, server=server)
+    make_home(folder)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    for chatty in ("httpx2", "httpcore2", "httpx", "httpcore"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    code = run_until_signalled(settings)
+    raise typer.Exit(code)
+
+
+@app.command()
+def setup(
+    server: Annotated[str, typer.Option(help="The server's address, like http://127.0.0.1:8088.")],
+    token: Annotated[str, typer.Option(help="The agent's token; - reads it from standard input.")] = "-",  # noqa: S107
+    home: Home = None,
+) -> None:
+    """Tell the agent its server and its token, and try them.
+
+    Example: branchfleet-agent setup --server http://127.0.0.1:8088 --token -
+    """
+    folder = find_home(home, os.environ)
+    said = ask.ask_person("token") if token == "-" else token  # noqa: S105
+    server, said = check_address(server, said.strip())
+    note = ""
+    try:
+        assignment = asyncio.run(_try(server, said))
+        note = f"The server knows this agent as {assignment.agent}: {len(assignment.polled)} positions to poll."
+    except Away as error:
+        note = f"{error.sentence} The agent will go on trying."
+    except Rejected as error:
+        raise Trouble(Exit.REFUSED, error.sentence) from error
+    except LinkError as error:
+        raise Trouble(Exit.UNREACHABLE, error.sentence) from error
+    save_settings(folder, server, said)
+    parts = urlsplit(server)
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        _say("The token and all records will cross the network unencrypted.")
+    _say(note)
+    _say(f"Set up in {folder}. Start it with: branchfleet-agent run")
+
+
+async def _try(server: str, token: str) -> Assignment:
+    async with open_link(server, token) as link:
+        return await link.assignment()
+
+
+@app.command()
+def poll(
+    position: Annotated[str, typer.Argument(help="Which one, like 1001/passbook-1 or 1001/line/main.")],
+    inventory: Annotated[
+        Path | None, typer.Option(help="An inventory file or folder to take it from: no server is needed.")
+    ] = None,
+    as_json: Json = False,
+    lang: Annotated[str, typer.Option(help="zh or en.", envvar="BRANCHFLEET_LANG")] = "zh",
+    home: Home = None,
+) -> None:
+    """Poll one position now and show what it says. The exit code tells how it went.
+
+    Example: branchfleet-agent poll 1001/passbook-1 --inventory inventory.toml
+    """
+    if inventory is not None:
+        polled = ask.from_inventory(inventory, position, ask.ask_person)
+    else:
+        polled = ask.from_assignment(find_home(home, os.environ), position)
+    seen, took = ask.poll_once(polled)
+    code = show.code_of(seen)
+    if as_json:
+        _print_json(show.as_json(polled, seen, took))
+    else:
+        for line in show.lines(polled, seen, catalogue(), "en" if lang == "en" else "zh"):
+            typer.echo(line)
+    if code is not Exit.DONE:
+        _say(code.sentence)
+    raise typer.Exit(code)
+
+
+@app.command()
+def ports(as_json: Json = False) -> None:
+    """List the serial ports and card readers of this PC. None of them is opened.
+
+    Example: branchfleet-agent ports --json
+    """
+    found, readers = serial_ports(), card_readers()
+    if as_json:
+        _print_json({"serial": msgspec.to_builtins(found), "readers": readers.names})
+    for port in [] if as_json else found:
+        typer.echo("  ".join(filter(None, (port.address, port.name, port.maker, port.usb, port.serial))))
+    for name in [] if as_json else readers.names:
+        typer.echo(f"pcsc:{name}")
+    if not found:
+        _say("There is no serial port.")
+    if readers.note:
+        _say(readers.note)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _say(sentence: str) -> None:
+    typer.echo(sentence, err=True)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The entry of the command. Ends the process."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")  # an old console's code page must not end a poll
+    try:
+        app(arguments)
+    except Trouble as trouble:
+        _say(trouble.sentence)
+        sys.exit(trouble.code)
+    except Exception as error:  # the border of the program: a sentence for the person, the rest in a file
+        _say(f"{Exit.DEFECT.sentence} {type(error).__name__}; please report it with the file {_written_down()}")
+        sys.exit(Exit.DEFECT)
+
+
+def _written_down() -> str:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="branchfleet-agent-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        traceback.print_exc(file=file)
+    return file.name
+
+
+if __name__ == "__main__":
+    main()

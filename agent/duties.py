@@ -1,0 +1,83 @@
+"""Keeps the schedule as the server says: from the file at the start, from the server as soon as and whenever it can."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from agent.assignment import Target, keep, load, make_target
+from agent.clock import Clocks
+from agent.link import Link, LinkError
+from agent.report import Report
+from agent.schedule import Schedule
+from agent.uplink import Uplink
+from agent.wire import Assignment
+from drivers.base import Shared
+
+HOLD_SECONDS = 60.0  # before any assignment is known
+
+log = logging.getLogger(__name__)
+
+
+class Duties:
+    """The assignment in force. What did not change in a new one goes on undisturbed."""
+
+    def __init__(
+        self, home: Path, clocks: Clocks, link: Link, uplink: Uplink, schedule: Schedule, report: Report, shared: Shared
+    ) -> None:
+        self._home = home
+        self._clocks = clocks
+        self._link = link
+        self._uplink = uplink
+        self._schedule = schedule
+        self._report = report
+        self._shared = shared
+        self._revision = ""
+        self._wanted = asyncio.Event()
+        self.hold_every = HOLD_SECONDS
+
+    def begin(self) -> None:
+        """Start with what was kept from last time."""
+        kept = load(self._home)
+        if kept is not None:
+            self._apply(kept)
+        self._wanted.set()
+
+    def heard(self, revision: str) -> None:
+        """An ack named the revision this agent should have."""
+        if revision != self._revision:
+            self._wanted.set()
+
+    async def run(self) -> None:
+        """Fetch whenever another revision is wanted, until cancelled."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            sent = self._clocks()
+            try:
+                assignment = await self._link.assignment()
+            except LinkError as error:
+                self._wanted.set()
+                await asyncio.sleep(self._uplink.wait_after(error))
+                continue
+            self._uplink.exchanged(sent, assignment.server)
+            if assignment.revision != self._revision:
+                self._apply(assignment)
+                await asyncio.to_thread(keep, self._home, assignment)
+            await asyncio.sleep(1.0)  # a server that never says the same revision twice is asked once a second at most
+
+    def _apply(self, assignment: Assignment) -> None:
+        before = self._schedule.targets
+        targets: list[Target] = []
+        for polled in assignment.polled:
+            known = before.pop(polled.position, None)
+            if known is not None and known.polled == polled:
+                targets.append(known)
+                continue
+            self._report.forget(polled.position)
+            targets.append(make_target(polled, self._shared))
+        for position in before:
+            self._report.forget(position)
+        self._schedule.replace(targets)
+        self._revision = assignment.revision
+        self.hold_every = max(assignment.hold_every, 1.0)
+        log.info("Assignment %s: %d positions.", assignment.revision[:12], len(targets))

@@ -1,0 +1,170 @@
+"""The agent's questions to the server over HTTP: one request, one answer, and what an answer that is none means."""
+
+import asyncio
+import logging
+import ssl
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import httpx2
+import msgspec
+
+from agent.tidy import tidy_text
+from agent.wire import MEDIA_MSGPACK, Ack, Assignment, Batch, encode
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+ANSWER_SECONDS = 30.0  # for a whole exchange
+CONNECT_SECONDS = 10.0
+ANSWER_LIMIT = 64 << 20  # bytes; an assignment of 10,000 positions has about 4 MB
+WAIT_AT_MOST = 300.0  # seconds a server's Retry-After is believed
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class LinkError(Exception):
+    """No answer that can be used; the message is a sentence.
+
+    LinkError
+    ├── Away         no server, a cut line, half an answer, 5xx: ask again after a while
+    ├── Rejected     this agent is not let in (401, 403): only a person can help
+    ├── Elsewhere    something answers that is not a Branchfleet server (404, a redirect, a login page)
+    └── NotTaken     the server cannot take this batch (400, 413, 415, 422); `judged` if it said so itself
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class Away(LinkError):
+    def __init__(self, sentence: str, wait: float = 0.0) -> None:
+        super().__init__(sentence)
+        self.wait = wait  # seconds the server asked for
+
+
+class Rejected(LinkError):
+    pass
+
+
+class Elsewhere(LinkError):
+    pass
+
+
+class NotTaken(LinkError):
+    def __init__(self, sentence: str, *, judged: bool) -> None:
+        super().__init__(sentence)
+        self.judged = judged
+
+
+class _Problem(msgspec.Struct):
+    detail: str
+
+
+class Link:
+    """One server and this agent's token. Logs once when the server goes and once when it is back."""
+
+    def __init__(self, client: httpx2.AsyncClient, server: str) -> None:
+        self._client = client
+        self._server = server
+        self._trouble = ""
+
+    async def send(self, batch: Batch) -> Ack:
+        body = await asyncio.to_thread(lambda: zstd.compress(encode(batch)))
+        headers = {"Content-Type": MEDIA_MSGPACK, "Content-Encoding": "zstd"}
+        return await self._ask("POST", "/api/agent/records", Ack, content=body, headers=headers)
+
+    async def assignment(self) -> Assignment:
+        return await self._ask("GET", "/api/agent/assignment", Assignment)
+
+    async def _ask(
+        self, method: str, path: str, kind: type[T], *, content: bytes = b"", headers: dict[str, str] | None = None
+    ) -> T:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                request = self._client.stream(method, path, content=content or None, headers=headers)
+                async with request as response:
+                    answer = await _read(response)
+            result = _judge(response, answer, kind)
+        except (httpx2.HTTPError, httpx2.StreamError, TimeoutError, OSError) as error:
+            raise self._noted(Away(f"The server {self._server} does not answer: {_reason(error)}.")) from error
+        except LinkError as error:
+            raise self._noted(error) from None
+        if self._trouble:
+            log.info("The server %s answers again.", self._server)
+            self._trouble = ""
+        return result
+
+    def _noted(self, error: LinkError) -> LinkError:
+        trouble = type(error).__name__
+        if trouble != self._trouble and not isinstance(error, NotTaken):
+            log.warning("%s Records are kept here meanwhile.", error.sentence)
+            self._trouble = trouble
+        return error
+
+
+@asynccontextmanager
+async def open_link(server: str, token: str) -> AsyncIterator[Link]:
+    """A link for as long as the block runs."""
+    client = httpx2.AsyncClient(
+        base_url=server,
+        headers={"Authorization": f"Bearer {token}", "Accept": MEDIA_MSGPACK},
+        timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+        follow_redirects=False,
+        trust_env=False,  # a branch PC's browser proxy is not ours
+        verify=ssl.create_default_context() if server.startswith("https:") else False,
+    )
+    async with client:
+        yield Link(client, server)
+
+
+async def _read(response: httpx2.Response) -> bytes:
+    answer = bytearray()
+    async for chunk in response.aiter_bytes():
+        answer += chunk
+        if len(answer) > ANSWER_LIMIT:
+            raise Elsewhere(f"The answer of {response.url.host} is longer than any a Branchfleet server gives.")
+    return bytes(answer)
+
+
+def _judge(response: httpx2.Response, answer: bytes, kind: type[T]) -> T:
+    status = response.status_code
+    if status == 200:
+        try:
+            return msgspec.msgpack.decode(answer, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Elsewhere(f"What answers at {response.url} is not a Branchfleet server.") from error
+    said = _problem(answer)
+    if status in (401, 403):
+        raise Rejected(f"The server does not let this agent in: {said or 'its token is wrong or was revoked'}.")
+    if status in (400, 413, 415, 422):
+        raise NotTaken(f"The server cannot take a batch: {said or status}.", judged=bool(said))
+    if status in (408, 425, 429) or status >= 500:
+        raise Away(f"The server answers {status}{': ' + said if said else ''}.", _wait(response))
+    raise Elsewhere(f"What answers at {response.url} is not a Branchfleet server ({status}).")
+
+
+def _problem(answer: bytes) -> str:
+    """The sentence of a Problem, or "" if it is none: then a proxy may have spoken, not the server."""
+    try:
+        return tidy_text(msgspec.json.decode(answer, type=_Problem).detail, 300).rstrip("。.")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+
+
+def _wait(response: httpx2.Response) -> float:
+    said = response.headers.get("Retry-After", "")
+    return min(float(said), WAIT_AT_MOST) if said.isascii() and said.isdigit() else 0.0
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError | httpx2.TimeoutException):
+        return "no answer in time"
+    return tidy_text(str(error), 200).rstrip(".") or type(error).__name__

@@ -1,0 +1,117 @@
+"""One poll of one position: open, poll, close, within the driver's time, one question in flight a device.
+
+Nothing a driver does gets past this file: it gives what was seen, or why nothing was.
+"""
+
+import asyncio
+import logging
+import os
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from agent.assignment import Target
+from agent.tidy import tidy, tidy_bytes, tidy_text
+from agent.wire import DeviceWord, Failure, Reading
+from drivers.base import Driver
+from drivers.errors import Busy, DeviceError, Reason, Unreachable
+
+AT_ONCE = 128  # polls in flight: below the 512 sockets one Windows select takes, and kind to a branch's line
+CLOSE_SECONDS = 2.0  # for a close that hangs
+
+log = logging.getLogger(__name__)
+
+# These say that nobody looked, which is not the same as a device that does not answer.
+_NOBODY_LOOKED = {
+    Reason.NO_FILE,
+    Reason.NO_ROW,
+    Reason.NO_PERMISSION,
+    Reason.NAME_UNKNOWN,
+    Reason.OWNER_UNKNOWN,
+}
+_WORDS = {Unreachable.kind: DeviceWord.OFFLINE, Busy.kind: DeviceWord.IN_USE}
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What a poll gave. With a `failure`, the reading holds only the device word that follows from it."""
+
+    reading: Reading
+    failure: Failure | None = None
+
+
+class Poller:
+    """Polls targets of one event loop. Positions at one address take turns; one that waits holds no place."""
+
+    def __init__(self, at_once: int = AT_ONCE) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._places = asyncio.Semaphore(at_once)
+        self._defects: set[str] = set()  # positions whose driver's defect has been logged in full
+
+    async def poll(self, target: Target) -> Seen:
+        if target.driver is None:
+            return failed(target.failure or _defect("the position has no driver"))
+        async with self._turn(target.polled.address), self._places:
+            return await self._ask(target.polled.position, target.driver)
+
+    def _turn(self, address: str) -> asyncio.Lock:
+        key = address_key(address)
+        lock = self._locks.get(key)
+        if lock is None:
+            lock = self._locks[key] = asyncio.Lock()
+        return lock
+
+    async def _ask(self, position: str, driver: Driver) -> Seen:
+        try:
+            try:
+                async with asyncio.timeout(driver.timeout):
+                    await driver.open()
+                    reading = await driver.poll()
+            finally:
+                await self._close(position, driver)
+            return Seen(tidy(reading))
+        except DeviceError as error:
+            return failed(_failure(error))
+        except TimeoutError:
+            return failed(_failure(Unreachable(Reason.NO_ANSWER, f"no answer within {driver.timeout:g} s")))
+        except Exception as error:  # the border: whatever a driver does is the trouble of one position only
+            self._log_defect(position, error)
+            return failed(_defect(f"the driver failed with {type(error).__name__}"))
+
+    async def _close(self, position: str, driver: Driver) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await driver.close()
+        except Exception as error:  # the same border; what was read stays good
+            self._log_defect(position, error)
+
+    def _log_defect(self, position: str, error: Exception) -> None:
+        first = position not in self._defects
+        self._defects.add(position)
+        if first:
+            log.error("The driver of %s has a defect: %s", position, type(error).__name__, exc_info=error)
+
+
+def address_key(address: str) -> str:
+    """Two spellings of one port give one key, so that they share a lock."""
+    if address.startswith("/"):
+        return os.path.realpath(address)  # /dev/serial/by-id/... and /dev/ttyUSB0
+    return address.strip().casefold()
+
+
+def word_of(failure: Failure) -> DeviceWord:
+    """The device word that follows from a failed poll. Silence is `offline`; everything unclear is `unknown`."""
+    if failure.reason in _NOBODY_LOOKED:
+        return DeviceWord.UNKNOWN
+    return _WORDS.get(failure.kind, DeviceWord.UNKNOWN)
+
+
+def failed(failure: Failure) -> Seen:
+    return Seen(Reading(device=word_of(failure)), failure)
+
+
+def _failure(error: DeviceError) -> Failure:
+    return Failure(error.kind, str(error.reason), tidy_text(error.detail), tidy_bytes(error.raw))
+
+
+def _defect(detail: str) -> Failure:
+    return Failure(DeviceError.kind, str(Reason.DRIVER_FAILED), detail)

@@ -1,0 +1,163 @@
+"""The running agent: its parts put together, started, and stopped in order with a goodbye."""
+
+import asyncio
+import logging
+import platform
+import signal
+import socket
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+
+from agent.assignment import Target
+from agent.clock import Clocks, system_clocks
+from agent.duties import Duties
+from agent.exit import Exit, Trouble
+from agent.link import Link, open_link
+from agent.outbox import Outbox
+from agent.poll import Poller
+from agent.report import Report
+from agent.schedule import Schedule
+from agent.settings import Settings
+from agent.spool import SpoolError, SpoolFull, SpoolNewer, SpoolTaken, open_spool
+from agent.uplink import Uplink
+from agent.wire import Event, EventName, catalogue
+from drivers.base import Shared
+
+WRITE_SECONDS = 2.0  # for the last records to get on the disk
+FLUSH_SECONDS = 5.0  # and for them to get to the server
+CLOSE_SECONDS = 2.0  # and for what drivers share to be closed
+
+log = logging.getLogger(__name__)
+
+
+class Stop:
+    """Asked for once, with the reason the goodbye gives."""
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self._asked = asyncio.Event()
+
+    def ask(self, reason: str) -> None:
+        self.reason = self.reason or reason
+        self._asked.set()
+
+    async def wait(self) -> None:
+        await self._asked.wait()
+
+
+async def run_agent(settings: Settings, stop: Stop, clocks: Clocks | None = None) -> Exit:
+    """Poll and send until `stop` is asked for. Raises Trouble if it cannot even begin."""
+    clocks = clocks or system_clocks(settings.home)
+    try:
+        spool, _ = await asyncio.to_thread(open_spool, settings.spool_path, clocks, settings.spool_bytes)
+    except SpoolError as error:
+        raise Trouble(_CODES.get(type(error), Exit.CANNOT_WRITE), str(error)) from error
+    report = Report(catalogue(), clocks())
+    outbox = Outbox(spool, clocks, settings.spool_bytes, forget=report.forget)
+    shared = Shared()
+    try:
+        async with open_link(settings.server, settings.token) as link:
+            return await _live(settings, stop, clocks, report, outbox, shared, link)
+    finally:
+        await outbox.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await shared.close()
+
+
+_CODES: dict[type[SpoolError], Exit] = {
+    SpoolTaken: Exit.BUSY,
+    SpoolNewer: Exit.SPOOL_UNUSABLE,
+    SpoolFull: Exit.CANNOT_WRITE,
+}
+
+
+async def _live(
+    settings: Settings, stop: Stop, clocks: Clocks, report: Report, outbox: Outbox, shared: Shared, link: Link
+) -> Exit:
+    poller = Poller()
+
+    async def look(target: Target) -> None:
+        seen = await poller.poll(target)
+        position = target.polled.position
+        if schedule.targets.get(position) is target:  # and not replaced while it was asked
+            news = report.seen(position, seen, clocks())
+            outbox.put(news.records, urgent=news.urgent)
+
+    async def hold() -> None:
+        while True:
+            await asyncio.sleep(duties.hold_every)
+            outbox.put(report.hold(clocks()))
+
+    schedule = Schedule(look, clocks)
+    uplink = Uplink(link, outbox, clocks, version=own_version(), on_ack=lambda ack: duties.heard(ack.assignment))
+    duties = Duties(settings.home, clocks, link, uplink, schedule, report, shared)
+
+    outbox.put([_start_event(clocks)], urgent=True)
+    outbox.news.set()  # what is left from the last run
+    schedule.start()
+    duties.begin()
+    writer = asyncio.create_task(outbox.run())
+    others = [asyncio.create_task(each) for each in (uplink.run(), duties.run(), hold(), schedule.watch_clock())]
+    asked = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait([asked, writer, *others], return_when=asyncio.FIRST_COMPLETED)
+    for task in done - {asked}:
+        log.error("A part of the agent ended by a defect; the agent ends too.", exc_info=task.exception())
+        stop.ask("defect")
+
+    await schedule.stop()
+    await _cancel(asked, *others)
+    reason: dict[str, str | int] = {"reason": stop.reason}
+    outbox.put([*report.hold(clocks()), Event(seq=0, clock=clocks(), name=EventName.GOODBYE, detail=reason)])
+    if await outbox.written(WRITE_SECONDS):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await uplink.flush()
+    await _cancel(writer)
+    return Exit.DEFECT if stop.reason == "defect" else Exit.DONE
+
+
+async def _cancel(*tasks: "asyncio.Task[None]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _start_event(clocks: Clocks) -> Event:
+    detail: dict[str, str | int] = {
+        "version": own_version(),
+        "host": socket.gethostname(),
+        "python": platform.python_version(),
+        "system": platform.platform(terse=True),
+    }
+    return Event(seq=0, clock=clocks(), name=EventName.START, detail=detail)
+
+
+def own_version() -> str:
+    try:
+        return version("branchfleet")
+    except PackageNotFoundError:  # run from a folder that was never installed
+        return "0"
+
+
+def run_until_signalled(settings: Settings) -> Exit:
+    """Run in this process until SIGTERM, Ctrl-C or, on Windows, Ctrl-Break."""
+
+    async def main() -> Exit:
+        stop = Stop()
+        loop = asyncio.get_running_loop()
+        for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
+            _on_signal(loop, stop, name)
+        return await run_agent(settings, stop)
+
+    return asyncio.run(main())
+
+
+def _on_signal(loop: asyncio.AbstractEventLoop, stop: Stop, name: str) -> None:
+    number = getattr(signal, name, None)
+    if number is None:
+        return
+    try:
+        loop.add_signal_handler(number, stop.ask, name)
+    except NotImplementedError:  # Windows
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.ask, name))

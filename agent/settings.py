@@ -1,0 +1,166 @@
+"""The agent's settings: flag > BRANCHFLEET_AGENT_* > agent.toml > default. Unknown keys are named with the nearest."""
+
+import difflib
+import json
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from agent.exit import Exit, Trouble
+from agent.files import write_private
+
+FILE = "agent.toml"
+PREFIX = "BRANCHFLEET_AGENT_"
+HOME_VARIABLE = "BRANCHFLEET_AGENT_HOME"
+
+
+def _server(text: str) -> str:
+    parts = urlsplit(text)
+    try:
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number
+        sound = False
+    if not sound or parts.query or parts.fragment or parts.username:
+        raise ValueError('is not an address like "http://127.0.0.1:8088"')
+    return text.rstrip("/")
+
+
+def _token(text: str) -> str:
+    if not text or not (text.isascii() and text.isprintable()) or " " in text:
+        raise ValueError("is not a token; `branchfleet-server agent token KEY` prints one")
+    return text
+
+
+class Written(BaseModel):
+    """What agent.toml may hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    server: Annotated[str, AfterValidator(_server)] | None = None
+    token: Annotated[str, AfterValidator(_token)] | None = None
+    spool_limit_mb: Annotated[int, Field(ge=1, le=100_000)] = 200  # at most this much is kept while the line is down
+
+
+class Settings(BaseModel):
+    """What a running agent needs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    home: Path
+    server: str
+    token: str
+    spool_limit_mb: int = 200
+
+    @property
+    def spool_path(self) -> Path:
+        return self.home / "spool.db"
+
+    @property
+    def spool_bytes(self) -> int:
+        return self.spool_limit_mb << 20
+
+
+def find_home(flag: Path | None, environment: Mapping[str, str]) -> Path:
+    """Where the agent keeps its files: --home, BRANCHFLEET_AGENT_HOME, or the system's place for such things."""
+    if flag is not None:
+        return flag
+    if environment.get(HOME_VARIABLE):
+        return Path(environment[HOME_VARIABLE])
+    if sys.platform == "win32":
+        base = Path(environment.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        return base / "Branchfleet" / "agent"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "Branchfleet" / "agent"
+    base = Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "branchfleet" / "agent"
+
+
+def make_home(home: Path) -> None:
+    """The folder, its owner's alone."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Trouble(Exit.CANNOT_WRITE, f"The agent's folder {home} cannot be made: {error.strerror}.") from error
+
+
+def load_settings(home: Path, environment: Mapping[str, str], *, server: str | None = None) -> Settings:
+    """Everything a run needs. Raises Trouble with a sentence for each thing that is wrong or missing."""
+    flags: _Source = {"server": (server, "--server")} if server else {}
+    written = _check(_from_file(home) | _from_environment(environment) | flags)
+    if written.server is None or written.token is None:
+        missing = "server" if written.server is None else "token"
+        raise Trouble(
+            Exit.NOT_SET_UP,
+            f"The agent in {home} has no {missing}. Set it up with: "
+            "branchfleet-agent setup --server http://SERVER:8088 --token -",
+        )
+    return Settings(home=home, server=written.server, token=written.token, spool_limit_mb=written.spool_limit_mb)
+
+
+def check_address(server: str, token: str) -> tuple[str, str]:
+    """Both as they will be used. Raises Trouble."""
+    written = _check({"server": (server, "--server"), "token": (token, "--token")})
+    return written.server or "", written.token or ""
+
+
+def save_settings(home: Path, server: str, token: str) -> Settings:
+    """Write server and token to agent.toml, mode 0600; other settings there stay."""
+    kept = _from_file(home)
+    values = {key: value for key, (value, _) in kept.items()} | {"server": server, "token": token}
+    lines = [f"{key} = {json.dumps(value)}\n" for key, value in values.items()]  # JSON's texts and numbers are TOML's
+    make_home(home)
+    try:
+        write_private(home / FILE, "".join(lines).encode())
+    except OSError as error:
+        raise Trouble(Exit.CANNOT_WRITE, f"{home / FILE} cannot be written: {error.strerror}.") from error
+    return load_settings(home, {})
+
+
+_Source = dict[str, tuple[Any, str]]  # key -> value, and where it was said
+
+
+def _from_file(home: Path) -> _Source:
+    path = home / FILE
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' Notepad writes the mark
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise Trouble(Exit.BAD_INPUT, f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise Trouble(Exit.BAD_INPUT, f"{path} is not UTF-8 text; save it as UTF-8.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise Trouble(Exit.BAD_INPUT, f"{path} is not TOML: {error}.") from error
+    return {key: (value, str(path)) for key, value in values.items()}
+
+
+def _from_environment(environment: Mapping[str, str]) -> _Source:
+    return {
+        name.removeprefix(PREFIX).lower(): (value, f"the environment variable {name}")
+        for name, value in environment.items()
+        if name.startswith(PREFIX) and name != HOME_VARIABLE
+    }
+
+
+def _check(source: _Source) -> Written:
+    try:
+        return Written.model_validate({key: value for key, (value, _) in source.items()})
+    except ValidationError as error:
+        sentences = []
+        for one in error.errors(include_url=False):
+            key = str(one["loc"][0])
+            value, where = source[key]
+            if one["type"] == "extra_forbidden":
+                near = difflib.get_close_matches(key, Written.model_fields, n=1)
+                hint = f'; did you mean "{near[0]}"?' if near else f"; there are: {', '.join(Written.model_fields)}."
+                sentences.append(f'"{key}" in {where} is not a setting{hint}')
+            else:
+                shown = "" if key == "token" else f" {value!r}"
+                said = one["msg"].removeprefix("Value error, ")
+                sentences.append(f'"{key}"{shown} in {where}: {said}.')
+        raise Trouble(Exit.BAD_INPUT, "\n".join(sentences)) from error
