@@ -90,11 +90,11 @@ def init(
 def run(
     home: HomeOption = None,
     host: Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")] = None,
-    port: Annotated[int | None, typer.Option(help="The port to listen on (8480).")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on (8088).")] = None,
 ) -> None:
     """Run the server until it is told to stop (Ctrl+C, SIGTERM). The database is brought up to date first.
 
-    Example: branchfleet-server run --port 8480
+    Example: branchfleet-server run --port 8088
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with sentences():

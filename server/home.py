@@ -12,7 +12,7 @@ from server.storage.database import Database
 
 TEMPLATE = """\
 # Settings of this server; docs/settings.md tells of each. A flag or BRANCHFLEET_* goes before what stands here.
-# port = 8480
+# port = 8088
 # database = "postgresql://branchfleet@localhost/branchfleet"
 """
 
