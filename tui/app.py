@@ -1,0 +1,197 @@
+"""The console itself: who is signed in, the line to the server, and which screen a word opens."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import work
+from textual.binding import Binding, BindingType
+from textual.command import Provider
+from textual.screen import Screen
+
+from server.schemas import PersonOut, Role
+from tui.client import Away, Defect, Refused, SignedOut
+from tui.commands import Going
+from tui.opens import Place, place
+from tui.screens.agents import Agents
+from tui.screens.branch import Branch
+from tui.screens.branches import Branches
+from tui.screens.card import Card
+from tui.screens.conditions import Conditions
+from tui.screens.devices import Devices, ReportWhich, query_of
+from tui.screens.help import Help
+from tui.screens.home_auditor import AuditorHome
+from tui.screens.home_branch import BranchHome
+from tui.screens.home_head import HeadHome
+from tui.screens.journal import Journal
+from tui.screens.ledger import Ledger
+from tui.screens.ledger import query_of as ledger_query
+from tui.screens.position import Position
+from tui.screens.report import Report
+from tui.screens.sign_in import SignIn
+from tui.screens.ticket import Ticket
+from tui.screens.tickets import Tickets
+from tui.screens.tickets import query_of as ticket_query
+from tui.shell import Changed, Link, Shell
+from tui.texts import N_, _
+
+HOMES = {Role.BRANCH: BranchHome, Role.HEAD: HeadHome, Role.AUDITOR: AuditorHome}
+WAIT = (1.0, 30.0)  # seconds before the first and the later attempts to hear of changes again
+
+
+def _screens() -> dict[str, Callable[[Place], Screen[None]]]:
+    """What each name of `opens` shows. With a key it is one thing, without one the list."""
+    return {
+        "devices": lambda to: Position(to.key) if to.key else Devices(query_of(to)),
+        "report": lambda to: ReportWhich(query_of(to)),
+        "tickets": lambda to: Ticket(to.key) if to.key else Tickets(ticket_query(to)),
+        "ledger": lambda to: Card(to.key) if to.key else Ledger(ledger_query(to)),
+        "branches": lambda to: Branch(to.key) if to.key else Branches(),
+        "conditions": lambda to: Conditions(to.one("branch"), to.one("subject"), to.one("open") != "false"),
+        "agents": lambda to: Agents(),
+        "journal": lambda to: Journal(to.key or to.one("about") or ""),
+    }
+
+
+class ConsoleApp(Shell):
+    TITLE = "Branchfleet"
+    CSS_PATH = "app.tcss"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Going}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "leave", N_("Quit"), show=False),
+        Binding("f10", "leave", N_("Quit"), show=False),
+    ]
+
+    def on_mount(self) -> None:
+        if self.client.token:
+            self._come_back()
+        else:
+            self.push_screen(SignIn())
+
+    @work
+    async def _come_back(self) -> None:
+        """A sign-in kept from before; if it is no longer good, the person signs in."""
+        try:
+            person = await self.client.me()
+        except (SignedOut, Refused, Away, Defect):
+            self.client.token = None
+            await self.push_screen(SignIn())
+            return
+        self.signed_in(person)
+
+    # who is here
+
+    def signed_in(self, person: PersonOut) -> None:
+        self.person = person
+        self._learn_words()
+        self._stack_home()
+        self._hear()
+
+    def signed_out(self, sentence: str) -> None:
+        self.workers.cancel_group(self, "events")
+        self.person, self.client.token = None, None
+        self._only(SignIn(sentence))
+
+    @work(group="words", exclusive=True)
+    async def _learn_words(self) -> None:
+        self.words = await self.ask(self.client.catalogue()) or self.words
+        self.screen.post_message(Changed(None))
+
+    # hearing of changes
+
+    @work(group="events", exclusive=True)
+    async def _hear(self) -> None:
+        """Keep the event line up for as long as somebody is signed in, taking up where it broke."""
+        cursor, wait = None, WAIT[0]
+        while True:
+            try:
+                async for event in self.client.events(cursor):
+                    wait = WAIT[0]
+                    cursor = event.cursor if event else cursor
+                    if event is not None or self.link is not Link.LIVE:
+                        self.screen.post_message(Changed(event))
+                    self.heard(Link.LIVE)
+                self.heard(Link.ASKING)
+            except Away:
+                self.heard(Link.AWAY)
+            except SignedOut as error:
+                self.signed_out(str(error))
+                return
+            except (Refused, Defect):
+                cursor = None  # too old a cursor, or another server: whatever changed, all is asked again
+                self.heard(Link.ASKING)
+            await asyncio.sleep(wait * random.uniform(0.7, 1.3))  # noqa: S311 - a jitter, no secret
+            wait = min(wait * 2, WAIT[1])
+
+    # going places
+
+    def open(self, opens: str) -> None:
+        to = place(opens)
+        make = _screens().get(to.name)
+        if make is None:
+            self.say(_("This console cannot show {what} yet.").format(what=opens), "warning")
+            return
+        self.push_screen(make(to))
+
+    def report(self, subject: str, name: str, title: str) -> None:
+        def reported(number: str | None) -> None:
+            if number is not None:
+                if isinstance(self.screen, ReportWhich):
+                    self.pop_screen()
+                self.say(_("Reported: ticket {number}").format(number=number))
+                self.open(f"tickets/{number}")
+
+        self.push_screen(Report(subject, name, title), reported)
+
+    def _stack_home(self) -> None:
+        if self.person is not None:
+            self._only(HOMES[self.person.role]())
+
+    def _only(self, screen: Screen[None]) -> None:
+        """This screen and none below it but the app's own."""
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
+        if len(self.screen_stack) == 2:
+            self.switch_screen(screen)
+        else:
+            self.push_screen(screen)
+
+    # keys
+
+    def home(self) -> None:
+        if self.person is None:
+            return
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
+
+    def action_help(self) -> None:
+        self.push_screen(Help(self.screen))
+
+    def action_press(self, key: str) -> None:
+        self.simulate_key(key)
+
+    def action_leave(self) -> None:
+        self.exit(0)
+
+    def action_sign_out(self) -> None:
+        self._sign_out()
+
+    @work
+    async def _sign_out(self) -> None:
+        await self.ask(self.client.sign_out())
+        self.signed_out("")
+
+    def action_theme(self) -> None:
+        self.theme = "light" if self.theme == "dark" else "dark"
+
+    def action_marks(self) -> None:
+        """Draw with ASCII, or with shapes: for a console the probe was wrong about."""
+        self.ascii_marks = not self.ascii_marks
+        for line_filter in self._filters:
+            if line_filter.__class__.__name__ == "AsciiFilter":
+                line_filter.enabled = self.ascii_marks
+        self.refresh_css()
+
+    async def on_unmount(self) -> None:
+        await self.client.close()

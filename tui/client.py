@@ -1,0 +1,402 @@
+"""Every question the console asks the server, and every way the server can fail to answer.
+
+ClientError
+├── Away        the server cannot be reached or gave no HTTP answer in time: ask again later
+├── SignedOut   the token is not, or no longer, good: sign in again
+├── Refused     the server said no in one sentence, with its status
+└── Defect      the answer is not what server/schemas.py promises
+"""
+
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self, TypeVar
+from urllib.parse import quote
+
+import httpx2
+from pydantic import TypeAdapter, ValidationError
+
+from server.schemas import (
+    AgentOut,
+    BranchOut,
+    BranchPage,
+    CardDetail,
+    CardPage,
+    CatalogueOut,
+    ConditionPage,
+    History,
+    Home,
+    Invalidated,
+    JournalCheck,
+    JournalPage,
+    ObservationPage,
+    Page,
+    PasswordChange,
+    PersonOut,
+    PositionDetail,
+    PositionPage,
+    Problem,
+    Schema,
+    SignInAsk,
+    SignInOut,
+    Standing,
+    Status,
+    TicketCreate,
+    TicketDetail,
+    TicketNoteCreate,
+    TicketPage,
+    TicketStatus,
+    TicketStep,
+)
+
+T = TypeVar("T")
+Value = str | int | bool | None | Sequence[str]
+
+CONNECT = 5.0  # seconds; a branch line may be slow, a screen must not be
+ANSWER = 20.0  # seconds
+QUIET = 90.0  # seconds without a byte before the events are asked for anew
+
+
+class ClientError(Exception):
+    """The base: something between this person and an answer."""
+
+
+class Away(ClientError):
+    pass
+
+
+class SignedOut(ClientError):
+    pass
+
+
+class Refused(ClientError):
+    def __init__(self, sentence: str, status: int) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.status = status
+
+
+class Defect(ClientError):
+    pass
+
+
+@dataclass(frozen=True)
+class PositionQuery:
+    q: str = ""
+    branch: str | None = None
+    standing: tuple[Standing, ...] = ()
+    cls: str | None = None
+    sort: str = "worst"
+
+
+@dataclass(frozen=True)
+class TicketQuery:
+    q: str = ""
+    branch: str | None = None
+    status: tuple[TicketStatus, ...] = ()
+    subject: str | None = None
+
+
+@dataclass(frozen=True)
+class LedgerQuery:
+    q: str = ""
+    branch: str | None = None
+    cls: str | None = None
+    status: str | None = None
+
+
+@dataclass(frozen=True)
+class Download:
+    """An export on its way: `size` is None when the server does not know it before."""
+
+    chunks: AsyncIterator[bytes]
+    size: int | None
+    journal_seq: str
+
+
+class Client:
+    """One person's line to the server. `token` is set by signing in."""
+
+    def __init__(self, server: str, *, token: str | None = None, lang: str = "zh") -> None:
+        self.server = server.rstrip("/")
+        self.token = token
+        self.offset = 0  # µs the server's clock is ahead of ours
+        # A proxy of the environment leads out of the bank; the server is inside it.
+        self._http = httpx2.AsyncClient(
+            base_url=self.server,
+            headers={"Accept-Language": lang},
+            timeout=httpx2.Timeout(ANSWER, connect=CONNECT),
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    def now(self) -> int:
+        """The server's clock, UTC µs, as well as we know it: ages are told by it, not by a branch PC's clock."""
+        return time.time_ns() // 1000 + self.offset
+
+    # signing in
+
+    async def sign_in(self, login: str, password: str) -> PersonOut:
+        # A wrong password is a 401 too, but it is an answer to this question and no lost sign-in.
+        answer = await self._send(
+            "POST", "/api/sign-in", body=SignInAsk(login=login, password=password), signing_in=True
+        )
+        out = _read(SignInOut, answer)
+        self.token = out.token
+        return out.person
+
+    async def sign_out(self) -> None:
+        await self._send("DELETE", "/api/sign-in")
+        self.token = None
+
+    async def change_password(self, old: str, new: str) -> None:
+        await self._send("POST", "/api/password", body=PasswordChange(old=old, new=new))
+
+    async def me(self) -> PersonOut:
+        return await self._get(PersonOut, "/api/me")
+
+    # places
+
+    async def home(self) -> Home:
+        return await self._get(Home, "/api/home")
+
+    async def status(self) -> Status:
+        return await self._get(Status, "/api/status")
+
+    async def catalogue(self) -> CatalogueOut:
+        return await self._get(CatalogueOut, "/api/catalogue")
+
+    async def agents(self) -> list[AgentOut]:
+        return await self._get(list[AgentOut], "/api/agents")
+
+    async def branches(self, *, offset: int = 0, limit: int = 100) -> BranchPage:
+        return await self._get(BranchPage, "/api/branches", offset=offset, limit=limit)
+
+    async def branch(self, code: str) -> BranchOut:
+        return await self._get(BranchOut, f"/api/branches/{quote(code)}")
+
+    async def positions(self, query: PositionQuery, *, offset: int = 0, limit: int = 100) -> PositionPage:
+        return await self._get(
+            PositionPage,
+            "/api/positions",
+            q=query.q,
+            branch=query.branch,
+            standing=query.standing,
+            cls=query.cls,
+            sort=query.sort,
+            offset=offset,
+            limit=limit,
+        )
+
+    async def position(self, key: str) -> PositionDetail:
+        return await self._get(PositionDetail, f"/api/positions/{quote(key)}")
+
+    async def history(self, key: str, metric: str, *, start: int, end: int, points: int) -> History:
+        path = f"/api/positions/{quote(key)}/history"
+        return await self._get(History, path, metric=metric, start=start, end=end, points=points)
+
+    async def observations(self, *, subject: str | None = None, after: int = 0, limit: int = 100) -> ObservationPage:
+        return await self._get(ObservationPage, "/api/observations", subject=subject, after=after, limit=limit)
+
+    async def conditions(
+        self,
+        *,
+        open: bool | None = True,
+        branch: str | None = None,
+        subject: str | None = None,
+        offset: int = 0,
+        limit: int = 100,
+    ) -> ConditionPage:
+        return await self._get(
+            ConditionPage, "/api/conditions", open=open, branch=branch, subject=subject, offset=offset, limit=limit
+        )
+
+    # tickets
+
+    async def tickets(self, query: TicketQuery, *, offset: int = 0, limit: int = 100) -> TicketPage:
+        return await self._get(
+            TicketPage,
+            "/api/tickets",
+            q=query.q,
+            branch=query.branch,
+            status=query.status,
+            subject=query.subject,
+            offset=offset,
+            limit=limit,
+        )
+
+    async def ticket(self, number: str) -> TicketDetail:
+        return await self._get(TicketDetail, f"/api/tickets/{quote(number, safe='')}")
+
+    async def report(self, ticket: TicketCreate) -> TicketDetail:
+        return _read(TicketDetail, await self._send("POST", "/api/tickets", body=ticket))
+
+    async def step(self, number: str, step: TicketStep) -> TicketDetail:
+        return _read(TicketDetail, await self._send("POST", f"/api/tickets/{quote(number, safe='')}/step", body=step))
+
+    async def note(self, number: str, text: str) -> TicketDetail:
+        body = TicketNoteCreate(text=text)
+        return _read(TicketDetail, await self._send("POST", f"/api/tickets/{quote(number, safe='')}/notes", body=body))
+
+    # ledger and journal
+
+    async def ledger(self, query: LedgerQuery, *, offset: int = 0, limit: int = 100) -> CardPage:
+        return await self._get(
+            CardPage,
+            "/api/ledger",
+            q=query.q,
+            branch=query.branch,
+            cls=query.cls,
+            status=query.status,
+            offset=offset,
+            limit=limit,
+        )
+
+    async def card(self, asset: str) -> CardDetail:
+        return await self._get(CardDetail, f"/api/ledger/{quote(asset, safe='')}")
+
+    @asynccontextmanager
+    async def ledger_export(self, query: LedgerQuery, format: str) -> AsyncIterator[Download]:
+        asked = {"format": format, "q": query.q, "branch": query.branch, "cls": query.cls, "status": query.status}
+        request = self._request("GET", "/api/ledger/export", asked)
+        async with self._streamed(request) as response:
+            if response.is_error:
+                await response.aread()
+                _judge(response)
+            size = response.headers.get("content-length")
+            yield Download(_chunks(response), int(size) if size else None, response.headers.get("x-journal-seq", ""))
+
+    async def journal(self, *, about: str | None = None, after: int = 0, limit: int = 100) -> JournalPage:
+        return await self._get(JournalPage, "/api/journal", about=about, after=after, limit=limit)
+
+    async def check_journal(self) -> JournalCheck:
+        return await self._get(JournalCheck, "/api/journal/check")
+
+    # events
+
+    async def events(self, after: int | None = None) -> AsyncIterator[Invalidated | None]:
+        """What has changed since cursor `after`. The first thing given is None: the line stands."""
+        request = self._request("GET", "/api/events", {"after": after})
+        request.extensions["timeout"] = {"connect": CONNECT, "read": QUIET, "write": ANSWER, "pool": ANSWER}
+        async with self._streamed(request) as response:
+            if response.is_error:
+                await response.aread()
+                _judge(response)
+            yield None
+            with _translated():
+                async for event in httpx2.EventSource(response):
+                    if event.data:
+                        yield _parse(Invalidated, event.data.encode())
+
+    # the line
+
+    def _request(
+        self, method: str, path: str, asked: Mapping[str, Value], body: Schema | None = None
+    ) -> httpx2.Request:
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        content = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            content = body.model_dump_json()
+        params: list[tuple[str, str | int | float | bool | None]] = [
+            pair for name, value in asked.items() for pair in _pairs(name, value)
+        ]
+        return self._http.build_request(method, path, params=params, headers=headers, content=content)
+
+    async def _get(self, kind: type[T], path: str, **asked: Value) -> T:
+        answer = _read(kind, await self._send("GET", path, asked))
+        if isinstance(answer, Page | Home | Status):
+            self.offset = answer.at - time.time_ns() // 1000
+        return answer
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        asked: Mapping[str, Value] | None = None,
+        body: Schema | None = None,
+        signing_in: bool = False,
+    ) -> httpx2.Response:
+        request = self._request(method, path, asked or {}, body)
+        with _translated():
+            response = await self._http.send(request)
+        if response.is_error or response.is_redirect:
+            _judge(response, signing_in=signing_in)
+        return response
+
+    @asynccontextmanager
+    async def _streamed(self, request: httpx2.Request) -> AsyncIterator[httpx2.Response]:
+        with _translated():
+            response = await self._http.send(request, stream=True)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The transport's errors become ours here and nowhere else."""
+    try:
+        yield
+    except httpx2.TransportError as error:
+        raise Away(str(error) or type(error).__name__) from error
+    except (httpx2.DecodingError, httpx2.InvalidURL) as error:
+        raise Defect(str(error)) from error
+
+
+async def _chunks(response: httpx2.Response) -> AsyncIterator[bytes]:
+    with _translated():
+        async for chunk in response.aiter_bytes():
+            yield chunk
+
+
+def _pairs(name: str, value: Value) -> Iterator[tuple[str, str]]:
+    if isinstance(value, bool):
+        yield name, "true" if value else "false"
+    elif isinstance(value, int):
+        yield name, str(value)
+    elif isinstance(value, str):
+        if value:
+            yield name, value
+    elif value is not None:
+        yield from ((name, one) for one in value)
+
+
+def _judge(response: httpx2.Response, *, signing_in: bool = False) -> None:
+    """Raise what an answer that is no success means."""
+    status = response.status_code
+    if status in (502, 503, 504):
+        raise Away(f"HTTP {status}")
+    try:
+        sentence = Problem.model_validate_json(response.content).detail
+    except ValidationError:
+        raise Defect(f"HTTP {status} {response.request.method} {response.request.url.path}") from None
+    if status == 401 and not signing_in:
+        raise SignedOut(sentence)
+    if status >= 500:
+        raise Defect(sentence)
+    raise Refused(sentence, status)
+
+
+def _read(kind: type[T], response: httpx2.Response) -> T:
+    return _parse(kind, response.content)
+
+
+def _parse(kind: type[T], content: bytes) -> T:
+    try:
+        return TypeAdapter(kind).validate_json(content)
+    except ValidationError as error:
+        raise Defect(f"{kind}: {error.error_count()} fields are not as agreed: {error.errors()[0]['loc']}") from error

@@ -1,0 +1,57 @@
+"""Where F9 goes: every screen by name or pinyin initials, and the few things done to the console itself."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from server.schemas import Role
+from tui.pinyin import initials
+from tui.shell import Shell
+from tui.texts import _
+
+if TYPE_CHECKING:
+    Command = tuple[str, str, Callable[[], object]]
+
+
+class Going(Provider):
+    async def discover(self) -> Hits:
+        for title, told, do in self._commands():
+            yield DiscoveryHit(title, do, help=told)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for title, told, do in self._commands():
+            score = max(matcher.match(title), 0.9 if query.lower() in initials(title) else 0.0)
+            if score > 0:
+                yield Hit(score, matcher.highlight(title), do, help=told)
+
+    def _commands(self) -> "list[Command]":
+        app = self.app
+        if not isinstance(app, Shell) or app.person is None:
+            return []
+
+        def to(opens: str) -> Callable[[], object]:
+            return lambda: app.open(opens)
+
+        def act(action: str) -> Callable[[], object]:
+            return lambda: app.run_worker(app.run_action(action))
+
+        journal = [(_("Journal"), _("every deed, and its check"), to("journal"))]
+        return [
+            (_("Home"), _("the five-second line"), app.home),
+            (_("Branches"), _("worst first"), to("branches")),
+            (_("Devices"), _("search, filter, sort"), to("devices")),
+            (_("Devices with faults"), _("what does not serve now"), to("devices?standing=fault")),
+            (_("Open conditions"), _("every named problem that is open"), to("conditions")),
+            (_("Tickets"), _("reports and their handling"), to("tickets")),
+            (_("Ledger"), _("the register of machines; export"), to("ledger")),
+            (_("Agents"), _("the programs that poll"), to("agents")),
+            *(journal if app.person.role is not Role.BRANCH else []),
+            (_("Change the password"), _("of the person signed in"), act("password")),
+            (_("Light or dark"), _("the colours of this console"), act("theme")),
+            (_("Shapes or ASCII marks"), _("when frames and marks do not line up"), act("marks")),
+            (_("Help"), _("the keys of this screen"), act("help")),
+            (_("Sign out"), _("leave the console to somebody else"), act("sign_out")),
+            (_("Quit"), _("close the console"), act("leave")),
+        ]

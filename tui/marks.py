@@ -1,0 +1,50 @@
+"""How a state looks: shape, word and colour together, never colour alone."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from server.schemas import Standing, TicketStatus
+from tui.texts import N_, _
+
+Ink = Literal["good", "attention", "fault", "unknown", "idle", "plain", "dim"]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """`ink` names a colour of the theme (`$ink-fault`)."""
+
+    shape: str
+    word: str
+    ink: Ink
+
+    @property
+    def title(self) -> str:
+        return _(self.word)
+
+
+STANDINGS: dict[Standing, Mark] = {
+    Standing.GOOD: Mark("●", N_("good"), "good"),
+    Standing.ATTENTION: Mark("▲", N_("attention"), "attention"),
+    Standing.FAULT: Mark("■", N_("fault"), "fault"),
+    Standing.IN_USE: Mark("◇", N_("in use"), "idle"),
+    Standing.CLOSED: Mark("◇", N_("closed"), "idle"),
+    Standing.UNKNOWN: Mark("○", N_("unknown"), "unknown"),
+    Standing.STALE: Mark("○", N_("stale"), "unknown"),
+    Standing.NEVER: Mark("○", N_("no report"), "unknown"),
+    Standing.UNPOLLED: Mark("○", N_("not polled"), "unknown"),
+}
+
+LEVELS: dict[str, Mark] = {
+    "good": Mark("●", N_("good"), "good"),
+    "attention": Mark("▲", N_("attention"), "attention"),
+    "fault": Mark("■", N_("fault"), "fault"),
+    "unknown": Mark("○", N_("unknown"), "unknown"),
+    "plain": Mark(" ", "", "plain"),
+}
+
+TICKETS: dict[TicketStatus, Mark] = {
+    TicketStatus.NEW: Mark("■", N_("new"), "fault"),
+    TicketStatus.ACCEPTED: Mark("▲", N_("accepted"), "attention"),
+    TicketStatus.IN_PROGRESS: Mark("▲", N_("in progress"), "attention"),
+    TicketStatus.DONE: Mark("●", N_("done"), "good"),
+}

@@ -1,0 +1,45 @@
+"""One branch: who and where, how it stands, and its devices."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Static
+
+from server.schemas import BranchOut
+from tui.client import PositionQuery
+from tui.plain import plain
+from tui.screens.devices import Devices
+from tui.texts import N_, _
+
+PEOPLE = {"a": N_("administrator A"), "b": N_("administrator B")}
+
+
+class Branch(Devices):
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("f8", "tickets", N_("Tickets"))]
+
+    def __init__(self, code: str) -> None:
+        super().__init__(PositionQuery(branch=code))
+        self._code = code
+
+    def above(self) -> Iterable[Widget]:
+        yield Static(id="branch", classes="line")
+        yield from super().above()
+
+    async def fetch(self) -> None:
+        branch = await self.app.ask(self.app.client.branch(self._code))
+        if branch is not None:
+            self._show(branch)
+        await super().fetch()
+
+    def _show(self, branch: BranchOut) -> None:
+        self.place(branch.name)
+        who = " · ".join(f"{_(PEOPLE.get(key, key))} {plain(name)}" for key, name in branch.people.items())
+        line = Text.assemble(self.cells.standing(branch.standing), "  ", no_wrap=True, end="")
+        line.append(plain(" · ".join(part for part in (branch.address, branch.phone, who) if part)))
+        self.query_one("#branch", Static).update(line)
+
+    def action_tickets(self) -> None:
+        self.app.open(f"tickets?branch={self._code}")

@@ -1,0 +1,133 @@
+"""The ledger to a file: format, path, progress; Escape leaves no half file. In a browser it is downloaded."""
+
+import tempfile
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual import getters, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, ProgressBar, Static
+from textual.worker import Worker
+
+from tui.client import Away, ClientError, Download, LedgerQuery
+from tui.files import CannotWrite, Exists, write
+from tui.plain import plain
+from tui.shell import Shell
+from tui.texts import N_, _
+from tui.times import local
+from tui.widgets.frame import KeyLine
+from tui.widgets.pick import Pick
+
+FORMATS = (("xlsx", "Excel (.xlsx)"), ("csv", "CSV (.csv)"), ("json", "JSON (.json)"))
+
+
+class Export(ModalScreen[None]):
+    CSS_PATH = "export.tcss"
+    app = getters.app(Shell)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "start", N_("Export"), priority=True),
+        Binding("down", "app.focus_next", show=False),
+        Binding("up", "app.focus_previous", show=False),
+        Binding("escape", "stop", N_("Stop")),
+    ]
+
+    def __init__(self, query: LedgerQuery) -> None:
+        super().__init__()
+        self._query = query
+        self._export_worker: Worker[None] | None = None
+        self._replace: Path | None = None  # the file Enter has been warned of
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="box") as box:
+            box.border_title = _("Export the ledger")
+            with Horizontal(classes="field"):
+                yield Label(_("Format"))
+                yield Pick(FORMATS, id="format")
+            with Horizontal(classes="field"):
+                yield Label(_("File"))
+                yield Input(str(self._default()), id="path")
+            yield ProgressBar(total=None, show_eta=False, id="bar")
+            yield Static(id="said")
+            yield KeyLine()
+
+    def on_mount(self) -> None:
+        self.query_one("#bar").display = False
+
+    def _default(self) -> Path:
+        folder = next(
+            (place for place in (Path.home() / "Desktop", Path.home() / "桌面") if place.is_dir()), Path.cwd()
+        )
+        stamp = local(self.app.client.now()).strftime("%Y%m%d-%H%M")
+        return folder / f"{_('ledger')}-{stamp}"
+
+    def say(self, sentence: str) -> None:
+        self.query_one("#said", Static).update(Text(plain(sentence)))
+
+    def action_start(self) -> None:
+        if self._export_worker is None:
+            self._export_worker = self._export()
+
+    def action_stop(self) -> None:
+        if self._export_worker is None:
+            self.dismiss()
+            return
+        self._export_worker.cancel()
+        self._export_worker = None
+        self.query_one("#bar").display = False
+        self.say(_("Stopped. No file was left."))
+
+    def _path(self, format: str) -> Path:
+        path = Path(self.query_one("#path", Input).value.strip()).expanduser()
+        return path if path.suffix == f".{format}" else path.with_name(f"{path.name}.{format}")
+
+    @work(exclusive=True)
+    async def _export(self) -> None:
+        kind = self.query_one("#format", Pick).value
+        path = self._path(kind)
+        bar = self.query_one("#bar", ProgressBar)
+        bar.display = True
+        try:
+            async with self.app.client.ledger_export(self._query, kind) as download:
+                bar.update(total=download.size, progress=0)
+                if self.app.is_web:
+                    await self._hand_over(download, path.name)
+                    return
+                size = await write(path, download.chunks, force=path == self._replace, progress=self._progress)
+        except Exists:
+            self._replace = path
+            self.say(_("{path} is there already. Enter once more replaces it.").format(path=path))
+        except CannotWrite as error:
+            self.say(_("The file cannot be written: {why}").format(why=error))
+        except Away:
+            self.say(_("The server stopped answering. No file was left."))
+        except ClientError as error:
+            self.say(str(error))
+        else:
+            told = _("{path} is written: {size} bytes, as of journal no. {seq}.")
+            self.say(told.format(path=path, size=f"{size:,}", seq=download.journal_seq))
+            self._replace = path
+        finally:
+            bar.display = False
+            self._export_worker = None
+
+    async def _hand_over(self, download: Download, name: str) -> None:
+        """To the browser: the file belongs on the person's machine, not on the one that serves the page."""
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - Textual closes it when the browser has it all
+        done = 0
+        async for chunk in download.chunks:
+            file.write(chunk)
+            done += len(chunk)
+            self._progress(done)
+        file.seek(0)
+        self.app.deliver_binary(file, save_filename=name, mime_type="application/octet-stream")
+        self.say(
+            _("The browser has the file: {name}, as of journal no. {seq}.").format(name=name, seq=download.journal_seq)
+        )
+
+    def _progress(self, done: int) -> None:
+        self.query_one("#bar", ProgressBar).update(progress=done)
+        self.say(_("{size} bytes so far…").format(size=f"{done:,}"))

@@ -1,0 +1,121 @@
+"""One frame for all screens: title line, body, key line; fetching, and fetching again when something changed.
+
+A screen says what it shows (`body`), how it gets it (`fetch`, in a worker) and how it shows it. While the server is
+away the last good rows stay, and the title line tells their age.
+"""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import getters, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widget import Widget
+
+from tui.cells import Cells
+from tui.shell import Changed, Shell
+from tui.texts import N_
+from tui.widgets.frame import KeyLine, TitleLine
+from tui.widgets.table import Table
+
+SETTLE = 0.4  # seconds changes are gathered before fetching
+EVERY = 30.0  # seconds between fetches when nothing is heard
+REDRAW = 5.0  # seconds between drawings of the ages
+
+
+class Frame(Screen[None]):
+    CSS_PATH = ["frame.tcss"]  # noqa: RUF012 - Textual's own declaration
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "app.help", N_("Help")),
+        Binding("escape", "back", N_("Back")),
+        Binding("f2", "home", N_("Home")),
+        Binding("f5", "reload", N_("Refresh")),
+        Binding("f9", "app.command_palette", N_("Go to")),
+        Binding("f10", "app.leave", N_("Quit"), show=False),
+    ]
+
+    app = getters.app(Shell)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._settling: Timer | None = None
+
+    @property
+    def cells(self) -> Cells:
+        return Cells(self.app)
+
+    def compose(self) -> ComposeResult:
+        yield TitleLine()
+        yield from self.body()
+        yield KeyLine()
+
+    def body(self) -> Iterable[Widget]:
+        raise NotImplementedError
+
+    async def fetch(self) -> None:
+        """Ask and show. Runs in a worker; a newer one ends an older one."""
+        raise NotImplementedError
+
+    # asking
+
+    def on_mount(self) -> None:
+        self.set_interval(EVERY, self.reload)
+        self.set_interval(REDRAW, self._redraw)
+
+    def on_screen_resume(self) -> None:
+        self.reload()
+
+    def on_changed(self, message: Changed) -> None:
+        if self._settling is None:
+            self._settling = self.set_timer(SETTLE, self._settled)
+
+    def _settled(self) -> None:
+        self._settling = None
+        self.reload()
+
+    def reload(self) -> None:
+        if self.is_current:
+            self._fetch()
+
+    @work(exclusive=True, group="fetch")
+    async def _fetch(self) -> None:
+        await self.fetch()
+
+    # showing
+
+    def place(self, title: str) -> None:
+        """What the title line calls this screen."""
+        line = self.query_one(TitleLine)
+        line.place = title
+        line.refresh()
+
+    def fetched(self) -> None:
+        """What is shown is as of now."""
+        line = self.query_one(TitleLine)
+        line.fetched_at = self.app.client.now()
+        line.refresh()
+
+    def _redraw(self) -> None:
+        for table in self.query(Table):
+            table.refresh()
+
+    # keys
+
+    def action_reload(self) -> None:
+        self.reload()
+
+    def action_home(self) -> None:
+        self.app.home()
+
+    def action_back(self) -> None:
+        if not self._at_home():
+            self.dismiss()
+
+    def _at_home(self) -> bool:
+        return len(self.app.screen_stack) <= 2  # the app's own blank screen, and the home
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that would lead nowhere are not shown."""
+        return not (action in ("back", "home") and self._at_home())

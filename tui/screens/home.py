@@ -1,0 +1,88 @@
+"""What all homes have: the five-second line in a box, and rows that can be entered."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.widget import Widget
+from textual.widgets import Static
+
+from server.schemas import ConditionOut, EventOut, Home
+from tui.cells import coverage, said
+from tui.marks import LEVELS
+from tui.screens.frame import Frame
+from tui.texts import _
+from tui.widgets.columns import Column
+from tui.widgets.figures import Figures
+from tui.widgets.table import Table
+
+
+class HomeFrame(Frame):
+    CSS_PATH = ["frame.tcss", "home.tcss"]  # noqa: RUF012 - Textual's own declaration
+    HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (110, "-broad")]  # noqa: RUF012 - Textual's own declaration
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    def body(self) -> Iterable[Widget]:
+        with Vertical(id="today", classes="box") as box:
+            box.border_title = _("Today")
+            yield Figures()
+            yield Static(id="coverage", classes="line muted")
+        yield from self.below()
+
+    def below(self) -> Iterable[Widget]:
+        raise NotImplementedError
+
+    async def fetch(self) -> None:
+        home = await self.app.ask(self.app.client.home())
+        if home is None:
+            return
+        self.fetched()
+        self.place(f"{home.bank} · {home.place}" if self.size.width >= 100 else home.place)
+        self.query_one(Figures).show(home.figures)
+        self.query_one("#coverage", Static).update(Text(coverage(home.coverage), no_wrap=True))
+        self.show(home)
+
+    def show(self, home: Home) -> None:
+        raise NotImplementedError
+
+    def event_columns(self) -> list[Column[EventOut]]:
+        cells = self.cells
+
+        def text(event: EventOut) -> Text:
+            mark = LEVELS[event.level]
+            return Text.assemble((f"{mark.shape} ", self.app.ink(mark.ink)), said(f"{event.branch_name} {event.text}"))
+
+        return [
+            Column(_("Time"), lambda event: cells.moment(event.at), 11),
+            Column(_("Event"), text, 20, grow=1),
+        ]
+
+    def condition_columns(self, *, branch: bool) -> list[Column[ConditionOut]]:
+        cells = self.cells
+        columns: list[Column[ConditionOut]] = [
+            Column(_("What"), cells.condition, 20, grow=3),
+            Column(_("Where"), lambda condition: said(condition.subject_name), 18, grow=2),
+        ]
+        if branch:
+            columns.append(Column(_("Branch"), lambda condition: said(condition.branch_name), 12, grow=1, drop=1))
+        return [
+            *columns,
+            Column(_("For"), cells.lasted, 8, right=True),
+            Column(_("Ticket"), lambda condition: said(condition.ticket), 10, drop=2),
+        ]
+
+    @on(Figures.Opened)
+    def _figure(self, message: Figures.Opened) -> None:
+        if message.figure.opens:
+            self.app.open(message.figure.opens)
+
+    @on(Table.Opened, "#events")
+    def _event(self, message: Table.Opened) -> None:
+        if message.row.opens:
+            self.app.open(message.row.opens)
+
+    def action_go(self, opens: str) -> None:
+        self.app.open(opens)

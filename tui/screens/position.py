@@ -1,0 +1,201 @@
+"""A position: what stands there, what it says, the last 24 hours, who is mending it, which machines stood here.
+
+```
+ ■ 故障  1号窗口 存折打印机   正午支行 · 存折打印机
+ 设备状态 硬件故障 · 12 秒前 (每 60 秒) · 10.20.1.9:9100 · centre · passbook
+ 1 现状  2 异常与报修  3 设备卡片  4 原始数据
+ 前盖    ■ 未关        │ 应答时间 (ms) …
+```
+"""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.widget import Widget
+from textual.widgets import ContentSwitcher, Static
+
+from server.schemas import CardVersionOut, ConditionOut, PositionDetail, TicketOut
+from tui.cells import said
+from tui.plain import plain
+from tui.screens.frame import Frame
+from tui.screens.told import card_text, head_text, reading_text
+from tui.texts import N_, _
+from tui.times import DAY, day
+from tui.widgets.columns import Column
+from tui.widgets.hexes import dump
+from tui.widgets.menu import Menu
+from tui.widgets.plot import Plot
+from tui.widgets.table import Table, listed
+
+VIEWS = (
+    ("1", "now", N_("Now")),
+    ("2", "cases", N_("Conditions and tickets")),
+    ("3", "machine", N_("Machine")),
+    ("4", "raw", N_("Raw data")),
+)
+
+
+class Position(Frame):
+    CSS_PATH = ["frame.tcss", "position.tcss"]  # noqa: RUF012 - Textual's own declaration
+    HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (100, "-broad")]  # noqa: RUF012 - Textual's own declaration
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f7", "report", N_("Report a fault")),
+        Binding("right", "metric(1)", N_("Next figure")),
+        Binding("left", "metric(-1)", show=False),
+        *(Binding(key, f"view({view!r})", title, show=False) for key, view, title in VIEWS),
+    ]
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self._key = key
+        self._detail: PositionDetail | None = None
+        self._metric = 0
+
+    def body(self) -> Iterable[Widget]:
+        yield Static(id="head")
+        yield Menu([(key, _(title), f"screen.view({view!r})") for key, view, title in VIEWS], chosen="1")
+        with ContentSwitcher(initial="now"):
+            with Horizontal(id="now"):
+                with VerticalScroll(id="says"):
+                    yield Static(id="reading")
+                yield Plot()
+            with Widget(id="cases"):
+                yield Table[ConditionOut](
+                    self._condition_columns(),
+                    lambda row: row.uid,
+                    empty=_("No condition in 24 hours."),
+                    id="conditions",
+                )
+                yield Table[TicketOut](
+                    self._ticket_columns(), lambda row: row.number, empty=_("No ticket."), id="tickets"
+                )
+            with Widget(id="machine"):
+                yield Static(id="card")
+                yield Table[CardVersionOut](
+                    self._machine_columns(),
+                    lambda row: row.known_from,
+                    empty=_("No machine in the ledger."),
+                    id="machines",
+                )
+            with VerticalScroll(id="raw"):
+                yield Static(id="bytes")
+
+    # asking
+
+    async def fetch(self) -> None:
+        detail = await self.app.ask(self.app.client.position(self._key))
+        if detail is not None:
+            self.fetched()
+            self._detail = detail
+            self._show(detail)
+            self._draw()
+
+    @work(exclusive=True, group="plot")
+    async def _draw(self) -> None:
+        detail, plot = self._detail, self.query_one(Plot)
+        end = self.app.client.now()
+        start = end - DAY
+        if detail is None or not detail.metrics:
+            plot.show(None, start, end, _("No figure of this device has a history."))
+            return
+        metric = detail.metrics[self._metric % len(detail.metrics)]
+        client = self.app.client
+        history = await self.app.ask(client.history(self._key, metric, start=start, end=end, points=plot.columns))
+        if history is not None:
+            plot.show(history, start, end)
+
+    # showing
+
+    def _show(self, detail: PositionDetail) -> None:
+        cells, words = self.cells, self.app.words
+        self.place(f"{detail.row.branch_name} · {plain(detail.row.name)}")
+        self.query_one("#head", Static).update(head_text(cells, words, detail))
+        self.query_one("#reading", Static).update(reading_text(cells, words, detail.readings))
+        self.query_one("#conditions", Table).reload(listed(detail.conditions))
+        self.query_one("#conditions").styles.height = min(max(2, len(detail.conditions)) + 1, self.size.height // 2)
+        self.query_one("#tickets", Table).reload(listed(detail.tickets))
+        self.query_one("#card", Static).update(card_text(cells, detail.card))
+        self.query_one("#machines", Table).reload(listed(detail.machines))
+        raw = {
+            f"{reading.agent}: {question}": answer
+            for reading in detail.readings
+            for question, answer in reading.raw.items()
+        }
+        self.query_one("#bytes", Static).update(dump(raw, self.app.ink("dim")))
+
+    def _condition_columns(self) -> list[Column[ConditionOut]]:
+        cells = self.cells
+        return [
+            Column(_("What"), cells.condition, 24, grow=2),
+            Column(_("Began"), lambda row: cells.moment(row.opened_at), 11),
+            Column(_("Ended"), lambda row: cells.moment(row.closed_at) if row.closed_at else cells.dim(_("open")), 11),
+            Column(_("Lasted"), cells.lasted, 8, right=True),
+            Column(_("Ticket"), lambda row: said(row.ticket), 10),
+            Column(_("Cause"), lambda row: said(row.cause), 10, grow=2, drop=1),
+        ]
+
+    def _ticket_columns(self) -> list[Column[TicketOut]]:
+        cells = self.cells
+        return [
+            Column(_("Ticket"), lambda row: said(row.number), 10),
+            Column(_("State"), cells.ticket, 10),
+            Column(_("What"), lambda row: said(row.title), 20, grow=2),
+            Column(_("Opened"), lambda row: cells.moment(row.opened_at), 11),
+            Column(_("Handler"), lambda row: said(row.handler), 8, drop=1),
+        ]
+
+    def _machine_columns(self) -> list[Column[CardVersionOut]]:
+        cells = self.cells
+        return [
+            Column(_("From"), lambda row: said(day(row.effective_from)), 10),
+            Column(_("To"), lambda row: said(day(row.effective_to) if row.effective_to else _("today")), 10),
+            Column(_("Asset number"), lambda row: said(str(row.fields.get("asset", ""))), 14),
+            Column(_("Model"), lambda row: said(str(row.fields.get("model", ""))), 14, grow=1),
+            Column(_("Serial number"), lambda row: said(str(row.fields.get("serial", ""))), 16, drop=2),
+            Column(_("Status"), lambda row: said(row.status), 8),
+            Column(_("By"), lambda row: said(row.by), 8, drop=1),
+            Column(_("Reason"), lambda row: cells.dim(row.reason), 8, grow=1, drop=3),
+        ]
+
+    # keys
+
+    def action_view(self, view: str) -> None:
+        self.query_one(ContentSwitcher).current = view
+        self.query_one(Menu).choose(next(key for key, name, _title in VIEWS if name == view))
+        focus = {"cases": "#conditions", "machine": "#machines", "now": "#says", "raw": "#raw"}[view]
+        self.query_one(focus).focus()
+
+    def action_metric(self, by: int) -> None:
+        self._metric += by
+        self._draw()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "metric":
+            return (
+                self.query_one(ContentSwitcher).current == "now"
+                and self._detail is not None
+                and len(self._detail.metrics) > 1
+            )
+        return super().check_action(action, parameters)
+
+    def action_report(self) -> None:
+        if self._detail is not None:
+            row = self._detail.row
+            self.app.report(row.key, row.name, row.detail)
+
+    @on(Table.Opened, "#tickets")
+    def _ticket(self, message: Table.Opened) -> None:
+        self.app.open(f"tickets/{message.row.number}")
+
+    @on(Table.Opened, "#conditions")
+    def _condition(self, message: Table.Opened) -> None:
+        if message.row.ticket:
+            self.app.open(f"tickets/{message.row.ticket}")
+
+    @on(Table.Opened, "#machines")
+    def _machine(self, message: Table.Opened) -> None:
+        if message.row.fields.get("asset"):
+            self.app.open(f"ledger/{message.row.fields['asset']}")

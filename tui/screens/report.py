@@ -1,0 +1,105 @@
+"""Reporting a fault by hand, within half a minute: what is known is filled in, Enter sends it.
+
+```
+ ┌ 报修: 1号窗口 存折打印机 ────────────┐
+ │ 现象   前盖未关                      │
+ │ 类型   1 硬件  2 软件  3 网络  4 电源  5 其他 │
+ │ 紧急   1 一般  2 紧急                 │
+ │ 说明                                │
+ └─────────────────────────────────────┘
+```
+"""
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual import getters, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, Static
+
+from server.schemas import Fault, TicketCreate
+from tui.client import ClientError, Refused
+from tui.plain import plain
+from tui.shell import Shell
+from tui.texts import N_, _
+from tui.widgets.frame import KeyLine
+from tui.widgets.pick import Pick
+
+FAULTS = {
+    Fault.HARDWARE: N_("hardware"),
+    Fault.SOFTWARE: N_("software"),
+    Fault.NETWORK: N_("network"),
+    Fault.POWER: N_("power"),
+    Fault.OTHER: N_("other"),
+}
+
+
+class Report(ModalScreen[str | None]):
+    """Gives the new ticket's number, or None when it was given up."""
+
+    CSS_PATH = "report.tcss"
+    app = getters.app(Shell)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "send", N_("Send the report"), priority=True),
+        Binding("f7", "send", show=False),
+        Binding("down", "app.focus_next", N_("Next")),
+        Binding("up", "app.focus_previous", show=False),
+        Binding("escape", "dismiss(None)", N_("Give up")),
+    ]
+
+    def __init__(self, subject: str, name: str, title: str) -> None:
+        super().__init__()
+        self._subject, self._called, self._wrong = subject, name, title
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="box") as box:
+            box.border_title = Text(_("Report a fault: {name}").format(name=plain(self._called)))
+            with Horizontal(classes="field"):
+                yield Label(_("What is wrong"))
+                yield Input(plain(self._wrong, 200), id="title", max_length=200)
+            with Horizontal(classes="field"):
+                yield Label(_("Kind"))
+                yield Pick([(fault.value, _(title)) for fault, title in FAULTS.items()], id="fault")
+            with Horizontal(classes="field"):
+                yield Label(_("Urgency"))
+                yield Pick([("", _("normal")), ("urgent", _("urgent"))], id="urgent")
+            with Horizontal(classes="field"):
+                yield Label(_("Note"))
+                yield Input(id="note", max_length=2000, placeholder=_("may be left empty"))
+            yield Static(id="said")
+            yield KeyLine()
+
+    def say(self, sentence: str) -> None:
+        self.query_one("#said", Static).update(Text(plain(sentence)))
+
+    def action_send(self) -> None:
+        title = self.query_one("#title", Input).value.strip()
+        if not title:
+            self.say(_("Say in a few words what is wrong."))
+            self.query_one("#title").focus()
+            return
+        self._send(
+            TicketCreate(
+                subject=self._subject,
+                title=title,
+                fault=Fault(self.query_one("#fault", Pick).value),
+                urgent=self.query_one("#urgent", Pick).value == "urgent",
+                note=self.query_one("#note", Input).value.strip(),
+            )
+        )
+
+    @work(exclusive=True)
+    async def _send(self, ticket: TicketCreate) -> None:
+        """What was typed stays on the screen until the server has taken it."""
+        self.say(_("Sending…"))
+        try:
+            answer = await self.app.client.report(ticket)
+        except Refused as error:
+            self.say(error.sentence)
+        except ClientError:
+            self.say(_("The server does not answer. Nothing is lost: press Enter to send again."))
+        else:
+            self.dismiss(answer.ticket.number)

@@ -1,0 +1,125 @@
+"""Readings, cards and positions told in text."""
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from server.schemas import CardOut, CatalogueOut, PositionDetail, ReadingOut
+from tui.cells import Cells, figure, number_title, part_title, part_word
+from tui.marks import LEVELS, STANDINGS
+from tui.plain import plain
+from tui.texts import _
+from tui.times import ago, day, span
+
+NAME = 16  # cells of a name in a list of names and values
+
+
+def pair(cells: Cells, name: str, value: Text, width: int = NAME) -> Text:
+    """A name, dim and padded, then its value."""
+    title = cells.dim(name)
+    title.truncate(width, overflow="ellipsis")
+    title.pad_right(max(1, width - title.cell_len))
+    return Text.assemble(title, value)
+
+
+def head_text(cells: Cells, words: CatalogueOut | None, detail: PositionDetail) -> Text:
+    """Two lines: how it stands, and how we know."""
+    row = detail.row
+    text = Text.assemble(cells.standing(row.standing), "  ", (plain(row.name), "bold"), "   ")
+    text.append(plain(f"{row.branch_name} · {row.cls_name}" + (f" · {row.detail}" if row.detail else "")))
+    if row.ticket:
+        text.append("   " + _("ticket {number}").format(number=plain(row.ticket)))
+    device = words.device.get(row.device) if words else None
+    told = [
+        _("device says {word}").format(word=device.title if device else plain(row.device)) if row.device else "",
+        ago(row.seen_at, cells.now()) if row.seen_at else STANDINGS[row.standing].title,
+        _("every {span}").format(span=span(int(detail.interval * 1_000_000))) if detail.interval else "",
+        _("data of {day}").format(day=day(row.as_of)) if row.as_of else "",
+        plain(detail.address),
+        plain(row.agent or ""),
+        plain(row.driver or ""),
+    ]
+    text.append("\n")
+    text.append_text(cells.dim(" · ".join(part for part in told if part)))
+    return text
+
+
+def reading_text(cells: Cells, words: CatalogueOut | None, readings: Sequence[ReadingOut]) -> Text:
+    """Parts, numbers and texts of every view of the position, each view under its agent's name."""
+    if not readings:
+        return cells.dim(_("Nothing has been reported from here yet."))
+    text = Text()
+    for reading in readings:
+        if len(readings) > 1:
+            text.append_text(Text(plain(reading.agent) + "\n", style="bold underline"))
+        if reading.failure:
+            text.append_text(cells.ink(f"○ {reading.failure}", "unknown"))
+            text.append("\n")
+        lines = [*_parts(cells, words, reading), *_numbers(cells, words, reading)]
+        lines += [
+            pair(cells, key, Text(plain(value, 200))) for key, value in (reading.identity | reading.texts).items()
+        ]
+        for line in lines:
+            text.append_text(line)
+            text.append("\n")
+        text.append_text(cells.dim(_("since {ago}").format(ago=ago(reading.at, cells.now()))))
+        text.append("\n\n")
+    return text
+
+
+def _parts(cells: Cells, words: CatalogueOut | None, reading: ReadingOut) -> list[Text]:
+    lines = []
+    for key, word in reading.parts.items():
+        level, title = part_word(words, key, word)
+        mark = LEVELS.get(level, LEVELS["unknown"])
+        lines.append(pair(cells, part_title(words, key), cells.ink(f"{mark.shape} {title}", mark.ink)))
+    return lines
+
+
+def _numbers(cells: Cells, words: CatalogueOut | None, reading: ReadingOut) -> list[Text]:
+    lines = []
+    for key, value in reading.numbers.items():
+        title, unit = number_title(words, key)
+        amount = span(int(value * 1_000_000)) if unit == "s" and value >= 120 else f"{figure(value)} {unit}"
+        lines.append(pair(cells, title, Text(amount.rstrip())))
+    return lines
+
+
+def card_pairs(card: CardOut) -> list[tuple[str, str]]:
+    """The card's fields with their names, in the order of the paper register."""
+    return [
+        (_("Asset number"), card.asset),
+        (_("Name"), card.name),
+        (_("Class"), card.cls_name),
+        (_("Branch"), card.branch_name),
+        (_("Position"), card.position_name or "—"),
+        (_("Status"), card.status),
+        (_("Maker"), card.maker),
+        (_("Model"), card.model),
+        (_("Serial number"), card.serial),
+        (_("Terminal number"), card.terminal),
+        (_("Keeper"), card.keeper or "—"),
+        (_("Place"), card.place),
+        (_("Zone"), card.zone),
+        (_("Bought"), card.bought or "—"),
+        (_("In service"), card.in_service or "—"),
+        (_("Price"), card.price or "—"),
+        (_("Supplier"), card.supplier),
+        (_("Maintainer"), card.maintainer),
+        (_("Warranty until"), card.warranty or "—"),
+        (_("Note"), card.note),
+    ]
+
+
+def card_text(cells: Cells, card: CardOut | None) -> Text:
+    """The card in two columns."""
+    if card is None:
+        return cells.dim(_("No machine of the ledger stands here."))
+    lines = [pair(cells, name, Text(plain(value, 80)), 14) for name, value in card_pairs(card)]
+    half = -(-len(lines) // 2)
+    text = Text()
+    for left, right in zip(lines[:half], [*lines[half:], Text()], strict=False):
+        left.truncate(38, overflow="ellipsis")
+        left.pad_right(40 - left.cell_len)
+        text.append_text(Text.assemble(left, right, "\n"))
+    return text

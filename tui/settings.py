@@ -1,0 +1,60 @@
+"""Where the console finds its server and how it speaks: flag > environment > console.toml > default."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import typer
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+SERVER = "http://127.0.0.1:8088"
+Marks = Literal["auto", "shapes", "ascii"]
+
+
+class BadSettings(Exception):
+    """console.toml or a variable of the environment cannot be used; the message is one sentence."""
+
+
+class Settings(BaseModel):
+    """`marks`: shapes (● ▲ ■), their ASCII stand-ins, or whichever the start-up probe finds to fit the terminal."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    server: str = SERVER
+    lang: Literal["zh", "en"] = "zh"
+    marks: Marks = "auto"
+    theme: Literal["dark", "light"] = "dark"
+
+
+def config_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """BRANCHFLEET_CONFIG, or the platform's folder for a program's settings."""
+    chosen = environment.get("BRANCHFLEET_CONFIG")
+    return Path(chosen) if chosen else Path(typer.get_app_dir("branchfleet"))
+
+
+def load(flags: Mapping[str, str | None], environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in force. An empty or missing flag leaves the word to the next in line."""
+    path = config_folder(environment) / "console.toml"
+    found: dict[str, object] = {}
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        pass
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadSettings(f"{path}: {error}") from error
+    for name in Settings.model_fields:
+        said = flags.get(name) or environment.get(f"BRANCHFLEET_{name.upper()}")
+        if said:
+            found[name] = said
+    try:
+        settings = Settings.model_validate(found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        names = ", ".join(Settings.model_fields)
+        raise BadSettings(f"{path}: {where}: {first['msg']}; known here: {names}") from error
+    if not settings.server.startswith(("http://", "https://")):
+        raise BadSettings(f"server: {settings.server!r} is no address; one looks like {SERVER}")
+    return settings

@@ -1,0 +1,160 @@
+"""What every screen may ask of the app: the client, the person, the words, the state of the line."""
+
+from collections.abc import Awaitable
+from enum import StrEnum
+from typing import TypeVar
+
+from textual.app import App
+from textual.message import Message
+from textual.theme import Theme
+
+from server.schemas import CatalogueOut, Invalidated, PersonOut, Role
+from tui.client import Away, Client, Defect, Refused, SignedOut
+from tui.narrow import AsciiFilter, ControlFilter
+from tui.plain import plain
+from tui.settings import Settings
+from tui.texts import _, speak
+
+T = TypeVar("T")
+
+DARK = Theme(
+    name="dark",
+    primary="#4d86b8",
+    secondary="#6f8fa8",
+    warning="#d9a441",
+    error="#e06c6c",
+    success="#78b087",
+    accent="#6fb3d2",
+    foreground="#d6dbe0",
+    background="#12171c",
+    surface="#171d23",
+    panel="#212a32",
+    dark=True,
+    variables={
+        "ink-good": "#78b087",
+        "ink-attention": "#e0ac48",
+        "ink-fault": "#f07878",
+        "ink-unknown": "#a9b4be",
+        "ink-idle": "#8fa7c4",
+        "ink-dim": "#84909b",
+        "ink-plain": "#d6dbe0",
+        "shade-attention": "#3a3220",
+        "shade-fault": "#402626",
+    },
+)
+LIGHT = Theme(
+    name="light",
+    primary="#2f6f9f",
+    secondary="#5b7b94",
+    warning="#9a6a00",
+    error="#b3312f",
+    success="#2c7a4b",
+    accent="#1f7ca0",
+    foreground="#22282e",
+    background="#f7f8f8",
+    surface="#eef1f3",
+    panel="#dfe5ea",
+    dark=False,
+    variables={
+        "ink-good": "#2c7a4b",
+        "ink-attention": "#8a5b00",
+        "ink-fault": "#b3312f",
+        "ink-unknown": "#5a6670",
+        "ink-idle": "#3d5f87",
+        "ink-dim": "#66727d",
+        "ink-plain": "#22282e",
+        "shade-attention": "#f3e6c4",
+        "shade-fault": "#f5d5d3",
+    },
+)
+
+
+class Link(StrEnum):
+    """LIVE: told of every change. ASKING: answers come, but only when asked. AWAY: no answer."""
+
+    ASKING = "asking"
+    LIVE = "live"
+    AWAY = "away"
+
+
+class Changed(Message):
+    """Something the server holds has changed; `event` is None when what changed is not known."""
+
+    def __init__(self, event: Invalidated | None) -> None:
+        super().__init__()
+        self.event = event
+
+
+class Shell(App[int]):
+    """The app as screens see it."""
+
+    def __init__(self, settings: Settings, *, token: str | None = None, ascii_marks: bool = False) -> None:
+        speak(settings.lang)
+        super().__init__()
+        self.settings = settings
+        self.client = Client(settings.server, token=token, lang=settings.lang)
+        self.person: PersonOut | None = None
+        self.words: CatalogueOut | None = None
+        self.link = Link.ASKING
+        self.ascii_marks = ascii_marks
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = settings.theme
+        self._filters.append(ControlFilter())
+        self._filters.append(AsciiFilter(enabled=ascii_marks))
+
+    def ink(self, name: str) -> str:
+        """A colour of the theme, for texts drawn by rich: good, attention, fault, unknown, idle, plain, dim."""
+        return self.theme_variables[f"ink-{name}"]
+
+    @property
+    def head(self) -> bool:
+        return self.person is not None and self.person.role is Role.HEAD
+
+    async def ask(self, question: Awaitable[T]) -> T | None:
+        """The answer, or None after saying why there is none: the border between screens and the client's errors."""
+        try:
+            answer = await question
+        except Away:
+            self.heard(Link.AWAY)
+            return None
+        except SignedOut as error:
+            self.signed_out(str(error))
+            return None
+        except Refused as error:
+            self.say(error.sentence, "warning")
+            return None
+        except Defect as error:
+            self.say(_("The server's answer cannot be read: {why}").format(why=error), "error")
+            return None
+        if self.link is Link.AWAY:
+            self.heard(Link.ASKING)
+        return answer
+
+    def say(self, sentence: str, severity: str = "information") -> None:
+        """A short notice. The sentence is text, never markup."""
+        self.notify(plain(sentence), severity=severity, markup=False)  # type: ignore[arg-type]
+
+    def heard(self, link: Link) -> None:
+        """The state of the line is this now."""
+        self.link = link
+
+    def signed_out(self, sentence: str) -> None:
+        """The sign-in is no longer good."""
+        raise NotImplementedError
+
+    def open(self, opens: str) -> None:
+        """Go where a figure or a row points: "devices?standing=fault"."""
+        raise NotImplementedError
+
+    def home(self) -> None:
+        """Back to the home of this person's role."""
+        raise NotImplementedError
+
+    def report(self, subject: str, name: str, title: str) -> None:
+        """Report a fault of `subject`, with what is known of it filled in."""
+        raise NotImplementedError
+
+    def signed_in(self, person: PersonOut) -> None:
+        """This person is here now."""
+        raise NotImplementedError

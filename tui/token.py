@@ -1,0 +1,38 @@
+"""The sign-in kept for the command line: one file only its owner can read, for one server."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Kept:
+    server: str
+    login: str
+    token: str
+
+
+def keep(folder: Path, kept: Kept) -> Path:
+    """Write the file. It is never readable by others, not even while it is written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "token.json"
+    fresh = folder / f".token.{os.getpid()}"
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(asdict(kept), file)
+    fresh.replace(path)
+    return path
+
+
+def kept(folder: Path, server: str) -> Kept | None:
+    """The sign-in kept for `server`, or None; a file that cannot be read is none."""
+    try:
+        found = Kept(**json.loads((folder / "token.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return found if found.server == server else None
+
+
+def forget(folder: Path) -> None:
+    (folder / "token.json").unlink(missing_ok=True)
