@@ -34,7 +34,7 @@ from server.problems import disk_is_full
 from server.queries import status_out
 from server.schemas import Role
 from server.secrets.deeds import set_secret
-from server.secrets.seal import BadKey
+from server.secrets.key import KeyFileError
 from server.settings import SettingsError, default_home
 from server.texts import gettext_for
 
@@ -101,7 +101,7 @@ def run(
         here = Home(home or default_home(), host=host, port=port)
         with here.database(bring_up_to_date=True) as database, _listening(here) as listener:
             say(here, "Listening on http://{host}:{port}", host=here.settings.host, port=listener.getsockname()[1])
-            web = create_app(database, here.settings, utc_now, seal=here.seal())
+            web = create_app(database, here.settings, utc_now, here.key())
             config = uvicorn.Config(web, access_log=False, log_config=None, timeout_graceful_shutdown=5)
             uvicorn.Server(config).run(sockets=[listener])
 
@@ -210,7 +210,7 @@ def secret_set(
     """
     with changing(home) as (here, session):
         value = getpass.getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
-        set_secret(session, act(), here.seal(), name, value)
+        set_secret(session, act(), here.key(), name, value)
 
 
 @journal.command("check")
@@ -281,7 +281,7 @@ def sentences() -> Iterator[None]:
         _end(Exit.BAD_INPUT, str(error))
     except (NotSetUp, AlreadySetUp) as error:
         _end(Exit.NOT_SET_UP if isinstance(error, NotSetUp) else Exit.REFUSED, str(error))
-    except (DatabaseNewer, DatabaseOlder, BadKey) as error:
+    except (DatabaseNewer, DatabaseOlder, KeyFileError) as error:
         _end(Exit.DATABASE, str(error))
     except OperationalError as error:
         if disk_is_full(error):

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from server.migrations import check_version, upgrade
-from server.secrets.seal import Seal, make_key
+from server.secrets.key import create as create_key
+from server.secrets.key import load as load_key
 from server.settings import CONFIG, KEY, Settings, database_url, load
 from server.storage.database import Database
 
@@ -34,8 +35,9 @@ class Home:
         self.path = path
         self.settings: Settings = load(path, flags)
 
-    def seal(self) -> Seal:
-        return Seal(self.path / KEY)
+    def key(self) -> bytes:
+        """The key secrets are sealed with; KeyFileError if it cannot be used."""
+        return load_key(self.path / KEY)
 
     @contextmanager
     def database(self, *, bring_up_to_date: bool = False) -> Iterator[Database]:
@@ -58,7 +60,7 @@ def make(path: Path) -> Home:
     os.chmod(path, 0o700)
     if not (path / CONFIG).exists():
         (path / CONFIG).write_text(TEMPLATE, encoding="utf-8")
-    make_key(path / KEY)
+    create_key(path / KEY)
     home = Home(path)
     try:
         with home.database(bring_up_to_date=True):
