@@ -1,0 +1,65 @@
+"""A passbook printer in Olivetti PR2 emulation, with the INVENTED codes of the profile "simulated".
+
+State: cover, paper, document, and device ("deviceBusy", "hardwareError") where the parts do not already say it.
+"""
+
+from pathlib import Path
+
+from drivers.passbook import ASK_DOCUMENT, ASK_FIRMWARE, ASK_STATUS, CodeTable, read_profile
+from drivers.sim.serial_end import Answer, SerialSimulator, serial_simulator
+
+HEALTHY = {"cover": "closed", "paper": "ok", "document": "none"}
+FIRMWARE = b"\x1bb1.00E;011;1.00;005;\x1bZ"  # the vendor's own example
+
+
+class PassbookDialect:
+    """The status answer ends a poll: the document is asked for before it, and the firmware at most once, after."""
+
+    def __init__(self, table: CodeTable) -> None:
+        self._table = table
+        self._told: dict[str, str] = {}
+
+    def take(self, heard: bytearray, state: dict[str, str]) -> Answer | None:
+        while heard and heard[0] != 0x1B:
+            del heard[0]
+        for question, answer in (
+            (ASK_DOCUMENT, self._document),
+            (ASK_STATUS, self._status),
+            (ASK_FIRMWARE, self._firmware),
+        ):
+            if heard.startswith(question):
+                del heard[: len(question)]
+                return answer(state)
+        if len(heard) >= 3:
+            del heard[0]
+            return Answer(b"")
+        return None
+
+    def _document(self, state: dict[str, str]) -> Answer:
+        word = state.get("document", HEALTHY["document"])
+        code = next(code for code, meaning in self._table.document.items() if meaning["document"] == word)
+        self._told = {"document": word}
+        return Answer(b"\x1bB5" + bytes.fromhex(code) + b"\x1bZ")
+
+    def _status(self, state: dict[str, str]) -> Answer:
+        code = self._status_code(state)
+        tells = {**self._told, **self._table.status[code]}
+        self._told = {}
+        tells.pop("device")
+        return Answer(b"\x1br" + bytes.fromhex(code), tells)
+
+    def _status_code(self, state: dict[str, str]) -> str:
+        wanted = {key: state.get(key, HEALTHY[key]) for key in ("cover", "paper")}
+        matching = {code: meaning for code, meaning in self._table.status.items() if wanted.items() <= meaning.items()}
+        device = state.get("device")
+        for code, meaning in {**matching, **self._table.status}.items():
+            if device is not None and meaning["device"] == device:
+                return code
+        return next(iter(matching))
+
+    def _firmware(self, state: dict[str, str]) -> Answer:
+        return Answer(FIRMWARE)
+
+
+def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> SerialSimulator:
+    return serial_simulator(name, PassbookDialect(read_profile("simulated")), options, {**HEALTHY, **state}, folder)
