@@ -85,8 +85,11 @@ async def _live(
             outbox.put(news.records, urgent=news.urgent)
 
     async def hold() -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(duties.hold_every)
+            began = loop.time()
+            while (left := began + duties.hold_every - loop.time()) > 0:
+                await asyncio.sleep(min(left, 1.0))  # an assignment may shorten it meanwhile
             outbox.put(report.hold(clocks()))
 
     schedule = Schedule(look, clocks)

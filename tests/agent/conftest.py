@@ -3,14 +3,25 @@
 import asyncio
 import json
 import shutil
+import socket
+import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
+import uvicorn
 
-from agent.spool import Spool
-from agent.wire import Clock, Polled
+from agent.spool import Spool, merge_ranges
+from agent.wire import Ack, AnyRecord, Assignment, Batch, Clock, Event, EventName, Polled, State
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 NOON = 1_800_000_000_000_000  # UTC µs
 
@@ -91,3 +102,134 @@ def until() -> Until:
             await asyncio.sleep(0.01)
 
     return wait
+
+
+TOKEN = "bfa_test"
+
+
+class Centre:
+    """The least server there can be: keeps what agents send, and answers as it is told to.
+
+    `mood` is taken once a request of records, the last one for ever: ok, away (503), half (an answer cut in the
+    middle), deaf (kept, but the answer never comes), stranger (401), or a number: at most so many records, else 413.
+    `poison` makes it refuse every batch with a state of that position.
+    """
+
+    def __init__(self) -> None:
+        self.epoch = "e1"
+        self.streams: dict[str, dict[int, AnyRecord]] = {}
+        self.order: list[AnyRecord] = []
+        self.batches: list[Batch] = []
+        self.requests = 0
+        self.mood: list[str | int] = ["ok"]
+        self.poison = ""
+        self.credulous = False  # as the real one is: a number it has is a duplicate, whatever comes with it
+        self.assignment = Assignment(agent="centre", revision="0", polled=[], hold_every=1.0)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    # -- what tests ask of it
+
+    def start(self) -> None:
+        config = uvicorn.Config(
+            self, host="127.0.0.1", port=self.port, lifespan="off", log_level="critical", ws="none", http="h11"
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run)
+        self._thread.start()
+        deadline = time.monotonic() + 20
+        while not self._server.started:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        """The line is cut: connections end in the middle of whatever they do."""
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = self._server.force_exit = True
+            self._thread.join()
+            self._server = self._thread = None
+
+    def assign(self, *polled: Polled) -> None:
+        revision = str(int(self.assignment.revision) + 1)
+        self.assignment = Assignment(agent="centre", revision=revision, polled=list(polled), hold_every=1.0)
+
+    def states(self, position: str) -> list[str]:
+        """The device words of a position in the order they came."""
+        return [
+            str(record.reading.device)
+            for record in self.order
+            if isinstance(record, State) and record.position == position
+        ]
+
+    def events(self, name: EventName) -> list[Event]:
+        return [record for record in self.order if isinstance(record, Event) and record.name is name]
+
+    def whole(self) -> bool:
+        """Every number from 1 has come, of every stream; that none came twice is asserted when it comes."""
+        return all(sorted(held) == list(range(1, len(held) + 1)) for held in self.streams.values())
+
+    # -- HTTP
+
+    async def __call__(self, scope: dict[str, Any], receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        assert dict(scope["headers"])[b"authorization"] == f"Bearer {TOKEN}".encode()
+        if scope["path"] == "/api/agent/assignment":
+            said = msgspec.structs.replace(self.assignment, server=time.time_ns() // 1000)
+            await _answer(send, 200, msgspec.msgpack.encode(said))
+            return
+        self.requests += 1
+        mood = self.mood.pop(0) if len(self.mood) > 1 else self.mood[0]
+        batch = msgspec.msgpack.decode(zstd.decompress(body), type=Batch)
+        if mood == "away":
+            await _answer(send, 503, b'{"detail": "restarting"}')
+        elif mood == "stranger":
+            await _answer(send, 401, b'{"detail": "this token was revoked"}')
+        elif isinstance(mood, int) and len(batch.records) > mood:
+            await _answer(send, 413, b'{"detail": "too large"}')
+        elif any(isinstance(record, State) and record.position == self.poison for record in batch.records):
+            await _answer(send, 422, b'{"detail": "this cannot be read"}')
+        else:
+            ack = msgspec.msgpack.encode(self._keep(batch))
+            if mood == "half":
+                await _answer(send, 200, ack[: len(ack) // 2], length=len(ack))
+            elif mood != "deaf":
+                await _answer(send, 200, ack)
+
+    def _keep(self, batch: Batch) -> Ack:
+        self.batches.append(batch)
+        held = self.streams.setdefault(batch.stream, {})
+        for record in batch.records:
+            if record.seq not in held:
+                held[record.seq] = record
+                self.order.append(record)
+            assert held[record.seq] == record or self.credulous, "one number, two records"
+        return Ack(
+            epoch=self.epoch,
+            stream=batch.stream,
+            received=merge_ranges((seq, seq) for seq in held),
+            server=time.time_ns() // 1000,
+            assignment=self.assignment.revision,
+        )
+
+
+async def _answer(send: Callable[[Any], Any], status: int, body: bytes, *, length: int | None = None) -> None:
+    headers = [(b"content-length", str(len(body) if length is None else length).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture
+def centre() -> Iterator[Centre]:
+    running = Centre()
+    running.start()
+    yield running
+    running.stop()

@@ -50,7 +50,7 @@ class Lamp:
         await asyncio.sleep(said.pop("takes", 0))
         if "waits_for" in said:
             other = Path(said.pop("waits_for"))
-            while not other.exists():  # noqa: ASYNC110
+            while not other.exists():  # noqa: ASYNC110, ASYNC240
                 await asyncio.sleep(0.005)
         return Reading(**{**said, "device": DeviceWord(said["device"])})
 
