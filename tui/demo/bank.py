@@ -1,6 +1,5 @@
 """The demo's own inventory: the bank of inventory.toml, its addresses those of simulators, its intervals short."""
 
-import sys
 import tomllib
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -10,10 +9,6 @@ from typing import Any
 import tomlkit
 
 Tables = dict[str, Any]
-
-INTERVALS = {"snmp": "5s", "passbook": "4s", "card_reader/crt": "4s", "reach": "5s", "file": "10s"}
-LINE_INTERVAL = "4s"
-RULE_AFTER = "3s"  # how long a fault lasts before it is a condition; a bank waits longer
 
 
 @dataclass
@@ -35,8 +30,8 @@ def load() -> Tables:
     return tomllib.loads((Path(__file__).parents[2] / "inventory.toml").read_text(encoding="utf-8"))
 
 
-def simulated(bank: Tables, start: dict[str, dict[str, str]]) -> list[Simulated]:
-    """One simulator a position, line or folder. `start` gives states by subject, or by driver and profile."""
+def simulated(bank: Tables, demo: Tables) -> list[Simulated]:
+    """One simulator a position, line or folder. The demo's `start` gives states by subject."""
     found: list[Simulated] = []
     folders: dict[str, Simulated] = {}
     for position in bank["position"]:
@@ -44,17 +39,19 @@ def simulated(bank: Tables, start: dict[str, dict[str, str]]) -> list[Simulated]
         if driver is None:
             continue
         key = subject(position)
-        options = dict(position.get("options", {}))
-        profile = options.get("profile") or options.get("model") or ""
-        state = start.get(key) or start.get(f"{driver}:{profile}") or start.get(driver) or {}
-        if driver == "file":
-            folder = folders.get(position["address"])
-            if folder is None:
-                folder = folders[position["address"]] = Simulated(f"folder-{len(folders) + 1}", "file", options, {})
-                found.append(folder)
-            folder.subjects.append(key)
-        else:
-            found.append(Simulated(key, driver, options, dict(state), [key]))
+        options = position.get("options", {}) | demo["options"].get(driver, {})
+        if driver != "file":
+            found.append(Simulated(key, driver, options, demo["start"].get(key, {}), [key]))
+            continue
+        folder = folders.get(position["address"])
+        if folder is None:
+            name = f"folder-{len(folders) + 1}"
+            folder = folders[position["address"]] = Simulated(
+                name, driver, {"layout": options["layout"], "rows": {}}, {}
+            )
+            found.append(folder)
+        folder.subjects.append(key)
+        folder.options["rows"][key] = options["row"]
     for line in bank["line"]:
         if line.get("probe"):
             found.append(Simulated(line_subject(line), "reach", {}, {}, [line_subject(line)]))
@@ -69,30 +66,36 @@ def line_subject(line: Tables) -> str:
     return f"{line['branch']}/line/{line['key']}"
 
 
-def rewrite(bank: Tables, addresses: dict[str, str], rules: list[str]) -> Tables:
+def rewrite(bank: Tables, addresses: dict[str, str], demo: Tables) -> Tables:
     """The bank with every address answered here and every wait made short. `addresses` is by subject."""
-    demo = dict(bank)
-    demo["class"] = [{key: value for key, value in table.items() if key != "interval"} for table in bank["class"]]
-    demo["position"] = [_position(table, addresses) for table in bank["position"]]
-    demo["line"] = [
-        {**table, "probe": addresses[line_subject(table)], "interval": LINE_INTERVAL} if table.get("probe") else table
+    interval = demo["interval"]
+    rules = {table["key"]: table for table in bank.get("rule", [])}
+    rules |= {key: {"key": key, **rules.get(key, {}), **waits} for key, waits in demo["rule"].items()}
+    lines = [
+        {**table, "probe": addresses[line_subject(table)], "interval": interval["line"]}
+        if table.get("probe")
+        else table
         for table in bank["line"]
     ]
-    written = {table["key"]: table for table in bank.get("rule", [])}
-    demo["rule"] = [{**written.get(key, {"key": key}), "after": RULE_AFTER, "clear_after": RULE_AFTER} for key in rules]
-    return demo
+    return {
+        **bank,
+        "position": [_position(table, addresses, demo) for table in bank["position"]],
+        "line": lines,
+        "rule": list(rules.values()),
+    }
 
 
-def _position(table: Tables, addresses: dict[str, str]) -> Tables:
-    if "driver" not in table:
+def _position(table: Tables, addresses: dict[str, str], demo: Tables) -> Tables:
+    driver = table.get("driver")
+    if driver is None:
         return table
-    return {**table, "address": addresses[subject(table)], "interval": INTERVALS[table["driver"]]}
+    return {
+        **table,
+        "address": addresses[subject(table)],
+        "options": table.get("options", {}) | demo["options"].get(driver, {}),
+        "interval": demo["interval"][driver],
+    }
 
 
 def write(tables: Tables, path: Path) -> None:
     path.write_text(tomlkit.dumps(tables), encoding="utf-8")
-
-
-if __name__ == "__main__":  # what the demo would start, for a look
-    for one in simulated(load(), {}):
-        sys.stdout.write(f"{one.kind:18} {one.name:30} {one.options}\n")

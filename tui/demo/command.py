@@ -4,14 +4,16 @@ import asyncio
 import json
 import sys
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
 import typer
 
-from tui.app import Console
-from tui.demo.processes import DidNotWork, programs
+from tui.app import ConsoleApp
+from tui.demo.processes import DidNotWork, Programs, programs
 from tui.demo.run import Living, account, begin, live
 from tui.exit import Exit
 from tui.settings import Settings, load
@@ -24,7 +26,9 @@ def demo(
     headless: bool = typer.Option(False, "--headless", help="No console: live for a while, then count and end."),
     seconds: float = typer.Option(None, "--seconds", min=1.0, help="How long a headless demo lives (60)."),
     as_json: bool = typer.Option(False, "--json", help="Print the account as one JSON object."),
-    home: Path = typer.Option(None, "--home", help="An empty folder to live in, and kept; else one that is thrown away."),
+    home: Path = typer.Option(
+        None, "--home", help="An empty folder to live in, and kept; else one that is thrown away."
+    ),
     lang: str = typer.Option(None, "--lang", help="zh or en."),
 ) -> None:
     """Watch an invented bank live: simulators, server, four agents and the console, on this machine alone.
@@ -41,7 +45,7 @@ def demo(
         place = home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="branchfleet-demo-")))
         if place.exists() and any(place.iterdir()):
             _say(_("{home} is not empty; name a new folder.").format(home=place))
-            raise typer.Exit(Exit.BAD_INPUT)
+            raise typer.Exit(Exit.BAD_FILE)
         place.mkdir(parents=True, exist_ok=True)
         started = stack.enter_context(
             programs(place, {"BRANCHFLEET_HOME": str(place / "server"), "PYTHONUNBUFFERED": "1"})
@@ -49,9 +53,9 @@ def demo(
         try:
             demo_bank = asyncio.run(begin(started, place, _say))
             if not headless:
-                _console(stack, started, demo_bank, settings)
+                _watch(started, demo_bank, settings)
                 return
-            live(started, demo_bank, seconds or UNWATCHED_SECONDS)
+            live(started, demo_bank, threading.Event(), seconds or UNWATCHED_SECONDS)
             outcome = asyncio.run(account(started, demo_bank))
         except DidNotWork as error:
             _say(str(error))
@@ -63,6 +67,20 @@ def demo(
             sys.stdout.write(f"{name:14}{figure:>8}\n")
     if outcome.lost:
         raise typer.Exit(Exit.DEFECT)
+
+
+def _watch(started: Programs, bank: Living, settings: Settings) -> None:
+    """The console, while the bank lives on in a thread of its own."""
+    for login, password in bank.logins.items():
+        _say(f"  {login}: {password}")
+    end = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        living = pool.submit(live, started, bank, end)
+        try:
+            ConsoleApp(settings.model_copy(update={"server": bank.url}), token=bank.token).run()
+        finally:
+            end.set()
+        living.result()
 
 
 def _say(sentence: str) -> None:

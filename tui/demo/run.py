@@ -7,11 +7,13 @@ import asyncio
 import json
 import secrets
 import socket
+import threading
 import time
 import tomllib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.resources import files
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,7 @@ async def begin(started: Programs, home: Path, say: Say) -> Living:
     addresses = await asyncio.to_thread(_simulators, started, home, tables, demo)
     say(_("Setting up the server and applying the inventory"))
     inventory = home / "inventory.toml"
-    bank.write(bank.rewrite(tables, addresses, demo["rules"]), inventory)
+    bank.write(bank.rewrite(tables, addresses, demo), inventory)
     head = demo["person"][0]["login"]
     init = started.say("branchfleet-server", "init", "--login", head, "--json")
     started.say("branchfleet-server", "apply", str(inventory), "--yes")
@@ -82,8 +84,7 @@ async def begin(started: Programs, home: Path, say: Say) -> Living:
         for agent in tables["agent"]:
             start_agent(started, home, url, agent["key"])
         await _until(lambda: _any_observation(client), started, "the first observation")
-        assert client.token is not None
-        return Living(url, client.token, home, logins)
+        return Living(url, client.token or "", home, logins)
 
 
 def start_agent(started: Programs, home: Path, url: str, key: str) -> None:
@@ -98,16 +99,16 @@ def start_agent(started: Programs, home: Path, url: str, key: str) -> None:
     started.start(f"agent-{key}", [agent, "run", "--home", str(place)])
 
 
-def live(started: Programs, demo: Living, seconds: float) -> None:
-    """Let the bank live for `seconds`, its written outages happening; DidNotWork if a program ends by itself.
+def live(started: Programs, demo: Living, end: threading.Event, seconds: float = inf) -> None:
+    """Let the bank live until `end` or for `seconds`, its written outages happening; DidNotWork if a program ends by
+    itself.
 
     An outage is a branch PC switched off for a while: its agent ends, politely or not, and is started again.
     """
     begun = time.monotonic()
-    end = begun + seconds
     off: dict[str, float] = {}
-    planned = sorted(settings().get("outage", []), key=lambda outage: float(outage["at"]))
-    while (now := time.monotonic()) < end:
+    planned = sorted(settings()["outage"], key=lambda outage: float(outage["at"]))
+    while not end.wait(ASK_EVERY) and (now := time.monotonic()) < begun + seconds:
         while planned and begun + planned[0]["at"] <= now:
             outage = planned.pop(0)
             started.stop(f"agent-{outage['agent']}", hard=outage["hard"])
@@ -116,8 +117,7 @@ def live(started: Programs, demo: Living, seconds: float) -> None:
             del off[key]
             start_agent(started, demo.home, demo.url, key)
         started.check()
-        time.sleep(min(ASK_EVERY, max(0.0, end - now)))
-    for key in off:
+    for key in off:  # whoever is still switched off comes back, to send what it had
         start_agent(started, demo.home, demo.url, key)
 
 
@@ -144,7 +144,7 @@ async def account(started: Programs, demo: Living) -> Outcome:
 
 def _simulators(started: Programs, home: Path, tables: bank.Tables, demo: dict[str, Any]) -> dict[str, str]:
     """Start the world; gives the address of each subject."""
-    simulated = bank.simulated(tables, demo["start"])
+    simulated = bank.simulated(tables, demo)
     world = {
         "simulators": [
             {"name": one.name, "kind": one.kind, "options": one.options, "state": one.state} for one in simulated
@@ -157,8 +157,7 @@ def _simulators(started: Programs, home: Path, tables: bank.Tables, demo: dict[s
     file = home / "world.json"
     file.write_text(json.dumps(world, ensure_ascii=False, indent=1), encoding="utf-8")
     process = started.start("simulators", [*module("drivers.sim"), str(file)], talks=True)
-    assert process.stdout is not None
-    line = process.stdout.readline()
+    line = process.stdout.readline() if process.stdout else b""
     if not line:
         raise DidNotWork(_("The simulators did not start; see {log}").format(log=home / "logs" / "simulators.log"))
     by_name: dict[str, str] = json.loads(line)["addresses"]
