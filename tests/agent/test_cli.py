@@ -1,0 +1,250 @@
+"""The command: data on standard output, sentences on standard error, an exit code that says how it went."""
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from agent.assignment import keep
+from agent.cli import main
+from agent.exit import Exit
+from agent.wire import Assignment, Polled
+
+if TYPE_CHECKING:
+    from tests.agent.conftest import Centre
+else:
+    Centre = Any
+
+LampSays = Callable[..., Polled]
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Ran]
+
+
+@pytest.fixture
+def command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """`command("ports", "--json")` runs branchfleet-agent in this process, with a home of its own."""
+    monkeypatch.setenv("BRANCHFLEET_AGENT_HOME", str(tmp_path / "home"))
+
+    def run(*arguments: str) -> Ran:
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        said = capsys.readouterr()
+        return Ran(ended.value.code or 0, said.out, said.err)  # type: ignore[arg-type]
+
+    return run
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+def test_a_reading_is_shown_in_chinese_with_units(command: Command, home: Path, lamp: LampSays) -> None:
+    said = {
+        "device": "hardwareError",
+        "parts": {"paper": "out", "cassette.2": "low", "lid": "ajar"},
+        "numbers": {"battery.charge": 97, "pages": 123456789},
+        "identity": {"model": "PR2 plus"},
+        "texts": {"console": "请联系管理员"},
+    }
+    keep(home, Assignment(agent="a", revision="1", polled=[lamp("1001/lamp", **said)]))
+    ran = command("poll", "1001/lamp")
+    assert ran.code == Exit.DONE
+    assert ran.err == ""
+    rows = [line.split() for line in ran.out.splitlines()]
+    assert rows[1] == ["状态", "硬件故障"]
+    assert rows[2:5] == [["部件", "纸张", "缺纸"], ["钞箱", "2", "钞少"], ["lid", "ajar"]]
+    assert rows[5:7] == [["数值", "电池电量", "97", "%"], ["打印页数", "123456789"]]
+    assert ["显示", "console", "请联系管理员"] in rows
+    assert ["标识", "型号", "PR2", "plus"] in rows
+
+
+def test_a_reading_is_shown_in_english_when_asked(command: Command, home: Path, lamp: LampSays) -> None:
+    keep(home, Assignment(agent="a", revision="1", polled=[lamp("1/a", device="online", parts={"paper": "out"})]))
+    ran = command("poll", "1/a", "--lang", "en")
+    assert ["Parts", "Paper", "out"] in [line.split() for line in ran.out.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "code"),
+    [
+        ("Unreachable", "noAnswer", Exit.UNREACHABLE),
+        ("Busy", "portInUse", Exit.BUSY),
+        ("Refused", "wrongSecret", Exit.REFUSED),
+        ("Garbled", "badFrame", Exit.UNREADABLE),
+        ("NotSupported", "notInDevice", Exit.UNREADABLE),
+    ],
+)
+def test_the_exit_code_tells_how_a_poll_went(
+    command: Command, home: Path, lamp: LampSays, error: str, reason: str, code: Exit
+) -> None:
+    keep(home, Assignment(agent="a", revision="1", polled=[lamp("1/a", error=error, reason=reason, detail="because")]))
+    ran = command("poll", "1/a")
+    assert ran.code == code
+    assert "because" in ran.out
+    assert ran.err.strip() == code.sentence
+    assert "15" in ran.out
+
+
+def test_a_poll_for_a_program_is_json(command: Command, home: Path, lamp: LampSays) -> None:
+    keep(home, Assignment(agent="a", revision="1", polled=[lamp("1/a", error="Garbled", reason="badFrame")]))
+    ran = command("poll", "1/a", "--json")
+    said = json.loads(ran.out)
+    assert said["failure"] == {"kind": "garbled", "reason": "badFrame", "detail": "the lamp is dark", "raw": "15"}
+    assert said["device"] == "unknown"
+    assert said["took_ms"] >= 0
+
+
+def test_a_position_that_is_not_there_is_named_with_the_nearest(command: Command, home: Path, lamp: LampSays) -> None:
+    keep(home, Assignment(agent="a", revision="1", polled=[lamp("1001/lamp", device="online")]))
+    ran = command("poll", "1001/lmap")
+    assert (ran.code, ran.out) == (Exit.NOT_FOUND, "")
+    assert 'did you mean "1001/lamp"?' in ran.err
+
+
+def test_without_an_assignment_the_person_is_told_what_to_do(command: Command) -> None:
+    ran = command("poll", "1/a")
+    assert ran.code == Exit.NOT_SET_UP
+    assert "--inventory" in ran.err
+
+
+INVENTORY = """
+[bank]
+name = "县农商行"
+[[class]]
+key = "lamp"
+name = "灯"
+[[branch]]
+key = "1001"
+name = "城关支行"
+kind = "branch"
+[[position]]
+branch = "1001"
+key = "lamp"
+name = "灯"
+class = "lamp"
+driver = "lamp"
+address = "{address}"
+options = {{ {options} }}
+[[position]]
+branch = "1001"
+key = "dark"
+name = "只登记"
+class = "lamp"
+"""
+
+
+def test_a_position_is_polled_straight_from_an_inventory(
+    command: Command, tmp_path: Path, lamp: LampSays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = lamp("1001/lamp", device="online").address
+    file = tmp_path / "inventory.toml"
+    file.write_text(INVENTORY.format(address=address, options='password = "secret:lamp"'), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("口令\n"))
+    assert command("poll", "1001/lamp", "--inventory", str(file)).code == Exit.DONE
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    ran = command("poll", "1001/lamp", "--inventory", str(file))
+    assert ran.code == Exit.NOT_SET_UP
+    assert '"lamp"' in ran.err
+    assert command("poll", "1001/dark", "--inventory", str(file)).code == Exit.NOT_FOUND
+
+
+def test_a_wrong_inventory_is_told_with_its_line(command: Command, tmp_path: Path, lamp: LampSays) -> None:
+    address = lamp("1001/lamp", device="online").address
+    file = tmp_path / "inventory.toml"
+    file.write_text(INVENTORY.format(address=address, options="wats = 3"), encoding="utf-8")
+    ran = command("poll", "1001/lamp", "--inventory", str(file))
+    assert ran.code == Exit.BAD_INPUT
+    assert "inventory.toml:" in ran.err
+    assert "watts" in ran.err
+
+
+def test_ports_are_data_and_what_is_missing_is_narrated(command: Command) -> None:
+    ran = command("ports", "--json")
+    assert ran.code == Exit.DONE
+    said = json.loads(ran.out)
+    assert set(said) == {"serial", "readers"}
+    if "smartcard" not in sys.modules and not said["readers"]:
+        assert ran.err.strip()
+
+
+def test_setup_tries_the_server_and_writes_a_private_file(
+    command: Command, tmp_path: Path, centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("bfa_test\n"))
+    ran = command("setup", "--server", centre.url, "--token", "-")
+    assert (ran.code, ran.out) == (Exit.DONE, "")
+    assert "knows this agent as centre" in ran.err
+    assert (tmp_path / "home" / "agent.toml").stat().st_mode & 0o777 == 0o600
+
+
+def test_setup_without_a_line_is_kept_and_said(command: Command, centre: Centre, home: Path) -> None:
+    centre.stop()
+    ran = command("setup", "--server", centre.url, "--token", "bfa_test")
+    assert ran.code == Exit.DONE
+    assert "does not answer" in ran.err
+    assert (home / "agent.toml").exists()
+
+
+def test_setup_says_when_a_token_would_cross_the_network_in_clear(command: Command) -> None:
+    ran = command("setup", "--server", "http://192.0.2.1.invalid:8088", "--token", "bfa_test")
+    assert "unencrypted" in ran.err
+
+
+def test_setup_refuses_what_is_no_address(command: Command, home: Path) -> None:
+    ran = command("setup", "--server", "centre:8088", "--token", "bfa_test")
+    assert ran.code == Exit.BAD_INPUT
+    assert not (home / "agent.toml").exists()
+
+
+def test_run_without_setup_says_how(command: Command) -> None:
+    ran = command("run")
+    assert ran.code == Exit.NOT_SET_UP
+    assert "branchfleet-agent setup" in ran.err
+
+
+def test_run_in_a_folder_that_cannot_be_made_says_so(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("BRANCHFLEET_AGENT_SERVER", "http://127.0.0.1:1")
+    monkeypatch.setenv("BRANCHFLEET_AGENT_TOKEN", "bfa_x")
+    ran = command("run", "--home", str(tmp_path / "file" / "home"))
+    assert ran.code in (Exit.CANNOT_WRITE, Exit.BAD_INPUT)
+    assert "Traceback" not in ran.err
+
+
+def test_a_wrong_command_line_is_2(command: Command) -> None:
+    assert command("poll").code == Exit.USAGE
+
+
+def test_a_defect_is_a_sentence_and_a_file(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("agent.cli.serial_ports", broken)
+    ran = command("ports")
+    assert ran.code == Exit.DEFECT
+    assert len(ran.err.splitlines()) == 1
+    written = Path(ran.err.split()[-1])
+    assert "ZeroDivisionError" in written.read_text(encoding="utf-8")
+    written.unlink()
+
+
+def test_every_exit_code_has_a_sentence_of_its_own() -> None:
+    sentences = [code.sentence for code in Exit]
+    assert all(sentence.endswith(".") for sentence in sentences)
+    assert len(set(sentences)) == len(sentences)

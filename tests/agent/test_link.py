@@ -1,0 +1,147 @@
+"""What an answer means, and what is none: hostile, half or foreign ones become a LinkError and nothing else."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agent.link import Away, Elsewhere, LinkError, NotTaken, Rejected, open_link
+from agent.wire import Ack, Assignment, Batch, Clock
+
+Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
+BATCH = Batch(version=1, stream="s", sent=Clock(1, 2, "b"), records=[])
+ACK = msgspec.msgpack.encode(Ack(epoch="e", stream="s", received=[], server=1, assignment="a"))
+
+
+@asynccontextmanager
+async def answering(raw: bytes) -> AsyncIterator[str]:
+    """A server that answers every request with these bytes and hangs up."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(raw)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def http(status: int, body: bytes = b"", *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+async def trouble(raw: bytes) -> LinkError:
+    async with answering(raw) as url, open_link(url, "bfa_x") as link:
+        with pytest.raises(LinkError) as raised:
+            await link.send(BATCH)
+    return raised.value
+
+
+async def test_a_good_answer_is_an_ack() -> None:
+    async with answering(http(200, ACK)) as url, open_link(url, "bfa_x") as link:
+        assert (await link.send(BATCH)).epoch == "e"
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind", "said"),
+    [
+        (b"", Away, "does not answer"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", Away, "does not answer"),
+        (http(200, ACK)[:-3], Away, "does not answer"),
+        (http(500), Away, "answers 500"),
+        (http(503, b'{"detail": "starting"}'), Away, "starting"),
+        (http(429), Away, "429"),
+        (http(401, b'{"detail": "revoked"}'), Rejected, "revoked"),
+        (http(403), Rejected, "token is wrong"),
+        (http(404), Elsewhere, "not a Branchfleet server"),
+        (http(302, b"", "Location: http://login.example/"), Elsewhere, "not a Branchfleet server"),
+        (http(200, b"<html>login</html>"), Elsewhere, "not a Branchfleet server"),
+        (http(200, b""), Elsewhere, "not a Branchfleet server"),
+        (http(413), NotTaken, "413"),
+        (http(422, b'{"detail": "the version"}'), NotTaken, "the version"),
+    ],
+)
+async def test_what_is_no_ack_is_a_sentence_of_its_kind(raw: bytes, kind: type[LinkError], said: str) -> None:
+    error = await trouble(raw)
+    assert type(error) is kind
+    assert said in error.sentence
+
+
+async def test_only_the_server_itself_can_judge_a_batch() -> None:
+    proxy, server = await trouble(http(413, b"<html>too large")), await trouble(http(413, b'{"detail": "too large"}'))
+    assert isinstance(proxy, NotTaken)
+    assert isinstance(server, NotTaken)
+    assert (proxy.judged, server.judged) == (False, True)
+
+
+async def test_retry_after_is_believed_within_reason() -> None:
+    waits = []
+    for said in ("7", "99999999", "Wed, 21 Oct 2015 07:28:00 GMT", "-1", "٣"):
+        error = await trouble(http(503, b"", f"Retry-After: {said}"))
+        assert isinstance(error, Away)
+        waits.append(error.wait)
+    assert waits == [7.0, 300.0, 0.0, 0.0, 0.0]
+
+
+async def test_an_endless_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.link.ANSWER_LIMIT", 1000)
+    error = await trouble(http(200, b"x" * 5000))
+    assert "longer than any" in error.sentence
+
+
+async def test_a_server_that_takes_the_question_and_never_answers_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.link.ANSWER_SECONDS", 0.2)
+    gone = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await gone.wait()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with open_link(url, "bfa_x") as link:
+            with pytest.raises(Away, match="no answer in time"):
+                await link.assignment()
+        gone.set()
+
+
+async def test_the_assignment_is_asked_with_the_token() -> None:
+    asked: list[bytes] = []
+    body = msgspec.msgpack.encode(Assignment(agent="a", revision="r", polled=[]))
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(http(200, body))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with open_link(url, "bfa_x") as link:
+            assert (await link.assignment()).revision == "r"
+    assert b"GET /api/agent/assignment " in asked[0]
+    assert b"authorization: bearer bfa_x" in asked[0].lower()
+    assert b"accept: application/msgpack" in asked[0].lower()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=200) | st.builds(http, st.integers(200, 599), st.binary(max_size=60)))
+def test_no_answer_raises_anything_but_a_link_error(raw: bytes) -> None:
+    async def ask() -> None:
+        async with answering(raw) as url, open_link(url, "bfa_x") as link:
+            try:
+                await link.send(BATCH)
+            except LinkError as error:
+                assert error.sentence.endswith((".", ")"))  # noqa: PT017
+
+    asyncio.run(ask())
