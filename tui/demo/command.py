@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -23,13 +24,11 @@ UNWATCHED_SECONDS = 60.0  # without a terminal, and without --seconds, it lives 
 
 
 def demo(
-    headless: bool = typer.Option(False, "--headless", help="No console: live for a while, then count and end."),
-    seconds: float = typer.Option(None, "--seconds", min=1.0, help="How long a headless demo lives (60)."),
-    as_json: bool = typer.Option(False, "--json", help="Print the account as one JSON object."),
-    home: Path = typer.Option(
-        None, "--home", help="An empty folder to live in, and kept; else one that is thrown away."
-    ),
-    lang: str = typer.Option(None, "--lang", help="zh or en."),
+    headless: Annotated[bool, typer.Option("--headless", help="No console: live a while, then count and end.")] = False,
+    seconds: Annotated[float | None, typer.Option(min=1.0, help="How long a headless demo lives (60).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the account as one JSON object.")] = False,
+    home: Annotated[Path | None, typer.Option(help="An empty folder to live in, kept; else one thrown away.")] = None,
+    lang: Annotated[str | None, typer.Option(help="zh or en.")] = None,
 ) -> None:
     """Watch an invented bank live: simulators, server, four agents and the console, on this machine alone.
 
