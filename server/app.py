@@ -1,8 +1,10 @@
 """The server as one ASGI application: its routes, how it says no, and what runs beside them while it lives."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
@@ -10,9 +12,20 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import server.accounts.routes
+import server.agents.routes
+import server.events.routes
+import server.ingest.routes
+import server.journal.routes
+import server.queries
 import server.routes
 from agent.wire import BODY_LIMIT
 from server.accounts.passwords import Passwords
+from server.agents.assignment import Revisions
+from server.answers import wire_schemas
+from server.events.ticker import Ticker
+from server.health.follower import Follower
+from server.ingest.writer import Writer
+from server.migrations import EPOCH
 from server.problems import RESPONSES, answer_with_problems
 from server.settings import Settings
 from server.state import State
@@ -31,17 +44,48 @@ def routers() -> list[APIRouter]:
     """Every feature's routes, in the order the API's description lists them."""
     return [
         server.accounts.routes.router,
+        server.journal.routes.router,
+        server.agents.routes.router,
+        server.ingest.routes.router,
+        server.events.routes.router,
         server.routes.router,
     ]
 
 
-def create_app(database: Database, settings: Settings, now: Now) -> FastAPI:
-    """A server over `database`. Nothing is started before its lifespan begins."""
-    state = State(database, settings, now, Passwords(settings.password_memory))
+def create_app(database: Database, settings: Settings, now: Now, key: bytes | None = None) -> FastAPI:
+    """A server over `database`, whose schema is up to date. Nothing is started before its lifespan begins.
+
+    `key` opens the secrets of the home; without it, what asks for a secret is not polled.
+    """
+    with database.read() as session:
+        epoch = server.queries.setting(session, EPOCH, "")
+    follower = Follower(database, now)
+    state = State(
+        database=database,
+        settings=settings,
+        now=now,
+        key=key,
+        epoch=epoch,
+        passwords=Passwords(settings.password_memory),
+        writer=Writer(database, committed=follower.wake),
+        revisions=Revisions(database, key, now),
+        ticker=Ticker(database, now),
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        await state.ticker.begin()
+        ticking = asyncio.create_task(state.ticker.run(), name="ticker")
+        state.writer.start()
+        follower.start()
+        try:
+            yield
+        finally:
+            state.ticker.close()
+            ticking.cancel()
+            await asyncio.gather(ticking, return_exceptions=True)
+            await asyncio.to_thread(state.writer.stop)
+            await asyncio.to_thread(follower.stop)
 
     app = FastAPI(
         title="Branchfleet",
@@ -59,6 +103,14 @@ def create_app(database: Database, settings: Settings, now: Now) -> FastAPI:
     answer_with_problems(app)
     for router in routers():
         app.include_router(router, responses=RESPONSES)
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            described()["components"]["schemas"].update(wire_schemas())
+        return described()
+
+    app.openapi = openapi  # type: ignore[method-assign]
     return app
 
 

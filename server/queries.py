@@ -1,5 +1,7 @@
 """Figures of the whole server, and single settings."""
 
+from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 from sqlalchemy import func
@@ -10,7 +12,7 @@ from server.health.tables import Condition, Follower
 from server.ingest.tables import RecordRow
 from server.inventory.tables import DeviceClass, Setting, Subject, SubjectKind
 from server.journal.tables import JournalRow
-from server.schemas import TicketStatus
+from server.schemas import Status, TicketStatus
 from server.tickets.tables import Ticket
 
 HEALTH = "health"  # the name of health's follower
@@ -26,7 +28,20 @@ def classes(session: Session) -> dict[str, str]:
     return {row.key: row.name for row in session.exec(select(DeviceClass)).all()}
 
 
-def figures(session: Session, viewer: Scoped) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Everything:
+    """The scope of the server's own command."""
+
+    branch_ids: None = None
+
+
+def status_out(session: Session, now: int, viewer: Scoped | None = None) -> Status:
+    """What the database holds, of a viewer's scope; the journal and health's lag are of the whole server."""
+    bank = setting(session, "bank.name", "")
+    return Status(version=version("branchfleet"), bank=bank, at=now, **_figures(session, viewer or Everything()))
+
+
+def _figures(session: Session, viewer: Scoped) -> dict[str, Any]:
     """The counts of Status, by its field names."""
     mine = in_scope(viewer, Subject.branch_id)
     kinds = dict(

@@ -1,7 +1,5 @@
 """What belongs to no feature: the server's own figures, the catalogue of names, and the record log for programs."""
 
-from importlib.metadata import version
-
 from fastapi import APIRouter
 
 from agent.wire import Word as CatalogueWord
@@ -16,12 +14,7 @@ router = APIRouter(prefix="/api", tags=["server"])
 @router.get("/status", summary="What the server holds, in figures")
 def status(viewer: Viewer, session: ReadSession, now: Clock) -> Status:
     """Counts are of the person's scope, but for the journal and health's lag, which are of the whole server."""
-    return Status(
-        version=version("branchfleet"),
-        bank=queries.setting(session, "bank.name", ""),
-        at=now(),
-        **queries.figures(session, viewer),
-    )
+    return queries.status_out(session, now(), viewer)
 
 
 @router.get("/catalogue", summary="Names of everything a reading may hold")

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 from server.accounts.passwords import Passwords
+from server.agents.assignment import Revisions
+from server.events.ticker import Ticker
+from server.ingest.writer import Writer
 from server.settings import Settings
 from server.storage.database import Database
 from server.storage.types import Now
@@ -13,4 +16,9 @@ class State:
     database: Database
     settings: Settings
     now: Now
+    key: bytes | None  # of the home, to open secrets with
+    epoch: str  # of the database: another one means that an older database came back
     passwords: Passwords
+    writer: Writer
+    revisions: Revisions
+    ticker: Ticker

@@ -139,16 +139,21 @@ def cluster() -> Iterator[Cluster]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture
+def sqlite_database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
+    """A fresh SQLite database, for what only SQLite can show."""
+    path = tmp_path / "branchfleet.db"
+    shutil.copyfile(sqlite_template, path)
+    database = Database(f"sqlite:///{path}")
+    yield database
+    database.close()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """A fresh database with the schema the migrations make; each test runs on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
-        template: Path = request.getfixturevalue("sqlite_template")
-        path = tmp_path / "branchfleet.db"
-        shutil.copyfile(template, path)
-        database = Database(f"sqlite:///{path}")
-        yield database
-        database.close()
+        yield request.getfixturevalue("sqlite_database")
         return
     cluster: Cluster = request.getfixturevalue("cluster")
     name, url = cluster.create()

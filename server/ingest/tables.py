@@ -43,7 +43,8 @@ class RecordRow(SQLModel, table=True):
     id: int | None = Field(default=None, sa_column=Column(Id, primary_key=True))
     stream_id: int = Field(sa_column=Column(Id, ForeignKey("stream.id"), nullable=False))
     seq: int = Field(sa_column=Column(Id, nullable=False))
-    kind: str = Field(max_length=8)  # state hold event result fact refused
+    kind: str = Field(max_length=8)  # state hold event result fact, or refused: `body` is then what came
+    # a state's position or line; of an event, fact or result without a position the agent; of a hold nothing
     subject_id: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("subject.id")))
     at: int = Field(sa_column=Column(Micros, nullable=False))  # corrected time, fixed here for ever
     confidence: int = Field(sa_column=Column(Micros, nullable=False))  # ± µs of `at`
@@ -82,16 +83,20 @@ class Latest(SQLModel, table=True):
 
 
 class Attested(SQLModel, table=True):
-    """One state held from `start` to `end` by `good` answered and `failed` unanswered polls. A hold extends the row."""
+    """The state of `record_id` held from `start` to `end` by `good` answered and `failed` unanswered polls.
+
+    A hold extends the newest row of the state it follows. Only when nothing was attested for longer than three
+    intervals and a minute does it begin another row of the same state, so a night without an agent stays a hole.
+    """
 
     __tablename__ = "attested"
     __table_args__ = (Index("ix_attested_subject_end", "subject_id", "end_at"),)
 
     record_id: int = Field(sa_column=Column(Id, ForeignKey("record.id"), primary_key=True, autoincrement=False))
+    start: int = Field(sa_column=Column("start_at", Micros, primary_key=True, autoincrement=False))
+    end: int = Field(sa_column=Column("end_at", Micros, nullable=False))
     subject_id: int = Field(sa_column=Column(Id, ForeignKey("subject.id"), nullable=False))
     agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), nullable=False))
-    start: int = Field(sa_column=Column("start_at", Micros, nullable=False))
-    end: int = Field(sa_column=Column("end_at", Micros, nullable=False))
     good: int
     failed: int
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 from sqlmodel import select
 
 from server.accounts.passwords import Passwords
@@ -105,6 +106,8 @@ def bank(database: Database, now: SetClock) -> dict[str, int]:
             ("1001/line/main", "centre"),
         ):
             session.add(Observer(subject_id=ids[key], agent_id=ids[agent]))
+        if not database.sqlite:  # the ids were said, so PostgreSQL does not know that they are taken
+            session.connection().execute(text("SELECT setval('subject_id_seq', (SELECT max(id) FROM subject))"))
     return ids
 
 

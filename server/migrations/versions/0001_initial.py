@@ -516,10 +516,10 @@ def upgrade() -> None:
         sa.Column(
             "record_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
+        sa.Column("start_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("end_at", sa.BigInteger(), nullable=False),
         sa.Column("subject_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("agent_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("start_at", sa.BigInteger(), nullable=False),
-        sa.Column("end_at", sa.BigInteger(), nullable=False),
         sa.Column("good", sa.Integer(), nullable=False),
         sa.Column("failed", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -534,7 +534,7 @@ def upgrade() -> None:
             ["subject_id"],
             ["subject.id"],
         ),
-        sa.PrimaryKeyConstraint("record_id"),
+        sa.PrimaryKeyConstraint("record_id", "start_at"),
     )
     op.create_index("ix_attested_subject_end", "attested", ["subject_id", "end_at"], unique=False)
     op.create_table(

@@ -1,0 +1,99 @@
+"""What an agent is to poll, from the rows of the inventory, with secrets filled in."""
+
+import hashlib
+import logging
+import threading
+
+import msgspec
+from sqlmodel import Session, col, select
+
+from agent.wire import Assignment, Polled
+from server.inventory.tables import Line, Observer, Position, Subject
+from server.secrets.queries import opened
+from server.secrets.sealing import fill_in, names_in
+from server.storage.database import Database
+from server.storage.types import Now
+
+LINE_DRIVER = "reach"
+KEPT = 2_000_000  # µs an agent's revision is told again before it is computed anew
+
+_log = logging.getLogger(__name__)
+
+
+def assignment_of(session: Session, key: bytes | None, agent_id: int, agent_key: str, *, server: int = 0) -> Assignment:
+    """Positions and lines by key. One that asks for a secret there is not is left out, and the log says so."""
+    wanted = [*_positions(session, agent_id), *_lines(session, agent_id)]
+    names = {name for polled in wanted for name in names_in(polled.options)}
+    known = opened(session, key, names) if key and names else {}
+    polled: list[Polled] = []
+    for one in sorted(wanted, key=lambda polled: polled.position):
+        try:
+            polled.append(msgspec.structs.replace(one, options=fill_in(one.options, known)))
+        except KeyError as missing:
+            _log.warning("%s is not polled: there is no secret %s.", one.position, missing)
+    digest = hashlib.sha256(msgspec.msgpack.encode(polled, order="deterministic")).hexdigest()[:32]
+    return Assignment(agent=agent_key, revision=digest, polled=polled, server=server)
+
+
+def _positions(session: Session, agent_id: int) -> list[Polled]:
+    rows = session.exec(
+        select(Subject, Position)
+        .join(Position, col(Position.id) == col(Subject.id))
+        .join(Observer, col(Observer.subject_id) == col(Subject.id))
+        .where(Observer.agent_id == agent_id, col(Subject.removed_at).is_(None), col(Position.driver).is_not(None))
+    ).all()
+    return [
+        Polled(
+            position=subject.key,
+            name=subject.name,
+            driver=position.driver or "",
+            address=position.address,
+            options=position.options,
+            interval=position.interval_us / 1_000_000,
+        )
+        for subject, position in rows
+    ]
+
+
+def _lines(session: Session, agent_id: int) -> list[Polled]:
+    rows = session.exec(
+        select(Subject, Line)
+        .join(Line, col(Line.id) == col(Subject.id))
+        .join(Observer, col(Observer.subject_id) == col(Subject.id))
+        .where(Observer.agent_id == agent_id, col(Subject.removed_at).is_(None), Line.probe != "")
+    ).all()
+    return [
+        Polled(
+            position=subject.key,
+            name=subject.name,
+            driver=LINE_DRIVER,
+            address=line.probe,
+            options=line.options,
+            interval=line.interval_us / 1_000_000,
+        )
+        for subject, line in rows
+    ]
+
+
+class Revisions:
+    """The revision every ack carries. Computed at most every KEPT µs an agent, however many batches it sends."""
+
+    def __init__(self, database: Database, key: bytes | None, now: Now) -> None:
+        self._database = database
+        self._key = key
+        self._now = now
+        self._guard = threading.Lock()
+        self._kept: dict[int, tuple[int, str]] = {}
+
+    def kept(self, agent_id: int) -> str | None:
+        """What was computed just now, if it was."""
+        with self._guard:
+            at, revision = self._kept.get(agent_id, (0, ""))
+        return revision if at <= self._now() < at + KEPT else None
+
+    def compute(self, agent_id: int, agent_key: str) -> str:
+        with self._database.read() as session:
+            revision = assignment_of(session, self._key, agent_id, agent_key).revision
+        with self._guard:
+            self._kept[agent_id] = (self._now(), revision)
+        return revision

@@ -1,0 +1,151 @@
+"""One look at the invalidations a tick for every screen there is, and a queue for each screen."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy import func
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session, col, delete, select
+from starlette.concurrency import run_in_threadpool
+
+from server.accounts.scope import Scoped, sees
+from server.events.tables import Invalidation
+from server.schemas import Invalidated
+from server.storage.database import Database
+from server.storage.types import Now
+
+PERIOD = 0.25  # seconds between looks
+KEPT = 3_600_000_000  # µs a screen may have been away and still resume
+PRUNE = 60_000_000  # µs between clearings
+AT_ONCE = 2_000  # rows of one look
+WAITING = 1_000  # events a slow screen may leave unread; then its stream ends and it resumes by its cursor
+EVERYTHING = "all"  # the topic that says: what was missed cannot be told any more, fetch everything again
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Subscription:
+    """What one screen hears from. `None` in the queue is the end."""
+
+    scope: Scoped
+    queue: asyncio.Queue[Invalidated | None] = field(default_factory=lambda: asyncio.Queue(WAITING + 1))
+    overrun: bool = False
+
+    def tell(self, rows: list[Invalidation]) -> None:
+        for row in rows:
+            if self.overrun or not sees(self.scope, row.branch_id):
+                continue
+            if self.queue.qsize() >= WAITING:
+                self.overrun = True
+                self.queue.put_nowait(None)
+            else:
+                self.queue.put_nowait(_told(row))
+
+    def end(self) -> None:
+        if not self.overrun:
+            self.overrun = True
+            self.queue.put_nowait(None)
+
+
+class Ticker:
+    """`run` it as a task of the event loop; it ends when it is cancelled, and `close` ends every stream."""
+
+    def __init__(self, database: Database, now: Now) -> None:
+        self._database = database
+        self._now = now
+        self._subscriptions: set[Subscription] = set()
+        self._pruned_at = 0
+        self._closed = False
+        self.cursor = 0
+
+    async def run(self) -> None:
+        away = False
+        while True:
+            try:
+                await self.tick()
+                away = False
+            except DBAPIError as error:  # a full disk or a database that is away: screens wait, the server lives
+                if not away:
+                    _log.error("Screens hear of nothing: the invalidations cannot be read: %s", error.orig)
+                away = True
+            await asyncio.sleep(PERIOD)
+
+    async def tick(self) -> None:
+        """Tell every subscription what is new."""
+        rows = await run_in_threadpool(self._look)
+        for row in rows:
+            self.cursor = max(self.cursor, row.id or 0)
+        for subscription in self._subscriptions:
+            subscription.tell(rows)
+
+    async def begin(self) -> None:
+        """What was published before the server began is for those who resume."""
+        self.cursor = await run_in_threadpool(self._newest)
+
+    def close(self) -> None:
+        """End every stream, and let no new one begin."""
+        self._closed = True
+        for subscription in self._subscriptions:
+            subscription.end()
+
+    @asynccontextmanager
+    async def subscribe(
+        self, scope: Scoped, after: int | None
+    ) -> AsyncIterator[tuple[int, list[Invalidated], Subscription]]:
+        """From here on: the cursor now, what was missed since `after`, and the subscription to go on with."""
+        subscription = Subscription(scope)
+        self._subscriptions.add(subscription)
+        try:
+            cursor = self.cursor
+            missed = await run_in_threadpool(self._missed, scope, after, cursor) if after is not None else []
+            if self._closed:
+                subscription.end()
+            yield cursor, missed, subscription
+        finally:
+            self._subscriptions.discard(subscription)
+
+    def _look(self) -> list[Invalidation]:
+        now = self._now()
+        if not self._pruned_at <= now < self._pruned_at + PRUNE:
+            self._pruned_at = now
+            with self._database.write() as session:
+                session.exec(delete(Invalidation).where(col(Invalidation.at) < now - KEPT))
+        with self._database.read() as session:
+            asked = select(Invalidation).where(col(Invalidation.id) > self.cursor).order_by(col(Invalidation.id))
+            return list(session.exec(asked.limit(AT_ONCE)).all())
+
+    def _newest(self) -> int:
+        with self._database.read() as session:
+            return session.exec(select(func.max(Invalidation.id))).one() or 0
+
+    def _missed(self, scope: Scoped, after: int, until: int) -> list[Invalidated]:
+        with self._database.read() as session:
+            if after > until or not _remembered(session, after, until):
+                return [Invalidated(cursor=until, topic=EVERYTHING, key="")]
+            asked = (
+                select(Invalidation)
+                .where(col(Invalidation.id) > after, col(Invalidation.id) <= until)
+                .order_by(col(Invalidation.id))
+                .limit(AT_ONCE)
+            )
+            rows = list(session.exec(asked).all())
+        if len(rows) == AT_ONCE:
+            return [Invalidated(cursor=until, topic=EVERYTHING, key="")]
+        last = {(row.topic, row.key): row for row in rows if sees(scope, row.branch_id)}
+        return [_told(row) for row in sorted(last.values(), key=lambda row: row.id or 0)]
+
+
+def _remembered(session: Session, after: int, until: int) -> bool:
+    """Whether everything after `after` is still there. Ids rise by one, but for transactions that were undone."""
+    if after == until:
+        return True
+    oldest = session.exec(select(func.min(Invalidation.id))).one()
+    return oldest is not None and oldest <= after + 1
+
+
+def _told(row: Invalidation) -> Invalidated:
+    return Invalidated(cursor=row.id or 0, topic=row.topic, key=row.key)

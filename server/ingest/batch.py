@@ -1,0 +1,210 @@
+"""From the bytes of a POST to records: bounded before and after unpacking, and one bad record spoils no other."""
+
+import math
+import re
+import sys
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from agent.wire import (
+    MEDIA_JSON,
+    MEDIA_MSGPACK,
+    PLAIN_LIMIT,
+    RECORDS_LIMIT,
+    VERSION,
+    AnyRecord,
+    Clock,
+    Exchange,
+    Hold,
+    State,
+)
+from server.errors import Invalid, ServerError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+RECORD_LIMIT = 64 << 10  # bytes of one record; a state with all its raw bytes has about 6 KiB
+KEPT = 4 << 10  # bytes kept of a record beyond the limit
+LARGEST = 1 << 60  # of numbers and clocks: leaves room to add in 64 bits
+_STREAM = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_BOOT_ID = re.compile(r"[\x21-\x7e]{1,64}")
+
+
+class TooLarge(ServerError):
+    status = 413
+
+
+class WrongMedia(ServerError):
+    status = 415
+
+
+class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """agent.wire.Batch with its records still packed."""
+
+    version: int
+    stream: str
+    sent: Clock
+    records: list[msgspec.Raw]
+    exchange: Exchange | None = None
+    waiting: int = 0
+    agent_version: str = ""
+
+
+class _Number(msgspec.Struct, frozen=True):
+    seq: int
+
+
+class _Stamp(msgspec.Struct, frozen=True):
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One record. `record` is None, and `why` says why, if it is refused; `body` is msgpack, or what came."""
+
+    seq: int
+    clock: Clock
+    kind: str
+    body: bytes
+    record: AnyRecord | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One batch of one agent, checked but for what only the database knows."""
+
+    agent_id: int
+    stream: str
+    sent: Clock
+    arrived: int
+    records: list[Incoming]  # by number, each number once
+    exchange: Exchange | None
+    waiting: int
+    agent_version: str
+
+
+def open_batch(body: bytes, media: str, encoding: str, agent_id: int, arrived: int) -> Parcel:
+    """Raises TooLarge, WrongMedia or Invalid if the batch as a whole cannot be taken."""
+    if media not in (MEDIA_MSGPACK, MEDIA_JSON):
+        raise WrongMedia("A batch is {msgpack} or {json}.", msgpack=MEDIA_MSGPACK, json=MEDIA_JSON)
+    plain = unpack(body, encoding)
+    try:
+        envelope = _decoder(media, _Envelope).decode(plain)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid("The batch cannot be read: {why}.", why=_why(error)) from None
+    _check(envelope)
+    found: dict[int, Incoming] = {}
+    for raw in envelope.records:
+        incoming = _open_record(bytes(raw), media, envelope.sent)
+        found.setdefault(incoming.seq, incoming)
+    return Parcel(
+        agent_id=agent_id,
+        stream=envelope.stream,
+        sent=envelope.sent,
+        arrived=arrived,
+        records=[found[seq] for seq in sorted(found)],
+        exchange=envelope.exchange,
+        waiting=min(max(envelope.waiting, 0), (1 << 31) - 1),
+        agent_version=re.sub(r"[^\x20-\x7e]", "", envelope.agent_version)[:40],
+    )
+
+
+def unpack(body: bytes, encoding: str) -> bytes:
+    """`body` without its Content-Encoding, PLAIN_LIMIT bytes at most: a small bomb stays small."""
+    if encoding in ("", "identity"):
+        return body
+    if encoding != "zstd":
+        raise WrongMedia("A batch may be packed with zstd, and not with {encoding}.", encoding=encoding[:40])
+    unpacker = zstd.ZstdDecompressor()
+    try:
+        plain = unpacker.decompress(body, max_length=PLAIN_LIMIT + 1)
+    except zstd.ZstdError:
+        raise Invalid("The batch says it is zstd and is not.") from None
+    if len(plain) > PLAIN_LIMIT:
+        raise TooLarge("The batch is too large when unpacked: {limit} bytes at most.", limit=PLAIN_LIMIT)
+    if not unpacker.eof or unpacker.unused_data:
+        raise Invalid("The batch is not one whole zstd frame.")
+    return bytes(plain)
+
+
+def _check(envelope: _Envelope) -> None:
+    if envelope.version != VERSION:
+        raise Invalid(
+            "The batch is of version {theirs}; this server takes {ours}.", theirs=envelope.version, ours=VERSION
+        )
+    if not _STREAM.fullmatch(envelope.stream):
+        raise Invalid("A stream's name is 1 to 64 letters, digits, '-' and '_'.")
+    if len(envelope.records) > RECORDS_LIMIT:
+        raise TooLarge("A batch has {limit} records at most.", limit=RECORDS_LIMIT)
+    if why := _wrong_clock(envelope.sent):
+        raise Invalid("The batch cannot be read: {why}.", why=why)
+    exchange = envelope.exchange
+    if exchange and not all(0 <= number <= LARGEST for number in (exchange.sent, exchange.received, exchange.server)):
+        raise Invalid("The batch cannot be read: {why}.", why="the exchange is out of range")
+
+
+def _open_record(raw: bytes, media: str, sent: Clock) -> Incoming:
+    """A record that can be taken, or one to be refused; Invalid if not even its number can be read."""
+    try:
+        seq = _decoder(media, _Number).decode(raw).seq
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid("A record of the batch has no number: {why}.", why=_why(error)) from None
+    if not 1 <= seq <= LARGEST:
+        raise Invalid("A record of the batch has the number {seq}, which is out of range.", seq=seq)
+    if len(raw) > RECORD_LIMIT:
+        return Incoming(seq, sent, "refused", raw[:KEPT], None, f"longer than {RECORD_LIMIT} bytes")
+    try:
+        record = _decoder(media, AnyRecord).decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return Incoming(seq, _clock(raw, media, sent), "refused", raw, None, _why(error))
+    if why := _wrong_clock(record.clock) or _wrong(record):
+        return Incoming(seq, _clock(raw, media, sent), "refused", raw, None, why)
+    body = raw if media == MEDIA_MSGPACK else msgspec.msgpack.encode(record)
+    return Incoming(seq, record.clock, str(record.__struct_config__.tag), body, record)
+
+
+def _wrong(record: AnyRecord) -> str:
+    if isinstance(record, Hold) and not 0 <= record.since <= record.clock.boot:
+        return "the hold begins after it ends"
+    if isinstance(record, Hold) and any(
+        not 0 <= n <= 1 << 30 for held in record.held.values() for n in (held.good, held.failed)
+    ):
+        return "the hold counts out of range"
+    if isinstance(record, State):
+        if not all(map(math.isfinite, record.reading.numbers.values())):
+            return "a number of the reading is not finite"
+        if record.reading.as_of is not None and not 0 <= record.reading.as_of <= LARGEST:
+            return "the date of the data is out of range"
+    return ""
+
+
+def _wrong_clock(clock: Clock) -> str:
+    if not (-LARGEST <= clock.wall <= LARGEST and 0 <= clock.boot <= LARGEST):
+        return "a clock is out of range"
+    return "" if _BOOT_ID.fullmatch(clock.boot_id) else "a boot's name is 1 to 64 printable characters"
+
+
+def _clock(raw: bytes, media: str, sent: Clock) -> Clock:
+    """The clock of a record that is refused, if it has one; else when its batch was sent."""
+    try:
+        clock = _decoder(media, _Stamp).decode(raw).clock
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return sent
+    return sent if _wrong_clock(clock) else clock
+
+
+def _why(error: Exception) -> str:
+    return str(error)[:200].rstrip(".") or type(error).__name__
+
+
+@cache
+def _decoder(media: str, kind: Any) -> Any:
+    if media == MEDIA_MSGPACK:
+        return msgspec.msgpack.Decoder(kind)
+    return msgspec.json.Decoder(kind)

@@ -1,0 +1,86 @@
+"""Records that came after later ones of their stream. The slow way, to the same rows as in order."""
+
+from typing import Any
+
+import msgspec
+
+from agent.wire import Hold, State
+from server.ingest.bulks import ATTESTED
+from server.ingest.intervals import HeldFor, Stretch, fold, merge
+from server.ingest.link import Link
+from server.ingest.places import Place
+
+BEFORE = """
+SELECT id, seq, at, body FROM record
+WHERE stream_id = ? AND subject_id = ? AND kind = 'state' AND seq < ? ORDER BY seq DESC LIMIT 1
+"""
+AFTER = "SELECT min(seq) FROM record WHERE stream_id = ? AND subject_id = ? AND kind = 'state' AND seq > ?"
+HOLDS = "SELECT seq, at, body FROM record WHERE stream_id = ? AND kind = 'hold' AND seq > ? AND seq < ? ORDER BY seq"
+NEWEST = """
+SELECT latest.at, record.stream_id, record.seq FROM latest JOIN record ON record.id = latest.record_id
+WHERE latest.subject_id = ? AND latest.agent_id = ?
+"""
+
+
+def held_for(hold: Hold, at: int, key: str) -> HeldFor:
+    """What a hold at corrected time `at` says of one position. Within a boot, lengths are exact."""
+    held = hold.held[key]
+    return HeldFor(at - (hold.clock.boot - hold.since), at, held.good, held.failed)
+
+
+def late_hold(link: Link, stream_id: int, agent_id: int, place: Place, seq: int, held: HeldFor) -> None:
+    """Add a hold to the state it follows by number, if that has come."""
+    found = link.rows(BEFORE, stream_id, place.subject_id, seq)
+    if not found:
+        return  # that state will find this hold in the log when it comes
+    record_id, _, at, _ = found[0]
+    rows = link.rows("SELECT start_at, end_at, good, failed FROM attested WHERE record_id = ?", record_id)
+    stretches = merge([Stretch(*row) for row in rows], held, place.hole, at)
+    _replace(link, record_id, agent_id, place.subject_id, stretches)
+
+
+def late_state(link: Link, stream_id: int, agent_id: int, place: Place, key: str, record_id: int) -> None:
+    """Give a state the holds that follow it, and take them from the state before it."""
+    seq, at, body = link.rows("SELECT seq, at, body FROM record WHERE id = ?", record_id)[0]
+    following = link.rows(AFTER, stream_id, place.subject_id, seq)[0][0]
+    until = following if following is not None else 1 << 62
+    before = link.rows(BEFORE, stream_id, place.subject_id, seq)
+    if before:
+        _fold(link, stream_id, agent_id, place, key, before[0], seq)
+    stretches = _fold(link, stream_id, agent_id, place, key, (record_id, seq, at, body), until)
+    newest = link.rows(NEWEST, place.subject_id, agent_id)
+    if newest:
+        newest_at, newest_stream, newest_seq = newest[0]
+        if newest_seq > seq if newest_stream == stream_id else newest_at >= at:
+            return
+    answered = msgspec.msgpack.decode(body, type=State).failure is None
+    link.run("DELETE FROM latest WHERE subject_id = ? AND agent_id = ?", place.subject_id, agent_id)
+    link.run(
+        "INSERT INTO latest (subject_id, agent_id, record_id, at, held_to, answered) VALUES (?, ?, ?, ?, ?, ?)",
+        *(place.subject_id, agent_id, record_id, at, stretches[-1].end, answered),
+    )
+
+
+def _fold(
+    link: Link, stream_id: int, agent_id: int, place: Place, key: str, state: tuple[Any, ...], until: int
+) -> list[Stretch]:
+    record_id, seq, at, body = state
+    answered = msgspec.msgpack.decode(body, type=State).failure is None
+    held: list[HeldFor] = []
+    for _, hold_at, hold_body in link.rows(HOLDS, stream_id, seq, until):
+        hold = msgspec.msgpack.decode(hold_body, type=Hold)
+        if key in hold.held:
+            held.append(held_for(hold, hold_at, key))
+    stretches = fold(at, held, place.hole, answered=answered)
+    _replace(link, record_id, agent_id, place.subject_id, stretches)
+    return stretches
+
+
+def _replace(link: Link, record_id: int, agent_id: int, subject_id: int, stretches: list[Stretch]) -> None:
+    link.run("DELETE FROM attested WHERE record_id = ?", record_id)
+    rows = [(record_id, one.start, one.end, subject_id, agent_id, one.good, one.failed) for one in stretches]
+    link.put(ATTESTED, rows)
+    link.run(
+        "UPDATE latest SET held_to = ? WHERE subject_id = ? AND agent_id = ? AND record_id = ?",
+        *(stretches[-1].end, subject_id, agent_id, record_id),
+    )

@@ -1,0 +1,158 @@
+"""The writer's own connection: plain SQL on sqlite3, and COPY and arrays on psycopg.
+
+Statements are written with "?" and mean the same on both. On PostgreSQL every transaction first takes an advisory
+lock, so of several servers one ingests at a time and the ids of records become visible in order.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import PoolProxiedConnection
+
+from server.storage.database import Database
+
+Row = tuple[Any, ...]
+
+_ADVISORY = 0x6272_696E  # "brin"
+_AT_ONCE = 400  # values of one IN (...); SQLite before 3.32 takes 999
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """A table as it is written: its columns with PostgreSQL's types, and the key on which a row replaces another."""
+
+    table: str
+    columns: dict[str, str]
+    key: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> str:
+        return ", ".join(self.columns)
+
+    @property
+    def on_conflict(self) -> str:
+        if not self.key:
+            return ""
+        changes = ", ".join(f"{name} = excluded.{name}" for name in self.columns if name not in self.key)
+        return f" ON CONFLICT ({', '.join(self.key)}) DO UPDATE SET {changes}"
+
+
+class Link(Protocol):
+    """One connection. Used by one thread at a time."""
+
+    def begin(self) -> None: ...
+
+    def commit(self) -> None: ...
+
+    def rollback(self) -> None: ...
+
+    def rows(self, sql: str, *values: Any) -> list[Row]: ...
+
+    def run(self, sql: str, *values: Any) -> None: ...
+
+    def put(self, bulk: Bulk, rows: Sequence[Row]) -> None: ...
+
+    def next_ids(self, count: int) -> Sequence[int]:
+        """Ids for records, rising, greater than any there ever was."""
+
+    def close(self) -> None: ...
+
+
+def open_link(database: Database) -> Link:
+    connection = database.engine.raw_connection()
+    return SqliteLink(connection) if database.sqlite else PostgresLink(connection)
+
+
+def rows_in(link: Link, sql: str, values: Iterable[Any], *before: Any) -> list[Row]:
+    """`sql` ends where "IN" wants its list; asked in pieces when the list is long."""
+    wanted = list(values)
+    found: list[Row] = []
+    for start in range(0, len(wanted), _AT_ONCE):
+        piece = wanted[start : start + _AT_ONCE]
+        found += link.rows(f"{sql} IN ({', '.join('?' * len(piece))})", *before, *piece)
+    return found
+
+
+class SqliteLink:
+    def __init__(self, connection: PoolProxiedConnection) -> None:
+        self._connection = connection
+        self._cursor: Any = connection.cursor()
+        self._id = 0
+
+    def begin(self) -> None:
+        self._cursor.execute("BEGIN IMMEDIATE")
+        found = self.rows("SELECT seq FROM sqlite_sequence WHERE name = 'record'")
+        self._id = found[0][0] if found else 0
+
+    def commit(self) -> None:
+        self._cursor.execute("COMMIT")
+
+    def rollback(self) -> None:
+        if self._connection.driver_connection.in_transaction:  # type: ignore[union-attr]
+            self._cursor.execute("ROLLBACK")
+
+    def rows(self, sql: str, *values: Any) -> list[Row]:
+        found: list[Row] = self._cursor.execute(sql, values).fetchall()
+        return found
+
+    def run(self, sql: str, *values: Any) -> None:
+        self._cursor.execute(sql, values)
+
+    def put(self, bulk: Bulk, rows: Sequence[Row]) -> None:
+        marks = ", ".join("?" * len(bulk.columns))
+        sql = f"INSERT INTO {bulk.table} ({bulk.names}) VALUES ({marks}){bulk.on_conflict}"  # noqa: S608
+        self._cursor.executemany(sql, rows)
+
+    def next_ids(self, count: int) -> Sequence[int]:
+        first = self._id + 1
+        self._id += count
+        return range(first, first + count)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class PostgresLink:
+    def __init__(self, connection: PoolProxiedConnection) -> None:
+        self._connection = connection
+        self._cursor: Any = connection.cursor()
+
+    def begin(self) -> None:
+        self.run("SELECT pg_advisory_xact_lock(?)", _ADVISORY)
+
+    def commit(self) -> None:
+        self._connection.commit()
+
+    def rollback(self) -> None:
+        self._connection.rollback()
+
+    def rows(self, sql: str, *values: Any) -> list[Row]:
+        found: list[Row] = self._cursor.execute(sql.replace("?", "%s"), values).fetchall()
+        return found
+
+    def run(self, sql: str, *values: Any) -> None:
+        self._cursor.execute(sql.replace("?", "%s"), values)
+
+    def put(self, bulk: Bulk, rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        if not bulk.key:
+            with self._cursor.copy(f"COPY {bulk.table} ({bulk.names}) FROM STDIN (FORMAT BINARY)") as copy:
+                copy.set_types(list(bulk.columns.values()))
+                for row in rows:
+                    copy.write_row(row)
+            return
+        arrays = ", ".join(f"%s::{kind}[]" for kind in bulk.columns.values())
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        sql = f"INSERT INTO {bulk.table} ({bulk.names}) SELECT * FROM unnest({arrays}){bulk.on_conflict}"  # noqa: S608
+        self._cursor.execute(sql, columns)
+
+    def next_ids(self, count: int) -> Sequence[int]:
+        found = self.rows(
+            "SELECT nextval(pg_get_serial_sequence('record', 'id')) FROM generate_series(1, ?::int)", count
+        )
+        return [row[0] for row in found]
+
+    def close(self) -> None:
+        self._connection.close()

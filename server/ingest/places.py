@@ -1,0 +1,62 @@
+"""What an agent may speak of: its positions and lines by key. Kept for a second, so that a burst asks once."""
+
+from dataclasses import dataclass, field
+
+from server.ingest.intervals import hole_of
+from server.ingest.link import Link
+
+KEPT = 1_000_000  # µs
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    subject_id: int
+    hole: int  # µs of silence that are a hole
+
+
+@dataclass
+class _Of:
+    at: int
+    places: dict[str, Place]
+    unknown: set[str] = field(default_factory=set)
+
+
+OBSERVED = """
+SELECT subject.key, subject.id, coalesce(position.interval_us, line.interval_us)
+FROM observer JOIN subject ON subject.id = observer.subject_id
+LEFT JOIN position ON position.id = subject.id LEFT JOIN line ON line.id = subject.id
+WHERE observer.agent_id = ?
+"""
+# what it polled before and has in its spool still
+FORMERLY = """
+SELECT subject.id, coalesce(position.interval_us, line.interval_us)
+FROM subject JOIN latest ON latest.subject_id = subject.id AND latest.agent_id = ?
+LEFT JOIN position ON position.id = subject.id LEFT JOIN line ON line.id = subject.id
+WHERE subject.key = ?
+"""
+
+
+class Places:
+    """The places of each agent. Belongs to the writer's thread."""
+
+    def __init__(self) -> None:
+        self._agents: dict[int, _Of] = {}
+
+    def find(self, link: Link, agent_id: int, key: str, now: int) -> Place | None:
+        """None if the agent does not poll it and never did."""
+        known = self._agents.get(agent_id)
+        if known is None or not known.at <= now < known.at + KEPT:
+            found = link.rows(OBSERVED, agent_id)
+            places = {key: Place(subject_id, hole_of(interval)) for key, subject_id, interval in found}
+            known = self._agents[agent_id] = _Of(now, places)
+        place = known.places.get(key)
+        if place is None and key not in known.unknown and "\0" not in key:
+            found = link.rows(FORMERLY, agent_id, key)
+            if found:
+                place = known.places[key] = Place(found[0][0], hole_of(found[0][1]))
+            elif len(known.unknown) < 10_000:
+                known.unknown.add(key)
+        return place
+
+    def forget(self) -> None:
+        self._agents.clear()

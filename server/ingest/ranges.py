@@ -1,0 +1,22 @@
+"""Sets of numbers as ranges with both ends included: sorted, and never touching one another."""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+
+Ranges = list[tuple[int, int]]
+
+
+def holds(ranges: Ranges, number: int) -> bool:
+    at = bisect_right(ranges, (number, float("inf"))) - 1
+    return at >= 0 and number <= ranges[at][1]
+
+
+def joined(ranges: Ranges, numbers: Iterable[int]) -> Ranges:
+    """`ranges` with `numbers` in them too."""
+    result: Ranges = []
+    for lo, hi in sorted([*ranges, *((number, number) for number in numbers)]):
+        if result and lo <= result[-1][1] + 1:
+            result[-1] = (result[-1][0], max(result[-1][1], hi))
+        else:
+            result.append((lo, hi))
+    return result

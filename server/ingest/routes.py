@@ -1,0 +1,67 @@
+"""Records in, and the record log out for programs that compare."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from agent.wire import Ack, Batch
+from server.accounts.dependencies import Clock, ReadSession, StateOf, Viewer
+from server.agents.dependencies import AgentCaller
+from server.answers import Accepted, agent_answer, agent_body, answer
+from server.ingest.batch import open_batch
+from server.ingest.queries import observations
+from server.schemas import ObservationPage
+
+router = APIRouter(prefix="/api", tags=["records"])
+
+INLINE = 32 << 10  # bytes as sent; a larger batch is opened in a thread
+
+
+@router.post(
+    "/agent/records",
+    summary="Records of an agent",
+    response_class=Response,
+    responses=agent_answer(Ack),
+    openapi_extra=agent_body(Batch),
+)
+async def post_records(request: Request, agent: AgentCaller, state: StateOf, now: Clock, media: Accepted) -> Response:
+    """The ack is sent after the durable commit and names every range of the stream the server holds.
+
+    The body may be packed with zstd (`Content-Encoding: zstd`). A record the server will never take is named under
+    `refused` and counts as received. On 503 nothing is acknowledged: the agent keeps its records and comes again.
+    """
+    body = await request.body()
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if len(body) > INLINE:
+        parcel = await run_in_threadpool(open_batch, body, kind, encoding, agent.id, now())
+    else:
+        parcel = open_batch(body, kind, encoding, agent.id, now())
+    taken = await asyncio.wrap_future(state.writer.submit(parcel))
+    revision = state.revisions.kept(agent.id)
+    if revision is None:
+        revision = await run_in_threadpool(state.revisions.compute, agent.id, agent.key)
+    ack = Ack(
+        epoch=state.epoch,
+        stream=parcel.stream,
+        received=taken.ranges,
+        server=now(),
+        assignment=revision,
+        refused=taken.refused,
+    )
+    return answer(ack, media)
+
+
+@router.get("/observations", summary="The states that were recorded, oldest first")
+def list_observations(
+    viewer: Viewer,
+    session: ReadSession,
+    now: Clock,
+    subject: Annotated[str | None, Query(max_length=200, description="the key of a position or line")] = None,
+    after: Annotated[int, Query(ge=0, description="the id to go on after")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> ObservationPage:
+    """Page on with `after` = the last row's id. `total` counts those after it."""
+    return observations(session, viewer, subject, after, limit, now())

@@ -1,0 +1,223 @@
+"""One transaction of the writer: batches in, rows out.
+
+Records in the order of their numbers go the quick way: what they change is kept in memory and written at the end. A
+record that comes after a later one of its stream goes the slow way, `late.py`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent.wire import Event, Hold, Refusal, State
+from server.errors import Forbidden
+from server.ingest import late, times
+from server.ingest.batch import Incoming, Parcel
+from server.ingest.bulks import OFFSET, RANGE, RECORD, SEEN
+from server.ingest.link import Link, Row, rows_in
+from server.ingest.places import Place, Places
+from server.ingest.ranges import Ranges, holds, joined
+from server.ingest.times import Corrected, Offset
+from server.ingest.views import Views
+
+UNKNOWN = "this agent polls no position or line of that key"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of one batch, once the transaction is durable."""
+
+    ranges: Ranges
+    refused: list[Refusal]
+
+
+@dataclass(slots=True)
+class _Stream:
+    id: int
+    agent_id: int
+    ranges: Ranges
+    last_at: int  # corrected time of the record with the highest number
+
+
+@dataclass(frozen=True, slots=True)
+class _Late:
+    record_id: int
+    incoming: Incoming
+    at: int
+    places: dict[str, Place]
+
+
+class Transaction:
+    """`take` batches, then `finish`, then commit the link. Of no use after a rollback."""
+
+    def __init__(self, link: Link, places: Places) -> None:
+        self._link = link
+        self._places = places
+        self._views = Views(link)
+        self._streams: dict[str, _Stream] = {}
+        self._records: list[Row] = []
+        self._seen: dict[int, Row] = {}
+
+    def take(self, parcel: Parcel) -> Taken:
+        """Forbidden, with nothing changed, if the stream belongs to another agent."""
+        stream = self._stream(parcel)
+        agent_id = parcel.agent_id
+        boot_id = parcel.sent.boot_id
+        self._seen[agent_id] = (agent_id, parcel.arrived, parcel.agent_version, parcel.waiting, boot_id)
+        offsets, began = self._offsets(parcel)
+        fresh = [incoming for incoming in parcel.records if not holds(stream.ranges, incoming.seq)]
+        spoken_of = [self._spoken_of(incoming, parcel) for incoming in fresh]
+        self._views.load(agent_id, {place.subject_id for places in spoken_of for place in places.values()})
+        top = stream.ranges[-1][1] if stream.ranges else 0
+        refused: list[Refusal] = []
+        delayed: list[_Late] = []
+        for record_id, incoming, places in zip(self._link.next_ids(len(fresh)), fresh, spoken_of, strict=True):
+            when = self._when(incoming, parcel, offsets, began)
+            in_order = incoming.seq > top
+            if in_order:
+                # Within a stream time never runs back, whichever offsets two batches went by; but for a server whose
+                # own clock was set back.
+                if when.at < stream.last_at <= parcel.arrived:
+                    when = Corrected(stream.last_at, when.confidence)
+                stream.last_at = when.at
+            else:
+                when = self._between(stream, incoming.seq, when)
+            why = incoming.why or ("" if places or isinstance(incoming.record, Hold) else UNKNOWN)
+            subject_id = None
+            if why:
+                refused.append(Refusal(incoming.seq, why))
+            else:
+                subject_id = next((place.subject_id for place in places.values()), None)
+                if isinstance(incoming.record, Hold):
+                    subject_id = None
+                rest = places
+                if in_order:
+                    rest = self._in_order(record_id, incoming, stream, when.at, places)
+                if rest and isinstance(incoming.record, State | Hold):
+                    delayed.append(_Late(record_id, incoming, when.at, rest))
+            kind = "refused" if why else incoming.kind
+            clock = incoming.clock
+            what = (record_id, stream.id, incoming.seq, kind, subject_id)
+            whenever = (when.at, when.confidence, clock.wall, clock.boot, clock.boot_id, parcel.arrived)
+            self._records.append((*what, *whenever, incoming.body))
+        self._receive(stream, fresh)
+        if delayed:
+            self._fold_in(delayed, stream)
+        return Taken(stream.ranges, refused)
+
+    def finish(self) -> None:
+        """Write what is still in memory."""
+        self._flush()
+        self._link.put(SEEN, list(self._seen.values()))
+
+    # -- one record ---------------------------------------------------------------------------------
+
+    def _spoken_of(self, incoming: Incoming, parcel: Parcel) -> dict[str, Place]:
+        """The places a record is about, by key; none for a record that is refused. An agent is its own place."""
+        record = incoming.record
+        if record is None:
+            return {}
+        if isinstance(record, Hold):
+            keys: Iterator[str] = iter(record.held)
+        elif isinstance(record, State) or (isinstance(record, Event) and record.position is not None):
+            keys = iter([str(record.position)])
+        else:
+            return {"": Place(parcel.agent_id, 0)}
+        found = ((key, self._places.find(self._link, parcel.agent_id, key, parcel.arrived)) for key in keys)
+        return {key: place for key, place in found if place is not None}
+
+    def _in_order(
+        self, record_id: int, incoming: Incoming, stream: _Stream, at: int, places: dict[str, Place]
+    ) -> dict[str, Place]:
+        """Take a record that is the newest of its stream. Gives the places for which that is not simply so."""
+        record = incoming.record
+        if isinstance(record, State):
+            for place in places.values():
+                subject = (place.subject_id, stream.agent_id)
+                self._views.state(subject, stream.id, record_id, at, answered=record.failure is None)
+            return {}
+        rest: dict[str, Place] = {}
+        if isinstance(record, Hold):
+            for key, place in places.items():
+                held = late.held_for(record, at, key)
+                if not self._views.hold((place.subject_id, stream.agent_id), stream.id, held, place.hole):
+                    rest[key] = place
+        return rest
+
+    def _when(self, incoming: Incoming, parcel: Parcel, offsets: dict[str, list[Offset]], began: int) -> Corrected:
+        by_boot = times.correct(incoming.clock, offsets.get(incoming.clock.boot_id, ()), parcel.arrived)
+        return by_boot or times.by_wall(incoming.clock, parcel.sent, began, parcel.arrived)
+
+    def _between(self, stream: _Stream, seq: int, when: Corrected) -> Corrected:
+        """A late record's time, no earlier than its neighbours' before it and no later than theirs after it."""
+        sql = "SELECT at FROM record WHERE stream_id = ? AND seq {} ? ORDER BY seq {} LIMIT 1"
+        before = self._link.rows(sql.format("<", "DESC"), stream.id, seq)
+        after = self._link.rows(sql.format(">", "ASC"), stream.id, seq)
+        at = max(when.at, before[0][0]) if before else when.at
+        return Corrected(min(at, after[0][0]) if after else at, when.confidence)
+
+    def _fold_in(self, delayed: list[_Late], stream: _Stream) -> None:
+        self._flush()
+        for one in delayed:
+            for key, place in one.places.items():
+                record = one.incoming.record
+                if isinstance(record, State):
+                    late.late_state(self._link, stream.id, stream.agent_id, place, key, one.record_id)
+                elif isinstance(record, Hold):
+                    held = late.held_for(record, one.at, key)
+                    late.late_hold(self._link, stream.id, stream.agent_id, place, one.incoming.seq, held)
+
+    def _flush(self) -> None:
+        self._link.put(RECORD, self._records)
+        self._records.clear()
+        self._views.flush()
+
+    # -- streams and clocks -------------------------------------------------------------------------
+
+    def _stream(self, parcel: Parcel) -> _Stream:
+        stream = self._streams.get(parcel.stream) or self._find_stream(parcel)
+        if stream.agent_id != parcel.agent_id:
+            raise Forbidden("This stream belongs to another agent: every agent needs a home of its own.")
+        self._streams[parcel.stream] = stream
+        return stream
+
+    def _find_stream(self, parcel: Parcel) -> _Stream:
+        found = self._link.rows("SELECT id, agent_id FROM stream WHERE uid = ?", parcel.stream)
+        if not found:
+            found = self._link.rows(
+                "INSERT INTO stream (agent_id, uid, first_seen) VALUES (?, ?, ?) RETURNING id, agent_id",
+                *(parcel.agent_id, parcel.stream, parcel.arrived),
+            )
+        stream_id, agent_id = found[0]
+        rows = self._link.rows("SELECT lo, hi FROM received_range WHERE stream_id = ? ORDER BY lo", stream_id)
+        ranges = [(lo, hi) for lo, hi in rows]
+        last_at = 0
+        if ranges:
+            newest = self._link.rows("SELECT at FROM record WHERE stream_id = ? AND seq = ?", stream_id, ranges[-1][1])
+            last_at = newest[0][0] if newest else 0
+        return _Stream(stream_id, agent_id, ranges, last_at)
+
+    def _receive(self, stream: _Stream, fresh: list[Incoming]) -> None:
+        """Write the ranges that changed: usually one that grew."""
+        if not fresh:
+            return
+        before = set(stream.ranges)
+        stream.ranges = joined(stream.ranges, (incoming.seq for incoming in fresh))
+        after = set(stream.ranges)
+        kept = {lo for lo, _ in after}
+        for lo, _ in before - after:
+            if lo not in kept:
+                self._link.run("DELETE FROM received_range WHERE stream_id = ? AND lo = ?", stream.id, lo)
+        self._link.put(RANGE, [(stream.id, lo, hi) for lo, hi in sorted(after - before)])
+
+    def _offsets(self, parcel: Parcel) -> tuple[dict[str, list[Offset]], int]:
+        """The offsets of every boot the batch speaks of, and when the boot that sent it began."""
+        boot_id = parcel.sent.boot_id
+        boots = {boot_id, *(incoming.clock.boot_id for incoming in parcel.records)}
+        known: dict[str, list[Offset]] = {boot: [] for boot in boots}
+        sql = "SELECT boot_id, at, offset_us, error_us FROM clock_offset WHERE agent_id = ? AND boot_id"
+        for boot, *numbers in rows_in(self._link, sql, boots, parcel.agent_id):
+            known[boot].append(Offset(*numbers))
+        seen, written = times.see(known[boot_id], parcel.sent, parcel.exchange, parcel.arrived)
+        if not written:
+            self._link.put(OFFSET, [(parcel.agent_id, boot_id, seen[-1].at, seen[-1].offset, seen[-1].error)])
+        known[boot_id] = seen
+        return known, seen[-1].offset

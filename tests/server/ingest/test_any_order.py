@@ -1,0 +1,125 @@
+"""Whatever order batches come in, however often, and wherever the server is restarted: the rows are the same."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlmodel import col, select
+
+from agent.wire import MEDIA_MSGPACK, AnyRecord, Failure, Hold, State
+from server.ingest.batch import open_batch
+from server.ingest.intervals import HeldFor, Stretch, fold, hole_of
+from server.ingest.tables import Attested, Latest, ReceivedRange, RecordRow, Stream
+from server.ingest.writer import Writer
+from server.inventory.tables import Subject
+from server.storage.database import Database
+
+MINUTE = 60_000_000
+FAILED = Failure(kind="unreachable", reason="noAnswer", detail="Nothing came back.")
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["state a", "state b", "failure a", "hold a", "hold b", "hold ab"]), st.integers(0, 600)),
+    min_size=1,
+    max_size=14,
+)
+
+
+def record(machine: Any, what: str, seconds: int) -> AnyRecord:
+    key = machine.stream
+    machine.now.forward(seconds)
+    kind, _, slugs = what.partition(" ")
+    if kind == "state":
+        return machine.state(f"{key}/{slugs}")  # type: ignore[no-any-return]
+    if kind == "failure":
+        return machine.state(f"{key}/{slugs}", "offline", failure=FAILED)  # type: ignore[no-any-return]
+    names = {f"{key}__{slug}".replace("-", "_"): (2, 1) for slug in slugs}
+    return machine.hold(min(seconds, 60) / 60, **names)  # type: ignore[no-any-return]
+
+
+def expected(machine: Any, records: list[AnyRecord], slug: str) -> list[list[Stretch]]:
+    """By the book: each state with the holds between it and the next, in corrected time."""
+    position = f"{machine.stream}/{slug}"
+    runs: list[tuple[State, list[Hold]]] = []
+    for one in records:
+        if isinstance(one, State) and one.position == position:
+            runs.append((one, []))
+        elif isinstance(one, Hold) and position in one.held and runs:
+            runs[-1][1].append(one)
+    offset = machine.booted
+    return [
+        fold(
+            state.clock.boot + offset,
+            (
+                HeldFor(hold.since + offset, hold.clock.boot + offset, *msgspec.structs.astuple(hold.held[position]))
+                for hold in holds
+            ),
+            hole_of(MINUTE),
+            answered=state.failure is None,
+        )
+        for state, holds in runs
+    ]
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(data=st.data(), steps=STEPS)
+def test_any_order_of_batches_gives_the_same_rows(
+    data: st.DataObject, steps: list[tuple[str, int]], database: Database, fresh_machine: Callable[[], Any]
+) -> None:
+    machine = fresh_machine()
+    writers: list[Writer] = []
+
+    def restart() -> None:
+        while writers:
+            writers.pop().stop()
+        writers.append(Writer(database))
+        writers[0].start()
+
+    def post(records: list[AnyRecord]) -> list[tuple[int, int]]:
+        body = msgspec.msgpack.encode(machine.batch(*records, exchange=machine.exchange()))
+        parcel = open_batch(body, MEDIA_MSGPACK, "", machine.agent_id, machine.now())
+        return writers[0].submit(parcel).result(30).ranges
+
+    restart()
+    try:
+        post([])
+        records = [record(machine, what, seconds) for what, seconds in steps]
+        sent: set[int] = set()
+        batches = data.draw(st.lists(st.lists(st.sampled_from(records), max_size=5), max_size=8), label="batches")
+        for batch in batches:
+            ranges = post(batch)
+            sent |= {one.seq for one in batch}
+            assert {seq for lo, hi in ranges for seq in range(lo, hi + 1)} == sent
+            if data.draw(st.booleans(), label="restart"):
+                restart()
+        missing = [one for one in records if one.seq not in sent]
+        for one in data.draw(st.permutations(missing), label="the rest"):
+            post([one])
+        assert post(records) == [(1, len(records))]
+    finally:
+        writers[0].stop()
+
+    with database.read() as session:
+        stream = session.exec(select(Stream).where(Stream.uid == machine.stream)).one()
+        stored = session.exec(
+            select(RecordRow).where(RecordRow.stream_id == stream.id).order_by(col(RecordRow.seq))
+        ).all()
+        kept = session.exec(select(ReceivedRange).where(ReceivedRange.stream_id == stream.id)).all()
+        assert [(row.lo, row.hi) for row in kept] == [(1, len(records))]
+        assert [row.body for row in stored] == [msgspec.msgpack.encode(one) for one in records]
+        for slug in "ab":
+            position = session.exec(select(Subject).where(Subject.key == f"{machine.stream}/{slug}")).one()
+            attested = session.exec(
+                select(Attested).where(Attested.subject_id == position.id).order_by(col(Attested.start))
+            ).all()
+            by_state = expected(machine, records, slug)
+            states = [row for row in stored if row.kind == "state" and row.subject_id == position.id]
+            for row, stretches in zip(states, by_state, strict=True):
+                mine = [one for one in attested if one.record_id == row.id]
+                assert [Stretch(one.start, one.end, one.good, one.failed) for one in mine] == stretches
+            newest = session.exec(select(Latest).where(Latest.subject_id == position.id)).first()
+            assert (newest and (newest.record_id, newest.held_to)) == (
+                (states[-1].id, by_state[-1][-1].end) if states else None
+            )
