@@ -39,6 +39,7 @@ from server.inventory.tables import SubjectKind
 FLAPS = 3  # closings within FLAP_TIME that make a condition a flapping one
 FLAP_TIME = 30 * MINUTE
 FLAP_CLEAR = 10 * MINUTE  # a flapping condition must be away this long before it closes
+BREAK = 10 * MINUTE  # an agent that tells of nothing for longer has been away, whatever it was heard to say
 
 
 def judge(
@@ -103,6 +104,7 @@ class _Case:
         elif seen is None:
             self._stale()
         merged = self._merged()
+        state.device = merged.device if merged else ""
         state.explained = self._blamed(self.now) is not None if merged and merged.unreachable else False
         stand(state, merged, self.now, gone=self._gone(), words=self.words)
         state.due = self._due()
@@ -124,7 +126,7 @@ class _Case:
 
     def _told(self, told: Told) -> None:
         before = self.state.views.get(str(told.agent))
-        if before is not None and told.at < before.at:
+        if before is not None and told.at < before.held_to:
             return  # history that came late: the newest state stands
         self._by_evidence(told.at)
         self.state.views[str(told.agent)] = view_of(told, self.place)
@@ -244,7 +246,7 @@ class _Case:
         self._forget_rules()
         state, rule, key = self.state, self.rules.get(SILENT), key_of(SILENT)
         if isinstance(seen, Heard):
-            was_away = state.standing != "good" or seen.at - state.told > 3 * MINUTE
+            was_away = state.standing != "good" or seen.at - state.told > BREAK
             if was_away and seen.at >= state.told:
                 state.steady = seen.at
             state.heard, state.told = max(self.now, state.heard), max(seen.at, state.told)

@@ -50,7 +50,7 @@ class Sums(msgspec.Struct):
 
     def _told(self, subject: int, state: State, told: Told, span: int) -> None:
         before = state.views.get(str(told.agent))
-        if before is not None and told.at < before.at:
+        if before is not None and told.at < before.held_to:
             return
         if before is not None and told.at - before.held_to <= span:
             self._stretch(subject, state, told.agent, before, before.held_to, told.at)

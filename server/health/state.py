@@ -109,6 +109,7 @@ class State(msgspec.Struct, omit_defaults=True):
     pending: dict[str, Pending] = {}
     open: dict[str, Open] = {}
     closings: dict[str, list[int]] = {}  # when it last closed, for the guard against flapping
+    device: str = ""  # the word that counts, of all views
     driver: str = ""
     fresh_until: int = 0
     due: int | None = None

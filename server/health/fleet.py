@@ -1,0 +1,209 @@
+"""The subjects one step of the follower works on: loaded together, judged in memory, written back together."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+import msgspec
+from sqlmodel import Session, col, select
+
+from agent.wire import Level, catalogue
+from server.health.blame import note_line, note_power
+from server.health.findings import merge
+from server.health.judge import judge
+from server.health.rollups import Sums
+from server.health.rules import Rules
+from server.health.state import Around, Change, Evidence, Held, Place, Seen, State, Told, Voice
+from server.health.tables import HealthRow
+from server.inventory.tables import Line, Observer, Position, Subject, SubjectKind
+from server.schemas import Standing
+
+CHUNK = 500  # ids in one IN (...)
+
+T = TypeVar("T", int, str)
+
+
+def chunks(items: Iterable[T]) -> Iterator[list[T]]:
+    """`items` sorted, in pieces a statement can name."""
+    left = sorted(items)
+    for start in range(0, len(left), CHUNK):
+        yield left[start : start + CHUNK]
+
+
+class Fleet:
+    """States by subject id. `touched` are those to be written; `changes` come in the order they were judged."""
+
+    def __init__(self, session: Session, rules: Rules) -> None:
+        self._session = session
+        self._rules = rules
+        self.places: dict[int, Place] = {}
+        self.states: dict[int, State] = {}
+        self.evidence: dict[int, Evidence] = {}  # branch id ->
+        self.stored: set[int] = set()  # subjects that have a row
+        self.touched: set[int] = set()
+        self.marked: set[int] = set()  # branches whose evidence changed
+        self.changes: list[Change] = []
+        self.shown: set[int] = set()  # subjects a screen would show differently
+        self.sums = Sums()
+
+    # -- loading ------------------------------------------------------------------------------------
+
+    def load(self, ids: Iterable[int]) -> None:
+        """Have these subjects at hand, with the agents that poll them and the evidence of their branches."""
+        fresh = {each for each in ids if each not in self.places}
+        observers = self._observers(fresh)
+        fresh |= {agent for agents in observers.values() for agent in agents if agent not in self.places}
+        for part in chunks(fresh):
+            self._load_places(part, observers)
+        branches = {place.branch for place in self.places.values()} - self.evidence.keys()
+        self._load_states(fresh | branches, branches)
+
+    def _observers(self, ids: set[int]) -> dict[int, set[int]]:
+        found: dict[int, set[int]] = {}
+        for part in chunks(ids):
+            asked = select(Observer.subject_id, Observer.agent_id).where(col(Observer.subject_id).in_(part))
+            for subject, agent in self._session.exec(asked):
+                found.setdefault(subject, set()).add(agent)
+        return found
+
+    def _load_places(self, ids: list[int], observers: dict[int, set[int]]) -> None:
+        asked = (
+            select(Subject, Position, Line)
+            .join(Position, col(Position.id) == Subject.id, isouter=True)
+            .join(Line, col(Line.id) == Subject.id, isouter=True)
+            .where(col(Subject.id).in_(ids))
+        )
+        for subject, position, line in self._session.exec(asked):
+            cls = position.cls if position else ""
+            own = subject.id or 0
+            self.places[own] = Place(
+                id=own,
+                kind=subject.kind,
+                key=subject.key,
+                name=subject.name,
+                branch=subject.branch_id,
+                cls=cls,
+                driver=position.driver if position else None,
+                interval=position.interval_us if position else line.interval_us if line else 0,
+                agents=frozenset(observers.get(own, ())),
+                rules=self._rules.of(subject.kind, cls),
+                removed=subject.removed_at is not None,
+            )
+
+    def _load_states(self, ids: set[int], branches: set[int]) -> None:
+        for part in chunks(ids):
+            asked = select(HealthRow.subject_id, HealthRow.state).where(col(HealthRow.subject_id).in_(part))
+            for subject, state in self._session.exec(asked):
+                self.stored.add(subject)
+                if subject in branches:
+                    self.evidence[subject] = msgspec.convert(state, Evidence)
+                else:
+                    self.states[subject] = msgspec.convert(state, State)
+        for branch in branches - self.evidence.keys():
+            self.evidence[branch] = Evidence()
+        for subject in ids - branches - self.states.keys():
+            self.states[subject] = State()
+
+    def by_key(self, keys: Iterable[str]) -> dict[str, int]:
+        """Ids of positions and lines by their keys."""
+        found: dict[str, int] = {}
+        for part in chunks(set(keys)):
+            kinds = col(Subject.kind).in_([SubjectKind.POSITION, SubjectKind.LINE])
+            asked = select(Subject.key, Subject.id).where(col(Subject.key).in_(part), kinds)
+            found.update((key, own or 0) for key, own in self._session.exec(asked))
+        return found
+
+    def polled_by(self, agent: int) -> list[int]:
+        """What an agent polls, loaded."""
+        ids = list(self._session.exec(select(Observer.subject_id).where(Observer.agent_id == agent)))
+        self.load(ids)
+        return sorted(ids)
+
+    # -- judging ------------------------------------------------------------------------------------
+
+    def see(self, subject: int, seen: Seen | None, now: int) -> None:
+        """Judge one subject and keep what follows."""
+        place, before = self.places[subject], self.states[subject]
+        after, changes = judge(before, seen, place, self._around(place), now)
+        if seen is not None and not place.removed:
+            self.sums.see(subject, before, seen, place.span)
+        self.states[subject] = after
+        self.touched.add(subject)
+        self.changes += changes
+        if changes or isinstance(seen, Told) or after.standing is not before.standing:
+            self.shown.add(subject)
+        if isinstance(seen, Told | Held):
+            self._testify(place, after, seen.at)
+
+    def _around(self, place: Place) -> Around:
+        voices = {agent: self._voice(agent) for agent in place.agents}
+        return Around(self.evidence[place.branch], voices)
+
+    def _voice(self, agent: int) -> Voice:
+        state = self.states[agent]
+        return Voice(
+            branch=self.places[agent].branch,
+            told=state.told,
+            steady=state.steady,
+            closed=state.standing is Standing.CLOSED,
+            silent=state.standing is Standing.STALE,
+        )
+
+    def _testify(self, place: Place, state: State, at: int) -> None:
+        """Put what a line or a supply just said into the evidence of its branch."""
+        merged = merge(state, at, catalogue())
+        if merged is None:
+            return
+        known = self.evidence[place.branch]
+        if place.kind is SubjectKind.LINE:
+            word = catalogue().device.get(merged.device)
+            if word is None or (word.level is Level.UNKNOWN and not merged.unreachable):
+                return
+            bad = merged.unreachable or word.level is Level.FAULT
+            now_known = note_line(known, place.id, bad, at, state.fresh_until)
+        elif merged.parts.get("power", "unknown") != "unknown":
+            bad = merged.parts["power"] in ("battery", "none")
+            now_known = note_power(known, place.id, bad, at, state.fresh_until)
+        else:
+            return
+        if now_known != known:
+            self.evidence[place.branch] = now_known
+            self.marked.add(place.branch)
+
+    # -- rows ---------------------------------------------------------------------------------------
+
+    def rows(self) -> Iterator[tuple[bool, dict[str, Any]]]:
+        """Whether the row is there already, and what it is to hold."""
+        for subject in sorted(self.touched):
+            state = self.states[subject]
+            newest = state.newest
+            yield (
+                subject in self.stored,
+                {
+                    "subject_id": subject,
+                    "standing": state.standing,
+                    "since": state.since,
+                    "fresh_until": state.fresh_until,
+                    "device": state.device[:16],
+                    "seen_at": state.heard or state.seen_at,
+                    "as_of": newest.as_of if newest else None,
+                    "due_at": state.due,
+                    "record_id": newest.record if newest else None,
+                    "state": msgspec.to_builtins(state),
+                },
+            )
+        for branch in sorted(self.marked):
+            yield (
+                branch in self.stored,
+                {
+                    "subject_id": branch,
+                    "standing": Standing.UNPOLLED,  # a branch has no standing of its own: lists add it up
+                    "since": 0,
+                    "fresh_until": 0,
+                    "device": "",
+                    "seen_at": None,
+                    "as_of": None,
+                    "due_at": None,
+                    "record_id": None,
+                    "state": msgspec.to_builtins(self.evidence[branch]),
+                },
+            )

@@ -1,0 +1,71 @@
+"""Reading the record log: rows after a cursor, and what each of them says."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from agent.wire import AnyRecord, Event, EventName, Hold
+from agent.wire import State as StateRecord
+from server.health.state import Heard, Held, Seen, Told
+from server.ingest.tables import RecordRow, Stream
+
+_decode = msgspec.msgpack.Decoder(AnyRecord).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the log."""
+
+    id: int
+    agent: int
+    kind: str
+    subject: int | None
+    at: int
+    boot: int
+    arrived: int
+    body: bytes
+
+
+def entries(session: Session, after: int, limit: int) -> list[Entry]:
+    asked = (
+        select(
+            col(RecordRow.id),
+            col(Stream.agent_id),
+            col(RecordRow.kind),
+            col(RecordRow.subject_id),
+            col(RecordRow.at),
+            col(RecordRow.boot),
+            col(RecordRow.arrived),
+            col(RecordRow.body),
+        )
+        .join(Stream, col(Stream.id) == col(RecordRow.stream_id))
+        .where(col(RecordRow.id) > after)
+        .order_by(col(RecordRow.id))
+        .limit(limit)
+    )
+    return [Entry(*row) for row in session.execute(asked)]
+
+
+def decode(entry: Entry) -> AnyRecord | None:
+    """The record, or None if it was refused at the door. Raises msgspec.MsgspecError on what cannot be read."""
+    return None if entry.kind == "refused" else _decode(entry.body)
+
+
+def heard(entry: Entry, record: AnyRecord | None) -> Heard:
+    """What the record says of the agent itself."""
+    goodbye = isinstance(record, Event) and record.name is EventName.GOODBYE
+    return Heard(entry.at, goodbye)
+
+
+def told(entry: Entry, record: AnyRecord | None, ids: dict[str, int]) -> Iterator[tuple[int, Seen]]:
+    """What the record says of positions and lines."""
+    if isinstance(record, StateRecord) and entry.subject is not None:
+        yield entry.subject, Told(entry.agent, entry.at, record.reading, record.failure, entry.id)
+    elif isinstance(record, Hold):
+        since = entry.at - max(0, entry.boot - record.since)
+        for key, held in record.held.items():
+            if key in ids:
+                yield ids[key], Held(entry.agent, since, entry.at, held.good + held.failed)

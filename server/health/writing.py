@@ -1,0 +1,166 @@
+"""Writing what a step found: rows of health, roll-ups, conditions with their tickets, and what screens must fetch."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import insert, tuple_, update
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from server.events.publish import invalidate
+from server.health import rollups
+from server.health.fleet import Fleet
+from server.health.rollups import Sum
+from server.health.rules import Rules
+from server.health.state import Closed, Opened, Place, Reworded
+from server.health.tables import Condition, HealthRow, RollUp
+from server.health.titles import condition_title, fault_class
+from server.inventory.tables import Subject, SubjectKind
+from server.journal.deeds import Act
+from server.tickets.deeds import open_by_condition, tell_of_recovery
+
+WORD = 64  # characters of a condition's word
+
+
+def write(session: Session, fleet: Fleet, act: Act, rules: Rules) -> None:
+    """Everything but the cursor. Tickets, the journal and invalidations come last: from there on writers queue."""
+    _health(session, fleet)
+    _sums(session, fleet.sums.by_key)
+    tickets = _changes(session, fleet, act, rules)
+    for subject in sorted(fleet.shown):
+        place = fleet.places[subject]
+        topic = "agent" if place.kind is SubjectKind.AGENT else "position"
+        invalidate(session, topic, place.key, place.branch, act.now)
+    for subject in sorted({change.subject for change in fleet.changes}):
+        place = fleet.places[subject]
+        invalidate(session, "condition", place.key, place.branch, act.now)
+    for number, branch in tickets:
+        invalidate(session, "ticket", number, branch, act.now)
+
+
+def _health(session: Session, fleet: Fleet) -> None:
+    rows = list(fleet.rows())
+    fresh = [row for there, row in rows if not there]
+    known = [row for there, row in rows if there]
+    if fresh:
+        session.execute(insert(HealthRow), fresh)
+    if known:
+        session.execute(update(HealthRow), known)
+
+
+def _sums(session: Session, sums: dict[rollups.Key, Sum]) -> None:
+    """Add to the hours that are there, and begin those that are not."""
+    keys = sorted(sums)
+    there: dict[rollups.Key, Sum] = {}
+    for start in range(0, len(keys), 200):
+        part = keys[start : start + 200]
+        found = tuple_(col(RollUp.subject_id), col(RollUp.metric), col(RollUp.hour)).in_(part)
+        for row in session.exec(select(RollUp).where(found)):
+            there[(row.subject_id, row.metric, row.hour)] = Sum(
+                row.n, row.low, row.high, row.weighted, row.seconds, row.last, row.last_at
+            )
+    fresh = [_row(key, sums[key]) for key in keys if key not in there]
+    known = [_row(key, rollups.merged(there[key], sums[key])) for key in keys if key in there]
+    if fresh:
+        session.execute(insert(RollUp), fresh)
+    if known:
+        session.execute(update(RollUp), known)
+
+
+def _row(key: rollups.Key, total: Sum) -> dict[str, object]:
+    subject, metric, hour = key
+    return {
+        "subject_id": subject,
+        "metric": metric,
+        "hour": hour,
+        **{name: getattr(total, name) for name in total.__struct_fields__},
+    }
+
+
+def _changes(session: Session, fleet: Fleet, act: Act, rules: Rules) -> list[tuple[str, int]]:
+    """Conditions first, then tickets: of those that are still open, and of those that are over."""
+    opened: list[tuple[Opened, Condition]] = []
+    closed: list[Condition] = []
+    for change in fleet.changes:
+        if isinstance(change, Opened):
+            opened.append((change, _open(session, change)))
+        else:
+            closed += _alter(session, change)
+    session.flush()
+    numbers: list[tuple[str, int]] = []
+    for change, condition in opened:
+        if change.rule.ticket and condition.closed_at is None:
+            numbers.append(_ticket(session, fleet, act, rules, change, condition))
+    if closed:
+        numbers += tell_of_recovery(session, act, [condition.id or 0 for condition in closed])
+    return numbers
+
+
+def _open(session: Session, change: Opened) -> Condition:
+    """A new row, or the one that is open already: then the state was begun anew and the condition goes on."""
+    standing = session.exec(_standing_open(change.subject, change.rule.key, change.part)).first()
+    if standing is not None:
+        return standing
+    condition = Condition(
+        subject_id=change.subject,
+        rule=change.rule.key,
+        part=change.part,
+        word=change.word[:WORD],
+        severity=change.rule.severity,
+        opened_at=change.at,
+        noticed_at=change.noticed,
+        cause=change.cause,
+        record_id=change.record,
+    )
+    session.add(condition)
+    session.flush()
+    return condition
+
+
+def _standing_open(subject: int, rule: str, part: str) -> SelectOfScalar[Condition]:
+    return select(Condition).where(
+        Condition.subject_id == subject,
+        Condition.rule == rule,
+        Condition.part == part,
+        col(Condition.closed_at).is_(None),
+    )
+
+
+def _alter(session: Session, change: Closed | Reworded) -> Sequence[Condition]:
+    """The open condition, closed or reworded; none if the row is not there, and then there is nothing to mend."""
+    found = session.exec(_standing_open(change.subject, change.rule, change.part)).all()
+    for condition in found:
+        if isinstance(change, Reworded):
+            condition.word = change.word[:WORD]
+        else:
+            condition.closed_at = max(change.at, condition.opened_at)
+            condition.cause = change.cause or condition.cause
+    session.flush()
+    return found if isinstance(change, Closed) else []
+
+
+def _ticket(
+    session: Session, fleet: Fleet, act: Act, rules: Rules, change: Opened, condition: Condition
+) -> tuple[str, int]:
+    place: Place = fleet.places[change.subject]
+    title = condition_title(change.rule.key, change.part, condition.word, "zh", rules)
+    return open_by_condition(
+        session,
+        act,
+        condition=condition,
+        subject_key=place.key,
+        title=f"{place.name} {title}",
+        fault=fault_class(change.rule.key, change.part, condition.word),
+        urgent=change.rule.urgent,
+        blamed=change.blamed,
+    )
+
+
+def open_conditions_of_removed(session: Session) -> list[int]:
+    """Subjects the inventory let go while something was open on them."""
+    asked = (
+        select(Condition.subject_id)
+        .join(Subject, col(Subject.id) == Condition.subject_id)
+        .where(col(Condition.closed_at).is_(None), col(Subject.removed_at).is_not(None))
+        .distinct()
+    )
+    return sorted(session.exec(asked))
