@@ -4,7 +4,7 @@ Who may: head office everything; a branch opens, notes, and finishes what it ope
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from sqlmodel import Session, col, select
 
@@ -22,10 +22,11 @@ from server.tickets.tables import Ticket, TicketCondition, TicketNote, TicketSou
 _OPEN = col(Ticket.status) != TicketStatus.DONE
 
 
-class Who(Scoped):
+class Who(Scoped, Protocol):
     """The person acting: role and branches."""
 
-    role: Role
+    @property
+    def role(self) -> Role: ...
 
 
 def clean(text: str) -> str:

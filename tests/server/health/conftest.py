@@ -28,6 +28,7 @@ from server.health.state import (
 )
 from server.ingest.tables import RecordRow, Stream
 from server.inventory.tables import SubjectKind
+from server.schemas import Standing
 from server.storage.database import Database
 
 SECOND = 1_000_000
@@ -96,6 +97,9 @@ class Court:
         voice = self.voices[AGENT]
         fields = {name: getattr(voice, name) for name in voice.__struct_fields__}
         self.voices[AGENT] = Voice(**{**fields, "told": self.at(told), **changes})
+
+    def stands(self) -> Standing:
+        return self.state.standing
 
     @property
     def opened(self) -> list[tuple[str, str, str, float]]:

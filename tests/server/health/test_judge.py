@@ -15,10 +15,10 @@ def test_a_fault_opens_after_its_debounce_and_dates_from_when_it_began(court: An
     court.tell(0, parts={"paper": "ok"})
     court.tell(10, parts={"paper": "out"})
     assert court.opened == []
-    assert court.state.standing is Standing.ATTENTION
+    assert court.stands() is Standing.ATTENTION
     court.pass_to(80)
     assert court.opened == [("part.fault", "paper", "out", 10)]
-    assert court.state.standing is Standing.FAULT
+    assert court.stands() is Standing.FAULT
     assert court.state.since == court.at(10)
 
 
@@ -27,7 +27,7 @@ def test_a_fault_shorter_than_its_debounce_opens_nothing(court: Any) -> None:
     court.tell(40, parts={"paper": "ok"})
     court.hold(400)
     assert court.opened == []
-    assert court.state.standing is Standing.GOOD
+    assert court.stands() is Standing.GOOD
 
 
 def test_a_fault_closes_when_it_ended_not_when_that_was_noticed(court: Any) -> None:
@@ -68,7 +68,7 @@ def test_a_goodbye_keeps_the_fault_and_says_closed(court: Any) -> None:
     court.pass_to(100)
     court.speak(120, closed=True)
     court.see(None, 120)
-    assert court.state.standing is Standing.CLOSED
+    assert court.stands() is Standing.CLOSED
     assert court.open == {"part.fault paper"}
     assert court.state.due is None
 
@@ -85,14 +85,14 @@ def test_each_cassette_has_a_condition_of_its_own(court: Any) -> None:
     court.tell(0, parts={"cassette.1": "low", "cassette.2": "empty", "cassette.3": "ok"})
     court.pass_to(100)
     assert court.open == {"part.attention cassette.1", "part.fault cassette.2"}
-    assert court.state.standing is Standing.FAULT
+    assert court.stands() is Standing.FAULT
 
 
 def test_in_use_is_neither_fault_nor_good(court: Any) -> None:
     court.fail(0, "inUse", "busy")
     court.hold(600)
     assert court.opened == []
-    assert court.state.standing is Standing.IN_USE
+    assert court.stands() is Standing.IN_USE
 
 
 def test_a_pending_fault_waits_while_a_program_holds_the_port(court: Any) -> None:
@@ -114,7 +114,7 @@ def test_a_device_that_does_not_answer_is_a_fault_once_nothing_explains_it(court
     court.tell(300)
     court.pass_to(400)
     assert court.closed == [("device.fault", "", 300)]
-    assert court.state.standing is Standing.GOOD
+    assert court.stands() is Standing.GOOD
 
 
 def test_a_cut_line_explains_the_silence_behind_it(court: Any) -> None:
@@ -124,7 +124,7 @@ def test_a_cut_line_explains_the_silence_behind_it(court: Any) -> None:
     for minute in range(2, 20):
         court.hold(60 * minute)
     assert court.opened == []
-    assert court.state.standing is Standing.UNKNOWN
+    assert court.stands() is Standing.UNKNOWN
 
 
 def test_a_device_still_silent_after_the_line_came_back_gets_its_time(court: Any) -> None:
@@ -172,7 +172,7 @@ def test_no_data_though_the_agent_tells_of_others_is_a_condition(court: Any) -> 
     court.speak(600)
     court.pass_to(700)
     assert court.opened == [("position.stale", "", "stale", 0)]
-    assert court.state.standing is Standing.STALE
+    assert court.stands() is Standing.STALE
     court.tell(800)
     assert court.closed == [("position.stale", "", 800)]
 
@@ -184,7 +184,7 @@ def test_a_silent_agent_is_not_the_fault_of_its_positions(court: Any) -> None:
     court.speak(100, silent=True)
     court.pass_to(90_000)
     assert court.opened == []
-    assert court.state.standing is Standing.STALE
+    assert court.stands() is Standing.STALE
     assert court.state.due is None
 
 
@@ -206,10 +206,10 @@ def test_an_agent_not_heard_of_for_three_minutes_is_silent_since_then(court_of: 
     assert court.opened == []
     court.pass_to(240)
     assert court.opened == [("agent.silent", "", "silent", 60)]
-    assert court.state.standing is Standing.STALE
+    assert court.stands() is Standing.STALE
     court.hear(600)
     assert court.closed == [("agent.silent", "", 600)]
-    assert court.state.standing is Standing.GOOD
+    assert court.stands() is Standing.GOOD
 
 
 def test_an_agent_that_said_goodbye_is_closed_not_silent(court_of: Any) -> None:
@@ -218,9 +218,9 @@ def test_an_agent_that_said_goodbye_is_closed_not_silent(court_of: Any) -> None:
     court.hear(30, goodbye=True)
     court.pass_to(90_000)
     assert court.opened == []
-    assert court.state.standing is Standing.CLOSED
+    assert court.stands() is Standing.CLOSED
     court.hear(90_000)
-    assert court.state.standing is Standing.GOOD
+    assert court.stands() is Standing.GOOD
 
 
 @pytest.mark.parametrize(
@@ -360,14 +360,14 @@ def test_wrong_secrets_are_unknown_and_told_of(court: Any) -> None:
     court.fail(0, "unknown", "refused")
     court.hold(1000)
     assert court.opened == [("position.unreadable", "", "noAnswer", 0)]
-    assert court.state.standing is Standing.UNKNOWN
+    assert court.stands() is Standing.UNKNOWN
 
 
 def test_data_out_of_a_file_is_never_offline(court_of: Any) -> None:
     court = court_of(driver="file")
     court.fail(0, "offline", "unreachable")
     court.hold(600)
-    assert court.state.standing is Standing.UNKNOWN
+    assert court.stands() is Standing.UNKNOWN
     assert court.opened == []
     assert court.state.newest.device == "unknown"
 
@@ -376,9 +376,9 @@ def test_data_out_of_a_file_is_old_by_its_own_date(court_of: Any) -> None:
     day = 86_400
     court = court_of(driver="file")
     court.tell(0, parts={"activity": "active"}, as_of=court.at(-day))
-    assert court.state.standing is Standing.GOOD
+    assert court.stands() is Standing.GOOD
     court.tell(3600, parts={"activity": "active"}, as_of=court.at(-4 * day))
-    assert court.state.standing is Standing.STALE
+    assert court.stands() is Standing.STALE
 
 
 def test_of_two_views_the_one_that_answers_counts(court_of: Any) -> None:
@@ -390,7 +390,7 @@ def test_of_two_views_the_one_that_answers_counts(court_of: Any) -> None:
     court.tell(1, "offline", agent=8, failure="unreachable")
     court.hold(120)
     court.hold(121, agent=8)
-    assert court.state.standing is Standing.GOOD
+    assert court.stands() is Standing.GOOD
     court.fail(130)
     court.hold(260)
     court.hold(261, agent=8)
