@@ -14,6 +14,7 @@ from agent.wire import Assignment
 from drivers.base import Shared
 
 HOLD_SECONDS = 60.0  # before any assignment is known
+HOLD_LEAST = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -79,5 +80,5 @@ class Duties:
             self._report.forget(position)
         self._schedule.replace(targets)
         self._revision = assignment.revision
-        self.hold_every = max(assignment.hold_every, 1.0)
+        self.hold_every = max(assignment.hold_every, HOLD_LEAST)
         log.info("Assignment %s: %d positions.", assignment.revision[:12], len(targets))

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import platform
-import signal
 import socket
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +17,7 @@ from agent.poll import Poller
 from agent.report import Report
 from agent.schedule import Schedule
 from agent.settings import Settings
+from agent.signals import ended_by_signals
 from agent.spool import SpoolError, SpoolFull, SpoolNewer, SpoolTaken, open_spool
 from agent.uplink import Uplink
 from agent.wire import Event, EventName, catalogue
@@ -88,8 +88,8 @@ async def _live(
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
-            while (left := began + duties.hold_every - loop.time()) > 0:
-                await asyncio.sleep(min(left, 1.0))  # an assignment may shorten it meanwhile
+            while (left := began + duties.hold_every - loop.time()) > 0:  # noqa: ASYNC110
+                await asyncio.sleep(min(left, 1.0))  # in steps: an assignment may shorten it meanwhile
             outbox.put(report.hold(clocks()))
 
     schedule = Schedule(look, clocks)
@@ -144,23 +144,11 @@ def own_version() -> str:
 
 
 def run_until_signalled(settings: Settings) -> Exit:
-    """Run in this process until SIGTERM, Ctrl-C or, on Windows, Ctrl-Break."""
+    """Run in this process until the system or a person ends it."""
 
     async def main() -> Exit:
         stop = Stop()
-        loop = asyncio.get_running_loop()
-        for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
-            _on_signal(loop, stop, name)
-        return await run_agent(settings, stop)
+        with ended_by_signals(asyncio.get_running_loop(), stop.ask):
+            return await run_agent(settings, stop)
 
     return asyncio.run(main())
-
-
-def _on_signal(loop: asyncio.AbstractEventLoop, stop: Stop, name: str) -> None:
-    number = getattr(signal, name, None)
-    if number is None:
-        return
-    try:
-        loop.add_signal_handler(number, stop.ask, name)
-    except NotImplementedError:  # Windows
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.ask, name))
