@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
-from textual.command import Provider
+from textual.command import CommandPalette, Provider
 from textual.screen import Screen
 
 from server.schemas import PersonOut, Role
@@ -29,7 +29,7 @@ from tui.screens.ledger import Ledger
 from tui.screens.ledger import query_of as ledger_query
 from tui.screens.position import Position
 from tui.screens.report import Report
-from tui.screens.sign_in import SignIn
+from tui.screens.sign_in import NewPassword, SignIn
 from tui.screens.ticket import Ticket
 from tui.screens.tickets import Tickets
 from tui.screens.tickets import query_of as ticket_query
@@ -78,6 +78,9 @@ class ConsoleApp(Shell):
             self.client.token = None
             await self.push_screen(SignIn())
             return
+        if person.must_change:
+            await self.push_screen(NewPassword(_("This is a first password. Choose your own.")))
+            return
         self.signed_in(person)
 
     # who is here
@@ -106,11 +109,11 @@ class ConsoleApp(Shell):
         cursor, wait = None, WAIT[0]
         while True:
             try:
-                async for event in self.client.events(cursor):
+                async for heard in self.client.events(cursor):
                     wait = WAIT[0]
-                    cursor = event.cursor if event else cursor
-                    if event is not None or self.link is not Link.LIVE:
-                        self.screen.post_message(Changed(event))
+                    cursor = cursor if heard.cursor is None else heard.cursor
+                    if heard.change is not None or self.link is Link.AWAY:
+                        self.screen.post_message(Changed(heard.change))
                     self.heard(Link.LIVE)
                 self.heard(Link.ASKING)
             except Away:
@@ -167,6 +170,10 @@ class ConsoleApp(Shell):
 
     def action_help(self) -> None:
         self.push_screen(Help(self.screen))
+
+    def action_command_palette(self) -> None:
+        if self.person is not None and not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(placeholder=_("Where to? Name or pinyin initials")))
 
     def action_press(self, key: str) -> None:
         self.simulate_key(key)

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import quote
@@ -116,6 +117,14 @@ class Download:
     journal_seq: str
 
 
+@dataclass(frozen=True)
+class Heard:
+    """One event: where to take up again after it, and what changed, if anything did."""
+
+    cursor: int | None
+    change: Invalidated | None
+
+
 class Client:
     """One person's line to the server. `token` is set by signing in."""
 
@@ -126,7 +135,7 @@ class Client:
         # A proxy of the environment leads out of the bank; the server is inside it.
         self._http = httpx2.AsyncClient(
             base_url=self.server,
-            headers={"Accept-Language": lang},
+            headers={"Accept-Language": lang, "User-Agent": f"branchfleet/{version('branchfleet')}"},
             timeout=httpx2.Timeout(ANSWER, connect=CONNECT),
             trust_env=False,
         )
@@ -278,7 +287,8 @@ class Client:
             size = response.headers.get("content-length")
             yield Download(_chunks(response), int(size) if size else None, response.headers.get("x-journal-seq", ""))
 
-    async def journal(self, *, about: str | None = None, after: int = 0, limit: int = 100) -> JournalPage:
+    async def journal(self, *, about: str | None = None, after: int | None = None, limit: int = 100) -> JournalPage:
+        """Newest first; after a number, the rows behind it, oldest first."""
         return await self._get(JournalPage, "/api/journal", about=about, after=after, limit=limit)
 
     async def check_journal(self) -> JournalCheck:
@@ -286,19 +296,19 @@ class Client:
 
     # events
 
-    async def events(self, after: int | None = None) -> AsyncIterator[Invalidated | None]:
-        """What has changed since cursor `after`. The first thing given is None: the line stands."""
+    async def events(self, after: int | None = None) -> AsyncIterator[Heard]:
+        """What has changed since cursor `after`. The first thing heard is no change: the line stands."""
         request = self._request("GET", "/api/events", {"after": after})
         request.extensions["timeout"] = {"connect": CONNECT, "read": QUIET, "write": ANSWER, "pool": ANSWER}
         async with self._streamed(request) as response:
             if response.is_error:
                 await response.aread()
                 _judge(response)
-            yield None
+            yield Heard(after, None)
             with _translated():
                 async for event in httpx2.EventSource(response):
-                    if event.data:
-                        yield _parse(Invalidated, event.data.encode())
+                    change = _parse(Invalidated, event.data.encode()) if event.data else None
+                    yield Heard(int(event.id) if event.id.isdigit() else None, change)
 
     # the line
 

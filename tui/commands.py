@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from server.schemas import Role
-from tui.pinyin import initials
+from tui.pinyin import says
 from tui.shell import Shell
 from tui.texts import _
 
@@ -22,7 +22,7 @@ class Going(Provider):
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
         for title, told, do in self._commands():
-            score = max(matcher.match(title), 0.9 if query.lower() in initials(title) else 0.0)
+            score = max(matcher.match(title), 0.9 if says(query, title) else 0.0)
             if score > 0:
                 yield Hit(score, matcher.highlight(title), do, help=told)
 

@@ -21,9 +21,9 @@ def plain_lines(text: str) -> str:
     return "\n".join(plain(line) for line in text[:LONGEST].splitlines())
 
 
-def to_json(value: object) -> str:
+def to_json(value: object, indent: int | None = 2) -> str:
     """JSON people can read that no terminal takes for an order: JSON itself lets C1 controls through."""
-    said = json.dumps(value, ensure_ascii=False, indent=2)
+    said = json.dumps(value, ensure_ascii=False, indent=indent)
     return re.sub(
         "[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]", lambda m: f"\\u{ord(m[0]):04x}", said
     )

@@ -3,6 +3,7 @@
 import os
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -44,17 +45,20 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str] = os.en
         pass
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadSettings(f"{path}: {error}") from error
+    source = dict.fromkeys(found, str(path))
     for name in Settings.model_fields:
-        said = flags.get(name) or environment.get(f"BRANCHFLEET_{name.upper()}")
-        if said:
-            found[name] = said
+        variable = f"BRANCHFLEET_{name.upper()}"
+        for said, where in ((environment.get(variable), variable), (flags.get(name), f"--{name}")):
+            if said:
+                found[name], source[name] = said, where
     try:
         settings = Settings.model_validate(found)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        names = ", ".join(Settings.model_fields)
-        raise BadSettings(f"{path}: {where}: {first['msg']}; known here: {names}") from error
+        name = str(first["loc"][0])
+        near = ", ".join(get_close_matches(name, Settings.model_fields, 1)) or ", ".join(Settings.model_fields)
+        hint = f" ({near}?)" if name not in Settings.model_fields else ""
+        raise BadSettings(f"{source.get(name, path)}: {name}{hint}: {first['msg']}") from error
     if not settings.server.startswith(("http://", "https://")):
-        raise BadSettings(f"server: {settings.server!r} is no address; one looks like {SERVER}")
+        raise BadSettings(f"{source['server']}: {settings.server!r} is no address; one looks like {SERVER}")
     return settings

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,3 +37,13 @@ def kept(folder: Path, server: str) -> Kept | None:
 
 def forget(folder: Path) -> None:
     (folder / "token.json").unlink(missing_ok=True)
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> str | None:
+    """BRANCHFLEET_TOKEN: for scripts that must not leave a file."""
+    return environment.get("BRANCHFLEET_TOKEN") or None
+
+
+def in_browser(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process draws for `branchfleet web`."""
+    return environment.get("TEXTUAL_DRIVER", "").endswith("WebDriver")

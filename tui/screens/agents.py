@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from server.schemas import AgentOut, Page
-from tui.cells import said
+from tui.cells import said, state_width
 from tui.screens.listing import Listing
 from tui.texts import N_, _
 from tui.widgets.columns import Column
@@ -17,7 +17,7 @@ class Agents(Listing[AgentOut]):
     def columns(self) -> list[Column[AgentOut]]:
         cells = self.cells
         return [
-            Column(_("State"), lambda row: cells.standing(row.standing), 9),
+            Column(_("State"), lambda row: cells.standing(row.standing), state_width()),
             Column(_("Agent"), lambda row: said(row.name), 20, grow=2),
             Column(_("Key"), lambda row: cells.dim(row.key), 12, drop=2),
             Column(_("Branch"), lambda row: said(row.branch), 8, grow=1, drop=1),

@@ -8,11 +8,12 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Static
 
-from server.schemas import BranchOut
+from server.schemas import BranchOut, PositionRow
 from tui.client import PositionQuery
 from tui.plain import plain
 from tui.screens.devices import Devices
 from tui.texts import N_, _
+from tui.widgets.columns import Column
 
 PEOPLE = {"a": N_("administrator A"), "b": N_("administrator B")}
 
@@ -23,6 +24,9 @@ class Branch(Devices):
     def __init__(self, code: str) -> None:
         super().__init__(PositionQuery(branch=code))
         self._code = code
+
+    def columns(self) -> list[Column[PositionRow]]:
+        return [column for column in super().columns() if column.title != _("Branch")]
 
     def above(self) -> Iterable[Widget]:
         yield Static(id="branch", classes="line")
@@ -36,10 +40,13 @@ class Branch(Devices):
 
     def _show(self, branch: BranchOut) -> None:
         self.place(branch.name)
-        who = " · ".join(f"{_(PEOPLE.get(key, key))} {plain(name)}" for key, name in branch.people.items())
+        who = " · ".join(_(PEOPLE.get(key, key)) + " " + plain(name) for key, name in branch.people.items())
         line = Text.assemble(self.cells.standing(branch.standing), "  ", no_wrap=True, end="")
         line.append(plain(" · ".join(part for part in (branch.address, branch.phone, who) if part)))
         self.query_one("#branch", Static).update(line)
 
     def action_tickets(self) -> None:
         self.app.open(f"tickets?branch={self._code}")
+
+    def _many(self) -> bool:
+        return False

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from server.schemas import BranchOut, Page, Standing
-from tui.cells import said
+from tui.cells import said, state_width
 from tui.screens.listing import Listing
 from tui.texts import N_, _
 from tui.widgets.columns import Column
@@ -23,8 +23,8 @@ class Branches(Listing[BranchOut]):
             return cells.ink(f"{value:,}" if value else "", ink)
 
         return [
-            Column(_("State"), lambda b: cells.standing(b.standing), 9),
-            Column(_("Code"), lambda b: cells.dim(b.code), 5, drop=5),
+            Column(_("State"), lambda b: cells.standing(b.standing), state_width()),
+            Column(_("Code"), lambda b: cells.dim(b.code), 6, drop=5),
             Column(_("Branch"), lambda b: said(b.name), 16, grow=1),
             Column(_("What"), lambda b: said(b.worst), 16, grow=3, drop=1),
             Column(_("Devices"), lambda b: said(f"{b.counts.total:,}"), 6, right=True),

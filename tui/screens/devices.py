@@ -13,11 +13,12 @@ from dataclasses import replace
 from typing import ClassVar
 
 from rich.text import Text
+from textual import work
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from server.schemas import Page, PositionPage, PositionRow, Standing
-from tui.cells import coverage, said
+from server.schemas import BranchPage, Page, PositionPage, PositionRow, Standing
+from tui.cells import said, state_width
 from tui.client import PositionQuery
 from tui.opens import Place
 from tui.pinyin import is_initials
@@ -28,6 +29,7 @@ from tui.texts import N_, _
 from tui.times import day, span
 from tui.widgets.columns import Column
 from tui.widgets.menu import Menu
+from tui.words import coverage
 
 NO_DATA = (Standing.UNKNOWN, Standing.STALE, Standing.NEVER, Standing.UNPOLLED)
 FILTERS: tuple[tuple[str, tuple[Standing, ...]], ...] = (
@@ -62,6 +64,7 @@ def query_of(place: Place) -> PositionQuery:
 class Devices(Listing[PositionRow]):
     TITLE_TEXT = N_("Devices")
     EMPTY = N_("No device is like that.")
+    SEARCH = N_("Search: name, pinyin initials, number (F3)")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f4", "filter", N_("Class, branch")),
         Binding("f6", "sort", N_("Sort")),
@@ -77,7 +80,7 @@ class Devices(Listing[PositionRow]):
     def columns(self) -> list[Column[PositionRow]]:
         cells = self.cells
         columns: list[Column[PositionRow]] = [
-            Column(_("State"), lambda row: cells.standing(row.standing), 9),
+            Column(_("State"), lambda row: cells.standing(row.standing), state_width()),
             Column(_("Device"), lambda row: said(row.name), 22, grow=2),
             Column(_("Branch"), lambda row: said(row.branch_name), 12, grow=1, drop=4),
             Column(_("What"), lambda row: said(row.detail), 16, grow=3),
@@ -164,21 +167,34 @@ class Devices(Listing[PositionRow]):
         if row is not None:
             self.app.report(row.key, row.name, row.detail)
 
-    def action_filter(self) -> None:
+    @work(exclusive=True, group="choices")
+    async def action_filter(self) -> None:
+        branches = await self.app.ask(self.app.client.branches(limit=500)) if self._many() else None
+
         def chosen(which: str | None) -> None:
             if which is not None:
                 kind, _sep, key = which.partition("=")
                 self._ask(replace(self.query_, **{kind: key or None}))  # type: ignore[arg-type]
 
-        self.app.push_screen(Choose(_("Class, branch"), self._choices(), f"cls={self.query_.cls or ''}"), chosen)
+        self.app.push_screen(
+            Choose(_("Class, branch"), self._choices(branches), f"cls={self.query_.cls or ''}"), chosen
+        )
 
-    def _choices(self) -> list[Choice]:
+    def _many(self) -> bool:
+        """Whether this person sees more than one branch."""
+        return self.app.person is not None and len(self.app.person.branches) != 1
+
+    def _choices(self, branches: BranchPage | None) -> list[Choice]:
         words = self.app.words
         classes = sorted(words.classes.items(), key=lambda one: one[1]) if words else []
         return [
             Choice("cls=", _("all classes")),
-            Choice("branch=", _("all branches")),
+            *([Choice("branch=", _("all branches"))] if branches else []),
             *(Choice(f"cls={key}", title) for key, title in classes),
+            *(
+                Choice(f"branch={branch.code}", f"{branch.code} {branch.name}")
+                for branch in (branches.rows if branches else [])
+            ),
         ]
 
 

@@ -59,10 +59,10 @@ class Export(ModalScreen[None]):
 
     def _default(self) -> Path:
         folder = next(
-            (place for place in (Path.home() / "Desktop", Path.home() / "桌面") if place.is_dir()), Path.cwd()
+            (place for place in (Path.home() / "Desktop", Path.home() / "桌面") if place.is_dir()), Path.home()
         )
         stamp = local(self.app.client.now()).strftime("%Y%m%d-%H%M")
-        return folder / f"{_('ledger')}-{stamp}"
+        return folder / (_("ledger") + "-" + stamp)
 
     def say(self, sentence: str) -> None:
         self.query_one("#said", Static).update(Text(plain(sentence)))

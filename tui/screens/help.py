@@ -22,6 +22,8 @@ ALWAYS = (
     ("Tab", N_("to the next part of the screen")),
     ("Esc", N_("back")),
 )
+# What Textual binds of itself: scrolling a line by keys, copying, its own palette key.
+TEXTUALS = ("scroll_", "page_", "screen.copy", "command_palette", "app.focus", "help_quit", "copy_", "app.copy")
 MEANINGS = {
     "good": N_("fresh data, and all is well"),
     "attention": N_("serves, but somebody should look"),
@@ -45,9 +47,7 @@ class Help(ModalScreen[None]):
         self._keys = [
             (key_name(active.binding.key), active.binding.description)
             for active in screen.active_bindings.values()
-            if active.binding.description
-            and active.enabled
-            and active.binding.key not in ("tab", "shift+tab", "ctrl+c")
+            if active.binding.description and active.enabled and not active.binding.action.startswith(TEXTUALS)
         ]
 
     def compose(self) -> ComposeResult:

@@ -11,13 +11,14 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from server.schemas import ConditionOut, EventOut, Home
-from tui.cells import coverage, said
+from tui.cells import said
 from tui.marks import LEVELS
 from tui.screens.frame import Frame
 from tui.texts import _
 from tui.widgets.columns import Column
 from tui.widgets.figures import Figures
 from tui.widgets.table import Table
+from tui.words import coverage
 
 
 class HomeFrame(Frame):

@@ -22,7 +22,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Static
 
 from server.schemas import ConditionOut, Home, PositionRow
-from tui.cells import said
+from tui.cells import said, state_width
 from tui.client import PositionQuery
 from tui.plain import plain
 from tui.screens.home import HomeFrame
@@ -46,7 +46,7 @@ class BranchHome(HomeFrame):
     def below(self) -> Iterable[Widget]:
         with Horizontal(id="keys"):
             for key, title, action in KEYS:
-                yield Button(Text(f"{key}  {_(title)}"), action=f"screen.{action}")
+                yield Button(Text(key + "  " + _(title)), action=f"screen.{action}")
         with Vertical(id="wrong", classes="box") as box:
             box.border_title = _("Open conditions")
             yield Table[ConditionOut](
@@ -67,7 +67,7 @@ class BranchHome(HomeFrame):
     def _device_columns(self) -> list[Column[PositionRow]]:
         cells = self.cells
         return [
-            Column(_("State"), lambda row: cells.standing(row.standing), 9),
+            Column(_("State"), lambda row: cells.standing(row.standing), state_width()),
             Column(_("Device"), lambda row: said(row.name), 20, grow=2),
             Column(_("What"), lambda row: said(row.detail), 14, grow=3),
             Column(_("Data"), lambda row: cells.ago(row.seen_at), 10, right=True),

@@ -18,7 +18,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from server.schemas import BranchOut, EventOut, Home
-from tui.cells import said
+from tui.cells import said, state_width
 from tui.screens.home import HomeFrame
 from tui.texts import N_, _
 from tui.widgets.columns import Column
@@ -63,7 +63,7 @@ class HeadHome(HomeFrame):
     def _branch_columns(self) -> list[Column[BranchOut]]:
         cells = self.cells
         return [
-            Column(_("State"), lambda branch: cells.standing(branch.standing), 9),
+            Column(_("State"), lambda branch: cells.standing(branch.standing), state_width()),
             Column(_("Branch"), lambda branch: said(branch.name), 14, grow=1),
             Column(_("What"), lambda branch: said(branch.worst), 16, grow=3, drop=1),
             Column(_("Conditions"), lambda branch: said(str(branch.conditions or "")), 4, right=True),

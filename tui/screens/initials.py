@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from server.schemas import Coverage, PositionPage, PositionRow, Standing
 from tui.client import PositionQuery
-from tui.pinyin import initials
+from tui.pinyin import says
 from tui.shell import Shell
 
 MOST = 5000  # positions fetched for their names
@@ -36,7 +36,7 @@ class Initials:
         if self._of != everything and not await self._fetch(everything):
             return None
         q = query.q.lower()
-        rows = [row for row in self._rows if q in _spoken(row)]
+        rows = [row for row in self._rows if _is_meant(q, row)]
         if not rows:
             return None
         never = sum(row.standing in NEVER for row in rows)
@@ -57,7 +57,7 @@ class Initials:
         return True
 
 
-def _spoken(row: PositionRow) -> str:
-    """Everything a person may type to mean this row, in lower case."""
-    names = " ".join(initials(name) for name in (row.branch_name, row.name, row.cls_name))
-    return " ".join((names, row.name, row.key, row.model or "", row.asset or "")).lower()
+def _is_meant(q: str, row: PositionRow) -> bool:
+    names = (row.branch_name + row.name, row.cls_name)
+    written = " ".join((*names, row.key, row.model or "", row.asset or "")).lower()
+    return q in written or any(says(q, name) for name in names)

@@ -32,7 +32,7 @@ class Journal(Listing[JournalOut]):
     def __init__(self, about: str = "") -> None:
         super().__init__()
         self._about = about
-        self._rows: int | None = None
+        self._rows = 0
 
     def columns(self) -> list[Column[JournalOut]]:
         cells = self.cells
@@ -57,18 +57,18 @@ class Journal(Listing[JournalOut]):
         yield Static(id="deed")
 
     async def page(self, offset: int, limit: int) -> tuple[Sequence[JournalOut], Page] | None:
-        if self._about:
-            answer = await self.app.ask(self.app.client.journal(about=self._about, after=0, limit=500))
-            return None if answer is None else (answer.rows[::-1][offset : offset + limit], answer)
-        if offset == 0 or self._rows is None:
-            first = await self.app.ask(self.app.client.journal(after=0, limit=1))
-            if first is None:
+        if self._about or offset == 0:
+            newest = await self.app.ask(
+                self.app.client.journal(about=self._about or None, limit=1000 if self._about else limit)
+            )
+            if newest is None:
                 return None
-            self._rows = first.total
-        newest = self._rows - offset
-        after = max(0, newest - limit)
-        answer = await self.app.ask(self.app.client.journal(after=after, limit=newest - after))
-        return None if answer is None else (answer.rows[::-1], answer)
+            self._rows = newest.total
+            return newest.rows[offset : offset + limit], newest
+        last = self._rows - offset
+        after = max(0, last - limit)
+        older = await self.app.ask(self.app.client.journal(after=after, limit=last - after))
+        return None if older is None else (older.rows[::-1], older)
 
     def told(self, page: Page) -> list[str]:
         return [_("{n} deeds").format(n=f"{page.total:,}"), _("newest first"), self._about]
@@ -84,9 +84,9 @@ class Journal(Listing[JournalOut]):
             for name, value in ((_("before"), row.before), (_("after"), row.after)):
                 if value is not None:
                     text.append(f"{name} ", style=self.app.ink("dim"))
-                    text.append(plain(to_json(value), 600) + "\n")
+                    text.append(plain(to_json(value, indent=None), 600) + "\n")
             if row.reason:
-                text.append(f"{_('reason')} ", style=self.app.ink("dim"))
+                text.append(_("reason") + " ", style=self.app.ink("dim"))
                 text.append(plain(row.reason, 300) + "\n")
             text.append(f"SHA-256 {row.hash}", style=self.app.ink("dim"))
         self.query_one("#deed", Static).update(text)

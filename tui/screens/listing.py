@@ -42,11 +42,13 @@ class SearchLine(Input):
 
 class Listing(Frame, Generic[T]):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f3,slash", "search", N_("Search")),
+        Binding("f3", "search", N_("Search")),
+        Binding("slash", "search", show=False),
     ]
     TITLE_TEXT: ClassVar[str] = ""
     EMPTY: ClassVar[str] = N_("Nothing here.")
     SEARCHED: ClassVar[bool] = True
+    SEARCH: ClassVar[str] = N_("Search (F3)")
 
     def __init__(self, q: str = "") -> None:
         super().__init__()
@@ -81,7 +83,7 @@ class Listing(Frame, Generic[T]):
 
     def body(self) -> Iterable[Widget]:
         if self.SEARCHED:
-            yield SearchLine(self.q, placeholder=_("Search (F3)"), select_on_focus=False)
+            yield SearchLine(self.q, placeholder=_(self.SEARCH), select_on_focus=False)
         yield from self.above()
         yield Static(id="told", classes="line muted")
         table: Table[T] = Table(self.columns(), self.key, empty=_(self.EMPTY))

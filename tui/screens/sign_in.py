@@ -161,6 +161,7 @@ class NewPassword(Form):
             await self.app.client.change_password(self._old or self.value("old"), new)
             person = await self.app.client.me()
             self.app.say(_("The password is changed."))
-            self.dismiss()
-            if self._old:
+            if self.app.person is None:
                 self.app.signed_in(person)
+            else:
+                self.dismiss()

@@ -137,7 +137,7 @@ def _ticket_text(cells: Cells, ticket: TicketOut) -> Text:
 
 
 def _conditions_text(cells: Cells, detail: TicketDetail) -> Text:
-    text = Text(_("Conditions behind it") + "\n", style="bold")
+    text = Text().append(_("Conditions behind it") + "\n", "bold")
     if not detail.conditions:
         return text.append_text(cells.dim(_("None: it was reported by hand.")))
     for condition in detail.conditions:
@@ -155,7 +155,7 @@ def _conditions_text(cells: Cells, detail: TicketDetail) -> Text:
 
 
 def _notes_text(cells: Cells, detail: TicketDetail) -> Text:
-    text = Text(_("Notes") + "\n", style="bold")
+    text = Text().append(_("Notes") + "\n", "bold")
     if not detail.notes:
         return text.append_text(cells.dim(_("None yet. 4 writes one.")))
     for note in detail.notes:

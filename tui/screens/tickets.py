@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from server.schemas import Page, TicketOut, TicketStatus
-from tui.cells import said
+from tui.cells import said, ticket_width
 from tui.client import TicketQuery
 from tui.opens import Place
 from tui.screens.listing import Listing
@@ -63,7 +63,7 @@ class Tickets(Listing[TicketOut]):
 
         return [
             Column(_("Ticket"), lambda ticket: said(ticket.number), 9),
-            Column(_("State"), cells.ticket, 9),
+            Column(_("State"), cells.ticket, ticket_width()),
             Column(_("What"), title, 18, grow=3),
             Column(_("Where"), lambda ticket: said(ticket.subject_name), 18, grow=2),
             Column(_("Branch"), lambda ticket: said(ticket.branch_name), 12, grow=1, drop=2),

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from server.schemas import CardOut, CatalogueOut, PositionDetail, ReadingOut
-from tui.cells import Cells, figure, number_title, part_title, part_word
+from tui.cells import Cells
 from tui.marks import LEVELS, STANDINGS
 from tui.plain import plain
 from tui.texts import _
 from tui.times import ago, day, span
+from tui.words import figure, number_title, part_title, part_word
 
 NAME = 16  # cells of a name in a list of names and values
 

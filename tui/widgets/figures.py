@@ -70,6 +70,11 @@ class Figures(Widget, can_focus=True):
     def render(self) -> Text:
         shell = self.app
         lines: list[Text] = []
+        at = (
+            Style.parse(f"on {shell.theme_variables['primary-muted']}")
+            if isinstance(shell, Shell)
+            else Style(reverse=True)
+        )
         cell, a_row = self._cell(), self._a_row(self.size.width)
         for place, (value, title) in enumerate(self._texts()):
             if place % a_row == 0:
@@ -77,7 +82,7 @@ class Figures(Widget, can_focus=True):
             figure = self._figures[place]
             ink = shell.ink(LEVELS[figure.level].ink) if isinstance(shell, Shell) else ""
             dim = shell.ink("dim") if isinstance(shell, Shell) else ""
-            here = Style(reverse=True) if self.has_focus and place == self._cursor else Style()
+            here = at if self.has_focus and place == self._cursor else Style()
             meta = Style(meta={"place": place})
             for line, text, style in ((lines[-2], value, f"bold {ink}"), (lines[-1], title, dim)):
                 piece = Text(text, style=Style.parse(style) + here)

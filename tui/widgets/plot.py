@@ -12,11 +12,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from server.schemas import History, Point
-from tui.cells import figure
 from tui.plain import plain
 from tui.shell import Shell
 from tui.texts import _
 from tui.times import HOUR, clock, moment
+from tui.words import figure
 
 AXIS = 9  # cells left of the plot
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # braille dots by row and column

@@ -1,0 +1,5 @@
+"""`python -m tui` is `branchfleet`."""
+
+from tui.cli import main
+
+main()
