@@ -1,7 +1,6 @@
 """What is plugged into this PC: serial ports, and card readers where pyscard is installed. Nothing is opened."""
 
 import msgspec
-from serial.tools import list_ports
 
 HOW_TO_GET = "Card readers are listed once pyscard is installed: pip install 'branchfleet[pcsc]'"
 
@@ -21,6 +20,8 @@ class Readers(msgspec.Struct, frozen=True):
 
 def serial_ports() -> list[Port]:
     """Every serial port of this PC, by address."""
+    from serial.tools import list_ports  # here: pyserial brings the platform's modules with it
+
     found = sorted(list_ports.comports(), key=lambda port: port.device)
     return [
         Port(

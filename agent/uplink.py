@@ -105,7 +105,7 @@ class Uplink:
             self._outbox.states_were_lost()
         self._on_ack(ack)
         if not acked.held and not acked.other_past:
-            raise Away("The server acknowledged nothing of what it was sent.")
+            raise self._odd("The server acknowledged nothing of what it was sent.")
         return True
 
     async def _post(self, parcel: Parcel) -> Ack:
@@ -121,7 +121,7 @@ class Uplink:
         )
         ack = await self._link.send(batch)
         if ack.stream != parcel.stream:
-            raise Away("The server answered for another stream.")
+            raise self._odd("The server answered for another stream.")
         self.exchanged(sent, ack.server)
         return ack
 
@@ -142,8 +142,16 @@ class Uplink:
         await self._outbox.ask(lambda spool: spool.set_aside(seq, error.sentence))
         self._outbox.states_were_lost()
 
+    def _odd(self, sentence: str) -> Away:
+        """An answer that came and is of no use; said when it happens first."""
+        if not self._failures:
+            log.warning("%s", sentence)
+        return Away(sentence)
+
     def wait_after(self, error: LinkError | SpoolFull) -> float:
         """Seconds to wait before the next try."""
+        if isinstance(error, NotTaken):  # of every batch: an older server, say
+            log.error("%s Records are kept here meanwhile.", error.sentence)
         if isinstance(error, Rejected | NotTaken):
             return SLOW_WAIT / 2 + self._jitter(SLOW_WAIT / 2)
         self._failures += 1

@@ -1,0 +1,137 @@
+"""How long the uplink waits, and what it makes of answers that are of no use."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agent.link import Away, Elsewhere, NotTaken, Rejected, open_link
+from agent.outbox import Outbox
+from agent.spool import Spool, SpoolFull
+from agent.uplink import Uplink
+from agent.wire import Ack, Clock, Event, EventName
+
+if TYPE_CHECKING:
+    from tests.agent.conftest import Centre
+else:
+    Centre = Any
+
+Clocks = Callable[[], Clock]
+
+
+@asynccontextmanager
+async def uplinked(
+    path: Path, clocks: Clocks, url: str, jitter: Callable[[float], float]
+) -> AsyncIterator[tuple[Uplink, Outbox]]:
+    outbox = Outbox(Spool(path / "spool.db", clocks), clocks, 1 << 20, forget=lambda: None)
+    writer = asyncio.create_task(outbox.run())
+    async with open_link(url, "bfa_test") as link:
+        yield Uplink(link, outbox, clocks, version="1", on_ack=lambda _: None, jitter=jitter), outbox
+    writer.cancel()
+    await outbox.close()
+
+
+def event(clocks: Clocks) -> Event:
+    return Event(seq=0, clock=clocks(), name=EventName.MEDIA)
+
+
+async def test_the_wait_doubles_up_to_a_minute_with_full_jitter(tmp_path: Path, clocks: Clocks) -> None:
+    asked: list[float] = []
+
+    def jitter(most: float) -> float:
+        asked.append(most)
+        return 0.0
+
+    async with uplinked(tmp_path, clocks, "http://127.0.0.1:1", jitter) as (uplink, _):
+        waits = [uplink.wait_after(Away("gone")) for _ in range(9)]
+    assert waits == [0.0] * 9
+    assert asked == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+async def test_each_trouble_has_its_wait(tmp_path: Path, clocks: Clocks) -> None:
+    async with uplinked(tmp_path, clocks, "http://127.0.0.1:1", lambda most: most) as (uplink, _):
+        assert uplink.wait_after(Rejected("no")) == 300
+        assert uplink.wait_after(NotTaken("no", judged=True)) == 300
+        assert uplink.wait_after(Elsewhere("no")) == 1
+        assert uplink.wait_after(SpoolFull("no")) == 2
+        assert uplink.wait_after(Away("no", wait=30)) == 34
+
+
+async def test_the_first_wait_after_a_success_is_short_again(tmp_path: Path, clocks: Clocks, centre: Centre) -> None:
+    async with uplinked(tmp_path, clocks, centre.url, lambda most: most) as (uplink, outbox):
+        for _ in range(5):
+            uplink.wait_after(Away("gone"))
+        outbox.put([event(clocks)])
+        running = asyncio.create_task(uplink.run())
+        await outbox.written(20)
+        async with asyncio.timeout(20):
+            while not centre.order or uplink.wait_after(Away("gone")) > 1:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        running.cancel()
+
+
+@pytest.mark.parametrize("odd", [{"received": []}, {"stream": "another"}])
+async def test_an_ack_that_takes_nothing_is_a_failure_and_loses_nothing(
+    tmp_path: Path,
+    clocks: Clocks,
+    centre: Centre,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    odd: dict[str, Any],
+) -> None:
+    def strange(batch: object) -> Ack:
+        return Ack(**{"epoch": "e", "stream": batch.stream, "received": [], "server": 1, "assignment": "", **odd})  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(centre, "_keep", strange)
+    async with uplinked(tmp_path, clocks, centre.url, lambda most: most) as (uplink, outbox):
+        outbox.put([event(clocks)])
+        await outbox.written(20)
+        with caplog.at_level(logging.WARNING):
+            for _ in range(3):
+                with pytest.raises(Away):
+                    await uplink.send_one()
+                uplink.wait_after(Away("again"))
+        assert len(caplog.messages) == 1
+        assert (await outbox.ask(lambda spool: spool.next_batch(9, 9))).waiting == 0
+        assert len((await outbox.ask(lambda spool: spool.next_batch(9, 9))).records) == 1
+
+
+async def test_refusals_are_logged_and_let_go(
+    tmp_path: Path, clocks: Clocks, centre: Centre, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from agent.wire import Refusal
+
+    keep = centre._keep
+
+    def refuse(batch: Any) -> Ack:
+        ack: Ack = keep(batch)
+        return Ack(
+            epoch=ack.epoch,
+            stream=ack.stream,
+            received=ack.received,
+            server=ack.server,
+            assignment=ack.assignment,
+            refused=[Refusal(1, "a clock\x1b[31m is out of range")],
+        )
+
+    monkeypatch.setattr(centre, "_keep", refuse)
+    async with uplinked(tmp_path, clocks, centre.url, lambda most: most) as (uplink, outbox):
+        outbox.put([event(clocks)])
+        await outbox.written(20)
+        assert await uplink.send_one()
+        assert not await uplink.send_one()
+    assert caplog.messages == ["The server refused record 1: a clock [31m is out of range"]
+
+
+async def test_a_flush_gives_up_at_the_first_trouble(tmp_path: Path, clocks: Clocks, centre: Centre) -> None:
+    async with uplinked(tmp_path, clocks, centre.url, lambda most: most) as (uplink, outbox):
+        outbox.put([event(clocks)])
+        await outbox.written(20)
+        centre.mood = ["away", "ok"]
+        assert not await uplink.flush()
+        assert await uplink.flush()
+    assert len(centre.order) == 1
