@@ -8,16 +8,19 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import server.accounts.routes
 import server.agents.routes
 import server.events.routes
+import server.health.routes
 import server.ingest.routes
 import server.journal.routes
 import server.queries
 import server.routes
+import server.tickets.routes
 from agent.wire import BODY_LIMIT
 from server.accounts.passwords import Passwords
 from server.agents.assignment import Revisions
@@ -27,6 +30,7 @@ from server.health.follower import Follower
 from server.ingest.writer import Writer
 from server.migrations import EPOCH
 from server.problems import RESPONSES, answer_with_problems
+from server.schemas import Problem
 from server.settings import Settings
 from server.state import State
 from server.storage.database import Database
@@ -44,6 +48,8 @@ def routers() -> list[APIRouter]:
     """Every feature's routes, in the order the API's description lists them."""
     return [
         server.accounts.routes.router,
+        server.health.routes.router,
+        server.tickets.routes.router,
         server.journal.routes.router,
         server.agents.routes.router,
         server.ingest.routes.router,
@@ -82,8 +88,7 @@ def create_app(database: Database, settings: Settings, now: Now, key: bytes | No
             yield
         finally:
             state.ticker.close()
-            ticking.cancel()
-            await asyncio.gather(ticking, return_exceptions=True)
+            await ticking  # not cancelled: the thread that looks for it would outlive it
             await asyncio.to_thread(state.writer.stop)
             await asyncio.to_thread(follower.stop)
 
@@ -96,9 +101,9 @@ def create_app(database: Database, settings: Settings, now: Now, key: bytes | No
         redoc_url=None,
         generate_unique_id_function=_operation_id,
         lifespan=lifespan,
-        max_body_size=BODY_LIMIT,
     )
     app.state.branchfleet = state
+    app.add_middleware(BoundedBody)
     app.add_middleware(SafeHeaders)
     answer_with_problems(app)
     for router in routers():
@@ -107,7 +112,7 @@ def create_app(database: Database, settings: Settings, now: Now, key: bytes | No
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            described()["components"]["schemas"].update(wire_schemas())
+            described()["components"]["schemas"].update(wire_schemas(), Problem=Problem.model_json_schema())
         return described()
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -133,3 +138,30 @@ class SafeHeaders:
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+class BoundedBody:
+    """Lets nobody send more than a batch may have, announced or not."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        said = Headers(scope=scope).get("content-length", "")
+        announced = int(said) if said.isascii() and said.isdigit() else 0
+        came = 0
+
+        async def bounded() -> Message:
+            nonlocal came
+            if announced > BODY_LIMIT:
+                raise HTTPException(413)
+            message = await receive()
+            came += len(message.get("body", b""))
+            if came > BODY_LIMIT:
+                raise HTTPException(413)
+            return message
+
+        await self._app(scope, bounded, send)

@@ -10,20 +10,21 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from server.errors import ServerError
-from server.schemas import Problem
 from server.texts import gettext_for, language_of
 
 _log = logging.getLogger(__name__)
 
+_SAID: dict[str, Any] = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    401: {"model": Problem, "description": "Nobody is signed in"},
-    403: {"model": Problem, "description": "The role or the agent may not do this"},
-    404: {"model": Problem, "description": "There is no such thing, or it is out of scope"},
-    409: {"model": Problem, "description": "The thing is not in a state that allows it"},
-    413: {"model": Problem, "description": "The body is too large"},
-    415: {"model": Problem, "description": "The body is of a kind the server does not take"},
-    422: {"model": Problem, "description": "What was said cannot be right"},
-    503: {"model": Problem, "description": "The server cannot do it now"},
+    401: {"content": _SAID, "description": "Nobody is signed in"},
+    403: {"content": _SAID, "description": "The role or the agent may not do this"},
+    404: {"content": _SAID, "description": "There is no such thing, or it is out of scope"},
+    409: {"content": _SAID, "description": "The thing is not in a state that allows it"},
+    413: {"content": _SAID, "description": "The body is too large"},
+    415: {"content": _SAID, "description": "The body is of a kind the server does not take"},
+    422: {"content": _SAID, "description": "What was said cannot be right"},
+    503: {"content": _SAID, "description": "The server cannot do it now"},
 }
 
 SENTENCES = {

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from sqlalchemy import func
@@ -52,19 +52,19 @@ class Subscription:
 
 
 class Ticker:
-    """`run` it as a task of the event loop; it ends when it is cancelled, and `close` ends every stream."""
+    """`run` it as a task of the event loop; `close` ends it, and every stream."""
 
     def __init__(self, database: Database, now: Now) -> None:
         self._database = database
         self._now = now
         self._subscriptions: set[Subscription] = set()
         self._pruned_at = 0
-        self._closed = False
+        self._closed = asyncio.Event()
         self.cursor = 0
 
     async def run(self) -> None:
         away = False
-        while True:
+        while not self._closed.is_set():
             try:
                 await self.tick()
                 away = False
@@ -72,7 +72,8 @@ class Ticker:
                 if not away:
                     _log.error("Screens hear of nothing: the invalidations cannot be read: %s", error.orig)
                 away = True
-            await asyncio.sleep(PERIOD)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closed.wait(), PERIOD)
 
     async def tick(self) -> None:
         """Tell every subscription what is new."""
@@ -88,7 +89,7 @@ class Ticker:
 
     def close(self) -> None:
         """End every stream, and let no new one begin."""
-        self._closed = True
+        self._closed.set()
         for subscription in self._subscriptions:
             subscription.end()
 
@@ -102,7 +103,7 @@ class Ticker:
         try:
             cursor = self.cursor
             missed = await run_in_threadpool(self._missed, scope, after, cursor) if after is not None else []
-            if self._closed:
+            if self._closed.is_set():
                 subscription.end()
             yield cursor, missed, subscription
         finally:

@@ -16,6 +16,10 @@ DEEDS: Final[dict[str, tuple[str, str]]] = {
     "secret.set": ("设置密钥", "Secret set"),
     "ticket.open": ("新建报修单", "Ticket opened"),
     "ticket.join": ("并入报修单", "Condition joined a ticket"),
+    "ticket.accept": ("受理报修单", "Ticket accepted"),
+    "ticket.start": ("开始处理报修单", "Ticket started"),
+    "ticket.finish": ("办结报修单", "Ticket finished"),
+    "ticket.note": ("报修单备注", "Note on a ticket"),
 }
 
 

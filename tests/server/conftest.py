@@ -55,13 +55,23 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def bank(database: Database, now: SetClock) -> dict[str, int]:
+def bank(database: Database) -> dict[str, int]:
     """A small bank, and the ids of its subjects by key.
 
     0001 总行, below it 1001 with sub-branch 100101, and 1002. Agents: centre (at 0001) and 1001-pc (at 1001).
     1001/atm-1 is polled by both, 1001/printer-1 by 1001-pc, 1002/atm-1 and 1001/line/main by centre, and
     100101/pos-1 by nobody.
     """
+    return _bank(database)
+
+
+@pytest.fixture
+def sqlite_bank(sqlite_database: Database) -> dict[str, int]:
+    """The same bank in `sqlite_database`."""
+    return _bank(sqlite_database)
+
+
+def _bank(database: Database) -> dict[str, int]:
     minute = 60_000_000
     with database.write() as session:
         ids: dict[str, int] = {}

@@ -132,6 +132,11 @@ def machine(now: SetClock, bank: dict[str, int]) -> Machine:
 
 
 @pytest.fixture
+def sqlite_machine(now: SetClock, sqlite_bank: dict[str, int]) -> Machine:
+    return Machine(now, sqlite_bank["1001-pc"])
+
+
+@pytest.fixture
 def centre(now: SetClock, bank: dict[str, int]) -> Machine:
     return Machine(now, bank["centre"], boot_id="boot-centre", up=86_400 * SECOND)
 

@@ -1,0 +1,174 @@
+"""The application as a whole: its description, its manners, and how it says no."""
+
+import ast
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from server.journal.names import DEEDS
+from server.schemas import Role
+from server.texts import gettext_for, language_of
+
+SERVER = Path(__file__).parents[2] / "server"
+SignInAs = Callable[..., TestClient]
+
+
+def operations(app: FastAPI) -> list[tuple[str, str, dict[str, Any]]]:
+    paths = app.openapi()["paths"]
+    return [(path, method, operation) for path, item in paths.items() for method, operation in item.items()]
+
+
+def test_every_operation_is_described(app: FastAPI) -> None:
+    seen: set[str] = set()
+    for path, method, operation in operations(app):
+        where = f"{method} {path}"
+        assert path.startswith("/api/"), where
+        assert operation["summary"], where
+        assert operation["tags"], where
+        assert operation["operationId"] not in seen, where
+        seen.add(operation["operationId"])
+        if path != "/api/sign-in" or method != "post":
+            assert operation["security"], where
+        for status in ("401", "403", "404", "409", "413", "415", "422", "503"):
+            content = operation["responses"][status]["content"]["application/json"]
+            assert content["schema"]["$ref"].endswith("/Problem"), where
+        answers = [code for code in operation["responses"] if code.startswith("2")]
+        assert len(answers) == 1, where
+
+
+def test_every_reference_of_the_description_leads_somewhere(app: FastAPI) -> None:
+    described = app.openapi()
+    names = set(re.findall(r"'#/components/schemas/([^']+)'", str(described)))
+    assert names <= set(described["components"]["schemas"])
+    assert {"WireBatch", "WireAck", "WireAssignment"} <= names
+
+
+def test_the_description_is_served(client: TestClient) -> None:
+    assert client.get("/api/openapi.json").json()["info"]["title"] == "Branchfleet"
+    assert client.get("/docs").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/api/me", "/api/nothing", "/api/openapi.json"])
+def test_every_answer_says_it_is_data(client: TestClient, path: str) -> None:
+    headers = client.get(path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+    assert "default-src 'none'" in headers["content-security-policy"]
+
+
+def test_nothing_is_told_to_those_who_are_not_signed_in(app: FastAPI, client: TestClient) -> None:
+    for path, method, _ in operations(app):
+        if (path, method) != ("/api/sign-in", "post"):
+            answer = client.request(method, re.sub(r"\{\w+\}", "x", path))
+            assert answer.status_code == 401, (method, path, answer.text)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/api/nothing", 404), ("GET", "/", 404), ("PUT", "/api/me", 405)]
+)
+def test_what_there_is_not_is_a_problem_too(client: TestClient, method: str, path: str, status: int) -> None:
+    answer = client.request(method, path)
+    assert answer.status_code == status
+    assert set(answer.json()) == {"detail"}
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'{"login": 1, "password": "x"}', b'{"login": "a", "password": "b", "c": 1}']
+)
+def test_a_body_that_is_none_is_one_sentence(client: TestClient, body: bytes) -> None:
+    answer = client.post("/api/sign-in", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert set(answer.json()) == {"detail"}
+    assert "\n" not in answer.json()["detail"]
+
+
+def test_a_body_of_unknown_length_is_cut_off_too(client: TestClient) -> None:
+    def endless() -> Any:
+        for _ in range(2000):
+            yield b"x" * 1024
+
+    answer = client.post("/api/sign-in", content=endless(), headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413
+    assert answer.json() == {"detail": "What was sent is too large."}
+
+
+def test_the_status_counts_what_is_in_scope(sign_in: SignInAs) -> None:
+    whole = sign_in().get("/api/status").json()
+    assert (whole["bank"], whole["branches"], whole["positions"], whole["agents"]) == ("青禾农商银行", 4, 4, 2)
+    mine = sign_in(Role.BRANCH, ["1001"]).get("/api/status").json()
+    assert (mine["branches"], mine["positions"], mine["agents"]) == (2, 3, 1)
+
+
+def test_the_catalogue_is_in_the_language_asked_for(sign_in: SignInAs) -> None:
+    english = sign_in().get("/api/catalogue").json()
+    chinese = sign_in(lang="zh").get("/api/catalogue").json()
+    assert english["words"]["paper"]["out"] == {"level": "fault", "title": "out"}
+    assert chinese["words"]["paper"]["out"] == {"level": "fault", "title": "缺纸"}
+    assert chinese["numbers"]["load"] == ["负载", "%"]
+    assert chinese["classes"] == {"atm": "自动柜员机", "printer": "存折打印机"}
+
+
+def test_a_branch_sees_itself_and_what_is_below(sign_in: SignInAs) -> None:
+    assert sign_in(Role.BRANCH, ["1001"]).get("/api/me").json()["branches"] == ["1001"]
+    assert [agent["key"] for agent in sign_in(Role.BRANCH, ["1001"]).get("/api/agents").json()] == ["1001-pc"]
+    assert [agent["key"] for agent in sign_in(Role.AUDITOR).get("/api/agents").json()] == ["1001-pc", "centre"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "lang"),
+    [(None, "zh"), ("", "zh"), ("zh-CN", "zh"), ("en", "en"), ("en-GB,zh;q=0.5", "en"), ("fr", "zh"), ("*", "zh")],
+)
+def test_chinese_is_spoken_unless_english_is_asked_for(accept: str | None, lang: str) -> None:
+    assert language_of(accept) == lang
+
+
+def strings_passed_to(names: set[str]) -> set[str]:
+    """The first argument of every call of `names` in the server, where it is a plain string."""
+    found: set[str] = set()
+    for path in SERVER.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                if called in names and isinstance(node.args[0].value, str):
+                    found.add(node.args[0].value)
+    return found
+
+
+def test_every_refusal_is_said_in_chinese_too() -> None:
+    refusals = {"NotFound", "Forbidden", "Conflict", "Invalid", "Unauthorized", "Unavailable", "TooLarge", "WrongMedia"}
+    said = strings_passed_to(refusals | {"_"})
+    chinese = gettext_for("zh")
+    assert {sentence for sentence in said if chinese(sentence) == sentence} == set()
+
+
+def test_chinese_sentences_have_the_same_blanks() -> None:
+    chinese = gettext_for("zh")
+    for sentence in strings_passed_to({"NotFound", "Conflict", "Invalid", "TooLarge", "WrongMedia", "_"}):
+        assert set(re.findall(r"\{\w+", sentence)) == set(re.findall(r"\{\w+", chinese(sentence))), sentence
+
+
+def test_the_compiled_texts_are_those_of_the_po_files() -> None:
+    from babel.messages.mofile import read_mo
+    from babel.messages.pofile import read_po
+
+    folder = SERVER / "locale" / "zh" / "LC_MESSAGES"
+    with (folder / "server.po").open("rb") as po, (folder / "server.mo").open("rb") as mo:
+        written = {message.id: message.string for message in read_po(po) if message.id and message.string}
+        compiled = {message.id: message.string for message in read_mo(mo) if message.id}
+    assert compiled == written, "run `make texts`"
+
+
+def test_every_deed_that_is_written_has_a_name() -> None:
+    written: set[str] = set()
+    for path in SERVER.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "deed":
+                for value in ast.walk(node.value):
+                    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                        written.add(value.value)
+    assert written - set(DEEDS) == set(), "name it in server/journal/names.py"
