@@ -1,0 +1,90 @@
+"""One device polled again and again: looked at once, asked for what it has, and looked at anew if it may differ."""
+
+from drivers.base import Reading
+from drivers.snmp.asking import Asking
+from drivers.snmp.driver import SnmpOptions
+from drivers.snmp.engine import Peer, SnmpEngine
+from drivers.snmp.known import Known, choose, look, walk_what_comes_and_goes
+from drivers.snmp.profile import Oid
+from drivers.snmp.reading import Heard, Value, read
+from drivers.snmp.usm import User
+
+# Polls after which new rows are looked for: an hour of 300 s (net-snmp knows its processors only a minute after it
+# began), then a day.
+LOOK_SOON, LOOK_AGAIN = 12, 288
+_SYSTEM: Oid = (1, 3, 6, 1, 2, 1, 1)  # every device has something of this group
+_UP_TIME = "sysUpTime"
+
+
+class Device:
+    def __init__(self, engine: SnmpEngine, address: tuple[object, ...], options: SnmpOptions) -> None:
+        self.address = address
+        self._options = options
+        self._peer = Peer.of(address, options.version, options.community, _user(options))
+        self._asking = Asking(engine, self._peer, options.wait)
+        self._ports = None if options.ports is None else frozenset(options.ports)
+        self._known: Known | None = None
+        self._left = 0  # polls until it is looked at again
+        self._up_time = 0
+
+    async def poll(self) -> Reading:
+        answered = False
+        try:
+            reading = await self._poll()
+            answered = True
+        finally:
+            if not answered:  # what comes back may be another device
+                self._known = None
+                self._peer.forget()
+        return reading
+
+    async def _poll(self) -> Reading:
+        known = self._known
+        if known is None:
+            known = await self._look(LOOK_SOON)
+            values = await self._ask(known)
+        elif not self._left:
+            known = await self._look(LOOK_AGAIN)
+            values = await self._ask(known)
+        else:
+            values = await self._ask(known)
+            if self._is_other(known, values):
+                known = await self._look(LOOK_SOON)
+                values = await self._ask(known)
+        self._left -= 1
+        self._up_time = _up_time(known, values)
+        heard = known.heard(values)
+        passing = await walk_what_comes_and_goes(self._asking, known.profile, heard)
+        heard = Heard(heard.scalars, {**heard.rows, **passing})
+        return read(known.profile, heard, low=self._options.low, ports=self._ports)
+
+    async def _look(self, again_after: int) -> Known:
+        name = self._options.profile
+        self._known = await look(self._asking, await choose(self._asking) if name == "auto" else name)
+        self._left = again_after
+        return self._known
+
+    async def _ask(self, known: Known) -> dict[Oid, Value]:
+        known.pack(self._asking.most)
+        values: dict[Oid, Value] = {}
+        for message in known.messages:
+            values.update(await self._asking.get_packed(message))
+        return values
+
+    def _is_other(self, known: Known, values: dict[Oid, Value]) -> bool:
+        """Whether the device began anew since the last poll, or has nothing left of what it had."""
+        if _up_time(known, values) < self._up_time:
+            return True
+        own = [oid for message in known.messages for oid in message.oids if oid[: len(_SYSTEM)] != _SYSTEM]
+        return not any(oid in values for oid in own) if own else not values
+
+
+def _up_time(known: Known, values: dict[Oid, Value]) -> int:
+    value = values.get(known.scalars.get(_UP_TIME, ()))
+    return value if isinstance(value, int) else 0
+
+
+def _user(options: SnmpOptions) -> User | None:
+    if options.version != "3":
+        return None
+    return User(options.user, options.auth, options.auth_password, options.priv, options.priv_password, options.context)

@@ -1,0 +1,117 @@
+"""Whatever answers SNMP 1, 2c or 3: hosts, routers and switches, network printers, UPSes, NCR's terminals.
+
+Which objects are which metrics is data: `profiles/*.toml`, from HOST-RESOURCES-MIB (RFC 2790), IF-MIB (RFC 2863),
+Printer-MIB (RFC 3805), UPS-MIB (RFC 1628), XPPC-MIB and NCR-CORESST-MIB. Nothing is ever written to a device. What a
+device has is looked for once; then only that is asked, in as few messages as fit. Cases: tests/drivers/cases/snmp.
+"""
+
+import asyncio
+import re
+from importlib import import_module
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from drivers.base import DriverOptions, Reading, Shared
+
+if TYPE_CHECKING:
+    from drivers.snmp.device import Device
+
+PORT = 161
+PASSWORD_LEAST = 8  # RFC 3414 A.2
+
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9.])?")
+_IPV6 = re.compile(r"[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?")
+
+
+class SnmpOptions(DriverOptions):
+    """How a device is asked, and what it is. Passwords and the community may be `secret:NAME` in an inventory."""
+
+    profile: Literal["auto", "host", "printer", "ups", "atm-ncr"] = "auto"
+    version: Literal["1", "2c", "3"] = "2c"
+    community: str = Field("public", repr=False, min_length=1, max_length=255)
+    user: str = Field("", max_length=32)
+    auth: Literal["", "MD5", "SHA", "SHA-224", "SHA-256", "SHA-384", "SHA-512"] = ""
+    auth_password: str = Field("", repr=False)
+    priv: Literal["", "DES", "AES", "AES-192", "AES-256", "AES-192-C", "AES-256-C"] = ""
+    priv_password: str = Field("", repr=False)
+    context: str = Field("", max_length=32)
+    wait: float = Field(3.0, ge=0.05, le=5.0)  # seconds for each answer
+    low: int = Field(200, ge=0)  # notes in a cassette, below which it is low
+    ports: list[str] | None = None  # the ports that matter, by number or name; all if not said
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.version == "3":
+            if not self.user:
+                raise ValueError('version "3" needs a `user`')
+            for protocol, password, word in (
+                (self.auth, self.auth_password, "auth"),
+                (self.priv, self.priv_password, "priv"),
+            ):
+                if bool(protocol) != bool(password):
+                    raise ValueError(f"`{word}` and `{word}_password` go together")
+                if password and len(password.encode()) < PASSWORD_LEAST:
+                    raise ValueError(f"`{word}_password` has fewer than {PASSWORD_LEAST} characters")
+            if self.priv and not self.auth:
+                raise ValueError("`priv` needs `auth` as well")
+        elif self.user or self.auth or self.priv or self.auth_password or self.priv_password or self.context:
+            raise ValueError(f'a user, passwords and a context are for version "3", not "{self.version}"')
+        return self
+
+
+class Snmp:
+    Options: ClassVar[type[SnmpOptions]] = SnmpOptions
+    timeout: ClassVar[float] = 20.0  # a first look takes some twenty messages, on a slow line 0.3 s each
+
+    def __init__(self, address: str, options: SnmpOptions, shared: Shared) -> None:
+        self._host, self._port = split_address(address)
+        self._options = options
+        self._shared = shared
+        self._device: Device | None = None
+
+    @staticmethod
+    def check_address(address: str) -> str | None:
+        try:
+            split_address(address)
+        except ValueError:
+            return "is not HOST, HOST:PORT or [IPV6]:PORT"
+        return None
+
+    async def open(self) -> None:
+        # pysnmp comes with the first device that is polled, and not on the event loop: options are checked without it.
+        await asyncio.to_thread(import_module, "drivers.snmp.device")
+        from drivers.snmp.device import Device
+        from drivers.snmp.engine import SnmpEngine, resolve
+
+        address = await resolve(self._host, self._port)
+        if self._device is None or self._device.address != address:
+            self._device = Device(await self._shared.get(SnmpEngine), address, self._options)
+
+    async def poll(self) -> Reading:
+        if self._device is None:
+            raise RuntimeError("poll before open")
+        return await self._device.poll()
+
+    async def close(self) -> None:
+        """Nothing is held between polls: the sockets are the engine's."""
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port; ValueError if it is neither HOST, HOST:PORT nor [IPV6]:PORT."""
+    if address.startswith("["):
+        host, bracket, port = address[1:].partition("]")
+        if not bracket or (port and not port.startswith(":")):
+            raise ValueError(address)
+        port = port[1:]
+    elif address.count(":") > 1:
+        host, port = address, ""
+    else:
+        host, colon, port = address.partition(":")
+        if colon and not port:
+            raise ValueError(address)
+    valid = _IPV6 if ":" in host else _HOST
+    number = int(port) if re.fullmatch(r"[0-9]{1,5}", port) else 0 if port else PORT
+    if not valid.fullmatch(host) or not 1 <= number <= 65535:
+        raise ValueError(address)
+    return host, number
