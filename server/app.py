@@ -18,6 +18,8 @@ import server.events.routes
 import server.health.routes
 import server.ingest.routes
 import server.journal.routes
+import server.places.routes
+import server.ledger.routes
 import server.queries
 import server.routes
 import server.tickets.routes
@@ -48,8 +50,10 @@ def routers() -> list[APIRouter]:
     """Every feature's routes, in the order the API's description lists them."""
     return [
         server.accounts.routes.router,
+        server.places.routes.router,
         server.health.routes.router,
         server.tickets.routes.router,
+        server.ledger.routes.router,
         server.journal.routes.router,
         server.agents.routes.router,
         server.ingest.routes.router,

@@ -75,7 +75,7 @@ class _Case:
             pending=dict(state.pending),
             open=dict(state.open),
             closings={key: list(times) for key, times in state.closings.items()},
-            explained=False,
+            explained="",
             due=None,
         )
         self.place = place
@@ -105,7 +105,8 @@ class _Case:
             self._stale()
         merged = self._merged()
         state.device = merged.device if merged else ""
-        state.explained = self._blamed(self.now) is not None if merged and merged.unreachable else False
+        blamed = self._blamed(self.now) if merged is not None and merged.unreachable else None
+        state.explained = blamed[0] if blamed is not None else ""
         stand(state, merged, self.now, gone=self._gone(), words=self.words)
         state.due = self._due()
 

@@ -1,0 +1,1 @@
+"""Branches, positions and the home of each role: what a person looks at."""

@@ -1,0 +1,137 @@
+"""The home of each role: the five-second line, what is open, the worst branches, what happened last."""
+
+from typing import Literal
+
+from sqlalchemy import func, select
+from sqlmodel import Session, col
+
+from server.accounts.dependencies import Viewing
+from server.accounts.queries import branch_codes
+from server.accounts.scope import in_scope
+from server.accounts.tables import Person
+from server.health import queries as health
+from server.health.rules import SILENT
+from server.health.tables import Condition
+from server.inventory.tables import Subject
+from server.journal.queries import head_seq
+from server.ledger.search import field
+from server.ledger.tables import CardStatus, CardVersion
+from server.places import branches
+from server.places.branches import Sum
+from server.places.events import newest
+from server.queries import setting
+from server.schemas import Figure, Home, Role, Standing
+from server.storage.types import FOREVER
+
+OPEN_TICKETS = "tickets?status=new&status=accepted&status=inProgress"
+NO_DATA = (Standing.STALE, Standing.UNKNOWN, Standing.NEVER)
+Level = Literal["good", "attention", "fault", "unknown", "plain"]
+
+
+def home(session: Session, viewer: Viewing, now: int) -> Home:
+    added = branches.sums(session, viewer, now)
+    total = Sum()
+    for each in added.values():
+        total.add(each)
+    figures = {Role.HEAD: _head, Role.BRANCH: _branch, Role.AUDITOR: _auditor}[viewer.role]
+    bank = setting(session, "bank.name", "")
+    return Home(
+        bank=bank,
+        at=now,
+        role=viewer.role,
+        place=_place(session, viewer.person, bank) if viewer.role is Role.BRANCH else bank,
+        figures=figures(session, viewer, total),
+        coverage=total.coverage,
+        conditions=health.page(session, viewer, lang=viewer.lang, now=now, open_=True, limit=50).rows,
+        branches=branches.page(session, viewer, lang=viewer.lang, now=now, limit=20, added=added).rows,
+        events=newest(session, viewer, viewer.lang, now),
+    )
+
+
+def _place(session: Session, person: Person, bank: str) -> str:
+    asked = select(col(Subject.name)).where(col(Subject.key).in_(branch_codes(session, person)))
+    return "、".join(sorted(session.execute(asked).scalars())) or bank
+
+
+def _head(session: Session, viewer: Viewing, total: Sum) -> list[Figure]:
+    _ = viewer._
+    return [
+        _figure("devices", _("Devices"), sum(total.by.values()), "plain", "devices"),
+        _count("fault", _("Faults"), total.by.get(Standing.FAULT, 0), "fault", "devices?standing=fault"),
+        _count("offline", _("Off line"), total.offline, "fault", "devices?standing=fault&device=offline"),
+        _count(
+            "attention", _("Attention"), total.by.get(Standing.ATTENTION, 0), "attention", "devices?standing=attention"
+        ),
+        _no_data(viewer, total),
+        _tickets(viewer, total),
+        _count("lines", _("Lines down"), _open(session, viewer, "line.down"), "fault", "conditions"),
+        _count("agents", _("Agents not heard"), _open(session, viewer, SILENT), "fault", "agents"),
+    ]
+
+
+def _branch(_session: Session, viewer: Viewing, total: Sum) -> list[Figure]:
+    _ = viewer._
+    level: Level = "fault" if total.faults else "attention"
+    return [
+        _figure("devices", _("Devices"), sum(total.by.values()), "plain", "devices"),
+        _count("conditions", _("Problems"), total.faults + total.attentions, level, "conditions"),
+        _tickets(viewer, total),
+        _no_data(viewer, total),
+    ]
+
+
+def _auditor(session: Session, viewer: Viewing, total: Sum) -> list[Figure]:
+    _ = viewer._
+    current = (
+        in_scope(viewer, col(CardVersion.branch_id)),
+        col(CardVersion.effective_to) == FOREVER,
+        col(CardVersion.known_to) == FOREVER,
+    )
+    counted = select(func.count()).select_from(CardVersion).where(*current)
+    cards = session.execute(counted).scalar_one()
+    kept = col(CardVersion.status) != CardStatus.SCRAPPED
+    nobodys = session.execute(counted.where(kept, func.coalesce(field("keeper"), "") == "")).scalar_one()
+    return [
+        _figure("ledger", _("Machines in the ledger"), cards, "plain", "ledger"),
+        _count("keeperless", _("Without a keeper"), nobodys, "attention", "ledger"),
+        _no_data(viewer, total),
+        _tickets(viewer, total),
+        _figure("journal", _("Deeds in the journal"), head_seq(session), "plain", "journal"),
+    ]
+
+
+def _no_data(viewer: Viewing, total: Sum) -> Figure:
+    n = sum(total.by.get(standing, 0) for standing in NO_DATA)
+    opens = "devices?" + "&".join(f"standing={standing.value}" for standing in NO_DATA)
+    return _count("noData", viewer._("No data"), n, "unknown", opens)
+
+
+def _tickets(viewer: Viewing, total: Sum) -> Figure:
+    _ = viewer._
+    value = f"{total.tickets:,}"
+    if total.urgent:
+        value = _("{count} ({urgent} urgent)").format(count=value, urgent=total.urgent)
+    level: Level = "fault" if total.urgent else "attention" if total.tickets else "good"
+    return Figure(key="tickets", title=_("Open tickets"), value=value, level=level, opens=OPEN_TICKETS)
+
+
+def _count(key: str, title: str, n: int, level: Level, opens: str) -> Figure:
+    """A number that should be nought."""
+    return _figure(key, title, n, level if n else "good", opens)
+
+
+def _figure(key: str, title: str, n: int, level: Level, opens: str) -> Figure:
+    return Figure(key=key, title=title, value=f"{n:,}", level=level, opens=opens)
+
+
+def _open(session: Session, viewer: Viewing, rule: str) -> int:
+    """Open conditions of one rule."""
+    asked = (
+        select(func.count())
+        .select_from(Condition)
+        .join(Subject, col(Subject.id) == col(Condition.subject_id))
+        .where(in_scope(viewer, col(Subject.branch_id)), col(Condition.closed_at).is_(None))
+        .where(col(Condition.rule) == rule)
+    )
+    counted: int = session.execute(asked).scalar_one()
+    return counted

@@ -1,0 +1,153 @@
+"""Which positions are asked for: filters, order, and how one statement says them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    ScalarSelect,
+    Select,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col
+
+from server.accounts.scope import Scoped, in_scope
+from server.health.standing import FRESH, WORST, standing_now
+from server.health.tables import HealthRow
+from server.inventory.tables import DeviceClass, Position, Subject, SubjectKind
+from server.ledger.search import field
+from server.ledger.tables import Card, CardVersion
+from server.schemas import Coverage, Standing
+from server.storage.types import FOREVER
+
+Home = aliased(Subject, name="home")
+
+Sort = Literal["worst", "name", "branch", "seen", "since"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which positions, in which order. `device` narrows to a device word: "offline"."""
+
+    branch: str | None = None
+    q: str = ""
+    standings: Sequence[Standing] = ()
+    device: str | None = None
+    cls: str | None = None
+    sort: Sort = "worst"
+
+
+def find(session: Session, viewer: Scoped, asked: Asked, now: int, offset: int, limit: int) -> list[int]:
+    """The ids of one stretch of the list, in its order."""
+    statement = _from(select(col(Position.id)), asked).where(*_conditions(viewer, asked, now))
+    statement = statement.order_by(*_order(asked.sort, now)).offset(offset).limit(limit)
+    return list(session.execute(statement).scalars())
+
+
+def count(session: Session, viewer: Scoped, asked: Asked, now: int) -> tuple[int, Coverage]:
+    """How many match, and the coverage of the places asked for, whatever standing is shown of them."""
+    shown = _shown(asked, now)
+    standing = standing_now(now)
+    statement = _from(
+        select(
+            _sum(shown),
+            _sum(col(Position.driver).is_not(None)),
+            _sum(standing.in_(FRESH)),
+            _sum(standing == Standing.NEVER.value),
+        ),
+        asked,
+    ).where(*_places(viewer, asked))
+    total, due, fresh, never = session.execute(statement).one()
+    return total, Coverage(due=due, fresh=fresh, never=never)
+
+
+def _sum(condition: ColumnElement[bool] | None) -> ColumnElement[int]:
+    return func.count() if condition is None else func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+
+def _from(statement: Select[*tuple[Any, ...]], asked: Asked) -> Select[*tuple[Any, ...]]:
+    """Only the tables that are needed: at 100,000 positions each join is felt."""
+    source: FromClause = Position.__table__  # type: ignore[attr-defined]
+    subject, health = _table(Subject), _table(HealthRow)
+    source = source.join(subject, col(Subject.id) == col(Position.id))
+    source = source.outerjoin(health, col(HealthRow.subject_id) == col(Position.id))
+    if asked.sort == "branch":
+        source = source.join(Home, col(Home.id) == col(Subject.branch_id))
+    if asked.q.strip():
+        source = source.outerjoin(_table(DeviceClass), col(DeviceClass.key) == col(Position.cls))
+        source = source.outerjoin(
+            _table(CardVersion),
+            (col(CardVersion.position_id) == col(Position.id))
+            & (col(CardVersion.effective_to) == FOREVER)
+            & (col(CardVersion.known_to) == FOREVER),
+        )
+        source = source.outerjoin(_table(Card), col(Card.id) == col(CardVersion.card_id))
+    return statement.select_from(source)
+
+
+def _table(kind: Any) -> FromClause:
+    table: FromClause = kind.__table__
+    return table
+
+
+def _conditions(viewer: Scoped, asked: Asked, now: int) -> list[ColumnElement[bool]]:
+    shown = _shown(asked, now)
+    return [*_places(viewer, asked), *([] if shown is None else [shown])]
+
+
+def _shown(asked: Asked, now: int) -> ColumnElement[bool] | None:
+    """The condition on how they stand, if there is one."""
+    wanted: list[ColumnElement[bool]] = []
+    if asked.standings:
+        wanted.append(standing_now(now).in_([standing.value for standing in asked.standings]))
+    if asked.device is not None:
+        wanted.append(col(HealthRow.device) == asked.device)
+    if not wanted:
+        return None
+    return wanted[0] if len(wanted) == 1 else wanted[0] & wanted[1]
+
+
+def _places(viewer: Scoped, asked: Asked) -> list[ColumnElement[bool]]:
+    wanted = [in_scope(viewer, col(Subject.branch_id)), col(Subject.removed_at).is_(None)]
+    if asked.branch is not None:
+        wanted.append(col(Subject.branch_id) == _branch_id(asked.branch))
+    if asked.cls is not None:
+        wanted.append(col(Position.cls) == asked.cls)
+    if q := asked.q.strip():
+        own: list[Any] = [col(Subject.name), col(Subject.key), col(DeviceClass.name), col(Card.asset)]
+        texts = [*own, field("model"), field("serial")]
+        wanted.append(or_(*(text.icontains(q, autoescape=True) for text in texts)))
+    return wanted
+
+
+def _branch_id(code: str) -> ScalarSelect[int | None]:
+    other = aliased(Subject)
+    wanted = select(col(other.id)).where(col(other.kind) == SubjectKind.BRANCH, col(other.key) == code)
+    return wanted.scalar_subquery()
+
+
+def rank(now: int) -> ColumnElement[int]:
+    """A number for a standing: the worse the smaller."""
+    standing = standing_now(now)
+    return case(*((standing == word.value, literal(place)) for place, word in enumerate(WORST)), else_=literal(99))
+
+
+def _order(sort: Sort, now: int) -> list[Any]:
+    own = col(Subject.key)
+    match sort:
+        case "name":
+            return [col(Subject.name), own]
+        case "branch":
+            return [col(Home.key), own]
+        case "seen":
+            return [col(HealthRow.seen_at).is_not(None), col(HealthRow.seen_at), own]
+        case "since":
+            return [col(HealthRow.since).is_(None), col(HealthRow.since), own]
+    return [rank(now), col(HealthRow.since).desc().nulls_last(), own]
