@@ -64,8 +64,8 @@ class TitleLine(Widget):
     def _link(self, shell: Shell, now: int) -> Text:
         age = span(now - self.fetched_at) if self.fetched_at else ""
         if shell.link is Link.AWAY:
-            line = _("■ no answer from the server") + ("," + _(" data of {age} ago").format(age=age) if age else "")
-            return Text(line, style=shell.ink("fault"))
+            line = _("■ no answer from the server, data of {age} ago") if age else _("■ no answer from the server")
+            return Text(line.format(age=age), style=shell.ink("fault"))
         if not age:
             return Text(_("○ reading…"), style=shell.ink("dim"))
         if shell.link is Link.ASKING:

@@ -252,14 +252,15 @@ class Table(ScrollView, Generic[T], can_focus=True):
     def _put(self, index: int) -> None:
         if not self.total:
             return
-        self.cursor = max(0, min(index, self.total - 1))
+        before, self.cursor = self.cursor, max(0, min(index, self.total - 1))
         page = max(1, self.size.height - 1)
         top = self.scroll_offset.y
         if self.cursor < top:
             self.scroll_to(y=self.cursor, animate=False)
         elif self.cursor >= top + page:
             self.scroll_to(y=self.cursor - page + 1, animate=False)
-        self.refresh()
+        for row in (before, self.cursor):  # two lines, not the screen: a held key must not fall behind
+            self.refresh_line(row + 1)
         self._note_row()
 
     def action_move(self, by: int) -> None:

@@ -1,0 +1,114 @@
+"""Pinyin, times, the words figures open with, settings, the kept sign-in."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from tui import settings, token
+from tui.opens import place
+from tui.pinyin import is_initials, says
+from tui.settings import BadSettings
+from tui.texts import speak
+from tui.times import DAY, HOUR, MINUTE, SECOND, ago, clock, moment, span
+from tui.token import Kept
+
+NOON = 1_793_764_800_000_000  # 2026-11-04, noon in the bank's zone
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [("zwzh", "正午支行"), ("czdyj", "1号窗口 存折打印机"), ("1hck", "1号窗口 存折打印机"), ("ATM", "大堂 ATM-1")],
+)
+def test_initials_find_a_name_whichever_reading_a_character_has(query: str, text: str) -> None:
+    assert says(query, text)
+
+
+def test_initials_of_another_name_do_not() -> None:
+    assert not says("zwzh", "滨河支行")
+    assert not says("zwzhx", "正午支行")
+
+
+def test_chinese_and_numbers_are_no_initials() -> None:
+    assert [is_initials(text) for text in ("zwzh", "1hck", "正午", "1001", "a b", "")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
+
+
+def test_a_length_of_time_is_told_in_its_largest_unit() -> None:
+    assert [span(n) for n in (-5, 59 * SECOND, MINUTE, 59 * MINUTE, HOUR, 47 * HOUR, 2 * DAY)] == [
+        "0 秒", "59 秒", "1 分钟", "59 分钟", "1 小时", "47 小时", "2 天",
+    ]  # fmt: skip
+    assert ago(None, NOON) == "—"
+
+
+def test_times_are_the_banks_wherever_the_console_runs() -> None:
+    assert clock(NOON) == "12:00"
+    assert moment(NOON - DAY, NOON) == "11-03 12:00"
+    assert moment(NOON - 400 * DAY, NOON) == "2025-09-30"
+
+
+def test_english_is_spoken_when_asked_for() -> None:
+    speak("en")
+    assert ago(NOON - MINUTE, NOON) == "1 min ago"
+
+
+def test_a_figure_opens_a_list_with_its_filters_or_one_thing() -> None:
+    to = place("devices?standing=fault&standing=stale&branch=1001")
+    assert (to.name, to.key, to.all("standing"), to.one("branch"), to.one("q")) == (
+        "devices",
+        "",
+        ("fault", "stale"),
+        "1001",
+        None,
+    )
+    assert place("devices/1001/atm-1").key == "1001/atm-1"
+    assert place("tickets?q=%E5%8D%A1").one("q") == "卡"
+
+
+def test_a_flag_goes_before_the_environment_and_that_before_the_file(tmp_path: Path) -> None:
+    (tmp_path / "console.toml").write_text('server = "http://file"\nlang = "en"\ntheme = "light"\n', encoding="utf-8")
+    environment = {
+        "BRANCHFLEET_CONFIG": str(tmp_path),
+        "BRANCHFLEET_SERVER": "http://environment",
+        "BRANCHFLEET_LANG": "zh",
+    }
+    found = settings.load({"server": "http://flag", "lang": None}, environment)
+    assert (found.server, found.lang, found.theme, found.marks) == ("http://flag", "zh", "light", "auto")
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "said"),
+    [
+        ("langu = 'en'", {}, "lang?"),
+        ("lang = 'fr'", {}, "console.toml: lang"),
+        ("", {"lang": "fr"}, "--lang: lang"),
+        ("", {"server": "10.1.0.5"}, "--server: '10.1.0.5' is no address"),
+        ("lang = ", {}, "console.toml"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named_with_its_place(
+    tmp_path: Path, text: str, flags: dict[str, str | None], said: str
+) -> None:
+    (tmp_path / "console.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(BadSettings, match=said.replace("?", r"\?")):
+        settings.load(flags, {"BRANCHFLEET_CONFIG": str(tmp_path)})
+
+
+def test_the_kept_sign_in_is_its_owners_alone_and_for_one_server(tmp_path: Path) -> None:
+    path = token.keep(tmp_path / "new", Kept("http://a", "li", "bfs_secret"))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert token.kept(tmp_path / "new", "http://a") == Kept("http://a", "li", "bfs_secret")
+    assert token.kept(tmp_path / "new", "http://b") is None
+    token.forget(tmp_path / "new")
+    assert token.kept(tmp_path / "new", "http://a") is None
+
+
+def test_a_kept_sign_in_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    (tmp_path / "token.json").write_text('{"server": 1', encoding="utf-8")
+    assert token.kept(tmp_path, "http://a") is None

@@ -1,0 +1,150 @@
+"""The table that asks for rows as they come into view."""
+
+import asyncio
+from collections.abc import Callable
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+
+from tui.widgets.columns import Column
+from tui.widgets.table import PAGE, Slice, Table
+
+
+class Shop(App[None]):
+    """A table of numbers; `asked` is every offset that was asked for."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__()
+        self.rows: Callable[[int], list[int]] = lambda count: list(range(count))
+        self.total = total
+        self.away = False
+        self.asked: list[int] = []
+        self.opened: list[int] = []
+
+    def compose(self) -> ComposeResult:
+        yield Table[int]([Column("号", lambda row: Text(f"行{row}"), 10)], lambda row: row, empty="空")
+
+    def on_mount(self) -> None:
+        self.table.focus()
+        self.table.show(self.source)
+
+    async def source(self, offset: int, limit: int) -> Slice[int] | None:
+        self.asked.append(offset)
+        await asyncio.sleep(0)
+        if self.away:
+            return None
+        return Slice(self.rows(self.total)[offset : offset + limit], self.total)
+
+    @property
+    def table(self) -> Table[int]:
+        return self.query_one(Table)
+
+    def on_table_opened(self, message: Table.Opened) -> None:
+        self.opened.append(message.row)
+
+    def line(self, y: int) -> str:
+        return self.table.render_line(y).text.strip()
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+async def test_only_the_page_in_view_of_a_hundred_thousand_rows_is_asked_for() -> None:
+    app = Shop(100_000)
+    async with app.run_test(size=(40, 20)) as pilot:
+        await settle(pilot)
+        assert app.asked == [0]
+        assert app.line(0) == "号"
+        assert app.line(1) == "行0"
+
+
+async def test_the_end_key_asks_for_the_last_page_and_shows_the_last_row() -> None:
+    app = Shop(100_000)
+    async with app.run_test(size=(40, 20)) as pilot:
+        await settle(pilot)
+        await pilot.press("end")
+        await settle(pilot)
+        assert app.asked[-1] == 100_000 - PAGE
+        assert app.line(19) == "行99999"
+        assert app.table.row == 99_999
+
+
+async def test_enter_opens_the_row_under_the_cursor() -> None:
+    app = Shop(30)
+    async with app.run_test(size=(40, 20)) as pilot:
+        await settle(pilot)
+        await pilot.press("down", "down", "enter")
+        assert app.opened == [2]
+
+
+async def test_the_cursor_goes_with_its_row_when_the_rows_are_put_in_another_order() -> None:
+    app = Shop(30)
+    async with app.run_test(size=(40, 20)) as pilot:
+        await settle(pilot)
+        await pilot.press("down", "down", "down")
+        app.rows = lambda count: [*range(20, count), *range(20)]
+        app.table.reload()
+        await settle(pilot)
+        assert app.table.row == 3
+        assert app.table.cursor == 13
+        await pilot.press("enter")
+        assert app.opened == [3]
+
+
+async def test_without_an_answer_the_last_rows_stay() -> None:
+    app = Shop(30)
+    async with app.run_test(size=(40, 20)) as pilot:
+        await settle(pilot)
+        app.away = True
+        app.table.reload()
+        await settle(pilot)
+        assert app.line(1) == "行0"
+        app.away, app.total = False, 31
+        app.table.reload()
+        await settle(pilot)
+        assert app.table.total == 31
+
+
+async def test_a_list_that_became_shorter_leaves_the_cursor_on_its_last_row() -> None:
+    app = Shop(30)
+    async with app.run_test(size=(40, 20)) as pilot:
+        await settle(pilot)
+        await pilot.press("end")
+        app.total = 5
+        app.table.reload()
+        await settle(pilot)
+        assert app.table.cursor == 4
+        assert app.table.row == 4
+
+
+async def test_an_empty_list_says_so_and_enter_opens_nothing() -> None:
+    app = Shop(0)
+    async with app.run_test(size=(40, 20)) as pilot:
+        await settle(pilot)
+        assert app.line(2) == "空"
+        await pilot.press("enter", "down", "end")
+        assert app.opened == []
+
+
+async def test_every_line_is_as_wide_as_the_table() -> None:
+    app = Shop(30)
+    async with app.run_test(size=(41, 20)) as pilot:
+        await settle(pilot)
+        width = app.table.size.width
+        assert {app.table.render_line(y).cell_length for y in range(20)} == {width}
+
+
+async def test_a_click_moves_the_cursor_and_a_second_one_opens() -> None:
+    app = Shop(30)
+    async with app.run_test(size=(40, 20)) as pilot:
+        await settle(pilot)
+        await pilot.click(Table, offset=(3, 5))
+        assert app.table.row == 4
+        assert app.opened == []
+        await pilot.pause(0.6)  # longer than a double click
+        await pilot.click(Table, offset=(3, 5))
+        await pilot.pause()
+        assert app.opened == [4]
