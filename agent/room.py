@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from agent.wire import AnyRecord, EventName, Held, Hold, State
+from agent.wire import AnyRecord, Event, EventName, Held, Hold, State
 
 GOAL = 0.9  # of the limit: making room anew for every record would rewrite the file all day
 THIN_SPAN = 600_000_000  # µs one merged hold may cover: a position in it may have been last seen this much earlier
 HOLD_POSITIONS = 400  # in one hold: at most 56 KB, and a server takes 64 KiB as one record
 OPEN_RUNS = 64
+
+FULL = "the spool was full"
 
 Note = Callable[[EventName, int, int, int, str], None]  # writes an event: `count` of the numbers from..to, and why
 
@@ -29,6 +31,15 @@ def make_room(db: sqlite3.Connection, limit: int, note: Note) -> bool:
         _drop(db, _bytes(db) - goal, note)
         return True
     return False
+
+
+def read(body: bytes) -> AnyRecord | None:
+    """A record as the spool keeps it; None if it is of no kind this version knows."""
+    try:
+        record: AnyRecord = msgspec.msgpack.decode(body, type=AnyRecord)
+    except msgspec.DecodeError:
+        return None
+    return record
 
 
 def _bytes(db: sqlite3.Connection) -> int:
@@ -52,7 +63,7 @@ def _thin(db: sqlite3.Connection, note: Note) -> None:
         "SELECT body FROM record WHERE acked IS NULL AND kind IN ('hold', 'state')"
         " AND seq > (SELECT offered FROM spool) ORDER BY seq"
     )
-    records: Iterator[AnyRecord] = (msgspec.msgpack.decode(body, type=AnyRecord) for (body,) in waiting)
+    records = (record for (body,) in waiting if (record := read(body)) is not None)
     gone: list[int] = []
     for run in _runs(records):
         merged = msgspec.structs.replace(run[-1], since=run[0].since, held=_sum(run))
@@ -61,7 +72,7 @@ def _thin(db: sqlite3.Connection, note: Note) -> None:
             db.execute("DELETE FROM record WHERE seq = ?", (hold.seq,))
             gone.append(hold.seq)
     if gone:
-        note(EventName.THINNING, min(gone), max(gone), len(gone), "the spool was full")
+        note(EventName.THINNING, min(gone), max(gone), len(gone), FULL)
 
 
 class _Run:
@@ -127,17 +138,36 @@ def _drop(db: sqlite3.Connection, excess: int, note: Note) -> None:
     Holds go before states, because a hold left without the state it follows would speak for an older one.
     """
     rows = db.execute(
-        "SELECT seq, length(body) FROM record WHERE acked IS NULL"
+        "SELECT seq, kind, body FROM record WHERE acked IS NULL"
         " ORDER BY CASE kind WHEN 'hold' THEN 0 WHEN 'event' THEN 2 ELSE 1 END, seq"
     ).fetchall()
-    gone: list[int] = []
-    for seq, size in rows:
+    loss = Loss()
+    for seq, kind, body in rows:
         if excess <= 0:
             break
         db.execute("DELETE FROM record WHERE seq = ?", (seq,))
-        gone.append(seq)
-        excess -= size
-    note(EventName.GAP, min(gone), max(gone), len(gone), "the spool was full")
+        loss.add(seq)
+        if kind == "event":
+            loss.absorb(read(body))
+        excess -= len(body)
+    note(EventName.GAP, loss.first, loss.last, loss.count, FULL)
+
+
+class Loss:
+    """Numbers that will never come: how many, and between which two."""
+
+    def __init__(self) -> None:
+        self.first = self.last = self.count = 0
+
+    def add(self, first: int, last: int | None = None, count: int = 1) -> None:
+        self.first = min(self.first or first, first)
+        self.last = max(self.last, first if last is None else last)
+        self.count += count
+
+    def absorb(self, event: AnyRecord | None) -> None:
+        """An event that tells of a loss goes too: this loss tells of both."""
+        if isinstance(event, Event) and event.name in (EventName.GAP, EventName.THINNING):
+            self.add(*(int(event.detail[key]) for key in ("from", "to", "count")))
 
 
 def let_go_of_state(db: sqlite3.Connection, lost: State) -> None:
@@ -147,7 +177,7 @@ def let_go_of_state(db: sqlite3.Connection, lost: State) -> None:
         (lost.seq,),
     ).fetchall()
     for (body,) in later:
-        record: AnyRecord = msgspec.msgpack.decode(body, type=AnyRecord)
+        record = read(body)
         if isinstance(record, State) and record.position == lost.position:
             return
         if isinstance(record, Hold) and lost.position in record.held:

@@ -15,7 +15,7 @@ from uuid import uuid4
 import msgspec
 
 from agent.clock import Clocks
-from agent.room import let_go_of_state, make_room
+from agent.room import Loss, let_go_of_state, make_room, read
 from agent.wire import AnyRecord, Clock, Event, EventName, State
 
 SCHEMA = 1
@@ -163,7 +163,19 @@ class Spool:
         return found
 
     def _note(self, name: EventName, first: int, last: int, count: int, why: str) -> None:
-        detail: dict[str, str | int] = {"from": first, "to": last, "count": count, "reason": why}
+        """Say that numbers never come, in one event with what earlier ones not yet handed out said of the same."""
+        loss = Loss()
+        loss.add(first, last, count)
+        rows = self._db.execute(
+            "SELECT seq, body FROM record WHERE kind = 'event' AND acked IS NULL AND seq > (SELECT offered FROM spool)"
+        ).fetchall()
+        for seq, body in rows:
+            event = read(body)
+            if isinstance(event, Event) and event.name is name and event.detail.get("reason") == why:
+                self._db.execute("DELETE FROM record WHERE seq = ?", (seq,))
+                loss.add(seq)
+                loss.absorb(event)
+        detail: dict[str, str | int] = {"from": loss.first, "to": loss.last, "count": loss.count, "reason": why}
         self._insert([Event(seq=0, clock=self._clocks(), name=name, detail=detail)])
 
     def set_aside(self, seq: int, why: str) -> None:
@@ -230,7 +242,7 @@ class Spool:
     def _move_to_new_stream(self) -> Acked:
         was = self.stream
         waiting = "SELECT body FROM record WHERE acked IS NULL ORDER BY seq"
-        records = [msgspec.msgpack.decode(body, type=AnyRecord) for (body,) in self._db.execute(waiting)]
+        records = [record for (body,) in self._db.execute(waiting) if (record := read(body)) is not None]
         self._db.execute("DELETE FROM record")
         self._db.execute("UPDATE spool SET stream = ?, next = 1, offered = 0, epoch = ''", (uuid4().hex,))
         self._insert([new_stream(self._clocks(), "an older copy of the spool was brought back", was), *records])
@@ -329,8 +341,8 @@ def _decode(rows: Iterable[tuple[int, bytes]], size: int) -> tuple[list[AnyRecor
         size -= len(body)
         if records and size < 0:
             break
-        try:
-            records.append(msgspec.msgpack.decode(body, type=AnyRecord))
-        except msgspec.DecodeError:
+        record = read(body)
+        if record is None:
             return records, seq
+        records.append(record)
     return records, 0
