@@ -15,7 +15,9 @@ from server.events.publish import invalidate
 from server.inventory.tables import Subject, SubjectKind
 from server.journal.deeds import Act, record, take_turn
 from server.journal.personal import seal_personal
+from server.ledger.export import Written
 from server.ledger.fields import PERSONAL, CardFields
+from server.ledger.queries import Asked
 from server.ledger.tables import Card, CardStatus
 from server.ledger.timeline import (
     SERVING,
@@ -133,6 +135,21 @@ def retire(session: Session, act: Act, asset: str, *, effective_at: int | None =
     _settle(
         session, act, [(card, timeline)], "ledger.retire", asset, _said(session, stretch.standing), after, at, reason
     )
+
+
+def note_export(session: Session, act: Act, written: Written, asked: Asked) -> None:
+    """Write down that somebody took the ledger away: of which seq, how much, and the digest of the file."""
+    after = {
+        "format": written.format.value,
+        "seq": written.seq,
+        "rows": written.rows,
+        "sha256": written.sha256,
+        "branch": asked.branch,
+        "class": asked.cls,
+        "status": asked.status.value if asked.status else None,
+        "search": seal_personal(session, asked.q) if asked.q else None,  # people search for people
+    }
+    record(session, act, deed="ledger.export", about="ledger", after=after)
 
 
 # -- how -------------------------------------------------------------------------------------------

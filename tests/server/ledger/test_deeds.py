@@ -263,3 +263,16 @@ def test_the_table_itself_keeps_one_machine_a_position(
 ) -> None:
     with pytest.raises(DatabaseError), database.write() as session:
         session.connection().execute(text("UPDATE card_version SET position_id = :id"), {"id": bank["1001/atm-1"]})
+
+
+def test_a_swap_dated_back_before_a_stop_ends_the_whole_stay(
+    database: Database, machine: str, spare: str, bank: dict[str, int], act: MakeAct, now: SetClock
+) -> None:
+    swapped = now.forward(3600)
+    now.forward(3600)
+    with database.write() as session:
+        amend(session, act(), machine, status=CardStatus.STOPPED)
+    with database.write() as session:
+        place(session, act(), spare, "1001/atm-1", effective_at=swapped)
+    assert now_of(database, machine).position_id is None
+    assert now_of(database, spare).position_id == bank["1001/atm-1"]

@@ -1,0 +1,92 @@
+"""The ledger: searched, read card by card, and taken away as a file."""
+
+import errno
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
+
+from server.accounts.dependencies import ActNow, Clock, ReadSession, StateOf, Viewer
+from server.errors import Unavailable
+from server.ledger import queries
+from server.ledger.deeds import note_export
+from server.ledger.export import MEDIA, Format, write
+from server.ledger.extract import extract
+from server.ledger.queries import Asked, AsOf
+from server.ledger.tables import CardStatus
+from server.problems import FULL
+from server.schemas import CardDetail, CardPage
+from server.storage.types import FOREVER
+
+router = APIRouter(prefix="/api/ledger", tags=["ledger"])
+
+Q = Annotated[str, Query(max_length=200, description="words, each found somewhere on the card")]
+BranchCode = Annotated[str | None, Query(max_length=64)]
+Class = Annotated[str | None, Query(max_length=64)]
+Status = Annotated[CardStatus | None, Query()]
+Moment = Annotated[int | None, Query(ge=0, lt=FOREVER, description="UTC µs; left out: now")]
+
+
+@router.get("", summary="Cards, now or as of any date")
+def cards(
+    viewer: Viewer,
+    session: ReadSession,
+    now: Clock,
+    q: Q = "",
+    branch: BranchCode = None,
+    cls: Class = None,
+    status: Status = None,
+    effective: Moment = None,
+    known: Moment = None,
+    offset: Annotated[int, Query(ge=0, lt=1 << 31)] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> CardPage:
+    """`effective` asks how things were at a moment, `known` what was known of it by another."""
+    asked = Asked(q, branch, cls, status)
+    return queries.page(session, viewer, asked, AsOf(effective, known), offset=offset, limit=limit, now=now())
+
+
+@router.get("/export", summary="The ledger as a file", response_class=FileResponse)
+def export(
+    viewer: Viewer,
+    state: StateOf,
+    act: ActNow,
+    format: Annotated[Format, Query()],
+    q: Q = "",
+    branch: BranchCode = None,
+    cls: Class = None,
+    status: Status = None,
+    seq: Annotated[int | None, Query(ge=0, lt=1 << 62, description="as the ledger was after this deed")] = None,
+) -> FileResponse:
+    """The same question at the same seq gives the same bytes. X-Journal-Seq says which it was.
+
+    The export is a deed itself, written once the file is whole and before its first byte is sent.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="branchfleet-")
+    try:
+        path = Path(folder.name) / "ledger"
+        with state.database.read() as session:
+            found = extract(session, viewer, Asked(q, branch, cls, status), seq)
+            written = write(path, found, format, viewer._)
+        with state.database.write() as session:
+            note_export(session, act, written, found.asked)
+    except BaseException as error:
+        folder.cleanup()
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Unavailable(FULL) from error
+        raise
+    return FileResponse(
+        path,
+        media_type=MEDIA[format],
+        filename=f"{viewer._('ledger')}-{written.seq}.{format.value}",
+        headers={"X-Journal-Seq": str(written.seq), "X-Content-SHA256": written.sha256},
+        background=BackgroundTask(folder.cleanup),
+    )
+
+
+@router.get("/{asset:path}", summary="One card with its versions and tickets")
+def card(viewer: Viewer, session: ReadSession, asset: str) -> CardDetail:
+    return queries.detail(session, viewer, asset, viewer.lang)
