@@ -9,7 +9,8 @@ def write_private(path: Path, content: bytes) -> None:
     fresh = path.with_name(f"{path.name}.new")
     try:
         fresh.unlink(missing_ok=True)  # left by a crash, perhaps with another mode
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        binary = getattr(os, "O_BINARY", 0)  # Windows would write \r\n else
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()

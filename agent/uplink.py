@@ -19,6 +19,7 @@ from agent.wire import RECORDS_LIMIT, VERSION, Ack, Batch, Clock, Exchange
 GATHER_SECONDS = 3.0  # news waits this long for company
 URGENT_SECONDS = 0.2  # and this long when it is urgent: what changed together arrives together
 SIZE = 900_000  # bytes of records before compression: below the wire's limit even where nothing compresses
+SMALL = 50  # records a batch shrinks to after failures: a slow line may not carry a large one in time
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
 SLOW_WAIT = 300.0  # where only a person can help
@@ -74,6 +75,8 @@ class Uplink:
                     return
                 self._failures = 0
             except (LinkError, SpoolFull) as error:
+                if isinstance(error, Away):
+                    self._count = max(self._count // 2, SMALL)
                 await asyncio.sleep(self.wait_after(error))
 
     async def flush(self) -> bool:

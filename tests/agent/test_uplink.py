@@ -135,3 +135,19 @@ async def test_a_flush_gives_up_at_the_first_trouble(tmp_path: Path, clocks: Clo
         assert not await uplink.flush()
         assert await uplink.flush()
     assert len(centre.order) == 1
+
+
+async def test_batches_shrink_while_nothing_comes_through_and_grow_again(
+    tmp_path: Path, clocks: Clocks, centre: Centre
+) -> None:
+    """A line of 64 kbit/s does not carry a large batch within the time an answer may take."""
+    centre.mood = [*["away"] * 7, "ok"]
+    async with uplinked(tmp_path, clocks, centre.url, lambda _: 0.0) as (uplink, outbox):
+        outbox.put([event(clocks) for _ in range(400)])
+        await outbox.written(20)
+        running = asyncio.create_task(uplink.run())
+        async with asyncio.timeout(20):
+            while len(centre.order) < 400:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        running.cancel()
+    assert [len(batch.records) for batch in centre.batches] == [50, 100, 200, 50]
