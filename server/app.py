@@ -18,8 +18,8 @@ import server.events.routes
 import server.health.routes
 import server.ingest.routes
 import server.journal.routes
-import server.places.routes
 import server.ledger.routes
+import server.places.routes
 import server.queries
 import server.routes
 import server.tickets.routes

@@ -1,42 +1,32 @@
 """`branchfleet-server`: sets a server up, runs it, and does what needs no console."""
 
-import errno
 import getpass
 import json
 import logging
 import os
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
-import uvicorn
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlmodel import Session
 
-from agent.inventory.problems import InventoryError
 from server.accounts.deeds import add_person, disable_person, reset_password
 from server.accounts.passwords import Passwords
 from server.accounts.queries import people, person_out
 from server.agents.deeds import issue_token
-from server.app import create_app
+from server.border import sentences
 from server.clock import utc_now
-from server.errors import Conflict, Forbidden, NotFound, ServerError
 from server.exit import Exit
-from server.home import AlreadySetUp, Home, NotSetUp, make
-from server.inventory.command import apply_path
-from server.journal.deeds import Act
+from server.home import Home, making
+from server.journal.deeds import Act, record
 from server.journal.verify import check
-from server.migrations import DatabaseNewer, DatabaseOlder
-from server.problems import disk_is_full
+from server.listening import listening
 from server.queries import status_out
 from server.schemas import Role
 from server.secrets.deeds import set_secret
-from server.secrets.key import KeyFileError
-from server.settings import SettingsError, default_home
-from server.texts import gettext_for
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="The server's folder; else BRANCHFLEET_HOME.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -73,17 +63,13 @@ def init(
 
     Example: branchfleet-server init --login liming --name 李某
     """
-    with sentences():
-        made = make(home or default_home())
-        with made.database() as database, database.write() as session:
+    with sentences(home) as (path, _):
+        with making(path) as (made, database), database.write() as session:
             passwords = Passwords(made.settings.password_memory)
+            record(session, act(), deed="server.init", about="server")
             password = add_person(session, act(), passwords, login=login, name=name, role=Role.HEAD, branches=[])
-        say(
-            made,
-            "The server's home is {home}. The one-time password stands below; it is shown only now.",
-            home=made.path,
-        )
-        show({"home": str(made.path), "login": login, "password": password}, as_json)
+        say(_("The server's home is {home}. The one-time password below is shown only now.").format(home=path))
+        show({"home": str(path), "login": login, "password": password}, as_json)
 
 
 @app.command()
@@ -96,19 +82,27 @@ def run(
 
     Example: branchfleet-server run --port 8088
     """
+    from server.app import create_app  # takes a second, which the other commands need not wait for
+    from server.serving import serve
+
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    with sentences():
-        here = Home(home or default_home(), host=host, port=port)
-        with here.database(bring_up_to_date=True) as database, _listening(here) as listener:
-            say(here, "Listening on http://{host}:{port}", host=here.settings.host, port=listener.getsockname()[1])
-            web = create_app(database, here.settings, utc_now, here.key())
-            config = uvicorn.Config(web, access_log=False, log_config=None, timeout_graceful_shutdown=5)
-            uvicorn.Server(config).run(sockets=[listener])
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    with sentences(home) as (path, _):
+        here = Home(path, host=host, port=port)
+        key = here.key()
+        with (
+            listening(here.settings.host, here.settings.port) as listener,
+            here.database(bring_up_to_date=True) as database,
+        ):
+            at = f"http://{here.settings.host}:{here.settings.port}"
+            say(_("The server listens on {at}; Ctrl+C ends it.").format(at=at))
+            serve(create_app(database, here.settings, utc_now, key), listener)
+        say(_("The server has ended; everything it acknowledged is written."))
 
 
 @app.command()
 def apply(
-    path: Annotated[Path, typer.Argument(help="An inventory: a TOML file, or a folder of them.")],
+    inventory: Annotated[Path, typer.Argument(help="A TOML file, or a folder of them.")],
     home: HomeOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
@@ -116,10 +110,12 @@ def apply(
 
     Example: branchfleet-server apply inventory.toml
     """
-    with sentences():
-        here = Home(home or default_home())
+    from server.inventory.command import apply_path
+
+    with sentences(home) as (path, _):
+        here = Home(path)
         with here.database() as database:
-            apply_path(database, path, act(via="inventory"), yes=yes, lang=here.settings.lang)
+            apply_path(database, inventory, act(via="inventory"), yes=yes, lang=here.settings.lang)
 
 
 @app.command()
@@ -128,8 +124,9 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     Example: branchfleet-server status --json
     """
-    with sentences(), Home(home or default_home()).database() as database, database.read() as session:
-        show(status_out(session, utc_now()).model_dump(mode="json"), as_json)
+    with reading(home) as session:
+        figures = status_out(session, utc_now()).model_dump(mode="json")
+    show(figures, as_json)
 
 
 @person.command("add")
@@ -153,21 +150,29 @@ def person_add(
 
 @person.command("list")
 def person_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """List people, their roles and branches.
+    """List people: login, role, name, branches, and what keeps them out.
 
     Example: branchfleet-server person list
     """
-    with sentences(), Home(home or default_home()).database() as database, database.read() as session:
-        rows = [person_out(session, one).model_dump(mode="json") for one in people(session)]
+    with reading(home) as session:
+        now = utc_now()
+        rows = [
+            person_out(session, one).model_dump(mode="json")
+            | {"disabled": one.disabled_at is not None, "locked": one.locked_until > now}
+            for one in people(session)
+        ]
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))
         return
     for row in rows:
-        print(row["login"], row["role"], row["name"], ",".join(row["branches"]), sep="\t")
+        kept_out = ",".join(word for word in ("disabled", "locked", "must_change") if row[word])
+        print(row["login"], row["role"], row["name"], ",".join(row["branches"]), kept_out, sep="\t")
 
 
 @person.command("reset")
-def person_reset(login: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def person_reset(
+    login: Annotated[str, typer.Argument(help="Whose password.")], home: HomeOption = None, as_json: JsonOption = False
+) -> None:
     """Give a person a new one-time password; unlocks the account and ends its sign-ins.
 
     Example: branchfleet-server person reset wang
@@ -178,7 +183,7 @@ def person_reset(login: str, home: HomeOption = None, as_json: JsonOption = Fals
 
 
 @person.command("disable")
-def person_disable(login: str, home: HomeOption = None) -> None:
+def person_disable(login: Annotated[str, typer.Argument(help="Whose access.")], home: HomeOption = None) -> None:
     """Take a person's access away. What they did stays in the journal.
 
     Example: branchfleet-server person disable wang
@@ -219,7 +224,7 @@ def journal_check(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     Example: branchfleet-server journal check
     """
-    with sentences(), Home(home or default_home()).database() as database, database.read() as session:
+    with reading(home) as session:
         found = check(session)
     show(found.model_dump(mode="json"), as_json)
     if not found.ok:
@@ -228,7 +233,11 @@ def journal_check(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 def act(via: str = "cli") -> Act:
     """The deed's who and when: at a command the person is the machine's user."""
-    return Act(actor=f"os:{getpass.getuser()}", via=via, now=utc_now())
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        user = str(os.getuid()) if hasattr(os, "getuid") else "?"
+    return Act(actor=f"os:{user}"[:80], via=via, now=utc_now())
 
 
 def show(values: dict[str, Any], as_json: bool) -> None:
@@ -240,70 +249,32 @@ def show(values: dict[str, Any], as_json: bool) -> None:
         print(f"{key:{width}}  {'' if value is None else value}")
 
 
-def say(home: Home, sentence: str, **values: object) -> None:
-    print(gettext_for(home.settings.lang)(sentence).format(**values), file=sys.stderr, flush=True)
+def say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
 
 
 @contextmanager
-def changing(home: Path | None) -> Iterator[tuple[Home, Any]]:
+def changing(home: Path | None) -> Iterator[tuple[Home, Session]]:
     """A home and a session to change it in."""
-    with sentences():
-        here = Home(home or default_home())
+    with sentences(home) as (path, _):
+        here = Home(path)
         with here.database() as database, database.write() as session:
             yield here, session
 
 
 @contextmanager
-def _listening(home: Home) -> Iterator[socket.socket]:
-    """The port is taken before the server starts, so a port in use is told as such and nothing else has happened."""
-    family = socket.AF_INET6 if ":" in home.settings.host else socket.AF_INET
-    with socket.socket(family) as listener:
-        if os.name == "posix":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((home.settings.host, home.settings.port))
-        listener.listen(512)
-        yield listener
+def reading(home: Path | None) -> Iterator[Session]:
+    with sentences(home) as (path, _), Home(path).database() as database, database.read() as session:
+        yield session
 
 
-@contextmanager
-def sentences() -> Iterator[None]:
-    """The border of every command: what can go wrong becomes one sentence and its exit code."""
-    lang = "en" if os.environ.get("BRANCHFLEET_LANG", "zh").startswith("en") else "zh"
-    _ = gettext_for(lang)
-    try:
-        yield
-    except ServerError as error:
-        codes = {NotFound: Exit.NO_SUCH_THING, Conflict: Exit.REFUSED, Forbidden: Exit.REFUSED}
-        _end(codes.get(type(error), Exit.BAD_INPUT), _(error.template).format(**error.values))
-    except InventoryError as error:
-        _end(Exit.BAD_INPUT, "\n".join(problem.say(_) for problem in error.problems))
-    except SettingsError as error:
-        _end(Exit.BAD_INPUT, str(error))
-    except (NotSetUp, AlreadySetUp) as error:
-        _end(Exit.NOT_SET_UP if isinstance(error, NotSetUp) else Exit.REFUSED, str(error))
-    except (DatabaseNewer, DatabaseOlder, KeyFileError) as error:
-        _end(Exit.DATABASE, str(error))
-    except OperationalError as error:
-        if disk_is_full(error):
-            _end(Exit.CANNOT_WRITE, _("The disk is full; nothing was changed."))
-        _end(Exit.CANNOT_REACH, _("The database cannot be used: {why}").format(why=str(error.orig).splitlines()[0]))
-    except DBAPIError as error:
-        _end(Exit.DATABASE, _("The database is not whole: {why}").format(why=str(error.orig).splitlines()[0]))
-    except OSError as error:
-        if error.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL):
-            _end(Exit.BUSY, _("The address is in use or not this machine's; choose another with --port or --host."))
-        if error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EPERM, errno.EDQUOT):
-            _end(Exit.CANNOT_WRITE, f"{error.filename or ''}: {error.strerror}")
-        raise
-
-
-def _end(code: Exit, sentence: str) -> NoReturn:
-    print(sentence, file=sys.stderr, flush=True)
-    raise typer.Exit(code)
-
-
-def main() -> None:
-    app()
+def main(arguments: list[str] | None = None) -> None:
+    """The entry of the command. Ends the process."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")  # an old console's code page must not end a command
+    app(arguments)
 
 
 if __name__ == "__main__":

@@ -1,26 +1,39 @@
-"""What a deed may say no with. The API turns each into its status; a command into its exit code.
+"""What can be said no with: a sentence in English with blanks, and what fills them, so it can be said in Chinese too.
 
-ServerError
-├── NotFound       there is no such thing, or it is out of the person's scope (which looks the same)
-├── Forbidden      the person's role may not do this
-├── Conflict       the thing is not in a state that allows it
-├── Invalid        what was said cannot be right
-├── Unauthorized   nobody is signed in, or not with this password
-└── Unavailable    the server cannot do it now: its disk is full, it is shutting down
+Told
+├── ServerError        a deed or a question says no; the API turns each into its status, a command into its exit code
+│   ├── NotFound       there is no such thing, or it is out of the person's scope (which looks the same)
+│   ├── Forbidden      the person's role may not do this
+│   ├── Conflict       the thing is not in a state that allows it
+│   ├── Invalid        what was said cannot be right
+│   ├── Unauthorized   nobody is signed in, or not with this password
+│   └── Unavailable    the server cannot do it now: its disk is full, it is shutting down
+└── ...                each beside what raises it: SettingsError, NotSetUp, KeyFileError, DatabaseNewer, ...
 """
 
+from collections.abc import Callable
 from typing import ClassVar
 
+BROKEN = "The server met a defect of its own; its log has the details."
+FULL = "The server cannot write: its disk is full. Free some space; nothing that was acknowledged is lost."
+AWAY = "The server cannot reach its database just now. Try again shortly."
 
-class ServerError(Exception):
-    """`key` names the sentence in the catalogue of texts, `detail` is the English sentence."""
 
-    status: ClassVar[int] = 500
+class Told(Exception):
+    """`template` is the English sentence and its own key in the catalogue of texts."""
 
-    def __init__(self, detail: str, **values: str | int) -> None:
-        super().__init__(detail.format(**values) if values else detail)
-        self.template = detail
+    def __init__(self, template: str, **values: object) -> None:
+        super().__init__(template.format(**values) if values else template)
+        self.template = template
         self.values = values
+
+    def say(self, translate: Callable[[str], str]) -> str:
+        said = translate(self.template)
+        return said.format(**self.values) if self.values else said
+
+
+class ServerError(Told):
+    status: ClassVar[int] = 500
 
 
 class NotFound(ServerError):

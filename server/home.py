@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from server.errors import Told
 from server.migrations import check_version, upgrade
 from server.secrets.key import create as create_key
 from server.secrets.key import load as load_key
-from server.settings import CONFIG, KEY, Settings, database_url, load
+from server.settings import CONFIG, DATABASE, KEY, Settings, database_url, load
 from server.storage.database import Database
 
 TEMPLATE = """\
@@ -18,11 +19,11 @@ TEMPLATE = """\
 """
 
 
-class NotSetUp(Exception):
+class NotSetUp(Told):
     """There is no server in this folder."""
 
 
-class AlreadySetUp(Exception):
+class AlreadySetUp(Told):
     """There is one already."""
 
 
@@ -31,7 +32,7 @@ class Home:
 
     def __init__(self, path: Path, **flags: object) -> None:
         if not (path / KEY).exists():
-            raise NotSetUp(f"There is no server in {path}; `branchfleet-server init` makes one.")
+            raise NotSetUp("There is no server in {path}; `branchfleet-server init` makes one.", path=path)
         self.path = path
         self.settings: Settings = load(path, flags)
 
@@ -52,20 +53,27 @@ class Home:
             database.close()
 
 
-def make(path: Path) -> Home:
-    """A new home: 0700, its key 0600. What is half made when something fails is taken away again."""
+@contextmanager
+def making(path: Path) -> Iterator[tuple[Home, Database]]:
+    """A new home, 0700, its key 0600, and its database. It is there only if the whole block ends well."""
     if (path / KEY).exists():
-        raise AlreadySetUp(f"There is a server in {path} already; nothing was changed.")
+        raise AlreadySetUp("There is a server in {path} already; nothing was changed.", path=path)
+    there = path.exists()
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if there and any(path.iterdir()) and not (path / CONFIG).exists():
+        raise AlreadySetUp("{path} is a folder with other things in it; choose one of its own.", path=path)
     os.chmod(path, 0o700)
-    if not (path / CONFIG).exists():
-        (path / CONFIG).write_text(TEMPLATE, encoding="utf-8")
-    create_key(path / KEY)
-    home = Home(path)
+    had_database = (path / DATABASE).exists()
     try:
-        with home.database(bring_up_to_date=True):
-            pass
+        if not (path / CONFIG).exists():
+            (path / CONFIG).write_text(TEMPLATE, encoding="utf-8")
+        create_key(path / KEY)
+        home = Home(path)
+        with home.database(bring_up_to_date=True) as database:
+            yield home, database
     except BaseException:
-        (path / KEY).unlink()
+        (path / KEY).unlink(missing_ok=True)
+        if not had_database:
+            for ending in ("", "-wal", "-shm"):
+                (path / f"{DATABASE}{ending}").unlink(missing_ok=True)
         raise
-    return home

@@ -9,7 +9,8 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
-from server.errors import ServerError
+from server.errors import AWAY, BROKEN, FULL, ServerError, Told
+from server.storage.full import disk_is_full
 from server.texts import gettext_for, language_of
 
 _log = logging.getLogger(__name__)
@@ -32,9 +33,6 @@ SENTENCES = {
     405: "This is not done that way: another method is asked for.",
     413: "What was sent is too large.",
 }
-BROKEN = "The server met a defect of its own; its log has the details."
-FULL = "The server cannot write: its disk is full. Free some space; nothing that was acknowledged is lost."
-AWAY = "The server cannot reach its database just now. Try again shortly."
 
 
 def answer_with_problems(app: FastAPI) -> None:
@@ -43,39 +41,30 @@ def answer_with_problems(app: FastAPI) -> None:
         app.add_exception_handler(kind, _answer)
 
 
-def disk_is_full(error: BaseException) -> bool:
-    """SQLITE_FULL, or PostgreSQL's class 53 (disk_full)."""
-    original = getattr(error, "orig", error)
-    if getattr(original, "sqlite_errorname", "") in ("SQLITE_FULL", "SQLITE_IOERR_WRITE"):
-        return True
-    return getattr(original, "sqlstate", None) == "53100"
-
-
-def _problem(request: Request, status: int, template: str, values: dict[str, str | int] | None = None) -> JSONResponse:
-    said = gettext_for(language_of(request.headers.get("accept-language")))(template)
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    return JSONResponse({"detail": said.format(**values) if values else said}, status, headers)
+def _problem(request: Request, status: int, told: Told) -> JSONResponse:
+    said = told.say(gettext_for(language_of(request.headers.get("accept-language"))))
+    return JSONResponse({"detail": said}, status, {"WWW-Authenticate": "Bearer"} if status == 401 else None)
 
 
 def _answer(request: Request, error: Exception) -> JSONResponse:
     match error:
         case ServerError():
-            return _problem(request, error.status, error.template, error.values)
+            return _problem(request, error.status, error)
         case RequestValidationError():
             # the first thing that is wrong, by where it stands: what a person can act on
             first = error.errors()[0]
             where = ".".join(str(step) for step in first["loc"] if step != "body") or "body"
-            return _problem(request, 422, "{where}: {what}.", {"where": where, "what": str(first["msg"])})
+            return _problem(request, 422, Told("{where}: {what}.", where=where, what=first["msg"]))
         case HTTPException():
-            answer = _problem(request, error.status_code, SENTENCES.get(error.status_code, str(error.detail)))
+            answer = _problem(request, error.status_code, Told(SENTENCES.get(error.status_code, str(error.detail))))
             answer.headers.update(error.headers or {})
             return answer
         case DBAPIError() if disk_is_full(error):
             _log.error("disk full at %s", request.url.path)
-            return _problem(request, 503, FULL)
+            return _problem(request, 503, Told(FULL))
         case DBAPIError():
             _log.error("database failed at %s", request.url.path, exc_info=error)
-            return _problem(request, 503, AWAY)
+            return _problem(request, 503, Told(AWAY))
         case _:
             _log.error("defect at %s", request.url.path, exc_info=error)
-            return _problem(request, 500, BROKEN)
+            return _problem(request, 500, Told(BROKEN))

@@ -13,13 +13,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from server.errors import Told
+
 CONFIG = "server.toml"
 KEY = "server.key"
 DATABASE = "branchfleet.db"
 PREFIX = "BRANCHFLEET_"
 
 
-class SettingsError(Exception):
+class SettingsError(Told):
     """The settings cannot be read: one sentence with the file, the key and how to mend it."""
 
 
@@ -61,7 +63,7 @@ def load(home: Path, flags: Mapping[str, Any] | None = None, environ: Mapping[st
     except ValidationError as error:
         first = error.errors()[0]
         key = str(first["loc"][0])
-        raise SettingsError(_sentence(key, places.get(key, str(file)), first["msg"], first["type"])) from None
+        raise _wrong(key, places.get(key, str(file)), first["msg"], first["type"]) from None
 
 
 def database_url(home: Path, settings: Settings) -> str:
@@ -75,16 +77,22 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file}: is not TOML: {error}.") from None
+        raise SettingsError("{file}: is not TOML: {why}.", file=file, why=error) from None
     except UnicodeDecodeError:
-        raise SettingsError(f"{file}: is not UTF-8 text; save it as UTF-8.") from None
+        raise SettingsError("{file}: is not UTF-8 text; save it as UTF-8.", file=file) from None
     except OSError as error:
-        raise SettingsError(f"{file}: cannot be read: {error.strerror}.") from None
+        raise SettingsError("{file}: cannot be read: {why}.", file=file, why=error.strerror) from None
 
 
-def _sentence(key: str, place: str, message: str, kind: str) -> str:
+def _wrong(key: str, place: str, message: str, kind: str) -> SettingsError:
     if kind != "extra_forbidden":
-        return f"{place}: {key}: {message}."
+        return SettingsError("{place}: {key}: {why}.", place=place, key=key, why=message)
     near = get_close_matches(key, Settings.model_fields, n=1)
-    meant = f" Did you mean {near[0]}?" if near else f" The keys are: {', '.join(Settings.model_fields)}."
-    return f"{place}: there is no setting {key}.{meant}"
+    if near:
+        return SettingsError(
+            "{place}: there is no setting {key}. Did you mean {near}?", place=place, key=key, near=near[0]
+        )
+    keys = ", ".join(Settings.model_fields)
+    return SettingsError(
+        "{place}: there is no setting {key}. The settings are: {keys}.", place=place, key=key, keys=keys
+    )

@@ -155,15 +155,17 @@ class Transaction:
         return Corrected(min(at, after[0][0]) if after else at, when.confidence)
 
     def _fold_in(self, delayed: list[_Late], stream: _Stream) -> None:
+        """Holds first: what a late state then folds anew from the log has them already."""
         self._flush()
         for one in delayed:
-            for key, place in one.places.items():
-                record = one.incoming.record
-                if isinstance(record, State):
-                    late.late_state(self._link, stream.id, stream.agent_id, place, key, one.record_id)
-                elif isinstance(record, Hold):
-                    held = late.held_for(record, one.at, key)
+            if isinstance(one.incoming.record, Hold):
+                for key, place in one.places.items():
+                    held = late.held_for(one.incoming.record, one.at, key)
                     late.late_hold(self._link, stream.id, stream.agent_id, place, one.incoming.seq, held)
+        for one in delayed:
+            if isinstance(one.incoming.record, State):
+                for key, place in one.places.items():
+                    late.late_state(self._link, stream.id, stream.agent_id, place, key, one.record_id)
 
     def _flush(self) -> None:
         self._link.put(RECORD, self._records)

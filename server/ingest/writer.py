@@ -17,13 +17,13 @@ from dataclasses import replace
 
 from sqlalchemy.exc import DBAPIError
 
-from server.errors import ServerError, Unavailable
+from server.errors import AWAY, BROKEN, FULL, ServerError, Unavailable
 from server.ingest.batch import Parcel
 from server.ingest.link import Link, open_link
 from server.ingest.places import Places
 from server.ingest.transaction import Taken, Transaction
-from server.problems import AWAY, BROKEN, FULL, disk_is_full
 from server.storage.database import Database
+from server.storage.full import disk_is_full
 
 GROUP = 0.04  # seconds a transaction is kept open for more batches; a screen's deed waits no longer
 WAITING = 512  # batches that may wait; then agents are asked to come again later

@@ -14,6 +14,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlmodel import Session
 
+from server.errors import Told
 from server.inventory.tables import Setting
 from server.storage.database import Database
 from server.storage.types import new_uid
@@ -22,11 +23,11 @@ EPOCH = "database.epoch"
 _ADVISORY = 0x6272_6D67  # "brmg": of several servers on one PostgreSQL, one at a time changes the schema
 
 
-class DatabaseNewer(Exception):
+class DatabaseNewer(Told):
     """The database was made by a later Branchfleet than this one."""
 
 
-class DatabaseOlder(Exception):
+class DatabaseOlder(Told):
     """The database lacks a step that this program needs."""
 
 
@@ -73,8 +74,9 @@ def _refuse_newer(connection: Connection) -> None:
             known = None
         if known is None:
             raise DatabaseNewer(
-                f"The database has schema {revision}, which this program does not know: it was used by a later "
-                "version. Install that version of Branchfleet again, or restore a backup made before it."
+                "The database has schema {revision}, which this program does not know: it was used by a later version. "
+                "Install that version of Branchfleet again, or restore a backup made before it.",
+                revision=revision,
             )
 
 

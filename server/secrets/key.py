@@ -6,10 +6,12 @@ import secrets
 import sys
 from pathlib import Path
 
+from server.errors import Told
+
 BYTES = 32
 
 
-class KeyFileError(Exception):
+class KeyFileError(Told):
     """The key cannot be used: one sentence."""
 
 
@@ -30,13 +32,15 @@ def load(path: Path) -> bytes:
         text = path.read_bytes()
         mode = path.stat().st_mode
     except OSError as error:
-        raise KeyFileError(f"{path}: the server's key cannot be read: {error.strerror}.") from None
+        raise KeyFileError("{path}: the server's key cannot be read: {why}.", path=path, why=error.strerror) from None
     if sys.platform != "win32" and mode & 0o077:
-        raise KeyFileError(f"{path}: others can read the server's key. Say: chmod 600 {path}")
+        raise KeyFileError("{path}: others can read the server's key. Say: chmod 600 {path}", path=path)
     try:
         key = base64.b64decode(text.strip(), validate=True)
     except ValueError:
         key = b""
     if len(key) != BYTES:
-        raise KeyFileError(f"{path}: this is not a server's key. Put the right file back from where it is kept.")
+        raise KeyFileError(
+            "{path}: this is not a server's key. Put the right file back from where it is kept.", path=path
+        )
     return key

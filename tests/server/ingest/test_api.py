@@ -14,8 +14,8 @@ from sqlmodel import col, select
 from agent.wire import BODY_LIMIT, MEDIA_JSON, MEDIA_MSGPACK, PLAIN_LIMIT, Ack, Batch
 from server.app import create_app
 from server.ingest.tables import RecordRow
-from server.problems import disk_is_full
 from server.storage.database import Database
+from server.storage.full import disk_is_full
 
 ATM = "1001/atm-1"
 

@@ -89,6 +89,18 @@ def test_a_state_that_arrives_after_its_hold_takes_the_hold_from_the_state_befor
     assert [(row.at, row.held_to) for row in rows(Latest)] == [(changed, now())]
 
 
+def test_a_state_and_its_hold_that_arrive_late_together_count_once(
+    machine: Any, deliver: Any, now: Any, rows: Any
+) -> None:
+    deliver(machine, exchange=machine.exchange())
+    late = [machine.state(ATM)]
+    now.forward(60)
+    late.append(machine.hold(1, **{"1001__atm_1": (2, 1)}))
+    deliver(machine, machine.state(ATM, "offline"))
+    deliver(machine, *late)
+    assert lengths(rows) == [(60, 3, 1), (0, 1, 0)]
+
+
 def test_two_agents_have_a_view_each(machine: Any, centre: Any, deliver: Any, rows: Any, bank: Any) -> None:
     deliver(machine, machine.state(ATM), exchange=machine.exchange())
     deliver(centre, centre.state(ATM, "offline", failure=FAILED), exchange=centre.exchange())

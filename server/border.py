@@ -1,0 +1,91 @@
+"""The border of every command: whatever goes wrong becomes one sentence on stderr and an exit code."""
+
+import errno
+import os
+import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import click
+import typer
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from agent.inventory.problems import InventoryError
+from server.errors import Conflict, Forbidden, NotFound, Told
+from server.exit import Exit
+from server.home import AlreadySetUp, NotSetUp
+from server.listening import AddressTaken
+from server.migrations import DatabaseNewer, DatabaseOlder
+from server.secrets.key import KeyFileError
+from server.settings import SettingsError, default_home, load
+from server.storage.full import disk_is_full
+from server.texts import Gettext, gettext_for
+
+CODES: dict[type[Told], Exit] = {
+    NotFound: Exit.NO_SUCH_THING,
+    Conflict: Exit.REFUSED,
+    Forbidden: Exit.REFUSED,
+    AlreadySetUp: Exit.REFUSED,
+    NotSetUp: Exit.NOT_SET_UP,
+    DatabaseNewer: Exit.DATABASE,
+    DatabaseOlder: Exit.DATABASE,
+    KeyFileError: Exit.DATABASE,
+    AddressTaken: Exit.BUSY,
+}
+NO_ROOM = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
+
+
+@contextmanager
+def sentences(home: Path | None) -> Iterator[tuple[Path, Gettext]]:
+    """Run a command's block with its home and its language."""
+    path = home or default_home()
+    _ = gettext_for(language(path))
+    try:
+        yield path, _
+    except (typer.Exit, typer.Abort, click.ClickException):
+        raise
+    except Exception as error:
+        code, sentence = _judge(error, _)
+        end(code, sentence)
+
+
+def language(home: Path) -> str:
+    """The language of the settings; Chinese where they cannot be read."""
+    try:
+        return load(home).lang
+    except SettingsError:
+        return "en" if os.environ.get("BRANCHFLEET_LANG") == "en" else "zh"
+
+
+def end(code: Exit, sentence: str) -> NoReturn:
+    typer.echo(sentence, err=True)
+    raise typer.Exit(code)
+
+
+def _judge(error: Exception, _: Gettext) -> tuple[Exit, str]:
+    match error:
+        case Told():
+            return CODES.get(type(error), Exit.BAD_INPUT), error.say(_)
+        case InventoryError():
+            return Exit.BAD_INPUT, "\n".join(problem.say(_) for problem in error.problems)
+        case DBAPIError() if disk_is_full(error):
+            return Exit.CANNOT_WRITE, _("The disk is full; nothing was changed.")
+        case OperationalError():
+            return Exit.CANNOT_REACH, _("The database cannot be used: {why}").format(why=_first_line(error))
+        case DBAPIError():
+            return Exit.DATABASE, _("The database is not whole: {why}").format(why=_first_line(error))
+        case OSError() if error.errno in NO_ROOM and error.filename:
+            return Exit.CANNOT_WRITE, f"{error.filename}: {error.strerror}"
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="branchfleet-server-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        traceback.print_exception(error, file=file)
+    said = _("This is a defect of the program: {what}. Please report it with the file {file}.")
+    return Exit.DEFECT, said.format(what=type(error).__name__, file=file.name)
+
+
+def _first_line(error: DBAPIError) -> str:
+    return (str(error.orig).splitlines() or [type(error.orig).__name__])[0]

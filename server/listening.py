@@ -1,0 +1,36 @@
+"""Taking the port, before anything else is done: one in use is told as such, and nothing has happened."""
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from server.errors import Told
+
+
+class AddressTaken(Told):
+    """Another program listens there."""
+
+
+class NoSuchAddress(Told):
+    """This machine cannot listen there."""
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that listens, for as long as the block runs; AddressTaken or NoSuchAddress if there can be none."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
+        if os.name == "posix":  # on Windows it would let a second server take the same port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+            listener.listen(512)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                sentence = "{host}:{port} is in use by another program; end it, or choose another with --port."
+                raise AddressTaken(sentence, host=host, port=port) from None
+            sentence = "The server cannot listen on {host}:{port}: {why}."
+            raise NoSuchAddress(sentence, host=host, port=port, why=error.strerror or error) from None
+        yield listener

@@ -1,0 +1,52 @@
+"""Serving: SIGTERM ends everything in order, streams to screens included."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from server.state import State
+
+PATIENCE = 10  # seconds an answer may still take once the end is asked for
+
+
+def serve(app: FastAPI, listener: socket.socket) -> None:
+    """Answer until SIGTERM or Ctrl+C, then return once everything taken is written."""
+    config = uvicorn.Config(app, access_log=False, log_config=None, timeout_graceful_shutdown=PATIENCE)
+    with _calm():
+        _Server(config, app.state.branchfleet).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams of screens before it waits for answers under way: a stream is one that would never end."""
+
+    def __init__(self, config: uvicorn.Config, state: State) -> None:
+        super().__init__(config)
+        self._state = state
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._state.ticker.close()
+        await asyncio.sleep(0)  # lets the streams say their end
+        await super().shutdown(sockets)
+
+
+@contextmanager
+def _calm() -> Iterator[None]:
+    """uvicorn raises the signal that ended it once more when it is done; here that is no news."""
+    told = False
+
+    def ended(_: int, __: FrameType | None) -> None:
+        nonlocal told
+        told = True
+
+    before = {number: signal.signal(number, ended) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
