@@ -158,7 +158,7 @@ def page(
 
 def _badness(each: Sum) -> tuple[int, int, int, int]:
     place = WORST.index(each.standing)
-    return place, -each.faults - each.by.get(Standing.FAULT, 0), -each.attentions, -each.tickets
+    return place, -max(each.faults, each.by.get(Standing.FAULT, 0)), -each.attentions, -each.tickets
 
 
 def one(session: Session, viewer: Scoped, code: str, lang: str, now: int) -> BranchOut:

@@ -11,7 +11,7 @@ from server.journal.deeds import take_turn
 from server.queries import setting
 from server.tickets.tables import Ticket
 
-_NUMBER = re.compile(r"(\d{4})-(\d{4,9})")
+_NUMBER = re.compile(r"([0-9]{4})-([0-9]{4,9})")
 
 
 def number_text(year: int, number: int) -> str:

@@ -99,16 +99,13 @@ def newest_open(session: Session, subjects: Sequence[int]) -> dict[int, str]:
 def outs(session: Session, rows: Sequence[Any], lang: str) -> list[TicketOut]:
     """Rows of `asked` as the API says them."""
     ids = [row[0].id for row in rows]
-    opened = dict(
-        session.execute(
-            select(col(TicketCondition.ticket_id), func.count())
-            .join(Condition, col(Condition.id) == col(TicketCondition.condition_id))
-            .where(col(TicketCondition.ticket_id).in_(ids), col(Condition.closed_at).is_(None))
-            .group_by(col(TicketCondition.ticket_id))
-        )
-        .tuples()
-        .all()
+    still_open = (
+        select(col(TicketCondition.ticket_id), func.count())
+        .join(Condition, col(Condition.id) == col(TicketCondition.condition_id))
+        .where(col(TicketCondition.ticket_id).in_(ids), col(Condition.closed_at).is_(None))
+        .group_by(col(TicketCondition.ticket_id))
     )
+    opened = {ticket: n for ticket, n in session.execute(still_open)}  # noqa: C416  (rows are not pairs to mypy)
     titles = _titles(session, ids, lang) if lang != "zh" else {}
     return [
         out(ticket, subject, home, opened.get(ticket.id, 0), titles.get(ticket.id)) for ticket, subject, home in rows
