@@ -66,6 +66,18 @@ def poll() -> Callable[[Driver], Awaitable[Any]]:
     return once
 
 
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
+    """`await until(lambda: printer.heard == 2)`, with a deadline."""
+
+    async def wait(met: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not met():  # noqa: ASYNC110  (a simulator's counters tell nobody)
+                await asyncio.sleep(0.005)
+
+    return wait
+
+
 class Left:
     """What this process holds now: file descriptors, tasks, and threads other than the loop's own pool."""
 

@@ -30,6 +30,7 @@ from drivers.sim.base import Fault
 Start = Callable[..., Awaitable[tuple[Any, str]]]
 Make = Callable[..., Driver]
 Poll = Callable[[Driver], Awaitable[Reading]]
+Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 
 # -- the vendor's frames --------------------------------------------------------------------------------------------
@@ -103,13 +104,13 @@ def test_the_errors_of_a_crt_591(head: str, code: str, device: str, parts: dict[
 # -- what is asked, and what is not ---------------------------------------------------------------------------------
 
 
-async def test_a_reader_that_was_not_reset_is_left_alone(start: Start, driver: Make, poll: Poll) -> None:
+async def test_a_reader_that_was_not_reset_is_left_alone(start: Start, driver: Make, poll: Poll, until: Until) -> None:
     """INIT would reset it, and may move a customer's card."""
     reader, port = await start("card_reader/crt", {"model": "crt-591"}, {"initialised": "no"})
     with pytest.raises(Refused) as refused:
         await poll(driver("card_reader/crt", port, model="crt-591"))
     assert refused.value.reason == Reason.NOT_RESET
-    assert reader.heard == len(frame_5x1(0, STATUS_5X1)) + 1  # the question, and our ACK of its answer
+    await until(lambda: reader.heard == len(frame_5x1(0, STATUS_5X1)) + 1)  # the question, and our ACK of its answer
 
 
 @pytest.mark.parametrize(("knows", "shutter"), [("v3", "open"), ("v2", "open"), ("none", None)])

@@ -28,6 +28,7 @@ from drivers.sim.base import Fault
 Start = Callable[..., Awaitable[tuple[Any, str]]]
 Make = Callable[..., Driver]
 Poll = Callable[[Driver], Awaitable[Reading]]
+Until = Callable[[Callable[[], bool]], Awaitable[None]]
 OPTIONS: dict[str, object] = {"emulation": "olivetti", "profile": "simulated"}
 ROOT = Path(__file__).parents[2]
 
@@ -44,12 +45,6 @@ def another_program(code: str, *words: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
-
-
-async def _until_heard(device: Any, least: int) -> None:
-    async with asyncio.timeout(10):
-        while device.heard < least:  # noqa: ASYNC110  (it counts; nobody can be told)
-            await asyncio.sleep(0.005)
 
 
 HOLDERS = {
@@ -93,12 +88,14 @@ async def test_the_holder_is_named(start: Start, driver: Make, poll: Poll) -> No
         await poll(driver("passbook", port, **OPTIONS))
 
 
-async def test_a_holder_that_wakes_up_finds_its_input_untouched(start: Start, driver: Make, poll: Poll) -> None:
+async def test_a_holder_that_wakes_up_finds_its_input_untouched(
+    start: Start, driver: Make, poll: Poll, until: Until
+) -> None:
     """Throwing away stale input is for one's own port only."""
     printer, port = await start("passbook")
     code = "import os; held = os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY); os.write(held, b'\\x1bj')"
     with another_program(code, port):
-        await _until_heard(printer, 2)
+        await until(lambda: printer.heard >= 2)
         with pytest.raises(Busy):
             await poll(driver("passbook", port, **OPTIONS))
         reader = os.open(port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
@@ -107,11 +104,13 @@ async def test_a_holder_that_wakes_up_finds_its_input_untouched(start: Start, dr
     assert printer.heard == 2
 
 
-async def test_two_polls_of_one_port_in_one_process_do_not_mix(start: Start, driver: Make, poll: Poll) -> None:
+async def test_two_polls_of_one_port_in_one_process_do_not_mix(
+    start: Start, driver: Make, poll: Poll, until: Until
+) -> None:
     printer, port = await start("passbook")
     printer.fault = Fault.SILENT
     first = asyncio.ensure_future(poll(driver("passbook", port, **OPTIONS)))
-    await _until_heard(printer, 1)
+    await until(lambda: printer.heard > 0)
     with pytest.raises(Busy):
         await poll(driver("passbook", port, **OPTIONS))
     with pytest.raises(Unreachable):
@@ -235,11 +234,13 @@ async def test_a_port_is_let_go_when_its_time_is_up_however_much_is_left_to_ask(
     await link.close()
 
 
-async def test_a_conversation_that_is_given_up_lets_the_port_go(start: Start, driver: Make, poll: Poll) -> None:
+async def test_a_conversation_that_is_given_up_lets_the_port_go(
+    start: Start, driver: Make, poll: Poll, until: Until
+) -> None:
     printer, port = await start("passbook")
     printer.fault = Fault.SILENT
     polling = asyncio.ensure_future(poll(driver("passbook", port, **OPTIONS)))
-    await _until_heard(printer, 1)
+    await until(lambda: printer.heard > 0)
     polling.cancel()
     await asyncio.wait([polling])
     assert polling.cancelled()
