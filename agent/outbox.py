@@ -48,6 +48,7 @@ class Outbox:
         self._lost = 0
         self._lost_states = False
         self._full = False
+        self._hurry = False  # something queued is urgent
         self._damage = ""  # why the spool must be replaced, until it is; the thread's own
         self._begun_anew = False
         self._came = asyncio.Event()
@@ -63,8 +64,7 @@ class Outbox:
         self._queue.extend(records)
         self._written.clear()
         self._came.set()
-        if urgent:
-            self.urgent.set()
+        self._hurry = self._hurry or urgent
         while len(self._queue) > self._memory:
             self._let_go()
 
@@ -107,6 +107,9 @@ class Outbox:
         if dropped or (lost and self._lost_states):
             self._lost_states = False
             self.states_were_lost()
+        if self._hurry:
+            self.urgent.set()
+            self._hurry = bool(self._queue)  # the one that hurries may be among the rest
         self.news.set()
         return True
 

@@ -62,10 +62,10 @@ class Uplink:
         try:
             async with asyncio.timeout(GATHER_SECONDS):
                 await self._outbox.urgent.wait()
-            await asyncio.sleep(URGENT_SECONDS)
         except TimeoutError:
-            pass
+            return
         self._outbox.urgent.clear()
+        await asyncio.sleep(URGENT_SECONDS)
 
     async def _send_all(self) -> None:
         while True:
