@@ -10,14 +10,13 @@ from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from server.accounts.dependencies import ActNow, Clock, ReadSession, StateOf, Viewer
-from server.errors import Unavailable
+from server.errors import FULL, Unavailable
 from server.ledger import queries
 from server.ledger.deeds import note_export
 from server.ledger.export import MEDIA, Format, write
 from server.ledger.extract import extract
 from server.ledger.queries import Asked, AsOf
 from server.ledger.tables import CardStatus
-from server.problems import FULL
 from server.schemas import CardDetail, CardPage
 from server.storage.types import FOREVER
 
