@@ -9,11 +9,13 @@ from sqlalchemy import (
     FromClause,
     ScalarSelect,
     Select,
+    Text,
     case,
     func,
     literal,
     or_,
     select,
+    type_coerce,
 )
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
@@ -32,6 +34,9 @@ Home = aliased(Subject, name="home")
 Sort = Literal["worst", "name", "branch", "seen", "since"]
 
 
+FEW = 500  # ids named in a statement; more are left to a subquery
+
+
 @dataclass(frozen=True)
 class Asked:
     """Which positions, in which order. `device` narrows to a device word: "offline"."""
@@ -46,7 +51,7 @@ class Asked:
 
 def find(session: Session, viewer: Scoped, asked: Asked, now: int, offset: int, limit: int) -> list[int]:
     """The ids of one stretch of the list, in its order."""
-    statement = _from(select(col(Position.id)), asked).where(*_conditions(viewer, asked, now))
+    statement = _from(select(col(Position.id)), asked).where(*_conditions(session, viewer, asked, now))
     statement = statement.order_by(*_order(asked.sort, now)).offset(offset).limit(limit)
     return list(session.execute(statement).scalars())
 
@@ -63,7 +68,7 @@ def count(session: Session, viewer: Scoped, asked: Asked, now: int) -> tuple[int
             _sum(standing == Standing.NEVER.value),
         ),
         asked,
-    ).where(*_places(viewer, asked))
+    ).where(*_places(session, viewer, asked))
     total, due, fresh, never = session.execute(statement).one()
     return total, Coverage(due=due, fresh=fresh, never=never)
 
@@ -80,15 +85,6 @@ def _from(statement: Select[*tuple[Any, ...]], asked: Asked) -> Select[*tuple[An
     source = source.outerjoin(health, col(HealthRow.subject_id) == col(Position.id))
     if asked.sort == "branch":
         source = source.join(Home, col(Home.id) == col(Subject.branch_id))
-    if asked.q.strip():
-        source = source.outerjoin(_table(DeviceClass), col(DeviceClass.key) == col(Position.cls))
-        source = source.outerjoin(
-            _table(CardVersion),
-            (col(CardVersion.position_id) == col(Position.id))
-            & (col(CardVersion.effective_to) == FOREVER)
-            & (col(CardVersion.known_to) == FOREVER),
-        )
-        source = source.outerjoin(_table(Card), col(Card.id) == col(CardVersion.card_id))
     return statement.select_from(source)
 
 
@@ -97,9 +93,9 @@ def _table(kind: Any) -> FromClause:
     return table
 
 
-def _conditions(viewer: Scoped, asked: Asked, now: int) -> list[ColumnElement[bool]]:
+def _conditions(session: Session, viewer: Scoped, asked: Asked, now: int) -> list[ColumnElement[bool]]:
     shown = _shown(asked, now)
-    return [*_places(viewer, asked), *([] if shown is None else [shown])]
+    return [*_places(session, viewer, asked), *([] if shown is None else [shown])]
 
 
 def _shown(asked: Asked, now: int) -> ColumnElement[bool] | None:
@@ -114,17 +110,49 @@ def _shown(asked: Asked, now: int) -> ColumnElement[bool] | None:
     return wanted[0] if len(wanted) == 1 else wanted[0] & wanted[1]
 
 
-def _places(viewer: Scoped, asked: Asked) -> list[ColumnElement[bool]]:
+def _places(session: Session, viewer: Scoped, asked: Asked) -> list[ColumnElement[bool]]:
     wanted = [in_scope(viewer, col(Subject.branch_id)), col(Subject.removed_at).is_(None)]
     if asked.branch is not None:
         wanted.append(col(Subject.branch_id) == _branch_id(asked.branch))
     if asked.cls is not None:
         wanted.append(col(Position.cls) == asked.cls)
     if q := asked.q.strip():
-        own: list[Any] = [col(Subject.name), col(Subject.key), col(DeviceClass.name), col(Card.asset)]
-        texts = [*own, field("model"), field("serial")]
-        wanted.append(or_(*(text.icontains(q, autoescape=True) for text in texts)))
+        wanted.append(_matches(session, q))
     return wanted
+
+
+def _matches(session: Session, q: str) -> ColumnElement[bool]:
+    """In the name, the key, the class's name, or the machine's asset number, model or serial.
+
+    Classes and machines are looked up first, by tables of their own: joining them to every position costs more.
+    """
+    classes = select(col(DeviceClass.key)).where(col(DeviceClass.name).icontains(q, autoescape=True))
+    machines = (
+        select(col(CardVersion.position_id))
+        .join(Card, col(Card.id) == col(CardVersion.card_id))
+        .where(
+            col(CardVersion.effective_to) == FOREVER,
+            col(CardVersion.known_to) == FOREVER,
+            col(CardVersion.position_id).is_not(None),
+            col(Card.asset).icontains(q, autoescape=True) | _in_fields(q),
+        )
+    )
+    found = list(session.execute(machines.limit(FEW + 1)).scalars())
+    return or_(
+        col(Subject.name).icontains(q, autoescape=True),
+        col(Subject.key).icontains(q, autoescape=True),
+        col(Position.cls).in_(list(session.execute(classes).scalars())),
+        col(Position.id).in_(found if len(found) <= FEW else machines),
+    )
+
+
+def _in_fields(q: str) -> ColumnElement[bool]:
+    """In the model or the serial. Looking at the JSON's text first spares most rows the reading of it."""
+    found = or_(*(field(name).icontains(q, autoescape=True) for name in ("model", "serial")))
+    if '"' in q or "\\" in q:
+        return found
+    likely: ColumnElement[bool] = type_coerce(col(CardVersion.fields), Text).icontains(q, autoescape=True)
+    return likely & found
 
 
 def _branch_id(code: str) -> ScalarSelect[int | None]:
