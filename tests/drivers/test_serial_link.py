@@ -11,7 +11,7 @@ import termios
 import textwrap
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,10 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def another_program(code: str, *words: str) -> Iterator[subprocess.Popen[str]]:
+def another_program(code: str, *words: str, who: Sequence[str] = ()) -> Iterator[subprocess.Popen[str]]:
     """A process that runs `code`, says "ready" on stdout, and stays until the block ends."""
     told = textwrap.dedent(code) + "\nprint('ready', flush=True)\nsys.stdin.read()\n"
-    command = [sys.executable, "-c", "import sys\n" + told, *words]
+    command = [*who, sys.executable, "-c", "import sys\n" + told, *words]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -45,6 +45,15 @@ def another_program(code: str, *words: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
+
+
+def nobody() -> list[str]:
+    """What to put before a command so that it runs as somebody who is not root."""
+    if os.getuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("this test needs: apt-get install -y util-linux")
+    return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 
 HOLDERS = {
@@ -118,13 +127,45 @@ async def test_two_polls_of_one_port_in_one_process_do_not_mix(
 
 
 async def test_the_port_can_be_opened_by_anybody_after_a_poll(start: Start, driver: Make, poll: Poll) -> None:
+    """By somebody who is not root, too: root passes TIOCEXCL."""
     printer, port = await start("passbook")
+    os.chmod(port, 0o666)
     for fault in (Fault.NONE, Fault.SILENT, Fault.GARBAGE):
         printer.fault = fault
         with suppress(DeviceError):
             await poll(driver("passbook", port, **OPTIONS))
-        with another_program("import serial; held = serial.Serial(sys.argv[1], exclusive=True)", port):
+        with another_program(HOLDERS["with pyserial"], os.readlink(port), who=nobody()):
             pass
+
+
+async def test_an_agent_that_is_not_root_finds_the_port_closed_to_it(start: Start) -> None:
+    printer, port = await start("passbook")
+    os.chmod(port, 0o666)
+    code = """
+        import asyncio
+        from drivers.base import Shared
+        from drivers.errors import DeviceError
+        from drivers.passbook import Passbook, PassbookOptions
+
+        async def main():
+            driver = Passbook(sys.argv[1], PassbookOptions(emulation="olivetti"), Shared())
+            try:
+                await driver.open()
+                await driver.poll()
+            except DeviceError as error:
+                print(type(error).__name__, error.reason, flush=True)
+            finally:
+                await driver.close()
+
+        asyncio.run(main())
+    """
+    command = [*nobody(), sys.executable, "-c", "import sys\n" + textwrap.dedent(code), os.readlink(port)]
+    with another_program(HOLDERS["with TIOCEXCL"], port):
+        ran = await asyncio.to_thread(
+            subprocess.run, command, check=True, cwd=ROOT, capture_output=True, text=True, timeout=60
+        )
+    assert ran.stdout.split() == ["Busy", "portInUse"]
+    assert printer.heard == 0
 
 
 async def test_speed_and_framing_are_put_back(start: Start, driver: Make, poll: Poll) -> None:
@@ -192,28 +233,20 @@ async def test_a_megabyte_of_noise_ends_the_question_at_once(start: Start, drive
 
 
 @pytest.mark.parametrize("link", ["pty", "tcp"])
-async def test_what_lay_in_the_port_from_before_is_no_answer(link: str, start: Start, driver: Make) -> None:
-    """A late answer to the last question must not be taken for the answer to this one."""
+async def test_a_late_answer_is_not_taken_for_the_answer_to_the_next_question(link: str, start: Start) -> None:
     printer, port = await start("passbook", {"link": link}, {"paper": "out"})
-    options = SerialOptions()
+    answered = threading.Event()
+    printer.showed = lambda name, parts: answered.set()
 
-    def leave_something() -> Conversation[bytes]:
-        first = yield Ask(b"\x1bj", lambda answer: len(answer) >= 3)
+    def ask_twice() -> Conversation[bytes]:
         yield Ask(b"\x1bj", None)
-        return first
-
-    def ask_again() -> Conversation[bytes]:
+        assert answered.wait(10)
+        printer.state["paper"] = "ok"
         return (yield Ask(b"\x1bj", lambda answer: len(answer) >= 3))
 
-    for _ in range(3):
-        link_1 = SerialLink(port, options)
-        assert await link_1.converse(leave_something()) == b"\x1br2"
-        await link_1.close()
-        printer.state["paper"] = "ok"
-        link_2 = SerialLink(port, options)
-        assert await link_2.converse(ask_again()) == b"\x1br0"
-        await link_2.close()
-        printer.state["paper"] = "out"
+    serial_link = SerialLink(port, SerialOptions())
+    assert await serial_link.converse(ask_twice()) == b"\x1br0"
+    await serial_link.close()
 
 
 async def test_a_port_is_let_go_when_its_time_is_up_however_much_is_left_to_ask(start: Start) -> None:
@@ -384,7 +417,6 @@ class _Sink:
 # -- who holds it ---------------------------------------------------------------------------------------------------
 
 LOOK = "import os; from drivers.serial_owner import look; found = look('/dev/full', os.stat('/dev/full')); "
-NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 CAPABILITIES = "+sys_ptrace,+dac_read_search"
 
 
@@ -393,11 +425,11 @@ def test_a_device_nobody_has_open_is_seen_to_be_free_by_root() -> None:
 
 
 def test_the_owner_is_unknown_to_a_user_who_may_not_look() -> None:
-    _look_as(NOBODY, "found.holder is None and found.unseen")
+    _look_as(nobody(), "found.holder is None and found.unseen")
 
 
 def test_two_capabilities_are_enough_to_look() -> None:
-    who = [*NOBODY, f"--inh-caps={CAPABILITIES}", f"--ambient-caps={CAPABILITIES}"]
+    who = [*nobody(), f"--inh-caps={CAPABILITIES}", f"--ambient-caps={CAPABILITIES}"]
     _look_as(who, "found.holder is None and not found.unseen")
 
 
