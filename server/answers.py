@@ -11,7 +11,7 @@ WIRE = (Batch, Ack, Assignment)
 _REF = "#/components/schemas/Wire{name}"
 
 
-def _accepted(request: Request) -> str:
+async def _accepted(request: Request) -> str:
     accept = request.headers.get("accept", "")
     return MEDIA_JSON if MEDIA_JSON in accept and MEDIA_MSGPACK not in accept else MEDIA_MSGPACK
 

@@ -21,7 +21,10 @@ from server.texts import Gettext, gettext_for, language_of
 _bearer = HTTPBearer(auto_error=False, description='A person\'s token, "bfs_...", from POST /api/sign-in.')
 
 
-def state_of(request: Request) -> State:
+# What only looks is async: FastAPI sends every plain function to a thread, which costs more than the look.
+
+
+async def state_of(request: Request) -> State:
     state: State = request.app.state.branchfleet
     return state
 
@@ -29,7 +32,7 @@ def state_of(request: Request) -> State:
 StateOf = Annotated[State, Depends(state_of)]
 
 
-def _now(state: StateOf) -> Now:
+async def _now(state: StateOf) -> Now:
     return state.now
 
 
@@ -43,7 +46,7 @@ def _write(state: StateOf) -> Iterator[Session]:
         yield session
 
 
-def _language(request: Request) -> str:
+async def _language(request: Request) -> str:
     return language_of(request.headers.get("accept-language"))
 
 
@@ -86,7 +89,7 @@ def _signed_in(
 SignedIn = Annotated[Viewing, Depends(_signed_in)]
 
 
-def _viewer(viewing: SignedIn) -> Viewing:
+async def _viewer(viewing: SignedIn) -> Viewing:
     if viewing.person.must_change:
         raise Forbidden("Your password was given by somebody else: choose one of your own first.")
     return viewing
@@ -95,7 +98,7 @@ def _viewer(viewing: SignedIn) -> Viewing:
 Viewer = Annotated[Viewing, Depends(_viewer)]
 
 
-def _act(viewer: SignedIn, now: Clock, request: Request) -> Act:
+async def _act(viewer: SignedIn, now: Clock, request: Request) -> Act:
     via = "console" if request.headers.get("user-agent", "").startswith("branchfleet") else "api"
     return Act(actor=viewer.person.login, via=via, now=now())
 
@@ -106,7 +109,7 @@ ActNow = Annotated[Act, Depends(_act)]
 def require(*roles: Role) -> Any:
     """`dependencies=[require(Role.HEAD)]`: 403 for every other role."""
 
-    def check(viewer: Viewer) -> None:
+    async def check(viewer: Viewer) -> None:
         if viewer.role not in roles:
             raise Forbidden("Your role may not do this.")
 

@@ -29,6 +29,7 @@ else:
     from backports import zstd
 
 RECORD_LIMIT = 64 << 10  # bytes of one record; a state with all its raw bytes has about 6 KiB
+PIECE = 64 << 10  # bytes unpacked at a time; asking for PLAIN_LIMIT would claim that much memory for each batch
 KEPT = 4 << 10  # bytes kept of a record beyond the limit
 LARGEST = 1 << 60  # of numbers and clocks: leaves room to add in 64 bits
 _STREAM = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -122,15 +123,22 @@ def unpack(body: bytes, encoding: str) -> bytes:
     if encoding != "zstd":
         raise WrongMedia("A batch may be packed with zstd, and not with {encoding}.", encoding=encoding[:40])
     unpacker = zstd.ZstdDecompressor()
+    pieces: list[bytes] = []
+    size = 0
+    packed = body
     try:
-        plain = unpacker.decompress(body, max_length=PLAIN_LIMIT + 1)
+        while not unpacker.eof and (packed or not unpacker.needs_input):
+            piece = unpacker.decompress(packed, max_length=PIECE)
+            packed = b""
+            pieces.append(piece)
+            size += len(piece)
+            if size > PLAIN_LIMIT:
+                raise TooLarge("The batch is too large when unpacked: {limit} bytes at most.", limit=PLAIN_LIMIT)
     except zstd.ZstdError:
         raise Invalid("The batch says it is zstd and is not.") from None
-    if len(plain) > PLAIN_LIMIT:
-        raise TooLarge("The batch is too large when unpacked: {limit} bytes at most.", limit=PLAIN_LIMIT)
     if not unpacker.eof or unpacker.unused_data:
         raise Invalid("The batch is not one whole zstd frame.")
-    return bytes(plain)
+    return b"".join(pieces)
 
 
 def _check(envelope: _Envelope) -> None:
