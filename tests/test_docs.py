@@ -31,7 +31,7 @@ def test_the_command_reference_is_what_the_commands_say() -> None:
 
 def _reference(name: str, command: click.Command) -> list[str]:
     help_text = re.sub(r"[ \t]+\n", "\n", (command.help or "").strip())
-    lines = [f"## {name}\n", help_text + "\n"]
+    lines = [f"## {name}\n", *(f"{text}\n" for text in (help_text, command.epilog) if text)]
     rows = [row for parameter in command.params if (row := _parameter(parameter))]
     if rows:
         lines += ["| | |", "|---|---|", *rows, ""]
@@ -59,7 +59,7 @@ def test_every_command_has_a_help_with_an_example(module: str) -> None:
         return [command]
 
     command = typer.main.get_command(importlib.import_module(module).app)
-    lacking = [leaf.name for leaf in leaves(command) if "branchfleet" not in (leaf.help or "")]
+    lacking = [leaf.name for leaf in leaves(command) if "Example: branchfleet" not in f"{leaf.help} {leaf.epilog}"]
     assert lacking == []
 
 

@@ -99,6 +99,29 @@ def run_console(said: Said) -> int:
     return ConsoleApp(said.settings, token=None if in_browser else said.token, ascii_marks=ascii_marks).run() or 0
 
 
+@app.command(epilog="Example: branchfleet demo; without a screen: branchfleet demo --headless --seconds 60 --json")
+def demo(
+    context: typer.Context,
+    headless: Annotated[bool, typer.Option("--headless", help="No console: live a while, then count and end.")] = False,
+    seconds: Annotated[float | None, typer.Option(min=1.0, help="How long a headless demo lives.")] = None,
+    json: Json = False,
+    home: Annotated[Path | None, typer.Option(help="An empty folder to live in, kept; else one thrown away.")] = None,
+) -> None:
+    """Watch an invented bank live: simulators over real protocols, a server, four agents, and the console.
+
+    Everything runs on this machine alone. Without a terminal it lives 60 seconds, prints an account and ends.
+    """
+    from tui.demo.command import run_demo
+
+    said: Said = context.obj
+    headless = headless or seconds is not None or not (sys.stdin.isatty() and sys.stdout.isatty())
+
+    def console(server: str, token: str) -> None:
+        run_console(Said(said.settings.model_copy(update={"server": server}), token))
+
+    raise typer.Exit(run_demo(home, seconds, json, None if headless else console))
+
+
 @app.command(epilog="Example: branchfleet devices --standing fault --branch 1001 --json")
 def devices(
     context: typer.Context,
