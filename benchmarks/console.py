@@ -5,10 +5,8 @@ rows on demand, so what is measured is the console. From the start to the first 
 parts: to the home screen, and from the key 2 to the first row.
 """
 
-import fcntl
 import json
 import os
-import pty
 import re
 import select
 import signal
@@ -16,7 +14,6 @@ import socket
 import statistics
 import struct
 import sys
-import termios
 import threading
 import time
 from pathlib import Path
@@ -24,6 +21,13 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import uvicorn
+
+if sys.platform == "win32":
+    sys.exit("This benchmark asks a pty, which Windows has not.")
+
+import fcntl
+import pty
+import termios
 
 SIZES = (1_000, 10_000, 100_000)
 RUNS = 3
@@ -167,7 +171,8 @@ class Terminal:
     def resident(self) -> float:
         """Memory in MiB."""
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+        found = re.search(r"VmRSS:\s+(\d+)", status)
+        return int(found[1]) / 1024 if found else 0.0
 
     def close(self) -> None:
         os.kill(self.pid, signal.SIGKILL)

@@ -111,9 +111,9 @@ class ConsoleApp(Shell):
             try:
                 async for heard in self.client.events(cursor):
                     wait = WAIT[0]
-                    cursor = cursor if heard.cursor is None else heard.cursor
-                    if heard.change is not None or self.link is Link.AWAY:
+                    if heard.change is not None or cursor is None:  # what changed before we listened, nobody tells
                         self.screen.post_message(Changed(heard.change))
+                    cursor = cursor if heard.cursor is None else heard.cursor
                     self.heard(Link.LIVE)
                 self.heard(Link.ASKING)
             except Away:

@@ -88,6 +88,7 @@ class PositionQuery:
     q: str = ""
     branch: str | None = None
     standing: tuple[Standing, ...] = ()
+    device: str | None = None  # a device word, as "offline"
     cls: str | None = None
     sort: str = "worst"
 
@@ -203,6 +204,7 @@ class Client:
             q=query.q,
             branch=query.branch,
             standing=query.standing,
+            device=query.device,
             cls=query.cls,
             sort=query.sort,
             offset=offset,
@@ -297,14 +299,13 @@ class Client:
     # events
 
     async def events(self, after: int | None = None) -> AsyncIterator[Heard]:
-        """What has changed since cursor `after`. The first thing heard is no change: the line stands."""
+        """What has changed since cursor `after`. The first thing heard is a cursor and no change: the line stands."""
         request = self._request("GET", "/api/events", {"after": after})
         request.extensions["timeout"] = {"connect": CONNECT, "read": QUIET, "write": ANSWER, "pool": ANSWER}
         async with self._streamed(request) as response:
             if response.is_error:
                 await response.aread()
                 _judge(response)
-            yield Heard(after, None)
             with _translated():
                 async for event in httpx2.EventSource(response):
                     change = _parse(Invalidated, event.data.encode()) if event.data else None

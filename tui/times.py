@@ -29,6 +29,12 @@ def moment(at: int, now: int) -> str:
     return then.strftime("%m-%d %H:%M" if then.year == today.year else "%Y-%m-%d")
 
 
+def brief(at: int, now: int) -> str:
+    """10:42 today, 11-20 before: five cells."""
+    then = local(at)
+    return then.strftime("%H:%M" if then.date() == local(now).date() else "%m-%d")
+
+
 def full(at: int) -> str:
     """2026-11-22 10:42:07"""
     return local(at).strftime("%Y-%m-%d %H:%M:%S")

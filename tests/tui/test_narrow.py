@@ -1,7 +1,6 @@
 """Consoles that draw ● two cells wide are asked, and then drawn to with ASCII."""
 
 import os
-import pty
 import subprocess
 import sys
 import unicodedata
@@ -10,10 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from rich.segment import Segment
+from rich.segment import ControlType, Segment
 from textual.color import Color
 
 from tui.narrow import AsciiFilter, ControlFilter, ascii_of
+
+if sys.platform == "win32":
+    pytest.skip("asks a pty", allow_module_level=True)
+
+import pty
 
 PROBE = "from tui.narrow import draws_wide; print('wide' if draws_wide() else 'narrow')"
 
@@ -66,7 +70,7 @@ def test_the_five_marks_stay_five_different_ones() -> None:
 
 
 def test_the_filters_change_texts_and_leave_the_terminals_own_orders() -> None:
-    segments = [Segment("●\x1b[2J正"), Segment("\x1b[1;1H", None, [(1,)])]  # type: ignore[list-item]
+    segments = [Segment("●\x1b[2J正"), Segment("\x1b[1;1H", None, [(ControlType.HOME,)])]
     cleaned = ControlFilter().apply(segments, Color(0, 0, 0))
     assert [segment.text for segment in cleaned] == ["●[2J正", "\x1b[1;1H"]
     assert AsciiFilter().apply(cleaned, Color(0, 0, 0))[0].text == "*[2J正"

@@ -56,6 +56,7 @@ def query_of(place: Place) -> PositionQuery:
         q=place.one("q") or "",
         branch=place.one("branch"),
         standing=tuple(Standing(word) for word in place.all("standing") if word in known),
+        device=place.one("device"),
         cls=place.one("cls"),
         sort=place.one("sort") if place.one("sort") in SORTS else "worst",  # type: ignore[arg-type]
     )
@@ -131,6 +132,9 @@ class Devices(Listing[PositionRow]):
             parts.append(
                 _("class: {name}").format(name=words.classes.get(self.query_.cls, "") if words else self.query_.cls)
             )
+        if self.query_.device:
+            word = words.device.get(self.query_.device) if words else None
+            parts.append(_("device says {word}").format(word=word.title if word else self.query_.device))
         if self.query_.branch:
             parts.append(_("branch: {name}").format(name=self.query_.branch))
         return parts
@@ -151,7 +155,7 @@ class Devices(Listing[PositionRow]):
     # keys
 
     def action_standing(self, digit: int) -> None:
-        self._ask(replace(self.query_, standing=FILTERS[digit - 1][1]))
+        self._ask(replace(self.query_, standing=FILTERS[digit - 1][1], device=None))
         self.table.focus()
 
     def action_sort(self) -> None:

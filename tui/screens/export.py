@@ -2,7 +2,7 @@
 
 import tempfile
 from pathlib import Path
-from typing import ClassVar
+from typing import BinaryIO, ClassVar, cast
 
 from rich.text import Text
 from textual import getters, work
@@ -116,7 +116,8 @@ class Export(ModalScreen[None]):
 
     async def _hand_over(self, download: Download, name: str) -> None:
         """To the browser: the file belongs on the person's machine, not on the one that serves the page."""
-        file = tempfile.TemporaryFile()  # noqa: SIM115 - Textual closes it when the browser has it all
+        # Textual closes it when the browser has it all.
+        file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115
         done = 0
         async for chunk in download.chunks:
             file.write(chunk)

@@ -15,6 +15,7 @@ from tui.cells import said
 from tui.marks import LEVELS
 from tui.screens.frame import Frame
 from tui.texts import _
+from tui.times import brief
 from tui.widgets.columns import Column
 from tui.widgets.figures import Figures
 from tui.widgets.table import Table
@@ -41,7 +42,8 @@ class HomeFrame(Frame):
         if home is None:
             return
         self.fetched()
-        self.place(f"{home.bank} · {home.place}" if self.size.width >= 100 else home.place)
+        both = home.bank != home.place and self.size.width >= 100
+        self.place(f"{home.bank} · {home.place}" if both else home.place)
         self.query_one(Figures).show(home.figures)
         self.query_one("#coverage", Static).update(Text(coverage(home.coverage), no_wrap=True))
         self.show(home)
@@ -57,7 +59,7 @@ class HomeFrame(Frame):
             return Text.assemble((f"{mark.shape} ", self.app.ink(mark.ink)), said(f"{event.branch_name} {event.text}"))
 
         return [
-            Column(_("Time"), lambda event: cells.moment(event.at), 11),
+            Column(_("Time"), lambda event: cells.dim(brief(event.at, cells.now())), 5),
             Column(_("Event"), text, 20, grow=1),
         ]
 

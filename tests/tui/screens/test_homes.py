@@ -1,0 +1,80 @@
+"""What each role sees in five seconds."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from textual.pilot import Pilot
+
+from server.schemas import Role
+from tui.app import ConsoleApp
+from tui.screens.devices import Devices
+from tui.screens.home_auditor import AuditorHome
+from tui.screens.home_branch import BranchHome
+from tui.screens.home_head import HeadHome
+
+MakeConsole = Callable[..., ConsoleApp]
+Until = Callable[[Pilot[Any], Callable[[], object]], Awaitable[None]]
+Text = Callable[[Pilot[Any]], str]
+
+
+async def test_head_office_sees_the_whole_bank_and_the_worst_branch_first(
+    bank: Any, console: MakeConsole, until: Until, text: Text
+) -> None:
+    app = console(bank.token("li", Role.HEAD))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "钞空" in text(pilot))
+        assert isinstance(app.screen, HeadHome)
+        shown = text(pilot)
+        assert "清溪农商银行" in shown
+        assert "li (总行科技)" in shown
+        assert shown.index("正午支行") < shown.index("滨河支行")
+        assert "有效数据覆盖 3/" in shown
+
+
+async def test_a_figure_is_entered_with_enter(bank: Any, console: MakeConsole, until: Until, text: Text) -> None:
+    app = console(bank.token("li", Role.HEAD))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "钞空" in text(pilot))
+        await pilot.press("shift+tab", "right", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Devices) and "1 台" in text(pilot))
+        assert "大堂 ATM-1" in text(pilot)
+        assert "1号窗口" not in text(pilot)
+
+
+async def test_a_branch_sees_what_is_wrong_and_what_to_do_and_nothing_of_others(
+    bank: Any, console: MakeConsole, until: Until, text: Text
+) -> None:
+    app = console(bank.token("wang", Role.BRANCH, ["1001"]))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "处理提示" in text(pilot))
+        assert isinstance(app.screen, BranchHome)
+        shown = text(pilot)
+        assert "1  报修" in shown
+        assert "钞空" in shown
+        assert "滨河" not in shown
+
+
+async def test_an_auditor_sees_the_ledger_and_the_journal_in_figures(
+    bank: Any, console: MakeConsole, until: Until, text: Text
+) -> None:
+    app = console(bank.token("shen", Role.AUDITOR))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "钞空" in text(pilot))
+        assert isinstance(app.screen, AuditorHome)
+        assert "(审计)" in text(pilot)
+
+
+async def test_the_same_console_speaks_english(bank: Any, console: MakeConsole, until: Until, text: Text) -> None:
+    app = console(bank.token("li", Role.HEAD), lang="en")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "head office IT" in text(pilot))
+        await until(pilot, lambda: "valid data 3/" in text(pilot))
+
+
+async def test_a_change_is_seen_without_asking(bank: Any, console: MakeConsole, until: Until, text: Text) -> None:
+    app = console(bank.token("li", Role.HEAD))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "● 数据更新于" in text(pilot))
+        wang = bank.token("wang", Role.BRANCH, ["1002"])
+        bank.post(wang, "/api/tickets", {"subject": "1002/atm-1", "title": "屏幕不亮"})
+        await until(pilot, lambda: "报修 2026-0002" in text(pilot))

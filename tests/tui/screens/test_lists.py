@@ -1,0 +1,218 @@
+"""Lists: searched, filtered, entered; and one position, one ticket, one card."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from server.schemas import Role
+from tui.app import ConsoleApp
+from tui.screens.devices import Devices
+from tui.screens.position import Position
+from tui.screens.ticket import Ticket
+from tui.widgets.plot import Plot
+from tui.widgets.table import Table
+
+MakeConsole = Callable[..., ConsoleApp]
+Until = Callable[[Pilot[Any], Callable[[], object]], Awaitable[None]]
+Text = Callable[[Pilot[Any]], str]
+
+
+def head(bank: Any) -> str:
+    token: str = bank.token("li", Role.HEAD)
+    return token
+
+
+async def test_typing_searches_and_digits_filter(bank: Any, console: MakeConsole, until: Until, text: Text) -> None:
+    app = console(head(bank))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.person)
+        app.open("devices")
+        await until(pilot, lambda: "5 台 · 有效数据覆盖 3/4 台" in text(pilot))
+        await pilot.press("f3", *"ZC00003")
+        await until(pilot, lambda: " 1 台" in text(pilot) and "1号窗口 存折打印机" in text(pilot))
+        await pilot.press("escape", "4")
+        await until(pilot, lambda: " 2 台" in text(pilot))
+        assert "滨河支行" in text(pilot)
+        assert "正午支行" not in text(pilot)
+
+
+async def test_pinyin_initials_find_a_branchs_devices(
+    bank: Any, console: MakeConsole, until: Until, text: Text
+) -> None:
+    app = console(head(bank))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.person)
+        app.open("devices")
+        await until(pilot, lambda: "5 台" in text(pilot))
+        await pilot.press("f3", *"bhzh")
+        await until(pilot, lambda: " 2 台" in text(pilot))
+        assert "正午支行" not in text(pilot)
+
+
+async def test_what_a_device_says_is_shown_and_does_nothing(
+    bank: Any, console: MakeConsole, until: Until, text: Text
+) -> None:
+    app = console(head(bank))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.person)
+        app.open("devices/1001/atm-2")
+        await until(pilot, lambda: "[/x] ^[[2J 坏^G" in text(pilot))
+        assert "\x1b" not in text(pilot)
+
+
+async def test_a_position_shows_parts_plot_raw_bytes_and_its_machine(
+    bank: Any, console: MakeConsole, until: Until, text: Text
+) -> None:
+    app = console(head(bank))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.person)
+        app.open("devices/1001/atm-1")
+        await until(pilot, lambda: "钞空" in text(pilot))
+        assert isinstance(app.screen, Position)
+        assert "■ 故障" in text(pilot)
+        assert app.screen.query_one(Plot).region.width > 60
+        await pilot.press("4")
+        await until(pilot, lambda: "1b 5b 30 31 52 b3 ae" in text(pilot))
+        assert "GBK: ^[[01R钞" in text(pilot)
+        await pilot.press("3")
+        await until(pilot, lambda: "SN00001" in text(pilot))
+        await pilot.press("2")
+        await until(pilot, lambda: "未恢复" in text(pilot))
+
+
+async def test_a_report_takes_one_key_and_enter_from_a_device(
+    bank: Any, console: MakeConsole, until: Until, text: Text
+) -> None:
+    app = console(bank.token("wang", Role.BRANCH, ["1001"]))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "处理提示" in text(pilot))
+        await pilot.press("f7")
+        await until(pilot, lambda: "报修：大堂 ATM-1" in text(pilot))
+        assert app.screen.query_one("#title", Input).value == "2号钞箱 钞空"
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Ticket) and "新建" in text(pilot))
+        assert "2号钞箱 钞空" in text(pilot)
+    tickets = bank.ask(bank.token("li", Role.HEAD), "/api/tickets?branch=1001")
+    assert [ticket["source"] for ticket in tickets["rows"]] == ["hand", "condition"]
+
+
+async def test_a_report_without_a_word_is_not_sent(bank: Any, console: MakeConsole, until: Until, text: Text) -> None:
+    app = console(bank.token("wang", Role.BRANCH, ["1001"]))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "处理提示" in text(pilot))
+        app.report("1001/printer-1", "打印机", "")
+        await until(pilot, lambda: "故障现象" in text(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: "请用几个字" in text(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: "处理提示" in text(pilot))
+
+
+async def test_a_ticket_goes_from_new_to_done_by_digits(
+    bank: Any, console: MakeConsole, until: Until, text: Text
+) -> None:
+    app = console(head(bank))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.person)
+        app.open("tickets")
+        await until(pilot, lambda: "1 张" in text(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: "1 受理" in text(pilot))
+        await pilot.press("1")
+        await until(pilot, lambda: "▲ 已受理" in text(pilot))
+        await pilot.press("2")
+        await until(pilot, lambda: "▲ 处理中" in text(pilot))
+        await pilot.press("4")
+        await until(pilot, lambda: "备注" in text(pilot) and isinstance(app.focused, Input))
+        app.screen.query_one(Input).value = "已联系厂商 [/x]"
+        await pilot.press("enter")
+        await until(pilot, lambda: "已联系厂商 [/x]" in text(pilot))
+        await pilot.press("3")
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        app.screen.query_one(Input).value = "更换钞箱"
+        await pilot.press("enter")
+        await until(pilot, lambda: "● 已办结" in text(pilot) and "更换钞箱" in text(pilot))
+        assert "1 受理" not in text(pilot)
+
+
+async def test_what_the_server_refuses_is_said_in_its_own_sentence(
+    bank: Any, console: MakeConsole, until: Until, text: Text
+) -> None:
+    app = console(bank.token("wang", Role.BRANCH, ["1001"]))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "处理提示" in text(pilot))
+        app.open("devices/1002/atm-1")
+        await until(pilot, lambda: "没有" in text(pilot))
+
+
+async def test_the_ledger_is_exported_to_a_file(
+    bank: Any, console: MakeConsole, until: Until, text: Text, tmp_path: Path
+) -> None:
+    app = console(head(bank))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.person)
+        app.open("ledger")
+        await until(pilot, lambda: "4 台设备" in text(pilot))
+        await pilot.press("f8")
+        await until(pilot, lambda: "导出台账" in text(pilot))
+        await pilot.press("2")
+        app.screen.query_one("#path", Input).value = str(tmp_path / "台账")
+        await pilot.press("enter")
+        await until(pilot, lambda: "已写入" in text(pilot))
+        assert "SN00003" in (tmp_path / "台账.csv").read_text(encoding="utf-8-sig")
+
+
+async def test_a_card_leads_to_where_its_machine_stands(
+    bank: Any, console: MakeConsole, until: Until, text: Text
+) -> None:
+    app = console(head(bank))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.person)
+        app.open("ledger/ZC00003")
+        await until(pilot, lambda: "SN00003" in text(pilot))
+        await pilot.press("4")
+        await until(pilot, lambda: isinstance(app.screen, Position))
+
+
+async def test_the_journal_is_checked(bank: Any, console: MakeConsole, until: Until, text: Text) -> None:
+    app = console(bank.token("shen", Role.AUDITOR))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.person)
+        app.open("journal")
+        await until(pilot, lambda: "最新在前" in text(pilot) and "SHA-256" in text(pilot))
+        await pilot.press("f8")
+        await until(pilot, lambda: "全部校验通过" in text(pilot))
+
+
+async def test_f9_goes_anywhere_by_initials_and_f1_lists_the_keys(
+    bank: Any, console: MakeConsole, until: Until, text: Text
+) -> None:
+    app = console(head(bank))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.person)
+        await pilot.press("f9", *"cjcx")
+        await until(pilot, lambda: "负责轮询设备的程序" in text(pilot) and "修改密码" not in text(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: "总行采集" in text(pilot) and "1 个采集程序" in text(pilot))
+        await pilot.press("f1")
+        await until(pilot, lambda: "本页按键" in text(pilot) and "业务程序占用" in text(pilot))
+        await pilot.press("escape", "f2")
+        await until(pilot, lambda: "网点（最差在前）" in text(pilot))
+
+
+async def test_f4_narrows_to_a_branch_and_f6_sorts(bank: Any, console: MakeConsole, until: Until, text: Text) -> None:
+    app = console(head(bank))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.person)
+        app.open("devices")
+        await until(pilot, lambda: "5 台" in text(pilot))
+        await pilot.press("f4")
+        await until(pilot, lambda: "1002 滨河支行" in text(pilot))
+        await pilot.press("6")
+        await until(pilot, lambda: isinstance(app.screen, Devices) and "网点：" in text(pilot))
+        await pilot.press("f6", "2")
+        await until(pilot, lambda: "按名称" in text(pilot))
+        assert isinstance(app.screen.query_one(Table), Table)

@@ -1,0 +1,176 @@
+"""`branchfleet` for scripts: stdout is data, stderr narrates, the exit code says which kind of end it was."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import load_workbook
+
+from server.schemas import Role
+from tui.exit import Exit
+
+Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+@pytest.fixture
+def run(bank: Any, tmp_path: Path) -> Run:
+    """`run("devices", "--json", token=...)` as a person types it."""
+
+    def command(
+        *words: str, token: str = "", stdin: bytes = b"", server: str = ""
+    ) -> subprocess.CompletedProcess[bytes]:
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("BRANCHFLEET_")},
+            "BRANCHFLEET_CONFIG": str(tmp_path / "config"),
+            "BRANCHFLEET_SERVER": server or bank.url,
+            "PYTHONIOENCODING": "utf-8",
+        }
+        if token:
+            environment["BRANCHFLEET_TOKEN"] = token
+        return subprocess.run(
+            [sys.executable, "-m", "tui", *words],
+            input=stdin,
+            capture_output=True,
+            env=environment,
+            timeout=60,
+            check=False,
+        )
+
+    return command
+
+
+def test_devices_are_listed_worst_first_and_the_coverage_is_narrated(bank: Any, run: Run) -> None:
+    said = run("devices", token=bank.token("li", Role.HEAD))
+    lines = said.stdout.decode().splitlines()
+    assert said.returncode == Exit.DONE
+    assert lines[0].startswith("状态")
+    assert "■ 故障" in lines[1]
+    assert len(lines) == 6
+    assert "有效数据覆盖 3/4 台" in said.stderr.decode()
+    assert b"\x1b" not in said.stdout
+
+
+def test_json_holds_the_rows_and_their_coverage(bank: Any, run: Run) -> None:
+    said = run("devices", "--standing", "fault", "--json", token=bank.token("li", Role.HEAD))
+    body = json.loads(said.stdout)
+    assert [row["key"] for row in body["rows"]] == ["1001/atm-1"]
+    assert body["total"] == 1
+    assert body["coverage"]["fresh"] == 3
+
+
+def test_tickets_are_filtered_by_status(bank: Any, run: Run) -> None:
+    token = bank.token("li", Role.HEAD)
+    assert len(json.loads(run("tickets", "--status", "new", "--json", token=token).stdout)["rows"]) == 1
+    assert len(json.loads(run("tickets", "--status", "done", "--json", token=token).stdout)["rows"]) == 0
+
+
+def test_a_branch_lists_its_own_devices_only(bank: Any, run: Run) -> None:
+    said = run("devices", "--json", token=bank.token("wang", Role.BRANCH, ["1002"]))
+    assert {row["branch"] for row in json.loads(said.stdout)["rows"]} == {"1002"}
+
+
+def test_signing_in_keeps_a_token_only_its_owner_can_read_and_signing_out_removes_it(
+    bank: Any, run: Run, tmp_path: Path
+) -> None:
+    password = bank.person("li", Role.HEAD)
+    said = run("sign-in", "--login", "li", stdin=password.encode() + b"\n")
+    kept = tmp_path / "config/token.json"
+    assert said.returncode == Exit.DONE, said.stderr.decode()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert password.encode() not in kept.read_bytes() + said.stdout + said.stderr
+    assert run("sign-out").returncode == Exit.DONE
+    assert not kept.exists()
+    assert run("devices").returncode == Exit.NOT_SET_UP
+
+
+def test_a_wrong_password_is_refused_in_one_sentence(bank: Any, run: Run) -> None:
+    bank.person("li", Role.HEAD)
+    said = run("sign-in", "--login", "li", stdin=b"wrong\n")
+    assert said.returncode == Exit.REFUSED
+    assert len(said.stderr.decode().strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("format", ["xlsx", "csv", "json"])
+def test_the_ledger_is_exported_in_each_format(bank: Any, run: Run, tmp_path: Path, format: str) -> None:
+    path = tmp_path / f"台账.{format}"
+    said = run("ledger", "export", "-o", str(path), token=bank.token("li", Role.HEAD))
+    assert said.returncode == Exit.DONE, said.stderr.decode()
+    assert said.stdout == b""
+    if format == "xlsx":
+        cells = [
+            str(cell) for sheet in load_workbook(path) for row in sheet.iter_rows(values_only=True) for cell in row
+        ]
+    else:
+        cells = [path.read_text(encoding="utf-8-sig")]
+    assert "SN00004" in " ".join(cells)
+
+
+def test_a_file_that_is_there_stays_unless_forced(bank: Any, run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("mine", encoding="utf-8")
+    token = bank.token("li", Role.HEAD)
+    assert run("ledger", "export", "-o", str(path), token=token).returncode == Exit.CANNOT_WRITE
+    assert path.read_text(encoding="utf-8") == "mine"
+    assert run("ledger", "export", "-o", str(path), "--force", token=token).returncode == Exit.DONE
+    assert "SN00001" in path.read_text(encoding="utf-8-sig")
+
+
+def test_a_dash_is_stdout_and_holds_the_file_and_nothing_else(bank: Any, run: Run) -> None:
+    token = bank.token("li", Role.HEAD)
+    said = run("ledger", "export", "--format", "json", "-o", "-", token=token)
+    assert "SN00001" in json.dumps(json.loads(said.stdout))
+    assert run("ledger", "export", "--format", "xlsx", "-o", "-", token=token).returncode == Exit.USAGE
+
+
+def test_a_disk_that_is_full_leaves_no_file(bank: Any, run: Run) -> None:
+    said = run("ledger", "export", "--format", "csv", "-o", "/dev/full/a.csv", token=bank.token("li", Role.HEAD))
+    assert said.returncode == Exit.CANNOT_WRITE
+    assert len(said.stderr.decode().strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "server", "code"),
+    [
+        (["devices"], "http://127.0.0.1:9", Exit.AWAY),
+        (["devices", "--standing", "broken"], "", Exit.USAGE),
+        (["tickets", "--status", "broken"], "", Exit.USAGE),
+        (["--lang", "fr", "devices"], "", Exit.BAD_FILE),
+        (["--server", "nowhere", "devices"], "", Exit.BAD_FILE),
+        ([], "", Exit.USAGE),
+    ],
+)
+def test_each_bad_end_has_its_code_and_one_sentence(run: Run, words: list[str], server: str, code: Exit) -> None:
+    said = run(*words, token="bfs_x", server=server)
+    assert said.returncode == code
+    assert len(said.stderr.decode().strip().splitlines()) == 1
+    assert b"Traceback" not in said.stderr
+
+
+def test_a_token_that_is_worth_nothing_asks_for_signing_in(run: Run) -> None:
+    said = run("devices", token="bfs_" + "x" * 40)
+    assert said.returncode == Exit.NOT_SET_UP
+    assert "branchfleet sign-in" in said.stderr.decode()
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    from typer.main import get_command
+
+    from tui.cli import app
+
+    def commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+        found = [(" ".join(path), group.epilog or "")]
+        for name, command in getattr(group, "commands", {}).items():
+            found += commands(command, (*path, name))
+        return found
+
+    assert [path for path, epilog in commands(get_command(app)) if "Example: " not in epilog] == []
+
+
+def test_every_exit_code_has_a_sentence_of_its_own() -> None:
+    assert len({code.sentence for code in Exit}) == len(Exit)
