@@ -1,6 +1,6 @@
 """A simulated device that answers SNMP on a UDP port of its own: a host, printer, UPS or NCR terminal.
 
-Options are the driver's: profile, version, community, user and passwords, `low`; others are of no matter here. The
+Options are the driver's: profile, version, community, user and passwords, `low`, `ports`; and `port` to answer at. The
 state takes the keys of `snmp_devices.known_keys`; with the option `recording`, the path of a .snmprec file, the device
 shows that instead and has no state. SNMPv3 is answered by pysnmp, v1 and v2c by `snmp_ber.py`.
 """
@@ -49,7 +49,7 @@ class SnmpSimulator:
         self._seen_state = dict(self.state)
         self._began = time.monotonic()
         self._told: dict[str, str] = {}
-        self._address: tuple[str, int] | None = None
+        self._address: tuple[str, int] = ("127.0.0.1", int(str(options.get("port", 0))))  # 0: any that is free
         self._transport: asyncio.DatagramTransport | None = None
         self._closed: asyncio.Future[None] | None = None
         self._opening: asyncio.Task[tuple[str, int]] | None = None
@@ -66,12 +66,12 @@ class SnmpSimulator:
         was, self._fault = self._fault, fault
         if fault is Fault.HANG_UP and self._transport is not None:
             self._transport.close()
-        elif was is Fault.HANG_UP and fault is not Fault.HANG_UP and self._address is not None:
+        elif was is Fault.HANG_UP and fault is not Fault.HANG_UP and self._closed is not None:
             self._opening = asyncio.get_running_loop().create_task(self._open())
 
-    def restart(self) -> None:
-        """The device was switched off and on: its up time begins again."""
-        self._began = time.monotonic()
+    def switched_on(self, seconds_ago: float) -> None:
+        """Its up time says so from now on."""
+        self._began = time.monotonic() - seconds_ago
 
     async def start(self) -> str:
         if str(self._options.get("version", "2c")) == "3":
@@ -101,7 +101,7 @@ class SnmpSimulator:
         self._closed = loop.create_future()
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setblocking(False)
-        sock.bind(self._address or ("127.0.0.1", 0))
+        sock.bind(self._address)
         self._address = host, port = sock.getsockname()
         self._transport, _ = await loop.create_datagram_endpoint(lambda: _Protocol(self, self._closed), sock=sock)
         return host, port

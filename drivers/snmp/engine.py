@@ -36,6 +36,7 @@ from drivers.snmp.profile import Oid
 from drivers.snmp.usm import Keyring, User, Usm
 
 RAW_LIMIT = 1024  # octets kept of what could not be read
+_LATE = 0.05  # seconds after its time that a busy or suspended machine ends a wait
 _UNKNOWN_CONTEXT: Oid = (1, 3, 6, 1, 6, 3, 12, 1, 5)  # snmpUnknownContexts
 
 _REPORTS = {
@@ -71,6 +72,7 @@ class Peer:
 class _Waiting:
     peer: Peer
     answered: asyncio.Future[tuple[Answer, bytes]]
+    timer: asyncio.TimerHandle | None = None
     garbage: bytes = b""
     complaint: str = ""
 
@@ -152,7 +154,7 @@ class SnmpEngine:
         loop = asyncio.get_running_loop()
         ident = self._new_id()
         waiting = self._waiting[ident] = _Waiting(peer, loop.create_future())
-        timer = loop.call_later(wait, self._time_out, waiting, wait)
+        waiting.timer = loop.call_later(wait, self._time_out, waiting, wait, loop.time() + wait)
         try:
             try:
                 family.datagrams.send(message(ident), peer.address)
@@ -160,7 +162,7 @@ class SnmpEngine:
                 raise _unreachable(peer, error.errno or 0) from None
             return await waiting.answered
         finally:
-            timer.cancel()
+            waiting.timer.cancel()
             del self._waiting[ident]
 
     def _new_id(self) -> int:
@@ -214,7 +216,12 @@ class SnmpEngine:
             if waiting.peer.address[:2] == address[:2]:
                 _end(waiting, _unreachable(waiting.peer, number))
 
-    def _time_out(self, waiting: _Waiting, wait: float) -> None:
+    def _time_out(self, waiting: _Waiting, wait: float, due: float | None) -> None:
+        """No answer came. If we come late ourselves, it may lie in the socket unread: it gets that much time again."""
+        loop = asyncio.get_running_loop()
+        if due is not None and (late := loop.time() - due) > _LATE:
+            waiting.timer = loop.call_later(min(late, wait), self._time_out, waiting, wait, None)
+            return
         named = _named(waiting.peer)
         if waiting.garbage:
             said = f"{named} answers what is not SNMP ({waiting.complaint})"

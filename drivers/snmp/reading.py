@@ -75,8 +75,8 @@ def read(profile: Profile, heard: Heard, *, low: int = 0, ports: frozenset[str] 
     for name in looked_at & said.keys():
         raw.setdefault(_dotted(said[name].oid), as_octets(said[name].value))
     for name, asked in profile.scalars.items():
-        if asked.keep_raw and name in said:
-            raw[name] = as_octets(said[name].value)
+        if asked.keep_raw and name in heard.scalars:
+            raw[name] = as_octets(heard.scalars[name].value)
     return Reading(
         device=device,
         parts=parts,

@@ -1,12 +1,10 @@
 """Octets of a device made into text. Chinese devices say GBK, UTF-8, or a UTF-8 cut off in the middle."""
 
-import unicodedata
-
 LIMIT = 255  # characters; DisplayString is no longer, and nobody reads more
 
 
 def decode_text(octets: bytes) -> str:
-    """UTF-8 if it is that, else GB18030 if it is that, else UTF-8 with marks; no control characters, LIMIT at most."""
+    """UTF-8 if it is that, else GB18030 if it is that, else UTF-8 with marks. One line of what can be printed."""
     return _clean(_decode(octets[: LIMIT * 4]))
 
 
@@ -23,5 +21,5 @@ def _decode(octets: bytes) -> str:
 
 
 def _clean(text: str) -> str:
-    kept = "".join(" " if unicodedata.category(one) in ("Cc", "Zl", "Zp", "Cs") else one for one in text)
+    kept = "".join(one if one.isprintable() else " " for one in text)
     return " ".join(kept.split())[:LIMIT]

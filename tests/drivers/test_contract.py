@@ -20,7 +20,20 @@ from drivers.sim.registry import SIMULATORS
 Options = dict[str, object]
 PASSBOOK: Options = {"emulation": "olivetti", "profile": "simulated"}
 
+SECURED: Options = {
+    "version": "3",
+    "user": "watcher",
+    "auth": "SHA",
+    "auth_password": "authpass123",
+    "priv": "AES",
+    "priv_password": "privpass123",
+}
+
 ROWS: dict[str, tuple[str, Options, Options]] = {
+    "snmp ups": ("snmp", {"profile": "ups", "wait": 0.4}, {"profile": "ups"}),
+    "snmp printer of v1": ("snmp", {"version": "1", "wait": 0.4}, {"profile": "printer", "version": "1"}),
+    "snmp atm": ("snmp", {"wait": 0.4}, {"profile": "atm-ncr"}),
+    "snmp host of v3": ("snmp", {**SECURED, "wait": 0.4}, {"profile": "host", **SECURED}),
     "passbook": ("passbook", PASSBOOK, {}),
     "passbook behind a terminal server": ("passbook", PASSBOOK, {"link": "tcp"}),
     "passbook of an unknown model": ("passbook", {"emulation": "olivetti"}, {}),
