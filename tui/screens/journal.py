@@ -103,7 +103,7 @@ class Journal(Listing[JournalOut]):
             verdict = Text(_("The check did not end."))
         elif check.ok:
             verdict = self.cells.ink(
-                "● " + _("{n} rows hold. Head {hash}").format(n=f"{check.rows:,}", hash=check.head[:16]), "good"
+                "● " + _("{n} rows hold. Head {hash}").format(n=f"{check.rows:,}", hash=check.head), "good"
             )
         else:
             verdict = self.cells.ink(
