@@ -1,8 +1,8 @@
 """A world of simulators in one process: `python -m drivers.sim WORLD.json`.
 
 The file names the simulators, the story, and a log. When all answer, one line of JSON with their addresses goes to
-stdout. The log gets one JSON line for each change a simulator told a driver of. It ends with its stdin, so it never
-outlives the program that started it.
+stdout; the story begins with the first line on stdin. The log gets one JSON line for each change a simulator told a
+driver of. It ends with its stdin, so it never outlives the program that started it.
 """
 
 import asyncio
@@ -62,11 +62,12 @@ async def run(world: World) -> None:
                 addresses[wanted.name] = await simulator.start()
             sys.stdout.write(json.dumps({"addresses": addresses}) + "\n")
             sys.stdout.flush()
-            story = asyncio.create_task(
-                tell(world.story, simulators, lambda event: sys.stderr.write(f"{event.at:.0f}s {event.subject}\n"))
-            )
-            await asyncio.to_thread(sys.stdin.buffer.read)
-            story.cancel()
+            if await asyncio.to_thread(sys.stdin.readline):
+                story = asyncio.create_task(
+                    tell(world.story, simulators, lambda event: sys.stderr.write(f"{event.at:.0f}s {event.subject}\n"))
+                )
+                await asyncio.to_thread(sys.stdin.read)
+                story.cancel()
         finally:
             for simulator in simulators.values():
                 await simulator.close()

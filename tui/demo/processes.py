@@ -69,6 +69,13 @@ class Programs:
         self._running[name] = process
         return process
 
+    def tell(self, name: str, line: str) -> None:
+        """Write a line to a program that talks."""
+        pipe = self._running[name].stdin
+        if pipe is not None:
+            pipe.write(line.encode() + b"\n")
+            pipe.flush()
+
     def names(self) -> list[str]:
         """The programs that were started and not stopped."""
         return list(self._running)

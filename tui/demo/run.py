@@ -68,7 +68,7 @@ async def begin(started: Programs, home: Path, say: Say) -> Living:
     inventory = home / "inventory.toml"
     bank.write(bank.rewrite(tables, addresses, demo), inventory)
     head = demo["person"][0]["login"]
-    init = started.say("branchfleet-server", "init", "--login", head, "--json")
+    init = started.say("branchfleet-server", "init", "--login", head, "--name", demo["person"][0]["name"], "--json")
     started.say("branchfleet-server", "apply", str(inventory), "--yes")
     port = _free_port()
     started.start("server", [command("branchfleet-server"), "run", "--port", str(port)])
@@ -81,9 +81,10 @@ async def begin(started: Programs, home: Path, say: Say) -> Living:
         for person in demo["person"][1:]:
             logins[person["login"]] = _add(started, person)
         say(_("Starting the agents"))
-        for agent in tables["agent"]:
-            start_agent(started, home, url, agent["key"])
+        starting = [asyncio.to_thread(start_agent, started, home, url, agent["key"]) for agent in tables["agent"]]
+        await asyncio.gather(*starting)
         await _until(lambda: _any_observation(client), started, "the first observation")
+        started.tell("simulators", "begin")
         return Living(url, client.token or "", home, logins)
 
 
