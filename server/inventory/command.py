@@ -4,13 +4,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import click
 import typer
 from sqlmodel import Session, select
 
 from agent.inventory.read import read_inventory
 from server.errors import Conflict
-from server.inventory.deeds import apply, planned
+from server.inventory.deeds import apply, planned, refuse_blocked
 from server.inventory.plan import Plan
 from server.inventory.told import plain_secrets, secret_names, tell
 from server.journal.deeds import Act
@@ -25,7 +24,7 @@ def ask_at_terminal(question: str) -> bool:
     """Yes or no; whoever cannot be asked says no."""
     try:
         return typer.confirm(question, err=True)
-    except click.Abort:
+    except typer.Abort:
         return False
 
 
@@ -40,6 +39,7 @@ def apply_path(database: Database, path: Path, act: Act, *, yes: bool, lang: str
         print(line)
     for sentence in _warnings(shown, missing, _):
         _say(sentence)
+    refuse_blocked(shown)
     if not shown:
         return
     if not yes and not ask(_("Apply this?")):

@@ -31,8 +31,7 @@ def apply(session: Session, act: Act, inventory: Inventory, shown: Plan | None =
     todo = planned(session, inventory)
     if shown is not None and shown != todo:
         raise Conflict("Something was changed while you were reading the plan. Look at it again.")
-    if todo.blocked:
-        raise Conflict("{key} cannot be renamed: something that was removed keeps that key.", key=todo.blocked[0].key)
+    refuse_blocked(todo)
     if not todo:
         return todo
     if todo.changes:
@@ -46,6 +45,11 @@ def apply(session: Session, act: Act, inventory: Inventory, shown: Plan | None =
     reclass(session, act, renamed)
     seed(session, act, [Machine.of(one.device, places=not one.filled_by) for one in todo.seeds])
     return todo
+
+
+def refuse_blocked(todo: Plan) -> None:
+    if todo.blocked:
+        raise Conflict("{key} is the key of something removed; nothing was changed.", key=todo.blocked[0].key)
 
 
 def _write_down(session: Session, act: Act, todo: Plan) -> int:

@@ -113,11 +113,12 @@ def plan(rows: Rows, inventory: Inventory) -> Plan:
             there = ids.get(f"{device.branch}/{device.position}") if device.position else None
             seeds.append(Seed(device, filled.get(there, "") if there is not None else ""))
     keys = {(kind, rows.there[kind, old].id): key for (kind, key), old in found.items()}
+    reclassed = {old: key for (kind, key), old in found.items() if kind == "class"}
     return Plan(
         changes=changes,
         seeds=seeds,
         known=len(known),
-        differing=dict(_differing(known, rows.cards, keys)),
+        differing=dict(_differing(known, rows.cards, keys, reclassed)),
         stranded=dict(_stranded(changes, rows.cards)),
         kept=kept,
         blocked=blocked,
@@ -189,7 +190,10 @@ def _renamed(value: Any, kind: str, now_called: Mapping[Named, str]) -> Any:
 
 
 def _differing(
-    devices: list[Device], cards: Mapping[str, CardThere], keys: Mapping[tuple[str, int | None], str]
+    devices: list[Device],
+    cards: Mapping[str, CardThere],
+    keys: Mapping[tuple[str, int | None], str],
+    reclassed: Mapping[str, str],
 ) -> Iterator[tuple[str, dict[str, tuple[Any, Any]]]]:
     """Where the ledger, which owns machines, says otherwise than the inventory."""
     for device in devices:
@@ -202,6 +206,7 @@ def _differing(
         }
         now: dict[str, Any] = {
             **card.fields,
+            "cls": reclassed.get(card.fields["cls"], card.fields["cls"]),
             "branch": keys.get(("branch", card.branch_id)),
             "position": keys.get(("position", card.position_id)) if card.position_id else None,
             "status": card.status,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from sqlmodel import Session
@@ -12,6 +13,7 @@ from server.storage.types import canonical
 from server.texts import Gettext
 
 SHOWN = 60  # characters of a value worth showing
+LISTED = 10  # machines the ledger describes otherwise; in daily use most are
 HIDDEN = "***"
 SECRET = "secret:"  # noqa: S105  (what a reference to one begins with)
 _SECRETIVE = re.compile(r"(community|password|passphrase|secret|token|(auth|priv)\w*)$")
@@ -59,6 +61,28 @@ FIELDS = {
     "driver": "driver",
 }
 
+CARD = {
+    "name": "Device name",
+    "cls": "Device class",
+    "maker": "Maker",
+    "model": "Model",
+    "serial": "Serial number",
+    "terminal": "Terminal number",
+    "branch": "Branch",
+    "position": "Position",
+    "status": "Status",
+    "keeper": "Keeper",
+    "place": "Place",
+    "zone": "Network",
+    "bought": "Bought",
+    "in_service": "In service since",
+    "price": "Price (yuan)",
+    "supplier": "Supplier",
+    "maintainer": "Maintainer",
+    "warranty": "Warranty until",
+    "note": "Note",
+}
+
 
 def tell(plan: Plan, _: Gettext) -> Iterator[str]:
     """A line for each change, then what is left alone, then what it comes to."""
@@ -92,11 +116,20 @@ def _change(change: Change, _: Gettext) -> str:
 
 def _left(plan: Plan, _: Gettext) -> Iterator[str]:
     for change in plan.blocked:
-        template = _("! {key} is not renamed from {was}: something that was removed keeps that key; choose another.")
+        template = _(
+            "! {was} cannot become {key}: something removed has that key. Take another, or drop `was` to bring it back."
+        )
         yield template.format(key=change.key, was=change.was)
-    for asset, different in plan.differing.items():
-        names = _(", ").join(f"{name}: {_shown(ledger)} ≠ {_shown(said)}" for name, (ledger, said) in different.items())
+    for asset, different in islice(plan.differing.items(), LISTED):
+        names = _(", ").join(
+            f"{_(CARD.get(name, name))}: {_shown(ledger)} ≠ {_shown(said)}"
+            for name, (ledger, said) in different.items()
+        )
         yield _("= machine {asset} stays as the ledger says: {differences}").format(asset=asset, differences=names)
+    if len(plan.differing) > LISTED:
+        yield _("= and {count} more machines that the ledger describes otherwise.").format(
+            count=len(plan.differing) - LISTED
+        )
     for asset, key in plan.stranded.items():
         yield _("! machine {asset} still stands at {key}, which goes away; move it in the ledger.").format(
             asset=asset, key=key

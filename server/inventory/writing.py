@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlmodel import Session, SQLModel, col, delete, select
 
 from server.inventory.plan import Change, Op
@@ -30,6 +30,8 @@ ROWS: dict[SubjectKind, tuple[Any, tuple[str, ...]]] = {
     SubjectKind.LINE: (Line, LINE_FIELDS),
     SubjectKind.POSITION: (Position, POSITION_FIELDS),
 }
+
+FOLLOWED: dict[str, Any] = {"class": Position.cls, "calendar": Branch.calendar}
 
 
 def past_names(session: Session, changes: list[Change], seq: int) -> list[PastName]:
@@ -145,9 +147,16 @@ class Writer:
             return
         if change.op is Op.RENAME:
             row.key = change.key
+            self._follow(change)
         for name, value in fields.items():
             setattr(row, name, value)
         self._session.add(row)
+
+    def _follow(self, change: Change) -> None:
+        """Classes and calendars are referred to by their keys."""
+        if change.kind in FOLLOWED:
+            column = FOLLOWED[change.kind]
+            self._session.execute(update(column.class_).where(column == change.was).values({column.key: change.key}))
 
     def _unobserve(self, subject_id: int | None) -> None:
         self._session.exec(delete(Observer).where(col(Observer.subject_id) == subject_id))
