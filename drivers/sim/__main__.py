@@ -16,7 +16,7 @@ import msgspec
 
 from drivers.sim.base import Simulator
 from drivers.sim.registry import make
-from drivers.sim.story import Story, tell
+from drivers.sim.story import Story, StoryEvent, tell
 
 
 class Simulated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,29 +49,36 @@ class ShownLog:
         self._file.flush()
 
 
-async def run(world: World) -> None:
+async def run(world: World, log: IO[str]) -> None:
+    shown = ShownLog(log)
+    simulators: dict[str, Simulator] = {}
+    addresses: dict[str, str] = {}
+    try:
+        for wanted in world.simulators:
+            simulator = make(wanted.kind, wanted.name, wanted.options, wanted.state, Path(world.folder))
+            simulator.showed = shown
+            simulators[wanted.name] = simulator
+            addresses[wanted.name] = await simulator.start()
+        sys.stdout.write(json.dumps({"addresses": addresses}) + "\n")
+        sys.stdout.flush()
+        if await asyncio.to_thread(sys.stdin.readline):
+            story = asyncio.create_task(tell(world.story, simulators, _narrate))
+            await asyncio.to_thread(sys.stdin.read)
+            story.cancel()
+    finally:
+        for simulator in simulators.values():
+            await simulator.close()
+
+
+def _narrate(event: StoryEvent) -> None:
+    sys.stderr.write(f"{event.at:.0f} s: {event.subject} {event.set_ or event.fault}\n")
+
+
+def main(path: Path) -> None:
+    world = msgspec.json.decode(path.read_bytes(), type=World)
     with Path(world.log).open("a", encoding="utf-8") as log:
-        shown = ShownLog(log)
-        simulators: dict[str, Simulator] = {}
-        addresses: dict[str, str] = {}
-        try:
-            for wanted in world.simulators:
-                simulator = make(wanted.kind, wanted.name, wanted.options, wanted.state, Path(world.folder))
-                simulator.showed = shown
-                simulators[wanted.name] = simulator
-                addresses[wanted.name] = await simulator.start()
-            sys.stdout.write(json.dumps({"addresses": addresses}) + "\n")
-            sys.stdout.flush()
-            if await asyncio.to_thread(sys.stdin.readline):
-                story = asyncio.create_task(
-                    tell(world.story, simulators, lambda event: sys.stderr.write(f"{event.at:.0f}s {event.subject}\n"))
-                )
-                await asyncio.to_thread(sys.stdin.read)
-                story.cancel()
-        finally:
-            for simulator in simulators.values():
-                await simulator.close()
+        asyncio.run(run(world, log))
 
 
 if __name__ == "__main__":
-    asyncio.run(run(msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=World)))
+    main(Path(sys.argv[1]))
