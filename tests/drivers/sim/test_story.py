@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,18 +39,25 @@ def world(tmp_path: Path) -> Path:
     return file
 
 
-async def test_a_world_answers_at_the_addresses_it_prints_and_ends_with_its_stdin(world: Path) -> None:
+@pytest.fixture
+def running(world: Path) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "drivers.sim", str(world)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with process.stdin, process.stdout:
-        address = json.loads(process.stdout.readline())["addresses"]["1001/line/main"]
-        driver = Reach(address, ReachOptions(), Shared())
-        await driver.open()
-        reading = await driver.poll()
-        await driver.close()
-        process.stdin.close()
-        assert process.wait(20) == 0
+    with process:
+        yield process
+
+
+async def test_a_world_answers_at_the_addresses_it_prints_and_ends_with_its_stdin(
+    running: subprocess.Popen[bytes],
+) -> None:
+    assert running.stdin is not None
+    assert running.stdout is not None
+    address = json.loads(running.stdout.readline())["addresses"]["1001/line/main"]
+    driver = Reach(address, ReachOptions(), Shared())
+    await driver.open()
+    reading = await driver.poll()
+    await driver.close()
+    running.stdin.close()
+    assert running.wait(20) == 0
     assert reading.device == "online"
