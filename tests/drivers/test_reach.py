@@ -101,7 +101,12 @@ def _may_send_icmp() -> bool:
 
 
 def test_who_may_not_send_icmp_is_told_how_to_mend_it() -> None:
-    if os.getuid() != 0 or shutil.which("setpriv") is None or shutil.which("unshare") is None:
+    if (
+        sys.platform == "win32"
+        or os.getuid() != 0
+        or shutil.which("setpriv") is None
+        or shutil.which("unshare") is None
+    ):
         pytest.skip("this test needs root, and: apt-get install -y util-linux")
     code = """
         import asyncio

@@ -1,13 +1,11 @@
 """Serial manners, on real ptys: nobody else's port is touched, and one's own is held shortly and put back."""
 
 import asyncio
-import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import termios
 import textwrap
 import threading
 import time
@@ -24,6 +22,11 @@ from drivers.base import Driver, Reading
 from drivers.errors import Busy, DeviceError, Garbled, Reason, Refused, Unreachable
 from drivers.serial_link import HOLD_SECONDS, Ask, Conversation, SerialLink, SerialOptions, check_serial_address
 from drivers.sim.base import Fault
+
+if sys.platform == "win32":
+    raise pytest.skip.Exception("there are no ptys on Windows", allow_module_level=True)
+
+import termios
 
 Start = Callable[..., Awaitable[tuple[Any, str]]]
 Make = Callable[..., Driver]
@@ -375,7 +378,8 @@ def _rfc2217_server(port: str) -> Iterator[str]:
         connection, _ = listener.accept()
         with connection, serial.Serial(port, timeout=0) as line:
             connection.settimeout(0.01)
-            server = _NoLines(line, _Sink(connection))  # type: ignore[arg-type]
+            ends: Any = (line, _Sink(connection))
+            server = _NoLines(*ends)
             while True:
                 try:
                     came = connection.recv(1024)
@@ -479,13 +483,3 @@ async def test_a_lock_file_of_a_living_process_is_honoured(
         assert printer.heard == 0
     lock.write_text("garbage \x00 from a crash\n")
     assert (await poll(driver("passbook", port, **OPTIONS))).device == "online"
-
-
-def test_a_flock_of_ours_is_gone_after_the_test(tmp_path: Path) -> None:
-    """What the other tests rely on: flock excludes a second descriptor of the same process too."""
-    path = tmp_path / "port"
-    path.touch()
-    with path.open() as first, path.open() as second:
-        fcntl.flock(first, fcntl.LOCK_EX)
-        with pytest.raises(BlockingIOError):
-            fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
