@@ -5,6 +5,7 @@ from drivers.snmp.asking import Asking
 from drivers.snmp.driver import SnmpOptions
 from drivers.snmp.engine import Peer, SnmpEngine
 from drivers.snmp.known import Known, choose, look, walk_what_comes_and_goes
+from drivers.snmp.message import Question
 from drivers.snmp.profile import Oid
 from drivers.snmp.reading import Heard, Value, read
 from drivers.snmp.usm import User
@@ -26,6 +27,11 @@ class Device:
         self._known: Known | None = None
         self._left = 0  # polls until it is looked at again
         self._up_time = 0
+
+    @property
+    def questions(self) -> list[Question]:
+        """What one poll asks, as far as the device is known."""
+        return self._known.messages if self._known is not None else []
 
     async def poll(self) -> Reading:
         answered = False

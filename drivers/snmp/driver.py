@@ -68,7 +68,7 @@ class Snmp:
         self._host, self._port = split_address(address)
         self._options = options
         self._shared = shared
-        self._device: Device | None = None
+        self.device: Device | None = None  # once it was opened
 
     @staticmethod
     def check_address(address: str) -> str | None:
@@ -79,19 +79,20 @@ class Snmp:
         return None
 
     async def open(self) -> None:
-        # pysnmp comes with the first device that is polled, and not on the event loop: options are checked without it.
-        await asyncio.to_thread(import_module, "drivers.snmp.device")
+        if self.device is None:
+            # pysnmp comes with the first device that is polled, off the event loop: options are checked without it.
+            await asyncio.to_thread(import_module, "drivers.snmp.device")
         from drivers.snmp.device import Device
         from drivers.snmp.engine import SnmpEngine, resolve
 
         address = await resolve(self._host, self._port)
-        if self._device is None or self._device.address != address:
-            self._device = Device(await self._shared.get(SnmpEngine), address, self._options)
+        if self.device is None or self.device.address != address:
+            self.device = Device(await self._shared.get(SnmpEngine), address, self._options)
 
     async def poll(self) -> Reading:
-        if self._device is None:
+        if self.device is None:
             raise RuntimeError("poll before open")
-        return await self._device.poll()
+        return await self.device.poll()
 
     async def close(self) -> None:
         """Nothing is held between polls: the sockets are the engine's."""

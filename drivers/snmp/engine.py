@@ -1,8 +1,8 @@
 """All SNMP questions of one agent: two sockets, many questions in flight, each answered, refused or timed out once.
 
-The protocol is pysnmp's classes (`message.py`, `usm.py`); what is ours is the matching. pysnmp's own dispatcher takes
-its time-outs from the wall clock, which jumps on branch machines, and looks objects up in MIBs it reads on the event
-loop; here nothing is looked up, the time is the loop's, and a question ends as soon as its device refuses it.
+Questions and ciphers are pysnmp's (`message.py`, `usm.py`); what is ours is the matching. pysnmp's own dispatcher takes
+its time-outs from the wall clock, which jumps on branch machines, and its engine reads MIB files on the event loop.
+Here no MIB is read, the time is the loop's, and a question ends as soon as its device refuses it.
 """
 
 import asyncio
@@ -15,22 +15,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from pysnmp.proto.mpmod.rfc3412 import SNMPv3Message
-
 from drivers.errors import DeviceError, Garbled, Reason, Refused, Unreachable
 from drivers.snmp import usm
+from drivers.snmp.ber import BadMessage, Reader
 from drivers.snmp.datagrams import Address, Datagrams
 from drivers.snmp.message import (
     FIRST_ID,
     LAST_ID,
     VERSIONS,
     Answer,
-    BadMessage,
     Question,
-    decode,
-    decode_community,
     encode_community,
-    version_of,
+    open_message,
+    read_community,
 )
 from drivers.snmp.profile import Oid
 from drivers.snmp.usm import Keyring, User, Usm
@@ -189,21 +186,23 @@ class SnmpEngine:
     def _heard(self, octets: bytes, address: Address) -> None:
         """A datagram. A device may answer from another of its addresses; the id says which question it is about."""
         try:
-            if version_of(octets) == VERSIONS["3"]:
-                self._heard_secured(octets)
+            version, message = open_message(octets)
+            if version == VERSIONS["3"]:
+                self._heard_secured(octets, message)
             else:
-                _, answer = decode_community(octets)
+                answer = read_community(message)
                 waiting = self._waiting.get(answer.request_id)
                 if waiting is not None and waiting.peer.usm is None:
                     _answered(waiting, (answer, b""))
         except BadMessage as error:
             self._complain(octets, address, str(error))
 
-    def _heard_secured(self, octets: bytes) -> None:
-        message = decode(octets, SNMPv3Message())
-        waiting = self._waiting.get(usm.message_id(message))
+    def _heard_secured(self, octets: bytes, message: Reader) -> None:
+        header = usm.read_header(message)
+        waiting = self._waiting.get(header.message_id)
         if waiting is not None and waiting.peer.usm is not None:
-            _answered(waiting, waiting.peer.usm.unwrap(message, octets, asyncio.get_running_loop().time()))
+            now = asyncio.get_running_loop().time()
+            _answered(waiting, waiting.peer.usm.unwrap(octets, header.level, message, now))
 
     def _complain(self, octets: bytes, address: Address, complaint: str) -> None:
         """Keep what could not be read for who waits for that device. The right answer may still come."""

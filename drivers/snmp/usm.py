@@ -13,17 +13,18 @@ from typing import Any, NamedTuple
 
 from pyasn1.type import univ
 from pysnmp.proto.error import StatusInformation
-from pysnmp.proto.mpmod.rfc3412 import ScopedPDU
 from pysnmp.proto.secmod.rfc3414 import service
-from pysnmp.proto.secmod.rfc3414.service import SnmpUSMSecurityModel, UsmSecurityParameters
+from pysnmp.proto.secmod.rfc3414.service import SnmpUSMSecurityModel
 
-from drivers.snmp.message import Answer, BadMessage, Kind, Question, decode, integer, read_pdu, tlv
+from drivers.snmp.ber import SEQUENCE, BadMessage, Reader, integer, tlv
+from drivers.snmp.message import Answer, Kind, Question, read_pdu
 from drivers.snmp.profile import Oid
 
 STATS: Oid = (1, 3, 6, 1, 6, 3, 15, 1, 1)  # usmStats: what a report is about is the number below it
 UNSUPPORTED_LEVEL, NOT_IN_TIME, UNKNOWN_USER, UNKNOWN_ENGINE, WRONG_DIGEST, NOT_DECRYPTED = range(1, 7)
 
 AUTH, PRIV, REPORTABLE = 0x01, 0x02, 0x04  # msgFlags
+_MODEL = 3  # msgSecurityModel: this one
 _MAX_SIZE = 65507  # octets of a UDP datagram
 _WINDOW = 150  # seconds a message may be old
 _PASSWORD_OCTETS = 1 << 20  # RFC 3414 A.2: a password is repeated to so many octets and hashed
@@ -154,7 +155,7 @@ class Usm:
         mac = MACS[self.user.auth] if level & AUTH else None
         empty = bytes(mac.size if mac else 0)
         flags = tlv(0x04, bytes((level | REPORTABLE,)))
-        header = tlv(0x30, integer(message_id) + integer(_MAX_SIZE) + flags + integer(3))
+        header = tlv(0x30, integer(message_id) + integer(_MAX_SIZE) + flags + integer(_MODEL))
         told = tlv(0x04, engine_id) + integer(clock[0]) + integer(clock[1]) + tlv(0x04, name)
         end = tlv(0x04, salt)
         parameters = tlv(0x04, tlv(0x30, told + tlv(0x04, empty) + end))
@@ -168,23 +169,16 @@ class Usm:
         """The device's clock as it must stand now."""
         return self._time + int(now - self._heard) if self._heard else self._time
 
-    def unwrap(self, message: Any, octets: bytes, now: float) -> tuple[Answer, bytes]:
-        """The answer in a decoded message, and the engine id it came from. BadMessage if it is not to be believed."""
-        try:
-            level = bytes(message[1][2])[0] & (AUTH | PRIV)
-            parameters = decode(bytes(message[2]), UsmSecurityParameters())
-            engine_id, boots, time = bytes(parameters[0]), int(parameters[1]), int(parameters[2])
-            mac, salt = bytes(parameters[4]), bytes(parameters[5])
-        except (IndexError, TypeError, ValueError) as error:
-            raise BadMessage(f"{type(error).__name__}: {error}"[:200]) from None
+    def unwrap(self, octets: bytes, level: int, message: Reader, now: float) -> tuple[Answer, bytes]:
+        """The answer in what follows the header of a message, and the engine id it came from. `octets` is the message.
+        BadMessage if it is not to be believed."""
+        parameters = Reader(message.octets()).inside(SEQUENCE)
+        engine_id, boots, time = parameters.octets(), parameters.integer(), parameters.integer()
+        _, mac, salt = parameters.octets(), parameters.octets(), parameters.octets()
         if level & AUTH:
             self._check_mac(octets, mac)
-        scoped = (
-            self._decrypt(message[3], (boots, time, salt))
-            if level & PRIV
-            else message[3].getComponentByName("plaintext")
-        )
-        answer = _pdu_of(scoped)
+        scoped = self._decrypt(message.octets(), (boots, time, salt)) if level & PRIV else message
+        answer = _read_scoped(scoped.inside(SEQUENCE))
         if not answer.report and (level != self.user.level or engine_id != self.engine_id):
             raise BadMessage("an answer with less protection than was asked for, or of another engine")
         if level & AUTH or answer.report:
@@ -200,18 +194,17 @@ class Usm:
         if not hmac.compare_digest(_sign(mac, self.keys.auth, unsigned), sent):
             raise BadMessage("a wrong digest")
 
-    def _decrypt(self, data: Any, parameters: tuple[int, int, bytes]) -> Any:
+    def _decrypt(self, encrypted: bytes, parameters: tuple[int, int, bytes]) -> Reader:
         boots, time, salt = parameters
-        encrypted = data.getComponentByName("encryptedPDU")
-        if not self.user.priv or not encrypted.isValue:
+        if not self.user.priv or not self.keys.priv:
             raise BadMessage("nothing that could be decrypted")
         try:
             plain = _cipher(self.user.priv).decrypt_data(
-                _octets(self.keys.priv), (boots, time, _octets(salt)), encrypted
+                _octets(self.keys.priv), (boots, time, _octets(salt)), _octets(encrypted)
             )
         except (StatusInformation, ValueError) as error:
             raise BadMessage(f"not decrypted: {error}"[:200]) from None
-        return decode(plain, ScopedPDU(), padded=True)
+        return Reader(bytes(plain))  # a block cipher leaves octets behind it
 
     def _learn(self, boots: int, time: int, now: float, *, sure: bool, report: bool) -> None:
         """Set the device's clock by a message that is signed, or by the first one there is."""
@@ -224,19 +217,24 @@ class Usm:
         self._boots, self._time, self._heard = boots, time, now
 
 
-def message_id(message: Any) -> int:
-    try:
-        return int(message[1][0])
-    except (IndexError, TypeError, ValueError) as error:
-        raise BadMessage(f"{type(error).__name__}: {error}"[:200]) from None
+class Header(NamedTuple):
+    message_id: int
+    level: int
 
 
-def _pdu_of(scoped: Any) -> Answer:
-    try:
-        pdu = scoped[2].getComponent()
-    except (IndexError, TypeError, AttributeError) as error:
-        raise BadMessage(f"{type(error).__name__}: {error}"[:200]) from None
-    return read_pdu(pdu)
+def read_header(message: Reader) -> Header:
+    """What comes first in a message after its version."""
+    header = message.inside(SEQUENCE)
+    message_id, _, flags, model = header.integer(), header.integer(), header.octets(), header.integer()
+    if len(flags) != 1 or model != _MODEL:
+        raise BadMessage("flags or a security model that are none")
+    return Header(message_id, flags[0] & (AUTH | PRIV))
+
+
+def _read_scoped(scoped: Reader) -> Answer:
+    scoped.octets()  # the context's engine id
+    scoped.octets()  # and its name
+    return read_pdu(scoped)
 
 
 def _sign(mac: Mac, key: bytes, octets: bytes) -> bytes:

@@ -1,24 +1,31 @@
 """Octets: pysnmp and the simulator's own BER mean the same by them, and what is damaged or old is not believed."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyasn1.codec.ber import decoder
+from pyasn1.type import univ
+from pysnmp.proto import rfc1901
+from pysnmp.proto.api import v2c
 
 from drivers.sim.snmp_ber import BULK, GET, NEXT, encode, encode_response, parse_request
 from drivers.sim.snmp_devices import build
 from drivers.sim.snmp_v3 import SecuredEnd
 from drivers.sim.snmp_view import View
+from drivers.snmp.ber import BadMessage, Reader
 from drivers.snmp.message import (
     FIRST_ID,
     LAST_ID,
-    BadMessage,
+    Answer,
     Kind,
     Question,
-    decode_community,
     encode_community,
-    version_of,
+    open_message,
+    read_community,
 )
-from drivers.snmp.usm import Keyring, User, Usm, message_id, report_of
+from drivers.snmp.usm import Header, Keyring, User, Usm, read_header, report_of
 
 ids = st.integers(FIRST_ID, LAST_ID)
 oids = st.lists(st.integers(0, 2**32 - 1), max_size=12).map(lambda rest: (1, 3, *rest))
@@ -43,41 +50,82 @@ def test_a_question_is_read_as_it_was_asked(
         assert (request.first, request.repeats) == (0, repeats)
 
 
-@given(st.lists(st.tuples(oids, values), max_size=8), ids, st.sampled_from(["1", "2c"]))
-def test_an_answer_is_read_as_it_was_given(
-    said: list[tuple[tuple[int, ...], tuple[str, int | bytes | tuple[int, ...]]]], request_id: int, version: str
-) -> None:
+Said = list[tuple[tuple[int, ...], tuple[str, int | bytes | tuple[int, ...]]]]
+
+
+def respond(said: Said, request_id: int, version: str) -> bytes:
     request = parse_request(encode_community(version, b"c", Question(Kind.GET, ()).pdu(request_id)))
-    octets = encode_response(request, [(oid, encode(kind, value)) for oid, (kind, value) in said])
-    community, answer = decode_community(octets)
-    assert (community, answer.request_id, answer.status) == (b"c", request_id, 0)
+    return encode_response(request, [(oid, encode(kind, value)) for oid, (kind, value) in said])
+
+
+def ours(octets: bytes) -> Answer:
+    version, message = open_message(octets)
+    assert version in (0, 1)
+    return read_community(message)
+
+
+def pysnmps(octets: bytes) -> tuple[int, int, int, list[Any]] | None:
+    """The same by pysnmp's classes; None if it does not take them."""
+    try:
+        message, rest = decoder.decode(octets, asn1Spec=rfc1901.Message())
+        pdu = message[2].getComponent()
+        if rest or not isinstance(pdu, v2c.ResponsePDU):
+            return None
+        said = [(name.asTuple(), _plain(value)) for name, value in v2c.apiPDU.get_varbinds(pdu)]
+        return int(pdu[0]), int(pdu[1]), int(pdu[2]), said
+    except Exception:  # it raises what it likes
+        return None
+
+
+def _plain(value: Any) -> object:
+    if isinstance(value, univ.Null):
+        return None
+    if isinstance(value, univ.ObjectIdentifier):
+        return value.asTuple()
+    return value.asOctets() if isinstance(value, univ.OctetString) else int(value)
+
+
+@given(st.lists(st.tuples(oids, values), max_size=8), ids, st.sampled_from(["1", "2c"]))
+def test_an_answer_is_read_as_it_was_given_and_as_pysnmp_reads_it(said: Said, request_id: int, version: str) -> None:
+    octets = respond(said, request_id, version)
+    answer = ours(octets)
+    assert (answer.request_id, answer.status) == (request_id, 0)
     assert answer.said == [(oid, value) for oid, (_, value) in said]
-    assert version_of(octets) == {"1": 0, "2c": 1}[version]
+    assert pysnmps(octets) == (answer.request_id, answer.status, answer.index, answer.said)
 
 
 @given(st.binary(max_size=120))
 def test_any_octets_are_a_message_or_a_bad_message(octets: bytes) -> None:
     try:
-        version_of(octets)
-        decode_community(octets)
+        _, message = open_message(octets)
+        read_community(message)
     except BadMessage:
         pass
 
 
 @given(st.lists(st.tuples(oids, values), min_size=1, max_size=4), st.data())
-def test_a_damaged_answer_is_a_message_or_a_bad_message(
-    said: list[tuple[tuple[int, ...], tuple[str, int | bytes | tuple[int, ...]]]], data: st.DataObject
-) -> None:
-    request = parse_request(encode_community("2c", b"c", Question(Kind.GET, ()).pdu(FIRST_ID)))
-    octets = bytearray(encode_response(request, [(oid, encode(kind, value)) for oid, (kind, value) in said]))
+def test_a_damaged_answer_is_bad_or_means_what_pysnmp_takes_it_for(said: Said, data: st.DataObject) -> None:
+    octets = bytearray(respond(said, FIRST_ID, "2c"))
     place = data.draw(st.integers(0, len(octets) - 1))
     octets[place] = data.draw(st.integers(0, 255))
     cut = bytes(octets[: data.draw(st.integers(0, len(octets)))])
     for damaged in (bytes(octets), cut):
         try:
-            decode_community(damaged)
+            version, message = open_message(damaged)
+            answer = read_community(message) if version != 3 else None
         except BadMessage:
             continue
+        theirs = pysnmps(damaged)
+        if theirs is not None and answer is not None:
+            assert theirs == (answer.request_id, answer.status, answer.index, answer.said)
+
+
+@pytest.mark.parametrize(
+    ("octets", "value"),
+    [("4104ffffffff", 2**32 - 1), ("4204fffffffe", 2**32 - 2), ("4609008000000000000000", 2**63), ("0201ff", -1)],
+)
+def test_a_counter_is_never_negative_even_where_a_card_encodes_it_so(octets: str, value: int) -> None:
+    assert Reader(bytes.fromhex(octets)).value() == value
 
 
 @pytest.fixture(scope="module")
@@ -93,17 +141,20 @@ def secured() -> SecuredEnd:
     )
 
 
+def unwrap(usm: Usm, octets: bytes, now: float) -> tuple[Header, Answer, bytes]:
+    version, message = open_message(octets)
+    if version != 3:
+        raise BadMessage("not SNMPv3 any more")
+    header = read_header(message)
+    return header, *usm.unwrap(octets, header.level, message, now)
+
+
 async def _met(end: SecuredEnd, user: User) -> tuple[Usm, View]:
-    from pysnmp.proto.mpmod.rfc3412 import SNMPv3Message
-
-    from drivers.snmp.message import decode
-
     view = View(build("ups", "box", {}, 0).objects)
     usm = Usm(user)
     octets, _ = end.answer(usm.discovery(FIRST_ID, 1.0), view)
-    message = decode(octets, SNMPv3Message())
-    answer, engine_id = usm.unwrap(message, octets, 1.0)
-    assert (message_id(message), report_of(answer)) == (FIRST_ID, 4)
+    header, answer, engine_id = unwrap(usm, octets, 1.0)
+    assert (header.message_id, report_of(answer)) == (FIRST_ID, 4)
     usm.meet(engine_id, await Keyring().keys(user, engine_id))
     return usm, view
 
@@ -113,32 +164,23 @@ POWER = (1, 3, 6, 1, 2, 1, 33, 1, 4, 1, 0)
 
 
 async def test_no_octet_of_a_signed_answer_can_be_changed(secured: SecuredEnd) -> None:
-    from pysnmp.proto.mpmod.rfc3412 import SNMPv3Message
-
-    from drivers.snmp.message import decode
-
     usm, view = await _met(secured, WATCHER)
     octets, _ = secured.answer(usm.wrap(FIRST_ID, Question(Kind.GET, (POWER,)).pdu(FIRST_ID), 1.0), view)
-    answer, _ = usm.unwrap(decode(octets, SNMPv3Message()), octets, 1.0)
+    _, answer, _ = unwrap(usm, octets, 1.0)
     assert answer.said == [(POWER, 3)]
     for place in range(len(octets)):
         for bit in (0x01, 0x80):
             changed = octets[:place] + bytes((octets[place] ^ bit,)) + octets[place + 1 :]
             with pytest.raises(BadMessage):
-                usm.unwrap(decode(changed, SNMPv3Message()), changed, 1.0)
+                unwrap(usm, changed, 1.0)
 
 
 async def test_an_answer_is_not_believed_an_hour_later(secured: SecuredEnd) -> None:
-    from pysnmp.proto.mpmod.rfc3412 import SNMPv3Message
-
-    from drivers.snmp.message import decode
-
     usm, view = await _met(secured, WATCHER)
     octets, _ = secured.answer(usm.wrap(FIRST_ID, Question(Kind.GET, (POWER,)).pdu(FIRST_ID), 1.0), view)
-    message = decode(octets, SNMPv3Message())
-    usm.unwrap(message, octets, 1.0)
+    unwrap(usm, octets, 1.0)
     with pytest.raises(BadMessage, match="old message"):
-        usm.unwrap(message, octets, 3601.0)
+        unwrap(usm, octets, 3601.0)
 
 
 async def test_a_password_is_stretched_once_for_all_devices(monkeypatch: pytest.MonkeyPatch) -> None:
