@@ -25,32 +25,30 @@ class Column:
 
 COLUMNS: Final = (
     Column("asset", "Asset number", 12),
-    Column("name", "Device name", 16),
-    Column("cls_name", "Device class", 13),
-    Column("maker", "Maker", 9),
-    Column("model", "Model", 13),
-    Column("serial", "Serial number", 17),
-    Column("terminal", "Terminal number", 11),
-    Column("branch_name", "Branch", 19),
-    Column("position_name", "Position", 17),
-    Column("status", "Status", 7, Kind.WORD),
-    Column("keeper", "Keeper", 8),
-    # the second sheet of paper begins here
-    Column("branch", "Branch code", 9),
-    Column("position", "Position key", 17),
-    Column("place", "Place", 16),
-    Column("zone", "Network", 8, Kind.WORD),
-    Column("bought", "Bought", 11, Kind.DATE),
-    Column("in_service", "In service since", 11, Kind.DATE),
-    Column("price", "Price (yuan)", 12, Kind.MONEY),
-    Column("supplier", "Supplier", 15),
-    Column("maintainer", "Maintainer", 15),
-    Column("warranty", "Warranty until", 11, Kind.DATE),
-    Column("effective_from", "So since", 11, Kind.TIME),
-    Column("note", "Note", 16),
+    Column("name", "Device name", 14),
+    Column("cls_name", "Device class", 12),
+    Column("maker", "Maker", 8),
+    Column("model", "Model", 12),
+    Column("serial", "Serial number", 15),
+    Column("terminal", "Terminal number", 10),
+    Column("branch_name", "Branch", 17),
+    Column("position_name", "Position", 18),
+    Column("status", "Status", 6.5, Kind.WORD),
+    Column("keeper", "Keeper", 7),
+    Column("branch", "Branch code", 7),
+    Column("position", "Position key", 14.5),
+    Column("place", "Place", 11),
+    Column("zone", "Network", 7, Kind.WORD),
+    Column("bought", "Bought", 10, Kind.DATE),
+    Column("in_service", "In service since", 10, Kind.DATE),
+    Column("price", "Price (yuan)", 10.5, Kind.MONEY),
+    Column("supplier", "Supplier", 13),
+    Column("maintainer", "Maintainer", 13),
+    Column("warranty", "Warranty until", 10, Kind.DATE),
+    Column("effective_from", "So since", 10, Kind.TIME),
+    Column("note", "Note", 10),
 )
-FIRST_PAGE: Final = 11  # columns on the first sheet of paper, after the row's number
-ALWAYS: Final = 2  # columns repeated on the second, after the row's number
+ALWAYS: Final = 1  # columns repeated on the second sheet of paper, after the row's number
 
 WORDS: Final[dict[str, dict[str, str]]] = {
     "status": {

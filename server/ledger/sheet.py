@@ -1,9 +1,10 @@
 """The ledger as an Excel workbook that prints on A4 as a bank's register does.
 
-Two sheets of paper side by side hold all columns: number, asset and name are repeated on the second. The bank's
+Two sheets of paper side by side hold all columns: number and asset are repeated on the second. The bank's
 heading, what the extract is of, the signatures and the page numbers are the print's header and footer.
 """
 
+import math
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from xlsxwriter.exceptions import FileCreateError
 
 from server.errors import Conflict
 from server.ledger.cells import clean, moment
-from server.ledger.columns import ALWAYS, COLUMNS, FIRST_PAGE, Column, Kind
+from server.ledger.columns import ALWAYS, COLUMNS, Column, Kind
 from server.ledger.extract import Extract, heading, said
 from server.schemas import CardOut
 from server.texts import Gettext
@@ -22,6 +23,9 @@ ROWS_LIMIT = 1_048_576  # rows of a sheet; Excel's own
 HEADING_ROWS = 3
 A4 = 9  # Excel's number of the paper
 HEADER_LIMIT = 250  # characters of a print header; Excel's is 255
+WIDE, NARROW = 1.55, 0.8  # what a character of 9 points takes of a column, whose unit is a digit of 11 points
+LINE_HEIGHT = 12.0  # points
+TALLEST = 409.0  # points; Excel's own limit
 MONEY_DIGITS = 15  # that Excel keeps of a number
 FONT = "宋体"  # every Windows at a bank has it
 
@@ -44,7 +48,8 @@ class Sheet:
 def write_sheet(path: Path, extract: Extract, translate: Gettext) -> None:
     if extract.rows + HEADING_ROWS > ROWS_LIMIT:
         raise Conflict("{rows} machines are more than an Excel sheet holds; export CSV.", rows=extract.rows)
-    options = {"constant_memory": True, "tmpdir": str(path.parent), "default_date_format": "yyyy-mm-dd"}
+    usual = {"font_name": FONT, "font_size": 11}  # what Chinese Excel measures columns by
+    options = {"constant_memory": True, "tmpdir": str(path.parent), "default_format_properties": usual}
     book = xlsxwriter.Workbook(str(path), options)
     try:
         _fill(book, extract, translate)
@@ -66,11 +71,26 @@ def _fill(book: Any, extract: Extract, translate: Gettext) -> None:
     for place, column in enumerate(COLUMNS, 1):
         made.sheet.write_string(2, place, translate(column.title), made.head)
     for number, card in enumerate(extract.cards(), 1):
-        row = HEADING_ROWS + number - 1
-        made.sheet.write_number(row, 0, number, made.number)
-        for place, column in enumerate(COLUMNS, 1):
-            if not _write_typed(made, row, place, column, card, extract):
-                made.sheet.write_string(row, place, clean(said(card, column, extract.zone, translate)), made.text)
+        _write_row(made, HEADING_ROWS + number - 1, number, card, extract, translate)
+
+
+def _write_row(made: Sheet, row: int, number: int, card: CardOut, extract: Extract, translate: Gettext) -> None:
+    texts = [clean(said(card, column, extract.zone, translate)) for column in COLUMNS]
+    lines = max(_lines(text, column.width) for text, column in zip(texts, COLUMNS, strict=True))
+    if lines > 1:  # neither Excel nor LibreOffice makes room for wrapped text by itself
+        made.sheet.set_row(row, min(LINE_HEIGHT * lines + 3, TALLEST))
+    made.sheet.write_number(row, 0, number, made.number)
+    for place, (column, text) in enumerate(zip(COLUMNS, texts, strict=True), 1):
+        if not _write_typed(made, row, place, column, card, extract):
+            made.sheet.write_string(row, place, text, made.text)
+
+
+def _lines(text: str, width: float) -> int:
+    """How many lines a text takes in a column of `width` characters."""
+    if len(text) * WIDE <= width:
+        return 1
+    units = sum(WIDE if char > "\u1100" else NARROW for char in text)
+    return max(1, math.ceil(units / width))
 
 
 def _write_typed(made: Sheet, row: int, place: int, column: Column, card: CardOut, extract: Extract) -> bool:
@@ -96,19 +116,18 @@ def _set_up(made: Sheet, title: str, line: str, rows: int, translate: Gettext) -
     sheet.set_column(0, 0, 5)
     for place, column in enumerate(COLUMNS, 1):
         sheet.set_column(place, place, column.width)
-    sheet.freeze_panes(HEADING_ROWS, 1 + ALWAYS)
+    sheet.freeze_panes(HEADING_ROWS, 3)
     sheet.autofilter(2, 0, max(last, 2), len(COLUMNS))
     sheet.set_landscape()
     sheet.set_paper(A4)
     sheet.set_margins(left=0.4, right=0.4, top=1.0, bottom=0.75)
-    sheet.set_print_scale(78)
+    sheet.fit_to_pages(2, 0)
     sheet.print_area(2, 0, max(last, 2), len(COLUMNS))
     sheet.repeat_rows(2)
     sheet.repeat_columns(0, ALWAYS)
-    sheet.set_v_pagebreaks([1 + FIRST_PAGE])
     sheet.print_across()
     sheet.set_header(_fitting(f'&C&"{FONT},Bold"&16{_plain(title)}\n&"{FONT},Regular"&9{_plain(line)}'))
-    signatures = translate("Prepared by:                Reviewed by:                Responsible:                ")
+    signatures = translate("Prepared by: ______________  Reviewed by: ______________  Responsible: ______________")
     pages = translate("Page {page} of {pages}").format(page="&P", pages="&N")
     sheet.set_footer(f'&L&"{FONT},Regular"&10{signatures}&R&"{FONT},Regular"&10{pages}')
 

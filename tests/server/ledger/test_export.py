@@ -103,7 +103,7 @@ def test_the_sheet_prints_as_a_register_does(ledger: None, sign_in: SignIn) -> N
     assert sheet.freeze_panes == "D4"
     assert (sheet.page_setup.orientation, sheet.page_setup.paperSize) == ("landscape", 9)
     assert sheet.print_title_rows == "$3:$3"
-    assert sheet.print_title_cols == "$A:$C"
+    assert sheet.print_title_cols == "$A:$B"
     assert "青禾农商银行电子设备台账" in sheet.oddHeader.center.text
     for words in ("制表人", "复核人", "负责人"):
         assert words in sheet.oddFooter.left.text
