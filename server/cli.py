@@ -85,8 +85,6 @@ def run(
     from server.app import create_app  # takes a second, which the other commands need not wait for
     from server.serving import serve
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     with sentences(home) as (path, _):
         here = Home(path, host=host, port=port)
         key = here.key()
@@ -94,6 +92,7 @@ def run(
             listening(here.settings.host, here.settings.port) as listener,
             here.database(bring_up_to_date=True) as database,
         ):
+            logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
             at = f"http://{here.settings.host}:{here.settings.port}"
             say(_("The server listens on {at}; Ctrl+C ends it.").format(at=at))
             serve(create_app(database, here.settings, utc_now, key), listener)

@@ -20,8 +20,10 @@ KEPT = 2_000_000  # µs an agent's revision is told again before it is computed 
 _log = logging.getLogger(__name__)
 
 
-def assignment_of(session: Session, key: bytes | None, agent_id: int, agent_key: str, *, server: int = 0) -> Assignment:
-    """Positions and lines by key. One that asks for a secret there is not is left out, and the log says so."""
+def assignment_of(
+    session: Session, key: bytes | None, agent_id: int, agent_key: str, *, server: int = 0, log: bool = True
+) -> Assignment:
+    """Positions and lines by key. One that asks for a secret there is not is left out, and `log` says so."""
     wanted = [*_positions(session, agent_id), *_lines(session, agent_id)]
     names = {name for polled in wanted for name in names_in(polled.options)}
     known = opened(session, key, names) if key and names else {}
@@ -30,7 +32,8 @@ def assignment_of(session: Session, key: bytes | None, agent_id: int, agent_key:
         try:
             polled.append(msgspec.structs.replace(one, options=fill_in(one.options, known)))
         except KeyError as missing:
-            _log.warning("%s is not polled: there is no secret %s.", one.position, missing)
+            if log:
+                _log.warning("%s is not polled: there is no secret %s.", one.position, missing)
     digest = hashlib.sha256(msgspec.msgpack.encode(polled, order="deterministic")).hexdigest()[:32]
     return Assignment(agent=agent_key, revision=digest, polled=polled, server=server)
 
@@ -93,7 +96,7 @@ class Revisions:
 
     def compute(self, agent_id: int, agent_key: str) -> str:
         with self._database.read() as session:
-            revision = assignment_of(session, self._key, agent_id, agent_key).revision
+            revision = assignment_of(session, self._key, agent_id, agent_key, log=False).revision
         with self._guard:
             self._kept[agent_id] = (self._now(), revision)
         return revision

@@ -1,0 +1,247 @@
+"""`branchfleet-server` as a person types it: data on stdout, sentences on stderr, and codes a script can rely on."""
+
+import io
+import json
+import os
+import signal
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from server.cli import main
+from server.exit import Exit
+
+DEADLINE = 30.0
+
+
+@dataclass(frozen=True)
+class Said:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def environ(home: Path) -> dict[str, str]:
+    return {"BRANCHFLEET_HOME": str(home), "BRANCHFLEET_LANG": "en", "BRANCHFLEET_PASSWORD_MEMORY": "32"}
+
+
+@pytest.fixture
+def say(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Said]:
+    """`say("person", "list")`: the command, with what it said and its code."""
+
+    def make(*words: str, stdin: str = "", **more: str) -> Said:
+        with monkeypatch.context() as patch:
+            for key, value in (environ | more).items():
+                patch.setenv(key, value)
+            patch.setattr(sys, "stdin", io.StringIO(stdin))
+            with pytest.raises(SystemExit) as ended:
+                main(list(words))
+        out, err = capsys.readouterr()
+        return Said(int(ended.value.code or 0), out, err)
+
+    return make
+
+
+@pytest.fixture
+def made(say: Callable[..., Said]) -> dict[str, str]:
+    """A home with its first administrator; what `init --json` said."""
+    said = say("init", "--login", "liming", "--name", "李明", "--json")
+    assert said.returncode == Exit.DONE, said.stderr
+    told: dict[str, str] = json.loads(said.stdout)
+    return told
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def failed(said: Said, code: Exit, *words: str) -> None:
+    """It ended with `code` and one sentence, and said nothing else."""
+    assert said.returncode == code, said.stderr
+    assert "Traceback" not in said.stderr
+    for word in words:
+        assert word in said.stderr
+
+
+def test_init_makes_a_home_only_its_owner_may_read(home: Path, made: dict[str, str], say: Any) -> None:
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert stat.S_IMODE((home / "server.key").stat().st_mode) == 0o600
+    assert made["login"] == "liming"
+    people = json.loads(say("person", "list", "--json").stdout)
+    assert [(person["login"], person["role"], person["must_change"]) for person in people] == [("liming", "head", True)]
+    failed(say("init"), Exit.REFUSED, "already", str(home))
+
+
+def test_the_one_time_password_is_told_once_and_kept_nowhere(home: Path, made: dict[str, str]) -> None:
+    for path in home.iterdir():
+        assert made["password"].encode() not in path.read_bytes()
+
+
+def test_an_init_that_fails_leaves_no_home_behind(home: Path, say: Any) -> None:
+    failed(say("init", "--login", "Li Ming"), Exit.BAD_INPUT, "Li Ming is not a login")
+    assert not (home / "server.key").exists()
+    assert not (home / "branchfleet.db").exists()
+    assert say("init").returncode == Exit.DONE
+
+
+def test_a_folder_with_other_things_in_it_is_left_alone(home: Path, say: Any) -> None:
+    home.mkdir()
+    (home / "thesis.doc").write_text("x")
+    failed(say("init"), Exit.REFUSED, "choose one of its own")
+    assert [path.name for path in home.iterdir()] == ["thesis.doc"]
+
+
+@pytest.mark.parametrize(
+    "words", [("status",), ("run",), ("person", "list"), ("journal", "check"), ("agent", "token", "centre")]
+)
+def test_without_a_home_every_command_says_how_to_make_one(say: Any, words: tuple[str, ...]) -> None:
+    failed(say(*words), Exit.NOT_SET_UP, "branchfleet-server init")
+
+
+def test_people_are_added_listed_reset_and_disabled(made: Any, say: Any) -> None:
+    said = say("person", "add", "auditor", "--name", "审计", "--role", "auditor", "--json")
+    first = json.loads(said.stdout)["password"]
+    assert json.loads(say("person", "reset", "auditor", "--json").stdout)["password"] != first
+    assert say("person", "disable", "auditor").returncode == Exit.DONE
+    assert "auditor\tauditor\t审计\t\tdisabled,must_change" in say("person", "list").stdout
+    failed(say("person", "reset", "nobody"), Exit.NO_SUCH_THING, "nobody")
+    failed(say("person", "disable", "liming"), Exit.REFUSED, "last one")
+    failed(say("person", "add", "auditor", "--name", "x", "--role", "auditor"), Exit.REFUSED, "already")
+    unknown = say("person", "add", "wang", "--name", "王", "--role", "branch", "--branch", "9999")
+    failed(unknown, Exit.NO_SUCH_THING, "no branch 9999")
+    failed(say("person", "add", "wang", "--name", "王", "--role", "branch"), Exit.BAD_INPUT, "one branch at least")
+
+
+def test_a_secret_comes_from_stdin_and_is_never_shown(home: Path, made: Any, say: Any) -> None:
+    said = say("secret", "set", "atm-ro", stdin="绝密 community\n")
+    assert (said.returncode, said.stdout) == (Exit.DONE, "")
+    for path in home.iterdir():
+        assert "绝密".encode() not in path.read_bytes()
+    failed(say("secret", "set", "atm-ro", stdin=""), Exit.BAD_INPUT, "1 to 4096")
+    failed(say("secret", "set", "a b", stdin="x"), Exit.BAD_INPUT, "not a secret's name")
+
+
+def test_a_token_for_an_agent_there_is_not_is_refused(made: Any, say: Any) -> None:
+    failed(say("agent", "token", "centre"), Exit.NO_SUCH_THING, "no agent centre")
+
+
+def test_the_journal_is_checked_and_a_change_is_found(home: Path, made: Any, say: Any) -> None:
+    assert json.loads(say("journal", "check", "--json").stdout)["ok"] is True
+    database = sqlite3.connect(home / "branchfleet.db")
+    database.execute("DROP TRIGGER journal_refuses_UPDATE")
+    database.execute("UPDATE journal SET actor = 'somebody else' WHERE seq = 2")
+    database.commit()
+    database.close()
+    said = say("journal", "check", "--json")
+    assert said.returncode == Exit.DATABASE
+    assert json.loads(said.stdout)["broken_at"] == 2
+
+
+def test_a_key_that_others_can_read_is_not_used(home: Path, made: Any, say: Any) -> None:
+    (home / "server.key").chmod(0o644)
+    failed(say("secret", "set", "a", stdin="x"), Exit.DATABASE, "chmod 600")
+    failed(say("run"), Exit.DATABASE, "chmod 600")
+
+
+def test_a_wrong_setting_is_named_with_the_nearest_right_one(home: Path, made: Any, say: Any) -> None:
+    (home / "server.toml").write_text("prot = 1\n")
+    failed(say("status"), Exit.BAD_INPUT, "server.toml", "Did you mean port?")
+
+
+def test_a_newer_database_is_left_as_it_is(home: Path, made: Any, say: Any) -> None:
+    database = sqlite3.connect(home / "branchfleet.db")
+    database.execute("UPDATE alembic_version SET version_num = '9999'")
+    database.commit()
+    database.close()
+    for words in (("run", "--port", str(free_port())), ("status",), ("person", "list")):
+        failed(say(*words), Exit.DATABASE, "9999", "later version")
+
+
+def test_a_file_that_is_no_database_is_told_so(home: Path, made: Any, say: Any) -> None:
+    (home / "branchfleet.db").write_bytes(b"no database" * 1000)
+    failed(say("status"), Exit.DATABASE, "not a database")
+
+
+def test_a_database_out_of_reach_is_told_so(made: Any, say: Any) -> None:
+    url = "postgresql://nobody@127.0.0.1:1/nothing"
+    failed(say("status", BRANCHFLEET_DATABASE=url), Exit.CANNOT_REACH, "The database cannot be used")
+
+
+def test_chinese_is_spoken_by_default(say: Any) -> None:
+    failed(say("status", BRANCHFLEET_LANG="zh"), Exit.NOT_SET_UP, "请先运行")
+
+
+def test_a_port_in_use_is_told_before_anything_is_done(made: Any, say: Any) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        failed(say("run", "--port", str(other.getsockname()[1])), Exit.BUSY, "in use", "--port")
+
+
+def test_an_address_of_another_machine_is_told_so(made: Any, say: Any) -> None:
+    failed(say("run", "--host", "192.0.2.1"), Exit.BAD_INPUT, "192.0.2.1")
+    failed(say("run", "--host", "no.such.name.invalid"), Exit.BAD_INPUT, "no.such.name.invalid")
+
+
+@pytest.fixture
+def running(environ: dict[str, str], made: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server that answers, and its URL."""
+    port = free_port()
+    command = [sys.executable, "-m", "server.cli", "run", "--port", str(port)]
+    process = subprocess.Popen(command, env={**os.environ, **environ}, stderr=subprocess.PIPE, text=True)
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + DEADLINE
+    while True:
+        try:
+            httpx2.get(f"{url}/api/me")
+            break
+        except httpx2.TransportError:
+            assert time.monotonic() < deadline
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+    yield process, url
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_told_to_stop_ends_its_streams_and_itself(
+    running: tuple[subprocess.Popen[str], str], made: dict[str, str], number: int
+) -> None:
+    process, url = running
+    ask = {"login": made["login"], "password": made["password"]}
+    token = httpx2.post(f"{url}/api/sign-in", json=ask).json()["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    change = {"old": made["password"], "new": "a password of my own"}
+    assert httpx2.post(f"{url}/api/password", json=change, headers=headers).status_code == 204
+    with httpx2.stream("GET", f"{url}/api/events", headers=headers, timeout=DEADLINE) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == ": connected"
+        process.send_signal(number)
+        assert [line for line in lines if line] == ["id: 0"]  # and then its end
+    _, narration = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0
+    assert "everything it acknowledged is written" in narration
+    assert "Traceback" not in narration
