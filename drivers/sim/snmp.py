@@ -1,8 +1,8 @@
 """A simulated device that answers SNMP on a UDP port of its own: a host, printer, UPS or NCR terminal.
 
-Options are the driver's: profile, version, community, user and passwords, `low`, `ports`; and `port` to answer at. The
-state takes the keys of `snmp_devices.known_keys`; with the option `recording`, the path of a .snmprec file, the device
-shows that instead and has no state. SNMPv3 is answered by pysnmp, v1 and v2c by `snmp_ber.py`.
+Options are the driver's: profile, version, community, user and passwords, `low`, `full`, `ports`; and its own: `port`
+to answer at, and `recording`, the path of a .snmprec file that it shows instead of a state. A state takes the keys of
+`snmp_devices.known_keys`. SNMPv3 is answered by pysnmp, v1 and v2c by `snmp_ber.py`.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Protocol
 from drivers.sim.base import Fault, Showed
 from drivers.sim.snmp_ber import Oid
 from drivers.sim.snmp_community import CommunityEnd
-from drivers.sim.snmp_devices import build, known_keys
+from drivers.sim.snmp_devices import Limits, build, known_keys
 from drivers.sim.snmp_view import View, read_recording
 
 SLOW_SECONDS = 25.0  # longer than the driver's whole time
@@ -39,7 +39,7 @@ class SnmpSimulator:
         if self._recording is None:
             _check(self._profile, state)
         self._options = options
-        self._low = int(str(options.get("low", 200)))
+        self._limits = Limits(int(str(options.get("low", 200))), int(str(options.get("full", 0))))
         self._ports = options.get("ports")
         self.name = name
         self.state = dict(state)
@@ -140,7 +140,10 @@ class SnmpSimulator:
     def _build(self) -> View:
         if self._recording is not None:
             return read_recording(self._recording)
-        device = build(self._profile, self.name, self.state, self._low)
+        try:
+            device = build(self._profile, self.name, self.state, self._limits)
+        except KeyError as error:
+            raise ValueError(f"a simulated {self._profile} cannot be {error}; it was to be {self.state}") from None
         return View(device.objects, device.words)
 
     def _tell(self, told: list[Oid]) -> None:

@@ -11,6 +11,21 @@ from drivers.sim.snmp_ber import Oid
 State = dict[str, str]
 
 
+class Limits(NamedTuple):
+    """What the bank calls a low and a full cassette, as the driver is told; 0: not told."""
+
+    low: int = 200
+    full: int = 0
+
+    def word(self, notes: int) -> str:
+        if notes < self.low:
+            return "low"
+        return "full" if self.full and notes >= self.full else "ok"
+
+
+NO_LIMITS = Limits(0, 0)
+
+
 class Object(NamedTuple):
     kind: str  # of snmp_ber.TAGS
     value: int | bytes | Oid
@@ -25,10 +40,10 @@ class Device(NamedTuple):
     words: State  # the part words that follow from the objects
 
 
-def build(profile: str, name: str, state: State, low: int) -> Device:
+def build(profile: str, name: str, state: State, limits: Limits = NO_LIMITS) -> Device:
     """The device of `profile` in `state`. What the state does not say is well; KeyError for a word nobody knows."""
     objects: Objects = {}
-    words = _DEVICES[profile](objects, name, state, low)
+    words = _DEVICES[profile](objects, name, state, limits)
     return Device(objects, words)
 
 
@@ -91,7 +106,7 @@ def _serial(name: str) -> str:
     return f"SIM{sum(place * ord(letter) for place, letter in enumerate(name, 7)) % 10**6:06d}"
 
 
-def _host(objects: Objects, name: str, state: State, low: int) -> State:
+def _host(objects: Objects, name: str, state: State, limits: Limits) -> State:
     mib = _Mib(objects)
     _system(mib, name, "Simulated branch router, release 1.0", "1.3.6.1.4.1.99999.1")
     memory, disk = _number(state, "memory.used", 41), _number(state, "disk.used", 37)
@@ -135,7 +150,7 @@ _STOPS = 0x4000 | 0x1000 | 0x0800 | 0x0400 | 0x0080 | 0x0040 | 0x0008  # it prin
 _DISPLAY = {0x0400: "PAPER JAM", 0x0800: "COVER OPEN", 0x4000: "LOAD PAPER", 0x1000: "REPLACE TONER"}
 
 
-def _printer(objects: Objects, name: str, state: State, low: int) -> State:
+def _printer(objects: Objects, name: str, state: State, limits: Limits) -> State:
     mib = _Mib(objects)
     words = {key: state.get(key, word) for key, word in _GOOD.items()}
     bits = 0
@@ -173,7 +188,7 @@ _BATTERIES = {"unknown": 1, "ok": 2, "replace": 2, "low": 3, "depleted": 4}
 _ALARMS = {("battery", "replace"): 1, ("power", "battery"): 2, ("battery", "low"): 3, ("battery", "depleted"): 4}
 
 
-def _ups(objects: Objects, name: str, state: State, low: int) -> State:
+def _ups(objects: Objects, name: str, state: State, limits: Limits) -> State:
     mib = _Mib(objects)
     power, battery = state.get("power", "mains"), state.get("battery", "ok")
     alarms = [number for (key, word), number in _ALARMS.items() if {"power": power, "battery": battery}[key] == word]
@@ -205,11 +220,14 @@ def _ups(objects: Objects, name: str, state: State, low: int) -> State:
     return {"power": power, "battery": battery, "alarm": "present" if alarms else "none"}
 
 
-_FILLED = 2000  # notes put into each cassette
-_NOTES = {"ok": 1640, "empty": 0}
+_FILLED = 3000  # notes put into each cassette
 
 
-def _atm(objects: Objects, name: str, state: State, low: int) -> State:
+def _notes(word: str, limits: Limits) -> int:
+    return {"ok": 1640, "empty": 0, "low": max(1, limits.low // 2), "full": limits.full or _FILLED}[word]
+
+
+def _atm(objects: Objects, name: str, state: State, limits: Limits) -> State:
     mib = _Mib(objects)
     terminal = "1.3.6.1.4.1.191.39"
     service, module = state.get("service", "inService"), state.get("module", "ok")
@@ -226,8 +244,8 @@ def _atm(objects: Objects, name: str, state: State, low: int) -> State:
     for row in range(1, max([*numbered, 4]) + 1):
         key = f"cassette.{row}"
         given = state.get(f"cassette.count.{row}")
-        notes = int(float(given)) if given else {**_NOTES, "low": max(1, low // 2)}[state.get(key, "ok")]
-        words[key] = "empty" if not notes else "low" if notes < low else "ok"
+        notes = int(float(given)) if given else _notes(state.get(key, "ok"), limits)
+        words[key] = "empty" if not notes else limits.word(notes)
         mib.put(f"{terminal}.13.2.1.9.1.1.{row}", "octets", f"CASSETTE {row}")
         mib.put(f"{terminal}.13.2.1.9.1.2.{row}", "integer", row)
         mib.put(f"{terminal}.13.2.1.9.1.3.{row}", "integer", _FILLED, key)
@@ -237,7 +255,7 @@ def _atm(objects: Objects, name: str, state: State, low: int) -> State:
     return words
 
 
-_DEVICES: dict[str, Callable[[Objects, str, State, int], State]] = {
+_DEVICES: dict[str, Callable[[Objects, str, State, Limits], State]] = {
     "host": _host,
     "printer": _printer,
     "ups": _ups,

@@ -62,7 +62,8 @@ class Device:
         heard = known.heard(values)
         passing = await walk_what_comes_and_goes(self._asking, known.profile, heard)
         heard = Heard(heard.scalars, {**heard.rows, **passing})
-        return read(known.profile, heard, low=self._options.low, ports=self._ports)
+        limits = {"low": self._options.low, "full": self._options.full}
+        return read(known.profile, heard, limits=limits, ports=self._ports)
 
     async def _look(self, again_after: int) -> Known:
         name = self._options.profile

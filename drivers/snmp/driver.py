@@ -38,6 +38,7 @@ class SnmpOptions(DriverOptions):
     context: str = Field("", max_length=32)
     wait: float = Field(3.0, ge=0.05, le=5.0)  # seconds for each answer
     low: int = Field(200, ge=0)  # notes in a cassette, below which it is low
+    full: int = Field(0, ge=0)  # notes at which it is full; 0: nobody says
     ports: list[str] | None = None  # the ports that matter, by number or name; all if not said
 
     @model_validator(mode="after")

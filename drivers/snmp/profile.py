@@ -60,8 +60,9 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"se
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`words`: the value -> the word; "+" is any above nought, "<low" any below the option `low`. Of a set the first of
-    `words` that is in it, else `none`. With `worst`, one word for all rows: the first of `words` that a row has."""
+    """`words`: the value -> the word; "+" is any above nought, "<low" below the option `low`, ">full" from the option
+    `full` on. Of a set the first of `words` that is in it, else `none`. With `worst`, one word for all rows: the first
+    of `words` that a row has."""
 
     key: str
     of: Formula

@@ -53,8 +53,10 @@ class _Labelled:
     said: Mapping[str, Said]
 
 
-def read(profile: Profile, heard: Heard, *, low: int = 0, ports: frozenset[str] | None = None) -> Reading:
-    """The reading. `low` is what the bank calls few notes; `ports` are the numbers or names of those that matter."""
+def read(
+    profile: Profile, heard: Heard, *, limits: Mapping[str, int] | None = None, ports: frozenset[str] | None = None
+) -> Reading:
+    """The reading. `limits` say what the bank calls `low` and `full`, `ports` which matter, by number or name."""
     tables = {
         table.name: _label(table, _wanted(table, heard.rows.get(table.name, []), ports)) for table in profile.table
     }
@@ -62,7 +64,7 @@ def read(profile: Profile, heard: Heard, *, low: int = 0, ports: frozenset[str] 
     parts: dict[str, str] = {}
     raw: dict[str, bytes] = {}
     for part in profile.part:
-        _add_part(part, whole, said, tables, low, parts)
+        _add_part(part, whole, said, tables, limits or {}, parts)
     for part in profile.part:
         _keep_raw(part, said, tables, parts, raw)
     numbers: dict[str, float] = {}
@@ -195,7 +197,7 @@ def _add_part(
     whole: Facts,
     said: Mapping[str, Said],
     tables: Mapping[str, list[_Labelled]],
-    low: int,
+    limits: Mapping[str, int],
     parts: dict[str, str],
 ) -> None:
     rows = tables[part.table] if part.table else [_Labelled("", whole, said)]
@@ -204,7 +206,7 @@ def _add_part(
         fact = _part_fact(part.of, row.facts)
         if fact is None:
             continue
-        word = _word(part, fact, low)
+        word = _word(part, fact, limits)
         words.append(word)
         if not part.worst:
             _settle(parts, f"{part.key}{row.label}", word)
@@ -239,16 +241,21 @@ def _part_fact(formula: Formula, facts: Facts) -> Fact | float | None:
     return formula.value(facts)
 
 
-def _word(part: Part, fact: Fact | float, low: int) -> str | None:
+def _word(part: Part, fact: Fact | float, limits: Mapping[str, int]) -> str | None:
     if isinstance(fact, frozenset):
         return next((word for value, word in part.words.items() if int(value) in fact), part.none)
     if not isinstance(fact, int | float):
         return None
     if (word := part.words.get(f"{fact:g}")) is not None:
         return word
-    if 0 < fact < low and "<low" in part.words:
-        return part.words["<low"]
-    return part.words.get("+") if fact > 0 else None
+    if fact <= 0:
+        return None
+    for name, limit in limits.items():
+        if limit and fact < limit and (word := part.words.get(f"<{name}")) is not None:
+            return word
+        if limit and fact >= limit and (word := part.words.get(f">{name}")) is not None:
+            return word
+    return part.words.get("+")
 
 
 def _add_number(number: Number, whole: Facts, tables: Mapping[str, list[_Labelled]], numbers: dict[str, float]) -> None:

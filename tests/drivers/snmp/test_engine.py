@@ -20,7 +20,7 @@ Poll = Callable[[Driver], Awaitable[Reading]]
 
 
 def well_behaved(profile: str = "ups", version: str = "2c") -> Callable[[bytes], bytes]:
-    view = View(build(profile, "box", {}, 200).objects)
+    view = View(build(profile, "box", {}).objects)
     end = CommunityEnd(version, "public")
     return lambda request: end.answer(request, view)[0]
 
@@ -130,7 +130,7 @@ async def test_an_error_nobody_expects_is_a_refusal(device: Device, driver: Make
 
 async def test_long_names_are_asked_for_in_messages_that_fit(device: Device, driver: Make, poll: Poll) -> None:
     """64 ports whose descriptions are 200 octets: 12.8 kB of text, read by an end that says "too big" at 1,472."""
-    objects: Objects = dict(build("host", "box", {"port.1": "up"}, 0).objects)
+    objects: Objects = dict(build("host", "box", {"port.1": "up"}).objects)
     for row in range(1, 65):
         for column, kind, value in ((2, "octets", b"x" * 200), (3, "integer", 6), (7, "integer", 1), (8, "integer", 1)):
             objects[(1, 3, 6, 1, 2, 1, 2, 2, 1, column, row)] = Object(kind, value)
@@ -141,7 +141,7 @@ async def test_long_names_are_asked_for_in_messages_that_fit(device: Device, dri
 
 
 async def test_hostile_text_is_only_text(device: Device, driver: Make, poll: Poll) -> None:
-    objects: Objects = dict(build("host", "box", {}, 0).objects)
+    objects: Objects = dict(build("host", "box", {}).objects)
     evil = "[/x]\x1b[2J\x00=cmd|' /C calc'!A0\u202e".encode() + b"\xff\xfe" + b"A" * 1000
     objects[(1, 3, 6, 1, 2, 1, 1, 5, 0)] = Object("octets", evil)
     end, view = CommunityEnd("2c", "public"), View(objects)
@@ -158,7 +158,7 @@ async def test_a_name_nobody_knows_is_told(driver: Make, poll: Poll) -> None:
 
 
 async def test_the_word_of_a_host_that_has_only_the_system_group(device: Device, driver: Make, poll: Poll) -> None:
-    objects: Objects = {oid: one for oid, one in build("host", "box", {}, 0).objects.items() if oid[6] == 1}
+    objects: Objects = {oid: one for oid, one in build("host", "box", {}).objects.items() if oid[6] == 1}
     end, view = CommunityEnd("2c", "public"), View(objects)
     polled = driver("snmp", await device(lambda request: [end.answer(request, view)[0]]))
     for _ in range(2):

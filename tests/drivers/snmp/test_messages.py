@@ -150,7 +150,7 @@ def unwrap(usm: Usm, octets: bytes, now: float) -> tuple[Header, Answer, bytes]:
 
 
 async def _met(end: SecuredEnd, user: User) -> tuple[Usm, View]:
-    view = View(build("ups", "box", {}, 0).objects)
+    view = View(build("ups", "box", {}).objects)
     usm = Usm(user)
     octets, _ = end.answer(usm.discovery(FIRST_ID, 1.0), view)
     header, answer, engine_id = unwrap(usm, octets, 1.0)

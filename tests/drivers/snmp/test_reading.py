@@ -43,7 +43,10 @@ def heard(draw: st.DrawFn, name: str) -> Heard:
 @given(data=st.data())
 def test_anything_a_device_says_is_a_reading_of_the_catalogue(name: str, data: st.DataObject) -> None:
     reading = read(
-        load(name), data.draw(heard(name)), low=200, ports=data.draw(st.sampled_from([None, frozenset({"1"})]))
+        load(name),
+        data.draw(heard(name)),
+        limits={"low": 200, "full": 2400},
+        ports=data.draw(st.sampled_from([None, frozenset({"1"})])),
     )
     known = catalogue()
     for key, word in reading.parts.items():

@@ -39,6 +39,7 @@ STATES: dict[str, tuple[str, dict[str, str], DeviceWord]] = {
     "printer full": ("printer", {"output": "full"}, DeviceWord.USER_ERROR),
     "atm out of cash": ("atm-ncr", {"cassette.2": "empty", "module": "attention"}, DeviceWord.ONLINE),
     "atm closed": ("atm-ncr", {"service": "outOfService", "module": "fault"}, DeviceWord.OFFLINE),
+    "crs full": ("atm-ncr", {"cassette.1": "full"}, DeviceWord.ONLINE),
     "atm low": ("atm-ncr", {"cassette.1": "low", "cassette.count.3": "77"}, DeviceWord.ONLINE),
     "router": ("host", {"port.1": "up", "port.2": "down", "port.3": "disabled", "cpu.load": "91"}, DeviceWord.ONLINE),
 }
@@ -48,7 +49,7 @@ STATES: dict[str, tuple[str, dict[str, str], DeviceWord]] = {
 @pytest.mark.parametrize("name", STATES)
 async def test_a_state_is_read_as_it_was_set(name: str, version: str, start: Start, driver: Make, poll: Poll) -> None:
     profile, state, word = STATES[name]
-    options = {"profile": profile, **VERSIONS[version]}
+    options = {"profile": profile, "full": 2400, **VERSIONS[version]}
     _, address = await start("snmp", options, state)
     reading = await poll(driver("snmp", address, **options))
     assert reading.device is word
@@ -62,10 +63,11 @@ async def test_what_a_simulator_says_it_showed_is_in_the_reading(
     name: str, start: Start, driver: Make, poll: Poll
 ) -> None:
     profile, state, _ = STATES[name]
-    simulator, address = await start("snmp", {"profile": profile}, state)
+    options = {"profile": profile, "full": 2400}
+    simulator, address = await start("snmp", options, state)
     told: list[dict[str, str]] = []
     simulator.showed = lambda _, words: told.append(words)
-    polled = driver("snmp", address, profile=profile)
+    polled = driver("snmp", address, **options)
     await poll(polled)
     told.clear()
     reading = await poll(polled)
@@ -206,3 +208,5 @@ async def test_the_engine_leaves_nothing_behind(
 def test_a_state_a_device_cannot_have_is_an_error_when_it_is_made() -> None:
     with pytest.raises(ValueError, match='has no "shutter"'):
         make("snmp", "x", {"profile": "ups"}, {"shutter": "open"}, None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="cannot be 'shut'"):
+        make("snmp", "x", {"profile": "ups"}, {"power": "shut"}, None)  # type: ignore[arg-type]
