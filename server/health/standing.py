@@ -64,14 +64,19 @@ def _standing(state: State, merged: Merged | None, now: int, gone: bool, words: 
 def _by_reading(merged: Merged, words: Catalogue) -> Standing:
     if merged.device == "inUse":
         return Standing.IN_USE
-    if not merged.answered or merged.device in ("unknown", ""):
+    of_parts = {words.level(part, said) for part, said in merged.parts.items()}
+    # A file need not speak of the machine itself; what it does speak of is good only if every word of it is.
+    by_file = merged.answered and merged.as_of is not None and bool(of_parts) and Level.UNKNOWN not in of_parts
+    if not by_file and (not merged.answered or merged.device in ("unknown", "")):
         return Standing.UNKNOWN
     word = words.device.get(merged.device)
     level = word.level if word else Level.UNKNOWN
-    levels = {level, *(words.level(part, said) for part, said in merged.parts.items())}
+    if by_file and merged.device == "unknown":
+        level = Level.GOOD
+    levels = {level, *of_parts}
     if Level.FAULT in levels or Level.ATTENTION in levels:
         return Standing.ATTENTION  # no rule looks at it; it is still not good
-    if level is Level.UNKNOWN or (merged.parts and levels == {level, Level.UNKNOWN}):
+    if level is Level.UNKNOWN or (of_parts and levels == {level, Level.UNKNOWN}):
         return Standing.UNKNOWN
     return Standing.GOOD
 

@@ -381,6 +381,24 @@ def test_data_out_of_a_file_is_old_by_its_own_date(court_of: Any) -> None:
     assert court.stands() is Standing.STALE
 
 
+def test_a_file_that_does_not_speak_of_the_machine_is_good_only_by_every_word_it_says(court_of: Any) -> None:
+    court = court_of(driver="file")
+    court.tell(0, "unknown", parts={"activity": "active"}, as_of=court.at(0))
+    assert court.stands() is Standing.GOOD
+    court.tell(10, "unknown", parts={"activity": "unknown"}, as_of=court.at(10))
+    assert court.stands() is Standing.UNKNOWN
+    court.tell(20, "unknown", parts={"activity": "active", "service": "unknown"}, as_of=court.at(20))
+    assert court.stands() is Standing.UNKNOWN
+    court.tell(30, "unknown", as_of=court.at(30))
+    assert court.stands() is Standing.UNKNOWN
+
+
+def test_a_device_that_says_unknown_of_itself_is_not_good_by_its_parts(court_of: Any) -> None:
+    court = court_of()
+    court.tell(0, "unknown", parts={"paper": "ok"})
+    assert court.stands() is Standing.UNKNOWN
+
+
 def test_of_two_views_the_one_that_answers_counts(court_of: Any) -> None:
     court = court_of()
     court.place = court.place.__class__(
