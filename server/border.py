@@ -45,7 +45,7 @@ def sentences(home: Path | None) -> Iterator[tuple[Path, Gettext]]:
     _ = gettext_for(language(path))
     try:
         yield path, _
-    except (typer.Exit, typer.Abort, click.ClickException):
+    except (typer.Exit, typer.Abort, click.ClickException, BrokenPipeError):  # `| head` is no mistake
         raise
     except Exception as error:
         code, sentence = _judge(error, _)

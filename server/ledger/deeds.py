@@ -147,6 +147,7 @@ def note_export(session: Session, act: Act, written: Written, asked: Asked) -> N
         "branch": asked.branch,
         "class": asked.cls,
         "status": asked.status.value if asked.status else None,
+        "keeper": "none" if asked.keeperless else None,
         "search": seal_personal(session, asked.q) if asked.q else None,  # people search for people
     }
     record(session, act, deed="ledger.export", about="ledger", after=after)

@@ -108,6 +108,8 @@ def _asked_text(asked: Asked, names: Names, translate: Gettext) -> Iterator[str]
         yield f"{translate('Device class')}: {names.of_class(asked.cls)}"
     if asked.status:
         yield f"{translate('Status')}: {translate(WORDS['status'][asked.status])}"
+    if asked.keeperless:
+        yield translate("Without a keeper")
     if asked.q.strip():
         yield f"{translate('Search')}: {asked.q.strip()}"
 

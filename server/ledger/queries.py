@@ -36,6 +36,7 @@ class Asked:
     branch: str | None = None
     cls: str | None = None
     status: CardStatus | None = None
+    keeperless: bool = False  # only machines nobody keeps, scrapped ones aside
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,8 @@ def _wanted(asked: Asked, names: Names) -> Iterator[ColumnElement[bool]]:
         yield field("cls") == asked.cls
     if asked.status is not None:
         yield col(CardVersion.status) == asked.status
+    if asked.keeperless:
+        yield field("keeper").is_(None) & (col(CardVersion.status) != CardStatus.SCRAPPED)
 
 
 def _at(moment: int | None, start: Any, end: Any) -> ColumnElement[bool]:

@@ -3,7 +3,7 @@
 import errno
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse
@@ -26,6 +26,7 @@ Q = Annotated[str, Query(max_length=200, description="words, each found somewher
 BranchCode = Annotated[str | None, Query(max_length=64)]
 Class = Annotated[str | None, Query(max_length=64)]
 Status = Annotated[CardStatus | None, Query()]
+Keeper = Annotated[Literal["none"] | None, Query(description='"none": only machines without a keeper')]
 Moment = Annotated[int | None, Query(ge=0, lt=FOREVER, description="UTC µs; left out: now")]
 
 
@@ -38,13 +39,14 @@ def cards(
     branch: BranchCode = None,
     cls: Class = None,
     status: Status = None,
+    keeper: Keeper = None,
     effective: Moment = None,
     known: Moment = None,
     offset: Annotated[int, Query(ge=0, lt=1 << 31)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> CardPage:
     """`effective` asks how things were at a moment, `known` what was known of it by another."""
-    asked = Asked(q, branch, cls, status)
+    asked = Asked(q, branch, cls, status, keeper == "none")
     return queries.page(session, viewer, asked, AsOf(effective, known), offset=offset, limit=limit, now=now())
 
 
@@ -58,6 +60,7 @@ def export(
     branch: BranchCode = None,
     cls: Class = None,
     status: Status = None,
+    keeper: Keeper = None,
     seq: Annotated[int | None, Query(ge=0, lt=1 << 62, description="as the ledger was after this deed")] = None,
 ) -> FileResponse:
     """The same question at the same seq gives the same bytes. X-Journal-Seq says which it was.
@@ -68,7 +71,7 @@ def export(
     try:
         path = Path(folder.name) / "ledger"
         with state.database.read() as session:
-            found = extract(session, viewer, Asked(q, branch, cls, status), seq)
+            found = extract(session, viewer, Asked(q, branch, cls, status, keeper == "none"), seq)
             written = write(path, found, format, viewer._)
         with state.database.write() as session:
             note_export(session, act, written, found.asked)

@@ -73,10 +73,17 @@ def test_every_word_is_found_somewhere_on_the_card(q: str, assets: list[str], le
         ({"status": "stopped"}, ["BF-100%"]),
         ({"status": "spare", "branch": "1001"}, []),
         ({"branch": "nowhere"}, []),
+        ({"keeper": "none"}, []),
     ],
 )
 def test_the_ledger_is_narrowed(query: dict[str, str], assets: list[str], ledger: None, sign_in: SignIn) -> None:
     assert found(sign_in(), **query) == assets
+
+
+def test_machines_nobody_keeps_are_found(ledger: None, sign_in: SignIn, database: Database, act: MakeAct) -> None:
+    with database.write() as session:
+        amend(session, act(), "BF-0002", {"keeper": ""})
+    assert found(sign_in(), keeper="none") == ["BF-0002"]
 
 
 def test_a_branch_sees_its_own_machines_and_those_below(ledger: None, sign_in: SignIn) -> None:
