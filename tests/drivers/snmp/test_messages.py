@@ -207,3 +207,15 @@ async def test_keys_are_those_of_the_rfc() -> None:
     sha = await Keyring().keys(User("u", "SHA", "maplesyrup"), engine)
     assert md5.auth.hex() == "526f5eed9fcce26f8964c2930787d82b"
     assert sha.auth.hex() == "6695febc9288e36282235fc7151f128497b38f3f"
+
+
+async def test_a_device_whose_clock_is_another_says_so_and_is_then_asked_by_its_clock(secured: SecuredEnd) -> None:
+    """As after it was switched off and on: its first answer is a signed report, and that is believed."""
+    usm, view = await _met(secured, WATCHER)
+    question = Question(Kind.GET, (POWER,))
+    octets, _ = secured.answer(usm.wrap(FIRST_ID, question.pdu(FIRST_ID), 1001.0), view)
+    header, report, _ = unwrap(usm, octets, 1001.0)
+    assert (report.report, report_of(report), header.level) == (True, 2, 1)
+    octets, _ = secured.answer(usm.wrap(FIRST_ID, question.pdu(FIRST_ID), 1001.0), view)
+    _, answer, _ = unwrap(usm, octets, 1001.0)
+    assert answer.said == [(POWER, 3)]
