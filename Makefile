@@ -16,7 +16,7 @@ lint: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy --platform win32
+	$(BIN)/mypy --platform win32 agent drivers server tui
 	$(BIN)/lint-imports
 
 bench: .venv/ready

@@ -4,8 +4,8 @@ import importlib
 import os
 import re
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer.main
 
@@ -29,34 +29,38 @@ def test_the_command_reference_is_what_the_commands_say() -> None:
     assert page.read_text(encoding="utf-8") == said
 
 
-def _reference(name: str, command: click.Command) -> list[str]:
-    help_text = re.sub(r"[ \t]+\n", "\n", (command.help or "").strip())
-    lines = [f"## {name}\n", *(f"{text}\n" for text in (help_text, command.epilog) if text)]
+def _reference(name: str, command: Any) -> list[str]:
+    """`command` is Typer's own kind of click command."""
+    lines = [f"## {name}\n", *(f"{text}\n" for text in (_clean(command.help), command.epilog) if text)]
     rows = [row for parameter in command.params if (row := _parameter(parameter))]
     if rows:
         lines += ["| | |", "|---|---|", *rows, ""]
-    if isinstance(command, click.Group):
-        for inner in sorted(command.commands):
-            lines += _reference(f"{name} {inner}", command.commands[inner])
+    for inner, below in sorted(_below(command).items()):
+        lines += _reference(f"{name} {inner}", below)
     return lines
 
 
-def _parameter(parameter: click.Parameter) -> str | None:
-    if isinstance(parameter, click.Option):
-        if parameter.hidden or "--help" in parameter.opts or "--install-completion" in parameter.opts:
-            return None
-        if "--show-completion" in parameter.opts:
-            return None
-        return f"| `{'`, `'.join([*parameter.opts, *parameter.secondary_opts])}` | {parameter.help or ''} |"
-    return f"| `{(parameter.name or '').upper()}` | {getattr(parameter, 'help', None) or ''} |"
+def _below(command: Any) -> dict[str, Any]:
+    return dict(getattr(command, "commands", {}))
+
+
+def _clean(text: str | None) -> str:
+    return re.sub(r"[ \t]+\n", "\n", (text or "").strip())
+
+
+def _parameter(parameter: Any) -> str | None:
+    if parameter.param_type_name == "argument":
+        return f"| `{(parameter.name or '').upper()}` | {_clean(parameter.help)} |"
+    if "--help" in parameter.opts:
+        return None
+    return f"| `{'`, `'.join([*parameter.opts, *parameter.secondary_opts])}` | {_clean(parameter.help)} |"
 
 
 @pytest.mark.parametrize("module", COMMANDS.values())
 def test_every_command_has_a_help_with_an_example(module: str) -> None:
-    def leaves(command: click.Command) -> list[click.Command]:
-        if isinstance(command, click.Group):
-            return [leaf for inner in command.commands.values() for leaf in leaves(inner)]
-        return [command]
+    def leaves(command: Any) -> list[Any]:
+        below = [leaf for inner in _below(command).values() for leaf in leaves(inner)]
+        return below or [command]
 
     command = typer.main.get_command(importlib.import_module(module).app)
     lacking = [leaf.name for leaf in leaves(command) if "Example: branchfleet" not in f"{leaf.help} {leaf.epilog}"]
