@@ -97,7 +97,7 @@ def _judged(
     elif when.number is not None:
         yield from _numbers(rule.key, when, merged, state)
     else:
-        yield from _device(when, merged)
+        yield from _device(when, merged, catalogue)
 
 
 def _unreadable(merged: Merged) -> Iterator[Verdict]:
@@ -107,10 +107,14 @@ def _unreadable(merged: Merged) -> Iterator[Verdict]:
         yield "", merged.reason, True
 
 
-def _device(when: When, merged: Merged) -> Iterator[Verdict]:
+def _device(when: When, merged: Merged, catalogue: Catalogue) -> Iterator[Verdict]:
     if merged.device in UNTOLD:
         return
-    if merged.device in when.device:
+    # "needs a person" says nothing more where a part says what for: the cover is open, the paper is out
+    told_by_part = merged.device == "userError" and any(
+        catalogue.level(part, word) is Level.FAULT for part, word in merged.parts.items()
+    )
+    if merged.device in when.device and not told_by_part:
         yield "", merged.device, True
     elif merged.answered:
         yield "", merged.device, False

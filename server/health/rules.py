@@ -27,6 +27,7 @@ UNREADABLE = "position.unreadable"
 BUILT_IN = frozenset({SILENT, STALE, UNREADABLE})  # what they look at cannot be said with `when`
 
 SECOND = 1_000_000  # µs
+LEAST_SILENCE = 90 * SECOND  # an agent whose positions do not change speaks once a minute: less proves nothing
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,6 +145,7 @@ def _rule(said: schema.Rule) -> Rule | None:
     if said.when is None and said.key not in BUILT_IN:
         raise ValueError("it does not say when it applies")
     subject: Literal["position", "line", "agent"] = said.subject or "position"
+    after = round((said.after or 0) * SECOND)
     return Rule(
         key=said.key,
         subject=SubjectKind(subject),
@@ -151,7 +153,7 @@ def _rule(said: schema.Rule) -> Rule | None:
         when=said.when,
         name=said.name or "",
         classes=frozenset(said.classes or ()),
-        after=round((said.after or 0) * SECOND),
+        after=max(after, LEAST_SILENCE) if said.key == SILENT else after,
         clear_after=round((said.clear_after or 0) * SECOND),
         ticket=bool(said.ticket),
         urgent=bool(said.urgent),

@@ -434,3 +434,12 @@ def test_a_position_let_go_closes_its_conditions(court: Any) -> None:
     court.see(None, 200)
     assert court.open == set()
     assert court.state.due is None
+
+
+def test_needing_a_person_is_no_second_problem_where_a_part_says_what_for(court: Any) -> None:
+    court.tell(0, "userError", parts={"cover": "open"})
+    court.hold(200)
+    assert court.open == {"part.fault cover"}
+    court.tell(300, "userError", parts={"cover": "closed"})
+    court.hold(500)
+    assert court.open == {"device.fault"}
