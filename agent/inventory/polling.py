@@ -19,7 +19,7 @@ from drivers.registry import find, names
 
 LINE_DRIVER = "reach"  # what the probe of a line is asked by
 SECRET = "secret:"  # noqa: S105  (what a reference to one begins with)
-_SECRET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_SECRET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 _ABOUT_TEXT = ("string_", "literal_error", "enum", "value_error", "url_")

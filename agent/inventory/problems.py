@@ -6,6 +6,7 @@ from datetime import date, datetime, time
 from difflib import get_close_matches
 
 SHOWN = 60  # characters of a wrong value worth showing
+_SENTENCES = ("wrong", "message")  # values that are sentences themselves: what a driver says
 MANY = 2000  # beyond this many, only keys that begin alike are looked at for the nearest
 
 
@@ -22,7 +23,8 @@ class Problem:
     def say(self, translate: Callable[[str], str] = str) -> str:
         """One line: file, line, path and the sentence."""
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        return ": ".join(part for part in (place, self.path, translate(self.template).format(**self.values)) if part)
+        values = {name: translate(value) if name in _SENTENCES else value for name, value in self.values.items()}
+        return ": ".join(part for part in (place, self.path, translate(self.template).format(**values)) if part)
 
     def __str__(self) -> str:
         return self.say()

@@ -9,14 +9,14 @@ from sqlmodel import Session
 
 from server.inventory.plan import ORDER, Change, Op, Plan
 from server.journal.personal import seal_personal
+from server.secrets.sealing import REFERENCE, names_in
 from server.storage.types import canonical
 from server.texts import Gettext
 
 SHOWN = 60  # characters of a value worth showing
 LISTED = 10  # machines the ledger describes otherwise; in daily use most are
 HIDDEN = "***"
-SECRET = "secret:"  # noqa: S105  (what a reference to one begins with)
-_SECRETIVE = re.compile(r"(community|password|passphrase|secret|token|(auth|priv)\w*)$")
+_SECRETIVE = re.compile(r"(community|password|passphrase|secret|token)$")
 _MARKS = {Op.CREATE: "+", Op.CHANGE: "~", Op.RENAME: ">", Op.REVIVE: "^", Op.RETIRE: "-"}
 KINDS = {
     "setting": "the bank",
@@ -203,12 +203,14 @@ def _without_floats(value: Any) -> Any:
     return value
 
 
-def _hidden(options: dict[str, Any]) -> dict[str, Any]:
+def _hidden(value: Any, name: str = "") -> Any:
     """Options with what looks like a secret written in plain taken out."""
-    return {
-        name: HIDDEN if isinstance(value, str) and _SECRETIVE.search(name) and not value.startswith(SECRET) else value
-        for name, value in options.items()
-    }
+    if isinstance(value, dict):
+        return {key: _hidden(inner, key) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_hidden(inner, name) for inner in value]
+    plain = isinstance(value, str) and _SECRETIVE.search(name) and not value.startswith(REFERENCE)
+    return HIDDEN if plain else value
 
 
 def plain_secrets(plan: Plan) -> list[str]:
@@ -222,6 +224,4 @@ def plain_secrets(plan: Plan) -> list[str]:
 
 def secret_names(plan: Plan) -> set[str]:
     """The secrets that options of the plan name."""
-    options = [change.fields.get("options", (None, None))[1] for change in plan.changes]
-    values = [value for one in options if isinstance(one, dict) for value in one.values()]
-    return {value.removeprefix(SECRET) for value in values if isinstance(value, str) and value.startswith(SECRET)}
+    return {name for change in plan.changes for name in names_in(change.fields.get("options", (None, None))[1])}
