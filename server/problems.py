@@ -43,7 +43,8 @@ def answer_with_problems(app: FastAPI) -> None:
 
 def _problem(request: Request, status: int, told: Told) -> JSONResponse:
     said = told.say(gettext_for(language_of(request.headers.get("accept-language"))))
-    return JSONResponse({"detail": said}, status, {"WWW-Authenticate": "Bearer"} if status == 401 else None)
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "10"}}
+    return JSONResponse({"detail": said}, status, headers.get(status))
 
 
 def _answer(request: Request, error: Exception) -> JSONResponse:

@@ -17,7 +17,9 @@ PATIENCE = 10  # seconds an answer may still take once the end is asked for
 
 def serve(app: FastAPI, listener: socket.socket) -> None:
     """Answer until SIGTERM or Ctrl+C, then return once everything taken is written."""
-    config = uvicorn.Config(app, access_log=False, server_header=False, log_config=None, timeout_graceful_shutdown=PATIENCE)
+    config = uvicorn.Config(
+        app, access_log=False, server_header=False, log_config=None, timeout_graceful_shutdown=PATIENCE
+    )
     with _calm():
         _Server(config, app.state.branchfleet).run(sockets=[listener])
 

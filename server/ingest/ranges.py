@@ -11,10 +11,10 @@ def holds(ranges: Ranges, number: int) -> bool:
     return at >= 0 and number <= ranges[at][1]
 
 
-def joined(ranges: Ranges, numbers: Iterable[int]) -> Ranges:
-    """`ranges` with `numbers` in them too."""
+def joined(ranges: Ranges, numbers: Iterable[int], more: Iterable[tuple[int, int]] = ()) -> Ranges:
+    """`ranges` with `numbers` and the ranges of `more` in them too."""
     result: Ranges = []
-    for lo, hi in sorted([*ranges, *((number, number) for number in numbers)]):
+    for lo, hi in sorted([*ranges, *more, *((number, number) for number in numbers)]):
         if result and lo <= result[-1][1] + 1:
             result[-1] = (result[-1][0], max(result[-1][1], hi))
         else:

@@ -7,7 +7,7 @@ record that comes after a later one of its stream goes the slow way, `late.py`.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.wire import Event, Hold, Refusal, State
+from agent.wire import Event, EventName, Hold, Refusal, State
 from server.errors import Forbidden
 from server.ingest import late, times
 from server.ingest.batch import Incoming, Parcel
@@ -198,11 +198,15 @@ class Transaction:
         return _Stream(stream_id, agent_id, ranges, last_at)
 
     def _receive(self, stream: _Stream, fresh: list[Incoming]) -> None:
-        """Write the ranges that changed: usually one that grew."""
+        """Write the ranges that changed: usually one that grew.
+
+        Numbers that a gap says will never come count as received, or every ack would list the holes for ever.
+        """
         if not fresh:
             return
         before = set(stream.ranges)
-        stream.ranges = joined(stream.ranges, (incoming.seq for incoming in fresh))
+        given_up = [gap for incoming in fresh if (gap := _given_up(incoming))]
+        stream.ranges = joined(stream.ranges, (incoming.seq for incoming in fresh), given_up)
         after = set(stream.ranges)
         kept = {lo for lo, _ in after}
         for lo, _ in before - after:
@@ -223,3 +227,14 @@ class Transaction:
             self._link.put(OFFSET, [(parcel.agent_id, boot_id, seen[-1].at, seen[-1].offset, seen[-1].error)])
         known[boot_id] = seen
         return known, seen[-1].offset
+
+
+def _given_up(incoming: Incoming) -> tuple[int, int] | None:
+    """The numbers before its own that an event says will never come."""
+    record = incoming.record
+    if not isinstance(record, Event) or record.name not in (EventName.GAP, EventName.THINNING):
+        return None
+    lo, hi = record.detail.get("from"), record.detail.get("to")
+    if isinstance(lo, int) and isinstance(hi, int) and 1 <= lo <= hi < incoming.seq:
+        return lo, hi
+    return None

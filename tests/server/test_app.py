@@ -172,3 +172,13 @@ def test_every_deed_that_is_written_has_a_name() -> None:
                     if isinstance(value, ast.Constant) and isinstance(value.value, str):
                         written.add(value.value)
     assert written - set(DEEDS) == set(), "name it in server/journal/names.py"
+
+
+def test_every_deed_and_setting_is_documented() -> None:
+    from server.settings import Settings
+
+    docs = SERVER.parent / "docs"
+    journal = (docs / "journal.md").read_text(encoding="utf-8")
+    assert [deed for deed, (zh, _) in DEEDS.items() if f"| `{deed}` | {zh} |" not in journal] == []
+    settings = (docs / "settings.md").read_text(encoding="utf-8")
+    assert [key for key in Settings.model_fields if f"| `{key}` | `BRANCHFLEET_{key.upper()}` |" not in settings] == []

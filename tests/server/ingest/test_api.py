@@ -242,6 +242,7 @@ def test_a_full_disk_is_told_and_nothing_is_acknowledged_until_there_is_room(
         refused = client.post("/api/agent/records", content=body(1))
         assert refused.status_code == 503
         assert "disk is full" in refused.json()["detail"]
+        assert refused.headers["retry-after"] == "10"
         assert stored(sqlite_database) == []
         assert client.get("/api/agent/assignment").status_code == 200
         for connection in connections:

@@ -155,6 +155,24 @@ def test_an_event_is_of_its_agent(machine: Any, deliver: Any, rows: Any) -> None
     assert [(row.kind, row.subject_id) for row in rows(RecordRow)] == [("event", machine.agent_id)]
 
 
+@pytest.mark.parametrize(
+    ("detail", "ranges"),
+    [
+        ({"from": 2, "to": 5, "count": 4, "reason": "the disk was full"}, [(1, 6)]),
+        ({"from": 2, "to": 4, "count": 3, "reason": "the disk was full"}, [(1, 4), (6, 6)]),
+        ({"from": 0, "to": 1 << 62, "count": 1, "reason": "nonsense"}, [(1, 1), (6, 6)]),
+        ({"from": "2", "to": "5", "reason": "nonsense"}, [(1, 1), (6, 6)]),
+        ({}, [(1, 1), (6, 6)]),
+    ],
+)
+def test_numbers_that_will_never_come_count_as_received(
+    machine: Any, deliver: Any, detail: dict[str, Any], ranges: list[tuple[int, int]]
+) -> None:
+    deliver(machine, machine.event(EventName.START))
+    machine.seq = 5
+    assert deliver(machine, machine.event(EventName.GAP, **detail)).ranges == ranges
+
+
 def test_every_batch_says_that_the_agent_is_there(machine: Any, deliver: Any, now: Any, rows: Any) -> None:
     deliver(machine)
     now.forward(60)
