@@ -49,7 +49,7 @@ class Cells:
         return self.ink(f"{mark.shape} {condition.title}", mark.ink)
 
     def lasted(self, condition: ConditionOut) -> Text:
-        end = condition.closed_at or self.now()
+        end = self.now() if condition.closed_at is None else condition.closed_at
         return said(span(end - condition.opened_at))
 
     def ago(self, at: int | None) -> Text:

@@ -91,7 +91,8 @@ def run_console(said: Said) -> int:
     from tui.narrow import draws_wide
 
     in_browser = token.in_browser()
-    if not in_browser and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # Textual draws on stderr.
+    if not in_browser and not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
         stop(Exit.USAGE, _("The console needs a terminal. For scripts: branchfleet devices --json"))
     marks = said.settings.marks
     ascii_marks = marks == "ascii" or (marks == "auto" and not in_browser and draws_wide())

@@ -1,7 +1,7 @@
 """What the data says, in words: coverage, parts, numbers. No drawing: scripts use these too."""
 
 from server.schemas import CatalogueOut, Coverage
-from tui.texts import _
+from tui.texts import N_, _
 
 
 def coverage(coverage: Coverage | None) -> str:
@@ -49,3 +49,42 @@ def number_title(words: CatalogueOut | None, key: str) -> tuple[str, str]:
 
 def figure(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
+
+
+# Words of the ledger and the journal that are keys on the wire. One this console does not know is shown as it is.
+KEYS = {
+    "in-use": N_("in use (ledger)"),
+    "spare": N_("spare"),
+    "repair": N_("in repair"),
+    "stopped": N_("stopped"),
+    "to-scrap": N_("to be scrapped"),
+    "scrapped": N_("scrapped"),
+    "production": N_("production network"),
+    "office": N_("office network"),
+    "internet": N_("internet side"),
+    "system": N_("the system"),
+    "console": N_("console"),
+    "cli": N_("command line"),
+    "health": N_("judgement"),
+    "inventory": N_("inventory"),
+}
+
+# What a reading's identity and texts are called.
+FIELDS = {
+    "maker": N_("Maker"),
+    "model": N_("Model"),
+    "serial": N_("Serial number"),
+    "firmware": N_("Firmware"),
+    "name": N_("Name"),
+    "location": N_("Location"),
+    "description": N_("Description"),
+    "console": N_("Display"),
+}
+
+
+def keyword(key: str) -> str:
+    return _(KEYS[key]) if key in KEYS else key
+
+
+def field_title(key: str) -> str:
+    return _(FIELDS[key]) if key in FIELDS else key

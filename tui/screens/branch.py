@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Static
 
-from server.schemas import BranchOut, PositionRow
+from server.schemas import BranchOut, Page, PositionRow
 from tui.client import PositionQuery
 from tui.plain import plain
 from tui.screens.devices import Devices
@@ -47,6 +47,9 @@ class Branch(Devices):
 
     def action_tickets(self) -> None:
         self.app.open(f"tickets?branch={self._code}")
+
+    def told(self, page: Page) -> list[str]:
+        return super().told(page)[:-1]  # the title says which branch
 
     def _many(self) -> bool:
         return False

@@ -17,6 +17,7 @@ from tui.texts import N_, _
 from tui.times import day, full
 from tui.widgets.columns import Column
 from tui.widgets.table import Table, listed
+from tui.words import keyword
 
 
 class Card(Frame):
@@ -48,9 +49,9 @@ class Card(Frame):
             Column(_("to"), lambda row: said(day(row.effective_to) if row.effective_to else _("today")), 10),
             Column(_("Known since"), lambda row: cells.dim(full(row.known_from)), 19, drop=1),
             Column(_("replaced"), lambda row: cells.dim(full(row.known_to) if row.known_to else ""), 19, drop=3),
-            Column(_("Status"), lambda row: said(row.status), 8),
+            Column(_("Status"), lambda row: said(keyword(row.status)), 8),
             Column(_("Position"), lambda row: said(row.position or row.branch), 16, grow=1),
-            Column(_("By"), lambda row: said(row.by), 8),
+            Column(_("By"), lambda row: said(keyword(row.by)), 8),
             Column(_("Reason"), lambda row: said(row.reason), 10, grow=1, drop=2),
         ]
 

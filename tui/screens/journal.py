@@ -20,6 +20,7 @@ from tui.texts import N_, _
 from tui.times import full
 from tui.widgets.columns import Column
 from tui.widgets.table import Table
+from tui.words import keyword
 
 
 class Journal(Listing[JournalOut]):
@@ -39,10 +40,10 @@ class Journal(Listing[JournalOut]):
         return [
             Column(_("No."), lambda row: cells.dim(f"{row.seq:,}"), 7, right=True),
             Column(_("Time"), lambda row: said(full(row.at)), 19),
-            Column(_("Person"), lambda row: said(row.actor), 10, grow=1),
+            Column(_("Person"), lambda row: said(keyword(row.actor)), 10, grow=1),
             Column(_("Deed"), lambda row: said(row.title), 18, grow=2),
             Column(_("About"), lambda row: said(row.about), 16, grow=2),
-            Column(_("By way of"), lambda row: cells.dim(row.via), 8, drop=2),
+            Column(_("By way of"), lambda row: cells.dim(keyword(row.via)), 8, drop=2),
             Column(_("Hash"), lambda row: cells.dim(row.hash[:12]), 12, drop=1),
         ]
 

@@ -14,6 +14,7 @@ from tui.screens.export import Export
 from tui.screens.listing import Listing
 from tui.texts import N_, _
 from tui.widgets.columns import Column
+from tui.words import keyword
 
 
 def query_of(place: Place) -> LedgerQuery:
@@ -38,7 +39,7 @@ class Ledger(Listing[CardOut]):
             Column(_("Name"), lambda card: said(card.name), 20, grow=2),
             Column(_("Class"), lambda card: said(card.cls_name), 12, drop=4),
             Column(_("Branch"), lambda card: said(card.branch_name), 12, grow=1),
-            Column(_("Status"), lambda card: said(card.status), 8),
+            Column(_("Status"), lambda card: said(keyword(card.status)), 8),
             Column(
                 _("Keeper"), lambda card: said(card.keeper) if card.keeper else cells.ink(_("nobody"), "attention"), 8
             ),

@@ -17,19 +17,21 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
-from server.schemas import CardVersionOut, ConditionOut, PositionDetail, TicketOut
+from server.schemas import CardVersionOut, ConditionOut, History, PositionDetail, TicketOut
 from tui.cells import said
 from tui.plain import plain
 from tui.screens.frame import Frame
 from tui.screens.told import card_text, head_text, reading_text
 from tui.texts import N_, _
-from tui.times import DAY, day
+from tui.times import DAY, HOUR, day
 from tui.widgets.columns import Column
 from tui.widgets.hexes import dump
 from tui.widgets.menu import Menu
 from tui.widgets.plot import Plot
 from tui.widgets.table import Table, listed
+from tui.words import keyword
 
+WINDOWS = (7 * DAY, 30 * DAY, HOUR, DAY)  # in the order F4 goes through them
 VIEWS = (
     ("1", "now", N_("Now")),
     ("2", "cases", N_("Conditions and tickets")),
@@ -45,6 +47,7 @@ class Position(Frame):
         Binding("f7", "report", N_("Report a fault")),
         Binding("right", "metric(1)", N_("Next figure")),
         Binding("left", "metric(-1)", show=False),
+        Binding("f4", "window", N_("Time span")),
         *(Binding(key, f"view({view!r})", title, show=False) for key, view, title in VIEWS),
     ]
 
@@ -53,6 +56,7 @@ class Position(Frame):
         self._key = key
         self._detail: PositionDetail | None = None
         self._metric = 0
+        self._window: int | None = None  # place in WINDOWS; None until somebody chose
 
     def body(self) -> Iterable[Widget]:
         yield Static(id="head")
@@ -97,15 +101,21 @@ class Position(Frame):
     async def _draw(self) -> None:
         detail, plot = self._detail, self.query_one(Plot)
         end = self.app.client.now()
-        start = end - DAY
         if detail is None or not detail.metrics:
-            plot.show(None, start, end, _("No figure of this device has a history."))
+            plot.show(None, end - DAY, end, _("No figure of this device has a history."))
             return
         metric = detail.metrics[self._metric % len(detail.metrics)]
-        client = self.app.client
-        history = await self.app.ask(client.history(self._key, metric, start=start, end=end, points=plot.columns))
+        window = WINDOWS[self._window % len(WINDOWS)] if self._window is not None else DAY
+        history = await self._history(metric, end - window, end)
+        if history is not None and self._window is None and history.points and history.points[0].at > end - HOUR:
+            window = HOUR  # what began within the hour is a dot in a day
+            history = await self._history(metric, end - window, end)
         if history is not None:
-            plot.show(history, start, end)
+            plot.show(history, end - window, end)
+
+    async def _history(self, metric: str, start: int, end: int) -> History | None:
+        points = self.query_one(Plot).columns
+        return await self.app.ask(self.app.client.history(self._key, metric, start=start, end=end, points=points))
 
     # showing
 
@@ -125,6 +135,7 @@ class Position(Frame):
             for question, answer in reading.raw.items()
         }
         self.query_one("#bytes", Static).update(dump(raw, self.app.ink("dim")))
+        self.refresh_bindings()
 
     def _condition_columns(self) -> list[Column[ConditionOut]]:
         cells = self.cells
@@ -155,8 +166,8 @@ class Position(Frame):
             Column(_("Asset number"), lambda row: said(str(row.fields.get("asset", ""))), 14),
             Column(_("Model"), lambda row: said(str(row.fields.get("model", ""))), 14, grow=1),
             Column(_("Serial number"), lambda row: said(str(row.fields.get("serial", ""))), 16, drop=2),
-            Column(_("Status"), lambda row: said(row.status), 8),
-            Column(_("By"), lambda row: said(row.by), 8, drop=1),
+            Column(_("Status"), lambda row: said(keyword(row.status)), 8),
+            Column(_("By"), lambda row: said(keyword(row.by)), 8, drop=1),
             Column(_("Reason"), lambda row: cells.dim(row.reason), 8, grow=1, drop=3),
         ]
 
@@ -167,9 +178,14 @@ class Position(Frame):
         self.query_one(Menu).choose(next(key for key, name, _title in VIEWS if name == view))
         focus = {"cases": "#conditions", "machine": "#machines", "now": "#says", "raw": "#raw"}[view]
         self.query_one(focus).focus()
+        self.refresh_bindings()
 
     def action_metric(self, by: int) -> None:
         self._metric += by
+        self._draw()
+
+    def action_window(self) -> None:
+        self._window = 0 if self._window is None else self._window + 1
         self._draw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -26,6 +26,7 @@ from tui.screens.report import FAULTS
 from tui.screens.told import pair
 from tui.texts import N_, _
 from tui.times import full, span
+from tui.words import keyword
 
 Step = Literal["accept", "start", "finish"]
 NEXT: dict[TicketStatus, Step] = {
@@ -160,6 +161,8 @@ def _notes_text(cells: Cells, detail: TicketDetail) -> Text:
         return text.append_text(cells.dim(_("None yet. 4 writes one.")))
     for note in detail.notes:
         text.append_text(
-            Text.assemble(cells.moment(note.at), "  ", (plain(note.author), "bold"), "  ", plain_lines(note.text), "\n")
+            Text.assemble(
+                cells.moment(note.at), "  ", (plain(keyword(note.author)), "bold"), "  ", plain_lines(note.text), "\n"
+            )
         )
     return text

@@ -59,7 +59,8 @@ class Tickets(Listing[TicketOut]):
 
         def title(ticket: TicketOut) -> Text:
             urgent = (_("urgent") + " ", f"bold {self.app.ink('fault')}") if ticket.urgent else ""
-            return Text.assemble(urgent, said(ticket.title))
+            # A title opens with the device, which has a column of its own here.
+            return Text.assemble(urgent, said(ticket.title.removeprefix(ticket.subject_name).strip() or ticket.title))
 
         return [
             Column(_("Ticket"), lambda ticket: said(ticket.number), 9),

@@ -10,7 +10,7 @@ from tui.marks import LEVELS, STANDINGS
 from tui.plain import plain
 from tui.texts import _
 from tui.times import ago, day, span
-from tui.words import figure, number_title, part_title, part_word
+from tui.words import field_title, figure, keyword, number_title, part_title, part_word
 
 NAME = 16  # cells of a name in a list of names and values
 
@@ -58,7 +58,8 @@ def reading_text(cells: Cells, words: CatalogueOut | None, readings: Sequence[Re
             text.append("\n")
         lines = [*_parts(cells, words, reading), *_numbers(cells, words, reading)]
         lines += [
-            pair(cells, key, Text(plain(value, 200))) for key, value in (reading.identity | reading.texts).items()
+            pair(cells, field_title(key), Text(plain(value, 200)))
+            for key, value in (reading.identity | reading.texts).items()
         ]
         for line in lines:
             text.append_text(line)
@@ -81,7 +82,7 @@ def _numbers(cells: Cells, words: CatalogueOut | None, reading: ReadingOut) -> l
     lines = []
     for key, value in reading.numbers.items():
         title, unit = number_title(words, key)
-        amount = span(int(value * 1_000_000)) if unit == "s" and value >= 120 else f"{figure(value)} {unit}"
+        amount = span(int(value * 1_000_000)) if unit == "s" and value >= 60 else f"{figure(value)} {unit}"
         lines.append(pair(cells, title, Text(amount.rstrip())))
     return lines
 
@@ -94,14 +95,14 @@ def card_pairs(card: CardOut) -> list[tuple[str, str]]:
         (_("Class"), card.cls_name),
         (_("Branch"), card.branch_name),
         (_("Position"), card.position_name or "—"),
-        (_("Status"), card.status),
+        (_("Status"), keyword(card.status)),
         (_("Maker"), card.maker),
         (_("Model"), card.model),
         (_("Serial number"), card.serial),
         (_("Terminal number"), card.terminal),
         (_("Keeper"), card.keeper or "—"),
         (_("Place"), card.place),
-        (_("Zone"), card.zone),
+        (_("Zone"), keyword(card.zone)),
         (_("Bought"), card.bought or "—"),
         (_("In service"), card.in_service or "—"),
         (_("Price"), card.price or "—"),

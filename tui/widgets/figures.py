@@ -9,6 +9,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 from textual import events
@@ -60,12 +61,14 @@ class Figures(Widget, can_focus=True):
     def _texts(self) -> list[tuple[str, str]]:
         return [(f"{LEVELS[one.level].shape} {plain(one.value)}".strip(), plain(one.title)) for one in self._figures]
 
-    def _cell(self) -> int:
-        widest = max((Text(text).cell_len for pair in self._texts() for text in pair), default=0)
-        return max(LEAST, widest + 2)
+    def _cells(self, width: int) -> list[int]:
+        """The width of each figure: its own where all fit on one line, else the same for all, in lines."""
+        own = [max(LEAST, *(cell_len(text) + 3 for text in pair)) for pair in self._texts()]
+        return own if sum(own) <= width else [max(own)] * len(own)
 
     def _a_row(self, width: int) -> int:
-        return max(1, width // self._cell())
+        cells = self._cells(width)
+        return len(cells) if sum(cells) <= width else max(1, width // cells[0])
 
     def render(self) -> Text:
         shell = self.app
@@ -75,7 +78,7 @@ class Figures(Widget, can_focus=True):
             if isinstance(shell, Shell)
             else Style(reverse=True)
         )
-        cell, a_row = self._cell(), self._a_row(self.size.width)
+        cells, a_row = self._cells(self.size.width), self._a_row(self.size.width)
         for place, (value, title) in enumerate(self._texts()):
             if place % a_row == 0:
                 lines += [Text(end="", no_wrap=True), Text(end="", no_wrap=True)]
@@ -86,7 +89,7 @@ class Figures(Widget, can_focus=True):
             meta = Style(meta={"place": place})
             for line, text, style in ((lines[-2], value, f"bold {ink}"), (lines[-1], title, dim)):
                 piece = Text(text, style=Style.parse(style) + here)
-                piece.pad_right(cell - piece.cell_len)
+                piece.pad_right(cells[place] - piece.cell_len)
                 piece.stylize(meta)
                 line.append_text(piece)
         return Text("\n").join(lines)

@@ -15,7 +15,7 @@ from server.schemas import History, Point
 from tui.plain import plain
 from tui.shell import Shell
 from tui.texts import _
-from tui.times import HOUR, clock, moment
+from tui.times import HOUR, brief, clock, span
 from tui.words import figure
 
 AXIS = 9  # cells left of the plot
@@ -46,13 +46,13 @@ class Plot(Widget):
     def render_line(self, y: int) -> Strip:
         shell, width, height = self.app, self.size.width, self.size.height
         if not isinstance(shell, Shell) or self._history is None or not self._history.points:
-            said = self._said or _("No data in these 24 hours.")
+            said = self._said or _("No data in this time.")
             return Strip([Segment(said if y == height // 2 else "")]).adjust_cell_length(width)
         dim = Style.parse(shell.ink("dim"))
         rows, cells = height - 2, width - AXIS
         low, high = bounds(self._history.points)
         if y == 0:
-            return self._heading(low, high, width)
+            return self._heading(width)
         if y == height - 1:
             return Strip([Segment(self._times(cells), dim)]).adjust_cell_length(width)
         label = {1: figure(high), rows: figure(low)}.get(y, "")
@@ -66,13 +66,15 @@ class Plot(Widget):
             line.append(Segment(chr(0x2800 + bits[y - 1][x]) if bits[y - 1][x] else " ", style))
         return Strip(line).adjust_cell_length(width)
 
-    def _heading(self, low: float, high: float, width: int) -> Strip:
+    def _heading(self, width: int) -> Strip:
         history = self._history
         if history is None:
             return Strip.blank(width)
+        low, high = min(point.low for point in history.points), max(point.high for point in history.points)
+        reach = figure(low) if low == high else f"{figure(low)}–{figure(high)}"
         unit = f" {history.unit}" if history.unit else ""
         last = _("last {value}").format(value=figure(history.points[-1].mean) + unit)
-        text = f" {plain(history.title)}{unit and ' (' + unit.strip() + ')'}   {last}   {figure(low)}–{figure(high)}"
+        text = f" {plain(history.title)}   {last}   {span(self._end - self._start)}: {reach}{unit}"
         return Strip([Segment(text, Style(bold=True))]).adjust_cell_length(width)
 
     def _times(self, cells: int) -> str:
@@ -80,7 +82,7 @@ class Plot(Widget):
         marks = 4 if cells >= 36 else 2
         for part in range(marks + 1):
             at = self._start + (self._end - self._start) * part // marks
-            text = clock(at) if self._end - self._start <= 25 * HOUR else moment(at, self._end)
+            text = clock(at) if self._end - self._start <= 25 * HOUR else brief(at, self._end)
             left = min(AXIS + cells * part // marks - (len(text) // 2 if part else 0), AXIS + cells - len(text))
             line[left : left + len(text)] = text
         return "".join(line)
@@ -92,7 +94,8 @@ class Plot(Widget):
         conditions = self._history.conditions if self._history else []
         for condition in sorted(conditions, key=lambda one: one.severity == "fault"):
             first = (condition.opened_at - self._start) * cells // length
-            last = ((condition.closed_at or self._end) - self._start) * cells // length
+            ended = self._end if condition.closed_at is None else condition.closed_at
+            last = (ended - self._start) * cells // length
             for x in range(max(0, first), min(cells, last + 1)):
                 shades[x] = condition.severity
         return shades
