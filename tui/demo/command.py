@@ -57,6 +57,9 @@ def run_demo(home: Path | None, seconds: float | None, as_json: bool, console: C
 
 def _watch(started: Programs, bank: Living, console: Console) -> None:
     """The console, while the bank lives on in a thread of its own."""
+    _say(_("In another terminal: branchfleet --server {url}, as one of these").format(url=bank.url))
+    for login, password in bank.logins.items():
+        _say(f"  {login}  {password}")
     end = threading.Event()
     with ThreadPoolExecutor(1) as pool:
         living = pool.submit(live, started, bank, end)
@@ -65,7 +68,6 @@ def _watch(started: Programs, bank: Living, console: Console) -> None:
         finally:
             end.set()
         living.result()
-    _say(_("The other people of this demo: {logins}").format(logins=", ".join(bank.logins)))
 
 
 def _say(sentence: str) -> None:

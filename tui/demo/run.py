@@ -85,6 +85,7 @@ async def begin(started: Programs, home: Path, say: Say) -> Living:
         await asyncio.gather(*starting)
         await _until(lambda: _any_observation(client), started, "the first observation")
         started.tell("simulators", "begin")
+        (home / "people.json").write_text(json.dumps({"url": url, "people": logins}), encoding="utf-8")
         return Living(url, client.token or "", home, logins)
 
 
