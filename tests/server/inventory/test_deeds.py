@@ -269,7 +269,12 @@ def test_the_journal_proves_the_lines_and_names_nobody(
     inventory: Make, small: Tables, apply_now: Apply, database: Database
 ) -> None:
     positions = small("position")
-    positions[0]["options"] = {"refused_is_up": True, "community": "top-secret-ro", "auth_password": "secret:named", "auth": "SHA"}
+    positions[0]["options"] = {
+        "refused_is_up": True,
+        "community": "top-secret-ro",
+        "auth_password": "secret:named",
+        "auth": "SHA",
+    }
     apply_now(inventory(position=positions))
     with database.read() as session:
         rows = session.exec(select(JournalRow).order_by(col(JournalRow.seq))).all()
