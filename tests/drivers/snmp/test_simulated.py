@@ -38,7 +38,7 @@ STATES: dict[str, tuple[str, dict[str, str], DeviceWord]] = {
     "printer low": ("printer", {"paper": "low", "supply.level": "6"}, DeviceWord.ONLINE),
     "printer full": ("printer", {"output": "full"}, DeviceWord.USER_ERROR),
     "atm out of cash": ("atm-ncr", {"cassette.2": "empty", "module": "attention"}, DeviceWord.ONLINE),
-    "atm closed": ("atm-ncr", {"service": "outOfService", "module": "fault"}, DeviceWord.OFFLINE),
+    "atm closed": ("atm-ncr", {"service": "outOfService", "module": "fault"}, DeviceWord.ONLINE),
     "crs full": ("atm-ncr", {"cassette.1": "full"}, DeviceWord.ONLINE),
     "atm low": ("atm-ncr", {"cassette.1": "low", "cassette.count.3": "77"}, DeviceWord.ONLINE),
     "router": ("host", {"port.1": "up", "port.2": "down", "port.3": "disabled", "cpu.load": "91"}, DeviceWord.ONLINE),
