@@ -21,7 +21,10 @@ def serve(app: FastAPI, listener: socket.socket) -> None:
         app, access_log=False, server_header=False, log_config=None, timeout_graceful_shutdown=PATIENCE
     )
     with _calm():
-        _Server(config, app.state.branchfleet).run(sockets=[listener])
+        server = _Server(config, app.state.branchfleet)
+        server.run(sockets=[listener])
+    if not server.started:
+        raise RuntimeError("the server did not start; its log says why")
 
 
 class _Server(uvicorn.Server):
