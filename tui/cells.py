@@ -29,6 +29,11 @@ class Cells:
     def dim(self, text: str | None) -> Text:
         return said(text, self._shell.ink("dim"))
 
+    def folded(self, text: str, width: int, indent: int) -> Text:
+        """`text` in lines of `width` cells, all but the first behind `indent` blanks."""
+        lines = Text(plain(text)).wrap(self._shell.console, width)
+        return Text("\n" + " " * indent).join(lines)
+
     def mark(self, mark: Mark, word: str | None = None) -> Text:
         return self.ink(f"{mark.shape} {mark.title if word is None else word}", mark.ink)
 

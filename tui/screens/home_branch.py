@@ -94,7 +94,9 @@ class BranchHome(HomeFrame):
             for place, step in enumerate(message.row.fix_card, 1):
                 card.append(f" {place} ", style="bold")
                 card.append(plain(step) + " ")
-        self.query_one("#card", Static).update(card)
+        told = self.query_one("#card", Static)
+        told.update(card)
+        told.display = bool(card)
 
     @on(Table.Opened, "#conditions")
     def _condition(self, message: Table.Opened) -> None:

@@ -45,8 +45,7 @@ class Position(Frame):
     HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (100, "-broad")]  # noqa: RUF012 - Textual's own declaration
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f7", "report", N_("Report a fault")),
-        Binding("right", "metric(1)", N_("Next figure")),
-        Binding("left", "metric(-1)", show=False),
+        Binding("f6", "metric(1)", N_("Next figure")),
         Binding("f4", "window", N_("Time span")),
         *(Binding(key, f"view({view!r})", title, show=False) for key, view, title in VIEWS),
     ]

@@ -13,6 +13,8 @@ from tui.times import ago, day, span
 from tui.words import field_title, figure, keyword, number_title, part_title, part_word
 
 NAME = 16  # cells of a name in a list of names and values
+VALUE = 28  # cells of a value that may be long
+VALUE_LONGEST = 200  # characters of it
 
 
 def pair(cells: Cells, name: str, value: Text, width: int = NAME) -> Text:
@@ -58,7 +60,7 @@ def reading_text(cells: Cells, words: CatalogueOut | None, readings: Sequence[Re
             text.append("\n")
         lines = [*_parts(cells, words, reading), *_numbers(cells, words, reading)]
         lines += [
-            pair(cells, field_title(key), Text(plain(value, 200)))
+            pair(cells, field_title(key), cells.folded(value[:VALUE_LONGEST], VALUE, NAME))
             for key, value in (reading.identity | reading.texts).items()
         ]
         for line in lines:
