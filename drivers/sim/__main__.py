@@ -2,7 +2,7 @@
 
 The file names the simulators, the story, and a log. When all answer, one line of JSON with their addresses goes to
 stdout; the story begins with the first line on stdin. The log gets one JSON line for each change a simulator told a
-driver of. It ends with its stdin, so it never outlives the program that started it.
+driver of, until the second line on stdin. It ends with its stdin, so it never outlives the program that started it.
 """
 
 import asyncio
@@ -39,8 +39,15 @@ class ShownLog:
     def __init__(self, file: IO[str]) -> None:
         self._file = file
         self._last: dict[str, dict[str, str]] = {}
+        self._ended = False
+
+    def end(self) -> None:
+        """What is shown from now on is not counted."""
+        self._ended = True
 
     def __call__(self, name: str, showed: dict[str, str]) -> None:
+        if self._ended:
+            return
         parts = {key: value for key, value in showed.items() if not value.replace(".", "", 1).lstrip("-").isdigit()}
         if self._last.get(name) == parts:
             return
@@ -63,8 +70,10 @@ async def run(world: World, log: IO[str]) -> None:
         sys.stdout.flush()
         if await asyncio.to_thread(sys.stdin.readline):
             story = asyncio.create_task(tell(world.story, simulators, _narrate))
-            await asyncio.to_thread(sys.stdin.read)
+            await asyncio.to_thread(sys.stdin.readline)
             story.cancel()
+            shown.end()
+            await asyncio.to_thread(sys.stdin.read)
     finally:
         for simulator in simulators.values():
             await simulator.close()

@@ -20,11 +20,12 @@ from typing import Any
 from server.schemas import ObservationOut, Status
 from tui.client import Away, Client
 from tui.demo import bank
-from tui.demo.account import lost, shown
+from tui.demo.account import Shown, lost, shown
 from tui.demo.processes import DidNotWork, Programs, command, module
 from tui.texts import _
 
 READY_SECONDS = 90.0
+SETTLE_SECONDS = 30.0  # an answer given last is polled, written, sent and held within this, or it is lost
 ASK_EVERY = 0.2  # seconds between two looks at something awaited
 
 Say = Callable[[str], None]
@@ -124,14 +125,16 @@ def live(started: Programs, demo: Living, end: threading.Event, seconds: float =
 
 
 async def account(started: Programs, demo: Living) -> Outcome:
-    """End the agents, wait until all they had has arrived and is judged, and count."""
-    for name in started.names():
-        if name.startswith("agent-"):
-            started.stop(name)
+    """End the story, let the polls under way come in, end the agents, and count what is held when all is judged."""
+    started.tell("simulators", "end")
     async with Client(demo.url, token=demo.token) as client:
+        await _comes(lambda: _nothing_missing(client, demo), started, SETTLE_SECONDS)
+        for name in started.names():
+            if name.startswith("agent-"):
+                await asyncio.to_thread(started.stop, name)
         await _until(lambda: _all_judged(client), started, "the last record to be judged")
         status = await client.status()
-        missing = lost(shown(demo.home / "shown.log"), await _observations(client))
+        missing = await _missing(client, demo)
     (demo.home / "lost.json").write_text(json.dumps(missing, ensure_ascii=False, indent=1), encoding="utf-8")
     return Outcome(
         branches=status.branches,
@@ -142,6 +145,10 @@ async def account(started: Programs, demo: Living) -> Outcome:
         tickets=status.tickets,
         lost=len(missing),
     )
+
+
+async def _missing(client: Client, demo: Living) -> list[Shown]:
+    return lost(shown(demo.home / "shown.log"), await _observations(client))
 
 
 def _simulators(started: Programs, home: Path, tables: bank.Tables, demo: dict[str, Any]) -> dict[str, str]:
@@ -178,12 +185,19 @@ def _add(started: Programs, person: dict[str, Any]) -> str:
 
 
 async def _until(holds: Callable[[], Awaitable[bool]], started: Programs, what: str) -> None:
-    end = time.monotonic() + READY_SECONDS
-    while not await holds():
+    if not await _comes(holds, started, READY_SECONDS):
+        raise DidNotWork(_("Waited {n} s in vain for {what}").format(n=int(READY_SECONDS), what=what))
+
+
+async def _comes(holds: Callable[[], Awaitable[bool]], started: Programs, seconds: float) -> bool:
+    """Whether `holds` comes true within `seconds`."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if await holds():
+            return True
         started.check()
-        if time.monotonic() > end:
-            raise DidNotWork(_("Waited {n} s in vain for {what}").format(n=int(READY_SECONDS), what=what))
         await asyncio.sleep(ASK_EVERY)
+    return await holds()
 
 
 async def _signed_in(client: Client, login: str, password: str) -> bool:
@@ -192,6 +206,10 @@ async def _signed_in(client: Client, login: str, password: str) -> bool:
     except Away:
         return False
     return True
+
+
+async def _nothing_missing(client: Client, demo: Living) -> bool:
+    return not await _missing(client, demo)
 
 
 async def _any_observation(client: Client) -> bool:
