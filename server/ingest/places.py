@@ -34,6 +34,17 @@ FROM subject JOIN latest ON latest.subject_id = subject.id AND latest.agent_id =
 LEFT JOIN position ON position.id = subject.id LEFT JOIN line ON line.id = subject.id
 WHERE subject.key = ?
 """
+# what it polls or polled under a name that it had when the record was written
+RENAMED = """
+SELECT subject.id, coalesce(position.interval_us, line.interval_us)
+FROM past_name JOIN subject ON CAST(subject.id AS VARCHAR(20)) = past_name.ref
+LEFT JOIN observer ON observer.subject_id = subject.id AND observer.agent_id = ?
+LEFT JOIN latest ON latest.subject_id = subject.id AND latest.agent_id = ?
+LEFT JOIN position ON position.id = subject.id LEFT JOIN line ON line.id = subject.id
+WHERE past_name.kind = 'subject' AND past_name.key = ?
+AND (observer.agent_id IS NOT NULL OR latest.agent_id IS NOT NULL)
+ORDER BY past_name.until_seq DESC LIMIT 1
+"""
 
 
 class Places:
@@ -51,7 +62,7 @@ class Places:
             known = self._agents[agent_id] = _Of(now, places)
         place = known.places.get(key)
         if place is None and key not in known.unknown and "\0" not in key:
-            found = link.rows(FORMERLY, agent_id, key)
+            found = link.rows(FORMERLY, agent_id, key) or link.rows(RENAMED, agent_id, agent_id, key)
             if found:
                 place = known.places[key] = Place(found[0][0], hole_of(found[0][1]))
             elif len(known.unknown) < 10_000:

@@ -8,6 +8,8 @@ import pytest
 from agent.wire import EventName, Failure
 from server.errors import Forbidden
 from server.ingest.tables import AgentSeen, Attested, Latest, RecordRow, Stream
+from server.inventory.tables import PastName, Subject
+from server.journal.deeds import Act, record
 from server.storage.database import Database
 
 SECOND = 1_000_000
@@ -140,6 +142,22 @@ def test_what_an_agent_does_not_poll_is_refused_and_kept(machine: Any, deliver: 
     assert taken.ranges == [(1, 2)]
     assert [(row.seq, row.kind) for row in rows(RecordRow)] == [(1, "refused"), (2, "state")]
     assert b"1002/atm-1" in rows(RecordRow)[0].body
+
+
+def test_a_record_from_before_a_rename_is_of_what_is_called_otherwise_now(
+    machine: Any, centre: Any, deliver: Any, rows: Any, database: Database, bank: dict[str, int], now: Any
+) -> None:
+    before, stranger = machine.state(ATM), centre.state("1001/printer-1")
+    with database.write() as session:
+        seq = record(session, Act("admin", "cli", now()), deed="inventory.apply", about="inventory")
+        for slug in ("atm-1", "printer-1"):
+            subject = session.get_one(Subject, bank[f"1001/{slug}"])
+            past = PastName(kind="subject", ref=str(subject.id), until_seq=seq, key=subject.key, name=subject.name)
+            subject.key += "-new"
+            session.add_all([past, subject])
+    assert deliver(machine, before, machine.state("1001/atm-1-new", "offline")).refused == []
+    assert [row.subject_id for row in rows(RecordRow)] == [bank[ATM]] * 2
+    assert len(deliver(centre, stranger).refused) == 1
 
 
 def test_a_hold_counts_for_those_it_may_speak_of(machine: Any, deliver: Any, now: Any, rows: Any) -> None:
