@@ -13,6 +13,7 @@ from textual.screen import Screen
 from server.schemas import PersonOut, Role
 from tui.client import Away, Defect, Refused, SignedOut
 from tui.commands import Going
+from tui.narrow import AsciiFilter
 from tui.opens import Place, place
 from tui.screens.agents import Agents
 from tui.screens.branch import Branch
@@ -181,6 +182,10 @@ class ConsoleApp(Shell):
     def action_leave(self) -> None:
         self.exit(0)
 
+    def action_help_quit(self) -> None:
+        """Ctrl+C: a habit of other programs, and too easily pressed to mean the end."""
+        self.say(_("F10 closes the console."))
+
     def action_sign_out(self) -> None:
         self._sign_out()
 
@@ -196,7 +201,7 @@ class ConsoleApp(Shell):
         """Draw with ASCII, or with shapes: for a console the probe was wrong about."""
         self.ascii_marks = not self.ascii_marks
         for line_filter in self._filters:
-            if line_filter.__class__.__name__ == "AsciiFilter":
+            if isinstance(line_filter, AsciiFilter):
                 line_filter.enabled = self.ascii_marks
         self.refresh_css()
 

@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 from tui.plain import plain
 from tui.texts import N_, _
 from tui.widgets.frame import KeyLine
+from tui.widgets.typed import all_typed
 
 
 class AskText(ModalScreen[str | None]):
@@ -32,7 +33,8 @@ class AskText(ModalScreen[str | None]):
             yield Static(id="said")
             yield KeyLine()
 
-    def action_done(self) -> None:
+    async def action_done(self) -> None:
+        await all_typed(self)
         value = self.query_one(Input).value.strip()
         if value:
             self.dismiss(value)

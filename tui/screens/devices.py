@@ -156,7 +156,7 @@ class Devices(Listing[PositionRow]):
 
     def action_standing(self, digit: int) -> None:
         self._ask(replace(self.query_, standing=FILTERS[digit - 1][1], device=None))
-        self.table.focus()
+        self.set_focus(self.table)
 
     def action_sort(self) -> None:
         def chosen(sort: str | None) -> None:

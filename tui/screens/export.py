@@ -21,6 +21,7 @@ from tui.texts import N_, _
 from tui.times import local
 from tui.widgets.frame import KeyLine
 from tui.widgets.pick import Pick
+from tui.widgets.typed import all_typed
 
 FORMATS = (("xlsx", "Excel (.xlsx)"), ("csv", "CSV (.csv)"), ("json", "JSON (.json)"))
 
@@ -67,7 +68,8 @@ class Export(ModalScreen[None]):
     def say(self, sentence: str) -> None:
         self.query_one("#said", Static).update(Text(plain(sentence)))
 
-    def action_start(self) -> None:
+    async def action_start(self) -> None:
+        await all_typed(self)
         if self._export_worker is None:
             self._export_worker = self._export()
 

@@ -37,7 +37,7 @@ class SearchLine(Input):
 
     def action_leave(self) -> None:
         self.value = ""
-        self.screen.query_one(Table).focus()
+        self.screen.set_focus(self.screen.query_one(Table))
 
 
 class Listing(Frame, Generic[T]):
@@ -145,7 +145,7 @@ class Listing(Frame, Generic[T]):
 
     def action_search(self) -> None:
         if self.SEARCHED:
-            self.query_one(SearchLine).focus()
+            self.set_focus(self.query_one(SearchLine))  # at once: the next key is meant for it
 
     def action_to_rows(self) -> None:
-        self.table.focus()
+        self.set_focus(self.table)

@@ -27,6 +27,7 @@ from tui.shell import Shell
 from tui.texts import N_, _
 from tui.widgets.frame import KeyLine
 from tui.widgets.pick import Pick
+from tui.widgets.typed import all_typed
 
 FAULTS = {
     Fault.HARDWARE: N_("hardware"),
@@ -75,11 +76,12 @@ class Report(ModalScreen[str | None]):
     def say(self, sentence: str) -> None:
         self.query_one("#said", Static).update(Text(plain(sentence)))
 
-    def action_send(self) -> None:
+    async def action_send(self) -> None:
+        await all_typed(self)
         title = self.query_one("#title", Input).value.strip()
         if not title:
             self.say(_("Say in a few words what is wrong."))
-            self.query_one("#title").focus()
+            self.set_focus(self.query_one("#title"))
             return
         self._send(
             TicketCreate(

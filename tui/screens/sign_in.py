@@ -27,6 +27,7 @@ from tui.plain import plain
 from tui.shell import Shell
 from tui.texts import N_, _
 from tui.widgets.frame import KeyLine
+from tui.widgets.typed import all_typed
 
 
 class Form(Screen[None]):
@@ -77,11 +78,12 @@ class Form(Screen[None]):
     def value(self, id: str) -> str:
         return self.query_one(f"#{id}", Input).value
 
-    def action_next(self) -> None:
+    async def action_next(self) -> None:
         """To the first empty field, or on when all are filled."""
+        await all_typed(self)
         empty = [field for field in self.query(Input) if not field.value]
         if empty and not (empty[0].has_focus and len(empty) < len(self.query(Input))):
-            empty[0].focus()
+            self.set_focus(empty[0])  # at once: focus() waits a turn, and the next key is already here
         if not empty:
             self.say(_("Asking the server…"))
             self._submit()

@@ -108,4 +108,4 @@ class Tickets(Listing[TicketOut]):
         self.query_ = replace(self.query_, status=FILTERS[digit - 1][1])
         self.query_one(Menu).choose(str(digit))
         self.ask_anew()
-        self.table.focus()
+        self.set_focus(self.table)

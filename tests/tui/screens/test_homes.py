@@ -78,3 +78,15 @@ async def test_a_change_is_seen_without_asking(bank: Any, console: MakeConsole, 
         wang = bank.token("wang", Role.BRANCH, ["1002"])
         bank.post(wang, "/api/tickets", {"subject": "1002/atm-1", "title": "屏幕不亮"})
         await until(pilot, lambda: "报修 2026-0002" in text(pilot))
+
+
+async def test_marks_and_frames_are_drawn_with_ascii_where_shapes_do_not_fit(
+    bank: Any, console: MakeConsole, until: Until, text: Text
+) -> None:
+    app = console(bank.token("li", Role.HEAD), ascii_marks=True)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "# 故障" in text(pilot))
+        assert "■" not in text(pilot)
+        assert "─" not in text(pilot)
+        await pilot.press("f9", *"txzf", "enter")
+        await until(pilot, lambda: "■ 故障" in text(pilot) and "─" in text(pilot))

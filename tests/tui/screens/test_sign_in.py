@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from textual.events import Key
 from textual.pilot import Pilot
 
 from server.schemas import Role
@@ -99,3 +100,18 @@ async def test_signing_out_leaves_nothing_for_the_next_person(
         await until(pilot, lambda: isinstance(app.screen, SignIn))
         assert app.client.token is None
         assert "钞空" not in text(pilot)
+
+
+async def test_keys_that_come_all_at_once_land_where_they_were_meant(
+    bank: Any, console: MakeConsole, until: Until
+) -> None:
+    password = bank.person("wang", Role.BRANCH, ["1001"])
+    app = console()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, SignIn))
+        for key in [*"wang", "enter", *(_KEYS.get(letter, letter) for letter in password), "enter"]:
+            app.post_message(Key(key, key if len(key) == 1 else {"minus": "-", "enter": "\r"}[key]))
+        await until(pilot, lambda: isinstance(app.screen, NewPassword))
+
+
+_KEYS = {"-": "minus"}
