@@ -10,7 +10,7 @@ ClientError
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from types import TracebackType
 from typing import Self, TypeVar
@@ -107,6 +107,7 @@ class LedgerQuery:
     branch: str | None = None
     cls: str | None = None
     status: str | None = None
+    keeper: str | None = None  # "none": only machines nobody keeps
 
 
 @dataclass(frozen=True)
@@ -271,6 +272,7 @@ class Client:
             branch=query.branch,
             cls=query.cls,
             status=query.status,
+            keeper=query.keeper,
             offset=offset,
             limit=limit,
         )
@@ -280,7 +282,7 @@ class Client:
 
     @asynccontextmanager
     async def ledger_export(self, query: LedgerQuery, format: str) -> AsyncIterator[Download]:
-        asked = {"format": format, "q": query.q, "branch": query.branch, "cls": query.cls, "status": query.status}
+        asked = {"format": format, **asdict(query)}
         request = self._request("GET", "/api/ledger/export", asked)
         async with self._streamed(request) as response:
             if response.is_error:

@@ -93,7 +93,7 @@ def _auditor(session: Session, viewer: Viewing, total: Sum) -> list[Figure]:
     nobodys = session.execute(counted.where(kept, func.coalesce(field("keeper"), "") == "")).scalar_one()
     return [
         _figure("ledger", _("Machines in the ledger"), cards, "plain", "ledger"),
-        _count("keeperless", _("Without a keeper"), nobodys, "attention", "ledger"),
+        _count("keeperless", _("Without a keeper"), nobodys, "attention", "ledger?keeper=none"),
         _no_data(viewer, total),
         _tickets(viewer, total),
         _figure("journal", _("Deeds in the journal"), head_seq(session), "plain", "journal"),

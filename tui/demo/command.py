@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
+from tui.client import ClientError
 from tui.demo.processes import DidNotWork, Programs, programs
 from tui.demo.run import Living, account, begin, live
 from tui.exit import Exit
@@ -44,7 +45,7 @@ def run_demo(home: Path | None, seconds: float | None, as_json: bool, console: C
             live(started, bank, threading.Event(), seconds or UNWATCHED_SECONDS)
             _say(_("Ending the agents and counting"))
             outcome = asdict(asyncio.run(account(started, bank)))
-        except DidNotWork as error:
+        except (DidNotWork, ClientError) as error:
             _say(str(error))
             return Exit.DEFECT
     if as_json:

@@ -19,7 +19,11 @@ from tui.words import keyword
 
 def query_of(place: Place) -> LedgerQuery:
     return LedgerQuery(
-        q=place.one("q") or "", branch=place.one("branch"), cls=place.one("cls"), status=place.one("status")
+        q=place.one("q") or "",
+        branch=place.one("branch"),
+        cls=place.one("cls"),
+        status=place.one("status"),
+        keeper=place.one("keeper"),
     )
 
 
