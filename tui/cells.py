@@ -7,7 +7,7 @@ from server.schemas import ConditionOut, Standing, TicketOut
 from tui.marks import LEVELS, STANDINGS, TICKETS, Mark
 from tui.plain import plain
 from tui.shell import Shell
-from tui.times import ago, moment, span
+from tui.times import ago, day, moment, span
 
 
 def said(text: str | None, style: str = "") -> Text:
@@ -59,6 +59,10 @@ class Cells:
 
     def ago(self, at: int | None) -> Text:
         return self.dim(ago(at, self.now()))
+
+    def data(self, seen_at: int | None, as_of: int | None) -> Text:
+        """How old data is: by the poll, or by the date the file itself gives."""
+        return self.dim(day(as_of)) if as_of else self.ago(seen_at)
 
     def moment(self, at: int | None) -> Text:
         return self.dim("—" if at is None else moment(at, self.now()))

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from rich.text import Text
 from textual import work
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
@@ -26,7 +25,7 @@ from tui.screens.choose import Choice, Choose
 from tui.screens.initials import Initials
 from tui.screens.listing import Listing
 from tui.texts import N_, _
-from tui.times import day, span
+from tui.times import span
 from tui.widgets.columns import Column
 from tui.widgets.menu import Menu
 from tui.words import coverage
@@ -92,16 +91,12 @@ class Devices(Listing[PositionRow]):
                 drop=5,
                 right=True,
             ),
-            Column(_("Data"), self._data, 10, right=True),
+            Column(_("Data"), lambda row: cells.data(row.seen_at, row.as_of), 10, right=True),
             Column(_("Ticket"), lambda row: said(row.ticket), 9, drop=6),
             Column(_("Model"), lambda row: cells.dim(row.model), 14, drop=7),
             Column(_("Asset number"), lambda row: cells.dim(row.asset), 12, drop=8),
         ]
         return columns
-
-    def _data(self, row: PositionRow) -> Text:
-        """How old the data is: by the poll, or by the date the file itself gives."""
-        return self.cells.dim(day(row.as_of)) if row.as_of else self.cells.ago(row.seen_at)
 
     def key(self, row: PositionRow) -> object:
         return row.key

@@ -69,8 +69,9 @@ class BranchHome(HomeFrame):
         return [
             Column(_("State"), lambda row: cells.standing(row.standing), state_width()),
             Column(_("Device"), lambda row: said(row.name), 20, grow=2),
+            Column(_("Branch"), lambda row: said(row.branch_name), 12, drop=2),
             Column(_("What"), lambda row: said(row.detail), 14, grow=3),
-            Column(_("Data"), lambda row: cells.ago(row.seen_at), 10, right=True),
+            Column(_("Data"), lambda row: cells.data(row.seen_at, row.as_of), 10, right=True),
             Column(_("Ticket"), lambda row: said(row.ticket), 10, drop=1),
         ]
 
