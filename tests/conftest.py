@@ -97,7 +97,7 @@ class Cluster:
     def _wait(self) -> None:
         import psycopg
 
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while True:
             try:
                 self._ask("SELECT 1")

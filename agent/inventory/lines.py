@@ -134,7 +134,7 @@ class _Scanner:
                 raise _CannotFollow
             self.at = match.end()
             raw = match[1]
-            keys.append(next(iter(tomllib.loads(f"{raw} = 0"))) if raw[0] in "\"'" else raw)
+            keys.append(_unquoted(raw) if raw[0] in "\"'" else raw)
             if not self.text.startswith(".", self.at):
                 return keys
             self.at += 1
@@ -150,3 +150,11 @@ class _Scanner:
 
     def _note(self, path: Path, at: int) -> None:
         self.lines.setdefault(path, bisect_right(self._ends, at - 1) + 1)
+
+
+def _unquoted(raw: str) -> str:
+    """The key a quoted one means."""
+    try:
+        return next(iter(tomllib.loads(f"{raw} = 0")))
+    except tomllib.TOMLDecodeError:  # a control character, say: the text is no TOML, and whoever reads it says so
+        raise _CannotFollow from None

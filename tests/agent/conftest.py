@@ -96,9 +96,9 @@ def until() -> Until:
     """`await until(lambda: it is so)`: waits on a condition, and fails if it does not come true in time."""
 
     async def wait(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while not condition():
-            assert time.monotonic() < deadline, "it did not come true in 20 s"
+            assert time.monotonic() < deadline, "it did not come true in 90 s"
             await asyncio.sleep(0.01)
 
     return wait
@@ -141,7 +141,7 @@ class Centre:
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run)
         self._thread.start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while not self._server.started:
             assert time.monotonic() < deadline
             time.sleep(0.005)

@@ -105,7 +105,7 @@ def nothing_left() -> Callable[[Left], Awaitable[None]]:
     """`await nothing_left(before)` waits until handles, tasks and threads are as before, and fails if they stay."""
 
     async def wait(before: Left) -> None:
-        deadline = time.monotonic() + 5.0
+        deadline = time.monotonic() + 90
         while True:
             now = Left()
             threads = now.threads - before.threads

@@ -332,7 +332,7 @@ async def test_socat_ptys_work_from_process_to_process(tmp_path: Path, driver: M
     ends = [f"pty,raw,echo=0,link={end}" for end in (ours, theirs)]
     process = subprocess.Popen([socat, *ends])  # noqa: ASYNC220
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 90
         while not (ours.exists() and theirs.exists()):
             assert time.monotonic() < deadline
             await asyncio.sleep(0.01)

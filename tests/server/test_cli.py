@@ -21,7 +21,7 @@ import pytest
 from server.cli import main
 from server.exit import Exit
 
-DEADLINE = 30.0
+DEADLINE = 90.0
 
 
 @dataclass(frozen=True)

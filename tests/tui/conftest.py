@@ -89,7 +89,7 @@ class Bank:
 
     @staticmethod
     def until(true: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while not true():
             assert time.monotonic() < deadline, "it never came true"
             time.sleep(0.02)
@@ -253,7 +253,7 @@ def until() -> Until:
     """`await until(pilot, lambda: ...)`: wait for something to be seen, 20 s at most."""
 
     async def wait(pilot: Pilot[Any], true: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while True:
             await pilot.pause(0.02)
             try:

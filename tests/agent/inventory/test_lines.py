@@ -3,7 +3,7 @@
 import tomllib
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.inventory.lines import Path, find_lines, line_of
@@ -104,5 +104,6 @@ def test_every_path_of_any_document_has_a_line(tables: list[dict[str, Any]], gap
 
 
 @given(st.text())
+@example('"\x1f"')
 def test_no_text_makes_the_scanner_fail(text: str) -> None:
     assert all(1 <= line <= text.count("\n") + 1 for line in find_lines(text).values())

@@ -44,7 +44,7 @@ class Teller:
 
     def settle(self, *, conditions: int | None = None) -> None:
         """Until health has read all records, and there are so many open conditions."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while True:
             status = self._head.get("/api/status").json()
             if status["health_lag"] == 0 and conditions in (None, status["conditions_open"]):
