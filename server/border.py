@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from agent.inventory.problems import InventoryError
 from server.errors import Conflict, Forbidden, NotFound, Told
 from server.exit import Exit
-from server.home import AlreadySetUp, NotSetUp
+from server.home import AlreadySetUp, Broken, NotSetUp
 from server.listening import AddressTaken
 from server.migrations import DatabaseNewer, DatabaseOlder
 from server.secrets.key import KeyFileError
@@ -33,6 +33,7 @@ CODES: dict[type[Told], Exit] = {
     DatabaseNewer: Exit.DATABASE,
     DatabaseOlder: Exit.DATABASE,
     KeyFileError: Exit.DATABASE,
+    Broken: Exit.DATABASE,
     AddressTaken: Exit.BUSY,
 }
 NO_ROOM = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
@@ -77,6 +78,8 @@ def _judge(error: Exception, _: Gettext) -> tuple[Exit, str]:
             return Exit.CANNOT_REACH, _("The database cannot be used: {why}").format(why=_first_line(error))
         case DBAPIError():
             return Exit.DATABASE, _("The database is not whole: {why}").format(why=_first_line(error))
+        case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return Exit.CANNOT_WRITE, _("The disk is full; nothing was changed.")
         case OSError() if error.errno in NO_ROOM and error.filename:
             return Exit.CANNOT_WRITE, f"{error.filename}: {error.strerror}"
     with tempfile.NamedTemporaryFile(

@@ -27,11 +27,19 @@ class AlreadySetUp(Told):
     """There is one already."""
 
 
+class Broken(Told):
+    """Something of a server that was here is gone. Making it anew would bury what it held."""
+
+
 class Home:
     """A home that exists. `flags` are settings given on the command line."""
 
     def __init__(self, path: Path, **flags: object) -> None:
         if not (path / KEY).exists():
+            if (path / DATABASE).exists():
+                raise Broken(
+                    "{path} has a database and no {key}: put the key back from where it is kept.", path=path, key=KEY
+                )
             raise NotSetUp("There is no server in {path}; `branchfleet-server init` makes one.", path=path)
         self.path = path
         self.settings: Settings = load(path, flags)
@@ -41,8 +49,16 @@ class Home:
         return load_key(self.path / KEY)
 
     @contextmanager
-    def database(self, *, bring_up_to_date: bool = False) -> Iterator[Database]:
-        """The database, of exactly this program's version; brought up to date first by the one who runs the server."""
+    def database(self, *, bring_up_to_date: bool = False, fresh: bool = False) -> Iterator[Database]:
+        """The database, of exactly this program's version; brought up to date first by the one who runs the server.
+
+        Only a home that is being made has a `fresh` one: elsewhere a file that is missing or empty was lost.
+        """
+        file = self.path / DATABASE
+        if not fresh and self.settings.database is None and not (file.exists() and file.stat().st_size):
+            raise Broken(
+                "{file} is missing or empty: this server's database was lost. Restore it from a backup.", file=file
+            )
         database = Database(database_url(self.path, self.settings))
         try:
             if bring_up_to_date:
@@ -58,22 +74,22 @@ def making(path: Path) -> Iterator[tuple[Home, Database]]:
     """A new home, 0700, its key 0600, and its database. It is there only if the whole block ends well."""
     if (path / KEY).exists():
         raise AlreadySetUp("There is a server in {path} already; nothing was changed.", path=path)
+    if (path / DATABASE).exists():
+        raise Broken("{path} has a database and no {key}: put the key back from where it is kept.", path=path, key=KEY)
     there = path.exists()
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     if there and any(path.iterdir()) and not (path / CONFIG).exists():
         raise AlreadySetUp("{path} is a folder with other things in it; choose one of its own.", path=path)
     os.chmod(path, 0o700)
-    had_database = (path / DATABASE).exists()
     try:
         if not (path / CONFIG).exists():
             (path / CONFIG).write_text(TEMPLATE, encoding="utf-8")
         create_key(path / KEY)
         home = Home(path)
-        with home.database(bring_up_to_date=True) as database:
+        with home.database(bring_up_to_date=True, fresh=True) as database:
             yield home, database
     except BaseException:
         (path / KEY).unlink(missing_ok=True)
-        if not had_database:
-            for ending in ("", "-wal", "-shm"):
-                (path / f"{DATABASE}{ending}").unlink(missing_ok=True)
+        for ending in ("", "-wal", "-shm"):
+            (path / f"{DATABASE}{ending}").unlink(missing_ok=True)
         raise

@@ -87,14 +87,17 @@ class Follower:
         self._news.set()
 
     def _run(self) -> None:
-        pause = PAUSE
+        pause, hindered = PAUSE, False
         while not self._stopping.is_set():
             try:
                 done = self.step()
-                pause = PAUSE
+                if hindered:
+                    log.warning("Health judges again.")
+                hindered, pause = False, PAUSE
             except OperationalError as error:  # locked, full, or away: nothing was written, and it is tried again
-                log.error("Health cannot reach its database: %s", error.orig)
-                done, pause = 0, min(pause * 2, 10.0)
+                if not hindered:
+                    log.error("Health cannot write what it judges, and goes on when it can: %s", error.orig)
+                done, hindered, pause = 0, True, min(pause * 2, 10.0)
             except Overtaken:
                 log.error("Another follower judges this database too; run one server for one database.")
                 done, pause = 0, 10.0

@@ -54,6 +54,11 @@ class Sum:
         return Coverage(due=due, fresh=fresh, never=self.by.get(Standing.NEVER, 0))
 
     @property
+    def complete(self) -> bool:
+        """Whether it is known of all that is polled how it stands."""
+        return not any(self.by.get(each) for each in (Standing.STALE, Standing.NEVER, Standing.UNKNOWN))
+
+    @property
     def standing(self) -> Standing:
         if self.faults or self.by.get(Standing.FAULT):
             return Standing.FAULT

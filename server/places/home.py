@@ -55,16 +55,22 @@ def _place(session: Session, person: Person, bank: str) -> str:
 
 def _head(session: Session, viewer: Viewing, total: Sum) -> list[Figure]:
     _ = viewer._
+    known = total.complete
     return [
         _figure("devices", _("Devices"), sum(total.by.values()), "plain", "devices"),
-        _count("fault", _("Faults"), total.by.get(Standing.FAULT, 0), "fault", "devices?standing=fault"),
-        _count("offline", _("Off line"), total.offline, "fault", "devices?standing=fault&device=offline"),
+        _count("fault", _("Faults"), total.by.get(Standing.FAULT, 0), "fault", "devices?standing=fault", known=known),
+        _count("offline", _("Off line"), total.offline, "fault", "devices?standing=fault&device=offline", known=known),
         _count(
-            "attention", _("Attention"), total.by.get(Standing.ATTENTION, 0), "attention", "devices?standing=attention"
+            "attention",
+            _("Attention"),
+            total.by.get(Standing.ATTENTION, 0),
+            "attention",
+            "devices?standing=attention",
+            known=known,
         ),
         _no_data(viewer, total),
         _tickets(viewer, total),
-        _count("lines", _("Lines down"), _open(session, viewer, "line.down"), "fault", "conditions"),
+        _count("lines", _("Lines down"), _open(session, viewer, "line.down"), "fault", "conditions", known=known),
         _count("agents", _("Agents not heard"), _open(session, viewer, SILENT), "fault", "agents"),
     ]
 
@@ -74,7 +80,7 @@ def _branch(_session: Session, viewer: Viewing, total: Sum) -> list[Figure]:
     level: Level = "fault" if total.faults else "attention"
     return [
         _figure("devices", _("Devices"), sum(total.by.values()), "plain", "devices"),
-        _count("conditions", _("Problems"), total.faults + total.attentions, level, "conditions"),
+        _count("conditions", _("Problems"), total.faults + total.attentions, level, "conditions", known=total.complete),
         _tickets(viewer, total),
         _no_data(viewer, total),
     ]
@@ -115,9 +121,9 @@ def _tickets(viewer: Viewing, total: Sum) -> Figure:
     return Figure(key="tickets", title=_("Open tickets"), value=value, level=level, opens=OPEN_TICKETS)
 
 
-def _count(key: str, title: str, n: int, level: Level, opens: str) -> Figure:
-    """A number that should be nought."""
-    return _figure(key, title, n, level if n else "good", opens)
+def _count(key: str, title: str, n: int, level: Level, opens: str, *, known: bool = True) -> Figure:
+    """A number that should be nought. Nought is good only where it is `known` of all there is."""
+    return _figure(key, title, n, level if n else "good" if known else "unknown", opens)
 
 
 def _figure(key: str, title: str, n: int, level: Level, opens: str) -> Figure:

@@ -183,6 +183,29 @@ def test_a_file_that_is_no_database_is_told_so(home: Path, made: Any, say: Any) 
     failed(say("status"), Exit.DATABASE, "not a database")
 
 
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_database_that_was_lost_is_told_and_none_is_begun(home: Path, made: Any, say: Any, empty: bool) -> None:
+    for file in home.glob("branchfleet.db*"):
+        file.unlink()
+    if empty:
+        (home / "branchfleet.db").touch()
+    for words in (("run",), ("status",), ("person", "list")):
+        said = say(*words)
+        assert said.returncode == Exit.DATABASE
+        assert "Restore it from a backup" in said.stderr
+    assert not (home / "branchfleet.db").exists() or not (home / "branchfleet.db").stat().st_size
+
+
+def test_a_lost_key_is_told_and_no_other_is_made(home: Path, made: Any, say: Any) -> None:
+    (home / "server.key").unlink()
+    for words in (("run",), ("init",)):
+        said = say(*words)
+        assert said.returncode == Exit.DATABASE
+        assert "put the key back" in said.stderr
+    assert not (home / "server.key").exists()
+    assert (home / "branchfleet.db").exists()
+
+
 def test_a_database_out_of_reach_is_told_so(made: Any, say: Any) -> None:
     url = "postgresql://nobody@127.0.0.1:1/nothing"
     failed(say("status", BRANCHFLEET_DATABASE=url), Exit.CANNOT_REACH, "The database cannot be used")

@@ -2,14 +2,16 @@
 
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 
 from tui.client import ClientError
 from tui.demo.processes import DidNotWork, Programs, programs
@@ -25,6 +27,7 @@ Console = Callable[[str, str], None]  # opens at a server's address with a token
 def run_demo(home: Path | None, seconds: float | None, as_json: bool, console: Console | None) -> Exit:
     """A bank lives while `console` is open, or for `seconds`; then everything it started is ended."""
     with ExitStack() as stack:
+        stack.enter_context(_ended_in_order())
         place = home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="branchfleet-demo-")))
         try:
             place.mkdir(parents=True, exist_ok=True)
@@ -54,6 +57,22 @@ def run_demo(home: Path | None, seconds: float | None, as_json: bool, console: C
         for name, figure in outcome.items():
             print(f"{name:14}{figure:>8}")
     return Exit.DEFECT if outcome["lost"] else Exit.DONE
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """A closed terminal or a SIGTERM ends the demo as leaving the console does: nothing it started stays behind."""
+
+    def leave(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+    before = {number: signal.signal(number, leave) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _watch(started: Programs, bank: Living, console: Console) -> None:

@@ -129,9 +129,8 @@ async def account(started: Programs, demo: Living) -> Outcome:
     started.tell("simulators", "end")
     async with Client(demo.url, token=demo.token) as client:
         await _comes(lambda: _nothing_missing(client, demo), started, SETTLE_SECONDS)
-        for name in started.names():
-            if name.startswith("agent-"):
-                await asyncio.to_thread(started.stop, name)
+        agents = [name for name in started.names() if name.startswith("agent-")]
+        await asyncio.gather(*(asyncio.to_thread(started.stop, name) for name in agents))
         await _until(lambda: _all_judged(client), started, "the last record to be judged")
         status = await client.status()
         missing = await _missing(client, demo)

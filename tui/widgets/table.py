@@ -197,6 +197,8 @@ class Table(ScrollView, Generic[T], can_focus=True):
         here = self._row(self.cursor)
         if self._under is None or (here is not None and self._key(here) == self._under):
             return
+        if self.cursor == 0 and not self.has_focus:
+            return  # nobody is at a row: a list that is only looked at shows its newest
         for place, row in enumerate(rows):
             if self._key(row) == self._under:
                 moved = page * PAGE + place - self.cursor

@@ -2,9 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tui.demo import bank
 from tui.demo.run import settings
@@ -63,3 +66,24 @@ def test_the_demo_inventory_changes_addresses_and_waits_and_no_more() -> None:
         assert changed <= {"address", "interval", "options"}
     assert written["branch"] == tables["branch"]
     assert written["device"] == tables["device"]
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks the programs up in /proc: needs Linux")
+def test_a_demo_that_is_told_to_end_leaves_no_program_and_no_folder(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "BRANCHFLEET_CONFIG": str(tmp_path)}
+    command = [BRANCHFLEET, "demo", "--headless"]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as demo:
+        assert demo.stderr is not None
+        for _ in range(3):  # the simulators, the server, the agents
+            assert demo.stderr.readline()
+        children = children_of(demo.pid)
+        demo.terminate()
+        assert demo.wait(60) == 128 + signal.SIGTERM
+    assert len(children) >= 2
+    assert not [child for child in children if Path(f"/proc/{child}").exists()]
+    assert not list(tmp_path.glob("branchfleet-demo-*"))
+
+
+def children_of(parent: int) -> list[int]:
+    said = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True, check=False)
+    return [int(line) for line in said.stdout.split()]
