@@ -38,6 +38,7 @@ class Programs:
         self._environment = {**os.environ, **environment}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._files: list[IO[bytes]] = []
+        self._ended = False
 
     def say(self, *words: str, stdin: str = "") -> str:
         """Run a command to its end and give what it printed."""
@@ -54,6 +55,8 @@ class Programs:
 
     def start(self, name: str, words: list[str], *, talks: bool = False) -> subprocess.Popen[bytes]:
         """Start `words` and leave it running. `talks`: its stdin and stdout are pipes, closed when the demo ends."""
+        if self._ended:  # by a signal, while a thread was still starting things
+            raise DidNotWork(f"{name} is not started: the demo has ended")
         narration = (self._logs / f"{name}.log").open("ab")
         self._files.append(narration)
         pipe = subprocess.PIPE if talks else subprocess.DEVNULL
@@ -106,6 +109,7 @@ class Programs:
 
     def close(self) -> None:
         """End all that still runs. All are asked at once: together they take as long as the slowest."""
+        self._ended = True
         for process in self._running.values():
             process.terminate()
         for name in reversed(list(self._running)):

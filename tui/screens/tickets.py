@@ -96,7 +96,7 @@ class Tickets(Listing[TicketOut]):
         return None if answer is None else (answer.rows, answer)
 
     def told(self, page: Page) -> list[str]:
-        parts = [_("{n} tickets").format(n=f"{page.total:,}"), _("newest first")]
+        parts = [_("{n} tickets").format(n=f"{page.total:,}"), _("urgent and newest first")]
         if self.query_.branch:
             parts.append(_("branch: {name}").format(name=self.query_.branch))
         return parts

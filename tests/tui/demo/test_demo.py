@@ -71,7 +71,7 @@ def test_the_demo_inventory_changes_addresses_and_waits_and_no_more() -> None:
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks the programs up in /proc: needs Linux")
 def test_a_demo_that_is_told_to_end_leaves_no_program_and_no_folder(tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path), "BRANCHFLEET_CONFIG": str(tmp_path)}
-    command = [BRANCHFLEET, "demo", "--headless"]
+    command = [str(BRANCHFLEET), "demo", "--headless"]
     with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as demo:
         assert demo.stderr is not None
         for _ in range(3):  # the simulators, the server, the agents
