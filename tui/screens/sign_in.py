@@ -69,11 +69,16 @@ class Form(Screen[None]):
     def below(self) -> Iterable[Widget]:
         return ()
 
+    # Whoever leaves at once takes the form down before it is whole, so nothing here counts on its parts being there.
+
     def on_mount(self) -> None:
-        self.query(Input).first().focus()
+        for field in self.query(Input):
+            field.focus()
+            break
 
     def say(self, sentence: str) -> None:
-        self.query_one("#said", Static).update(Text(plain(sentence)))
+        for said in self.query("#said").results(Static):
+            said.update(Text(plain(sentence)))
 
     def value(self, id: str) -> str:
         return self.query_one(f"#{id}", Input).value

@@ -114,4 +114,15 @@ async def test_keys_that_come_all_at_once_land_where_they_were_meant(
         await until(pilot, lambda: isinstance(app.screen, NewPassword))
 
 
+async def test_leaving_while_a_form_is_still_being_put_up_is_no_defect(console: MakeConsole, until: Until) -> None:
+    app = console()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, SignIn))
+        form = NewPassword("said", "old")
+        form.on_mount()
+        form.say("nobody hears it")
+        app.push_screen(form)
+    assert app.return_code in (None, 0)
+
+
 _KEYS = {"-": "minus"}
