@@ -115,7 +115,8 @@ def demo(
     from tui.demo.command import run_demo
 
     said: Said = context.obj
-    headless = headless or seconds is not None or not (sys.stdin.isatty() and sys.stdout.isatty())
+    screen = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))  # Textual draws on stderr
+    headless = headless or seconds is not None or not screen
 
     def console(server: str, token: str) -> None:
         run_console(Said(said.settings.model_copy(update={"server": server}), token))
