@@ -29,8 +29,9 @@ class Offset:
     error: int
 
     def error_at(self, server_time: int) -> int:
-        """± µs for an instant that far from when the offset was seen."""
-        return self.error + abs(server_time - self.at) * DRIFT // SECOND
+        """± µs for an instant that far from when the offset was seen; which was itself only known to ± `error`."""
+        apart = abs(server_time - self.at) + self.error
+        return self.error + -(-apart * DRIFT // SECOND)
 
 
 @dataclass(frozen=True, slots=True)
