@@ -2,11 +2,12 @@
 
 A driver is made once for each position and lives as long as the position is polled. For every poll the agent calls
 `open`, `poll`, `close`, in that order, with `close` called whatever happened before. A driver never retries, sleeps,
-schedules, or knows the database, the inventory or the time.
+schedules, or knows the database, the inventory or the time. What more a driver can do (`TellsNews`) is asked for with
+isinstance.
 """
 
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Protocol, Self, TypeVar, runtime_checkable
 
 import msgspec
 from pydantic import BaseModel, ConfigDict
@@ -100,6 +101,20 @@ class Driver(Protocol):
     async def poll(self) -> Reading: ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class TellsNews(Protocol):
+    """A driver that can tell between two polls that the next is worth having now: its device speaks unasked, or the
+    port another program held was let go. Asked for with isinstance.
+
+    The agent calls `news` after a poll has ended and cancels it before the next begins, so it never runs beside one.
+    What it learns is no reading: the poll that follows asks for everything again.
+    """
+
+    async def news(self) -> bool:
+        """Wait. True: poll now. False, at once: there is nothing to wait for until the next poll in its time.
+        A DeviceError means the same. Nothing is sent that a poll would not send."""
 
 
 def cut_raw(raw: dict[str, bytes]) -> dict[str, bytes]:
