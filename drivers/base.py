@@ -2,8 +2,8 @@
 
 A driver is made once for each position and lives as long as the position is polled. For every poll the agent calls
 `open`, `poll`, `close`, in that order, with `close` called whatever happened before. A driver never retries, sleeps,
-schedules, or knows the database, the inventory or the time. What more a driver can do (`TellsNews`) is asked for with
-isinstance.
+schedules, or knows the database, the inventory or the time. What more a driver can do or wants (`TellsNews`,
+`GoesFirst`) is asked for with isinstance.
 """
 
 from enum import StrEnum
@@ -115,6 +115,14 @@ class TellsNews(Protocol):
     async def news(self) -> bool:
         """Wait. True: poll now. False, at once: there is nothing to wait for until the next poll in its time.
         A DeviceError means the same. Nothing is sent that a poll would not send."""
+
+
+@runtime_checkable
+class GoesFirst(Protocol):
+    """A driver whose device another program takes in the morning and keeps until the evening. After a start the agent
+    asks such a device at once, before all others."""
+
+    goes_first: ClassVar[bool]
 
 
 def cut_raw(raw: dict[str, bytes]) -> dict[str, bytes]:

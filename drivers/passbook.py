@@ -103,6 +103,7 @@ class PassbookOptions(SerialOptions):
 class Passbook:
     Options: ClassVar[type[PassbookOptions]] = PassbookOptions
     timeout: ClassVar[float] = 10.0  # a port of this machine is done in 0.5 s; a remote one must first be reached
+    goes_first: ClassVar[bool] = True  # before the teller's program starts and takes the port
 
     def __init__(self, address: str, options: PassbookOptions, shared: Shared) -> None:
         self._emulation = options.emulation
@@ -128,6 +129,9 @@ class Passbook:
 
     async def close(self) -> None:
         await self._link.close()
+
+    async def news(self) -> bool:
+        return await self._link.news()
 
     def _talk(self) -> Conversation[Reading]:
         raw: dict[str, bytes] = {}

@@ -5,9 +5,11 @@ whole of it in a thread of its own: open, every question, close. So the port is 
 when the event loop is late, and a device file holds no blocking call and can be run without a port.
 
 Before the first byte:
-- the port is locked (flock and TIOCEXCL; on Windows every opener is alone) and nobody else may have it open;
-- DTR and RTS are left alone: pyserial would set both, here neither is touched. Linux itself raises them when the
-  first opener comes and, with `hupcl`, lowers them when the last one goes; `stty -F /dev/ttyS0 -hupcl` stops that;
+- nobody else may have it open. That is looked for before the port is opened, because Linux raises DTR and RTS at every
+  open, over what the program that holds it has set; and once more when it is locked (flock and TIOCEXCL). On Windows
+  every opener is alone;
+- DTR and RTS are left alone: pyserial would set both, here neither is touched. Linux itself raises them as we open
+  and, with `hupcl`, lowers them as we close; `stty -F /dev/ttyS0 -hupcl` stops that;
 - speed and framing are put back when the port is let go.
 
 Addresses: "COM3", "/dev/ttyS0", and for terminal servers "socket://HOST:PORT" (raw TCP) and "rfc2217://HOST:PORT".
@@ -93,6 +95,7 @@ class SerialLink:
         self._options = options
         self._given_up = threading.Event()
         self._job: asyncio.Future[Any] | None = None
+        self._found_held = False
 
     async def converse(self, conversation: Conversation[T]) -> T:
         """Open the port, run `conversation` to its end, let the port go; its result, or a DeviceError."""
@@ -101,7 +104,17 @@ class SerialLink:
         job = asyncio.get_running_loop().run_in_executor(thread, self._hold, conversation)
         thread.shutdown(wait=False)
         self._job = job
-        return await asyncio.shield(job)
+        self._found_held = False
+        try:
+            return await asyncio.shield(job)
+        except Busy:
+            self._found_held = True
+            raise
+
+    async def news(self) -> bool:
+        """After a conversation that found another program at the port: wait until it let go, then True. Else False."""
+        strict = self._options.owner_check == "strict"
+        return self._found_held and await _let_go(self._address, strict=strict)
 
     async def close(self) -> None:
         """Return when the port is let go; a conversation that still runs is given up."""
@@ -257,6 +270,10 @@ class _RemotePort(serial.rfc2217.Serial):
 if sys.platform == "win32":
     from serial import win32
 
+    async def _let_go(port: str, *, strict: bool) -> bool:
+        """False. To see whether a port is free is to open it here, and a program that opens it then is refused."""
+        return False
+
     class _LocalPort(serial.Serial):
         """On Windows the settings of a port are written whole: the lines get what they were set to."""
 
@@ -279,6 +296,8 @@ else:
 
     from drivers import serial_owner
 
+    _let_go = serial_owner.let_go
+
     class _LocalPort(serial.Serial):
         """Locked, looked over and only then set; put back as it was when it is closed."""
 
@@ -286,6 +305,11 @@ else:
             super().__init__()
             self._strict = strict
             self._was: list[Any] | None = None
+
+        def open(self) -> None:
+            with suppress(FileNotFoundError):  # the open itself says what that means
+                self._refuse_if_owned(str(self.port), os.stat(str(self.port)))
+            super().open()
 
         def _update_dtr_state(self) -> None:
             """Left alone."""
