@@ -1,7 +1,8 @@
 """What the data says, in words: coverage, parts, numbers. No drawing: scripts use these too."""
 
-from server.schemas import CatalogueOut, Coverage
+from server.schemas import CatalogueOut, Coverage, PositionRow, Standing, Tested
 from tui.texts import N_, _
+from tui.times import moment
 
 
 def coverage(coverage: Coverage | None) -> str:
@@ -15,6 +16,18 @@ def coverage(coverage: Coverage | None) -> str:
     if old > 0:
         line += _(", {n} out of date").format(n=old)
     return line
+
+
+def what(row: PositionRow, now: int) -> str:
+    """业务程序占用·07:52 自检正常: a position's detail, and of one that a program holds its last self-test."""
+    if row.tested is None or row.standing is not Standing.IN_USE:
+        return row.detail
+    return _("{detail} · {test}").format(detail=row.detail, test=self_test(row.tested, now))
+
+
+def self_test(tested: Tested, now: int) -> str:
+    """07:52 自检正常 today, 11-24 07:52 自检正常 before."""
+    return _("self-test {word} at {when}").format(word=tested.word, when=moment(tested.at, now))
 
 
 def part_title(words: CatalogueOut | None, key: str) -> str:
