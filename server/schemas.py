@@ -135,7 +135,7 @@ class ConditionOut(Schema):
     ticket: str | None
 
 
-class Tested(Schema):
+class SelfTestOut(Schema):
     """The last poll that had the port, before another program took it. Never as good as a reading of now."""
 
     at: int
@@ -156,7 +156,7 @@ class PositionRow(Schema):
     since: int | None
     seen_at: int | None  # attested up to
     as_of: int | None  # the data's own date (file driver), else None
-    tested: Tested | None  # while a program holds the port: the last self-test
+    tested: SelfTestOut | None  # while a program holds the port: the last self-test
     agent: str | None
     driver: str | None
     asset: str | None  # asset number of the machine there

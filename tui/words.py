@@ -1,6 +1,6 @@
 """What the data says, in words: coverage, parts, numbers. No drawing: scripts use these too."""
 
-from server.schemas import CatalogueOut, Coverage, PositionRow, Standing, Tested
+from server.schemas import CatalogueOut, Coverage, PositionRow, SelfTestOut, Standing
 from tui.texts import N_, _
 from tui.times import moment
 
@@ -19,13 +19,13 @@ def coverage(coverage: Coverage | None) -> str:
 
 
 def what(row: PositionRow, now: int) -> str:
-    """业务程序占用·07:52 自检正常: a position's detail, and of one that a program holds its last self-test."""
-    if row.tested is None or row.standing is not Standing.IN_USE:
-        return row.detail
-    return _("{detail} · {test}").format(detail=row.detail, test=self_test(row.tested, now))
+    """What a list says beside the standing: the detail, or of a device in use its last self-test."""
+    if row.tested is not None and row.standing is Standing.IN_USE:
+        return self_test(row.tested, now)
+    return row.detail
 
 
-def self_test(tested: Tested, now: int) -> str:
+def self_test(tested: SelfTestOut, now: int) -> str:
     """07:52 自检正常 today, 11-24 07:52 自检正常 before."""
     return _("self-test {word} at {when}").format(word=tested.word, when=moment(tested.at, now))
 

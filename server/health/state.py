@@ -58,7 +58,7 @@ Seen = Told | Held | Heard
 # -- remembered -------------------------------------------------------------------------------------
 
 
-class Tested(msgspec.Struct, frozen=True, omit_defaults=True):
+class SelfTest(msgspec.Struct, frozen=True, omit_defaults=True):
     """What came of the last poll that had the port, before another program took it."""
 
     at: int
@@ -79,7 +79,7 @@ class View(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     as_of: int | None = None
     record: int | None = None
-    tested: Tested | None = None  # only while a program holds the port
+    tested: SelfTest | None = None  # only while a program holds the port
 
     @property
     def answered(self) -> bool:
@@ -251,14 +251,14 @@ def view_of(told: Told, place: Place) -> View:
     )
 
 
-def tested_by(before: View, at: int, place: Place) -> Tested:
+def tested_by(before: View, at: int, place: Place) -> SelfTest:
     """The last self-test, as a program is found at the port at `at` after the view `before`.
 
     A hold that ends where the port was found taken attests more than was asked: the poll before was an interval ago.
     """
     if before.tested is not None:
         return before.tested
-    return Tested(max(before.at, min(before.held_to, at - place.interval)), before.device, before.parts)
+    return SelfTest(max(before.at, min(before.held_to, at - place.interval)), before.device, before.parts)
 
 
 def fresh_to(held_to: int, as_of: int | None, place: Place) -> int:

@@ -6,14 +6,13 @@ It says how the device was, not how it is, so it counts nowhere: the device stay
 import msgspec
 
 from agent.wire import Level, catalogue
-from server.health.state import State
-from server.health.state import Tested as TestedState
+from server.health.state import SelfTest, State
 from server.health.tables import HealthRow
 from server.health.titles import part_title, word_title
-from server.schemas import Tested
+from server.schemas import SelfTestOut
 
 
-def tested(row: HealthRow | None, lang: str) -> Tested | None:
+def tested(row: HealthRow | None, lang: str) -> SelfTestOut | None:
     if row is None or row.device != "inUse":
         return None
     newest = msgspec.convert(row.state, State).newest
@@ -23,10 +22,10 @@ def tested(row: HealthRow | None, lang: str) -> Tested | None:
     said = word_title(part, word, lang)
     if part:
         said = f"{part_title(part, lang)}{': ' if lang == 'en' else ' '}{said}"
-    return Tested(at=newest.tested.at, level=level.value, word=said)
+    return SelfTestOut(at=newest.tested.at, level=level.value, word=said)
 
 
-def gravest(said: TestedState) -> tuple[Level, str, str]:
+def gravest(said: SelfTest) -> tuple[Level, str, str]:
     """Level, part and word: what is wrong, of a part rather than of the device, as it says more; else of the whole."""
     words = catalogue()
     parts = [(words.level(part, word), part, word) for part, word in said.parts.items()]

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from server.schemas import CardOut, CatalogueOut, PositionDetail, ReadingOut, Standing
+from server.schemas import CardOut, CatalogueOut, PositionDetail, ReadingOut
 from tui.cells import Cells
 from tui.marks import LEVELS, STANDINGS
 from tui.plain import plain
 from tui.texts import _
 from tui.times import ago, day, span
-from tui.words import field_title, figure, keyword, number_title, part_title, part_word, self_test, what
+from tui.words import field_title, figure, keyword, number_title, part_title, part_word, self_test
 
 NAME = 16  # cells of a name in a list of names and values
 VALUE = 28  # cells of a value that may be long
@@ -29,14 +29,13 @@ def head_text(cells: Cells, words: CatalogueOut | None, detail: PositionDetail) 
     """Two lines: how it stands, and how we know."""
     row = detail.row
     text = Text.assemble(cells.standing(row.standing), "  ", (plain(row.name), "bold"), "   ")
-    said = what(row, cells.now())
-    text.append(plain(f"{row.branch_name} · {row.cls_name}" + (f" · {said}" if said else "")))
+    text.append(plain(f"{row.branch_name} · {row.cls_name}" + (f" · {row.detail}" if row.detail else "")))
     if row.ticket:
         text.append("   " + _("ticket {number}").format(number=plain(row.ticket)))
     device = words.device.get(row.device) if words else None
     told = [
+        plain(self_test(row.tested, cells.now())) if row.tested else "",
         _("device says {word}").format(word=device.title if device else plain(row.device)) if row.device else "",
-        self_test(row.tested, cells.now()) if row.tested and row.standing is not Standing.IN_USE else "",
         ago(row.seen_at, cells.now()) if row.seen_at else STANDINGS[row.standing].title,
         _("every {span}").format(span=span(int(detail.interval * 1_000_000))) if detail.interval else "",
         _("data of {day}").format(day=day(row.as_of)) if row.as_of else "",
