@@ -33,7 +33,8 @@ _WORDS = {Unreachable.kind: DeviceWord.OFFLINE, Busy.kind: DeviceWord.IN_USE}
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """What a poll gave. With a `failure`, the reading holds only the device word that follows from it."""
+    """What a poll gave. With a `failure`, the reading holds the device word that follows from it, and what the system
+    knows of a device in use."""
 
     reading: Reading
     failure: Failure | None = None
@@ -70,7 +71,7 @@ class Poller:
                 await self._close(position, driver)
             return Seen(tidy(reading))
         except DeviceError as error:
-            return failed(_failure(error))
+            return failed(_failure(error), error.parts if isinstance(error, Busy) else {})
         except TimeoutError:
             return failed(_failure(Unreachable(Reason.NO_ANSWER, f"no answer within {driver.timeout:g} s")))
         except Exception as error:  # the border: whatever a driver does is the trouble of one position only
@@ -102,11 +103,13 @@ def word_of(failure: Failure) -> DeviceWord:
     """The device word that follows from a failed poll. Silence is `offline`; everything unclear is `unknown`."""
     if failure.reason in _NOBODY_LOOKED:
         return DeviceWord.UNKNOWN
+    if failure.reason == Reason.NO_SUCH_PORT:
+        return DeviceWord.NO_DEVICE  # its adapter was pulled out
     return _WORDS.get(failure.kind, DeviceWord.UNKNOWN)
 
 
-def failed(failure: Failure) -> Seen:
-    return Seen(Reading(device=word_of(failure)), failure)
+def failed(failure: Failure, parts: dict[str, str] | None = None) -> Seen:
+    return Seen(tidy(Reading(device=word_of(failure), parts=parts or {})), failure)
 
 
 def _failure(error: DeviceError) -> Failure:

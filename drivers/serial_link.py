@@ -26,15 +26,17 @@ from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import serial
 import serial.rfc2217
 import serial.urlhandler.protocol_socket
+from pydantic import AfterValidator
 
 from drivers.base import RAW_LIMIT, DriverOptions
 from drivers.errors import Busy, DeviceError, Garbled, Reason, Refused, Unreachable
+from drivers.spooler import Queue, check_queue
 
 HOLD_SECONDS = 0.5  # of a port of this machine, first byte to last
 NETWORK_HOLD_SECONDS = 2.0  # of a port behind a network, where the line's delay is added to each answer
@@ -56,6 +58,12 @@ class SerialOptions(DriverOptions):
     stop_bits: Literal[1, 2] = 1
     flow: Literal["none", "software", "hardware"] = "none"
     owner_check: Literal["strict", "trust"] = "strict"
+
+
+class PrinterPortOptions(SerialOptions):
+    """`queue`: the print queue that prints there. It is asked about the printer while a program holds the port."""
+
+    queue: Annotated[str, AfterValidator(check_queue)] = ""
 
 
 def check_serial_address(address: str) -> str | None:
@@ -96,6 +104,7 @@ class SerialLink:
         self._given_up = threading.Event()
         self._job: asyncio.Future[Any] | None = None
         self._found_held = False
+        self._queue = Queue(options.queue) if isinstance(options, PrinterPortOptions) and options.queue else None
 
     async def converse(self, conversation: Conversation[T]) -> T:
         """Open the port, run `conversation` to its end, let the port go; its result, or a DeviceError."""
@@ -106,10 +115,16 @@ class SerialLink:
         self._job = job
         self._found_held = False
         try:
-            return await asyncio.shield(job)
-        except Busy:
+            result = await asyncio.shield(job)
+        except Busy as busy:
             self._found_held = True
-            raise
+            if self._queue is None:
+                raise
+            said = await asyncio.to_thread(self._queue.look)
+            raise Busy(busy.reason, f"{busy.detail}; its queue: {said.words}", parts=said.parts) from busy
+        if self._queue is not None:
+            self._queue.forget()
+        return result
 
     async def news(self) -> bool:
         """After a conversation that found another program at the port: wait until it let go, then True. Else False."""

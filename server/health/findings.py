@@ -41,7 +41,10 @@ def merge(state: State, now: int, catalogue: Catalogue) -> Merged | None:
     gravest = max(asked, key=lambda view: _weight(catalogue, view.device))
     parts: dict[str, str] = {}
     numbers: dict[str, float] = {}
-    for view in reversed(answered):  # newer ones overwrite, but never with "unknown"
+    # While a program holds the port, a print queue may still tell of parts.
+    for view in reversed(
+        answered or [view for view in fresh if view.busy]
+    ):  # newer ones overwrite, but never with "unknown"
         parts.update({key: w for key, w in view.parts.items() if w != "unknown" or key not in parts})
         numbers.update(view.numbers)
     return Merged(

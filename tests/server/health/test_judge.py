@@ -143,6 +143,27 @@ def test_a_self_test_is_not_another_devices(court: Any) -> None:
     assert self_test(court) is None
 
 
+def test_what_a_print_queue_tells_of_a_held_printer_is_judged(court: Any) -> None:
+    court.tell(0, parts={"paper": "ok"})
+    court.tell(300, "inUse", failure="busy", parts={"queue": "ok", "paper": "out"})
+    court.hold(400)
+    assert court.opened == [("part.fault", "paper", "out", 300)]
+    assert court.stands() is Standing.FAULT
+    court.tell(500, "inUse", failure="busy", parts={"queue": "ok", "paper": "ok"})
+    assert court.closed == [("part.fault", "paper", 500)]
+    assert court.stands() is Standing.IN_USE
+    assert self_test(court) == (0, "online", {"paper": "ok"})
+
+
+def test_a_print_queue_that_is_well_makes_a_held_printer_no_better(court: Any) -> None:
+    court.tell(0, parts={"paper": "out"})
+    court.pass_to(100)
+    court.tell(300, "inUse", failure="busy", parts={"queue": "ok"})
+    court.hold(900)
+    assert court.open == {"part.fault paper"}
+    assert court.closed == []
+
+
 def test_a_pending_fault_waits_while_a_program_holds_the_port(court: Any) -> None:
     court.tell(0, parts={"paper": "out"})
     court.fail(30, "inUse", "busy")
