@@ -103,7 +103,7 @@ class SerialLink:
         self._options = options
         self._given_up = threading.Event()
         self._job: asyncio.Future[Any] | None = None
-        self._found_held = False
+        self._failed: Reason | None = None
         self._queue = Queue(options.queue) if isinstance(options, PrinterPortOptions) and options.queue else None
 
     async def converse(self, conversation: Conversation[T]) -> T:
@@ -113,23 +113,24 @@ class SerialLink:
         job = asyncio.get_running_loop().run_in_executor(thread, self._hold, conversation)
         thread.shutdown(wait=False)
         self._job = job
-        self._found_held = False
+        self._failed = None
         try:
             result = await asyncio.shield(job)
-        except Busy as busy:
-            self._found_held = True
-            if self._queue is None:
-                raise
-            said = await asyncio.to_thread(self._queue.look)
-            raise Busy(busy.reason, f"{busy.detail}; its queue: {said.words}", parts=said.parts) from busy
+        except DeviceError as error:
+            self._failed = error.reason
+            if isinstance(error, Busy) and self._queue is not None:
+                said = await asyncio.to_thread(self._queue.look)
+                raise Busy(error.reason, f"{error.detail}; its queue: {said.words}", parts=said.parts) from error
+            raise
         if self._queue is not None:
             self._queue.forget()
         return result
 
     async def news(self) -> bool:
-        """After a conversation that found another program at the port: wait until it let go, then True. Else False."""
-        strict = self._options.owner_check == "strict"
-        return self._found_held and await _let_go(self._address, strict=strict)
+        """After a conversation that could not have its port: wait until it is let go or plugged in. Else False."""
+        if self._failed is Reason.PORT_IN_USE:
+            return await _let_go(self._address, strict=self._options.owner_check == "strict")
+        return self._failed is Reason.NO_SUCH_PORT and await _plugged_in(self._address)
 
     async def close(self) -> None:
         """Return when the port is let go; a conversation that still runs is given up."""
@@ -289,6 +290,9 @@ if sys.platform == "win32":
         """False. To see whether a port is free is to open it here, and a program that opens it then is refused."""
         return False
 
+    async def _plugged_in(port: str) -> bool:
+        return False
+
     class _LocalPort(serial.Serial):
         """On Windows the settings of a port are written whole: the lines get what they were set to."""
 
@@ -311,7 +315,7 @@ else:
 
     from drivers import serial_owner
 
-    _let_go = serial_owner.let_go
+    _let_go, _plugged_in = serial_owner.let_go, serial_owner.plugged_in
 
     class _LocalPort(serial.Serial):
         """Locked, looked over and only then set; put back as it was when it is closed."""

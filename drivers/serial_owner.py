@@ -1,4 +1,4 @@
-"""Who else has a serial port open, and when they let it go. Linux only: Windows refuses a second opener by itself.
+"""Who else has a serial port open, and when it can be had again. Linux only: Windows refuses a second opener itself.
 
 A program may hold a port without any lock (a teller's program of the 1990s does), so the open files of every process
 are looked at, as `fuser` does. That needs the right to look: without it a process that could have opened the port, and
@@ -21,7 +21,7 @@ if sys.platform == "win32":
 _PROC = Path("/proc")
 _LOCK_FOLDERS = (Path("/run/lock"), Path("/var/lock"))
 _PTS_MAJORS = range(136, 144)  # Documentation/admin-guide/devices.txt: Unix98 PTY slaves
-LOOK_SECONDS = 2.0  # between two looks at a port that somebody holds
+LOOK_SECONDS = 2.0  # between two looks at a port that somebody holds, or that is not there
 QUIET_LOOKS = 5  # this many in a row must find it free: a program that closes and opens it again is not come between
 
 
@@ -54,6 +54,16 @@ def look(port: str, device: os.stat_result, likely: str = "") -> Found:
         except OSError:
             continue  # it ended while we looked
     return Found(None, unseen)
+
+
+async def plugged_in(port: str) -> bool:
+    """Wait until a port that was not there is: True. False if it is there already, and then it is no serial port."""
+    if await asyncio.to_thread(os.path.exists, port):
+        return False
+    while not await asyncio.to_thread(os.path.exists, port):  # noqa: ASYNC110  (a folder tells nobody)
+        await asyncio.sleep(LOOK_SECONDS)
+    await asyncio.sleep(LOOK_SECONDS)  # for udev to give it to its group
+    return True
 
 
 async def let_go(port: str, *, strict: bool) -> bool:

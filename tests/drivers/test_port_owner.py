@@ -253,6 +253,31 @@ async def test_a_port_that_is_pulled_out_while_it_is_held_is_news(
 
 
 @pytest.mark.usefixtures("quick")
+async def test_a_port_that_is_plugged_in_is_news(start: Start, driver: Make, poll: Poll, tmp_path: Path) -> None:
+    _, port = await start("passbook")
+    link = tmp_path / "usb-serial-by-id"
+    polled = driver("passbook", str(link), emulation="olivetti")
+    assert isinstance(polled, TellsNews)
+    with pytest.raises(DeviceError):
+        await poll(polled)
+    waiting = asyncio.ensure_future(polled.news())
+    await asyncio.sleep(0)
+    link.symlink_to(os.readlink(port))
+    assert await waiting
+    assert isinstance(await poll(polled), Reading)
+
+
+async def test_what_is_no_port_is_not_waited_for(driver: Make, poll: Poll, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("mine")
+    polled = driver("passbook", str(path), emulation="olivetti")
+    assert isinstance(polled, TellsNews)
+    with pytest.raises(DeviceError):
+        await poll(polled)
+    assert not await polled.news()
+
+
+@pytest.mark.usefixtures("quick")
 async def test_who_cannot_look_has_nothing_to_wait_for(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     _, port = await start("passbook")
     monkeypatch.setattr(serial_owner, "_PROC", Path("/nowhere"))
