@@ -64,19 +64,22 @@ class Poller:
     async def _ask(self, position: str, driver: Driver) -> Seen:
         try:
             try:
-                async with asyncio.timeout(driver.timeout):
-                    await driver.open()
-                    reading = await driver.poll()
-            finally:
-                await self._close(position, driver)
-            return Seen(tidy(reading))
-        except DeviceError as error:
-            return failed(_failure(error), error.parts if isinstance(error, Busy) else {})
+                return Seen(tidy(await self._read(position, driver)))
+            except DeviceError as error:
+                return failed(_failure(error), error.parts if isinstance(error, Busy) else {})
         except TimeoutError:
             return failed(_failure(Unreachable(Reason.NO_ANSWER, f"no answer within {driver.timeout:g} s")))
         except Exception as error:  # the border: whatever a driver does is the trouble of one position only
             self._log_defect(position, error)
             return failed(_defect(f"the driver failed with {type(error).__name__}"))
+
+    async def _read(self, position: str, driver: Driver) -> Reading:
+        try:
+            async with asyncio.timeout(driver.timeout):
+                await driver.open()
+                return await driver.poll()
+        finally:
+            await self._close(position, driver)
 
     async def _close(self, position: str, driver: Driver) -> None:
         try:

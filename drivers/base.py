@@ -105,8 +105,8 @@ class Driver(Protocol):
 
 @runtime_checkable
 class TellsNews(Protocol):
-    """A driver that can tell between two polls that the next is worth having now: its device speaks unasked, or the
-    port another program held was let go, or plugged in. Asked for with isinstance.
+    """A driver that can tell between two polls that the next is worth having now: its device speaks unasked, the port
+    another program held was let go, or one that was missing is plugged in. Asked for with isinstance.
 
     The agent calls `news` after a poll has ended and cancels it before the next begins, so it never runs beside one.
     What it learns is no reading: the poll that follows asks for everything again.

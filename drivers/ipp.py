@@ -18,7 +18,7 @@ _PORT = 631
 _OPERATION, _END = 0x01, 0x03
 _INTEGER, _BOOLEAN, _ENUM = 0x21, 0x22, 0x23
 _KEYWORD, _URI, _CHARSET, _LANGUAGE = 0x44, 0x45, 0x47, 0x48
-_NOT_FOUND, _FORBIDDEN = 0x0406, (0x0401, 0x0402, 0x0403)
+_NOT_FOUND = 0x0406
 
 Value = int | bool | str
 Group = dict[str, list[Value]]  # attribute -> its values
@@ -74,6 +74,7 @@ def parse(answer: bytes) -> list[Group]:
     for tag, said, value in _items(answer):
         if tag < 0x10:
             groups.append((tag, {}))
+            name = ""
             continue
         if not groups or not (said or name):
             raise Garbled(Reason.BAD_FRAME, "the print service's answer has a value of nothing", raw=answer[:256])

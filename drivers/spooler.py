@@ -79,7 +79,8 @@ def check_queue(queue: str) -> str:
     """`queue`, or a ValueError that says why it cannot be the name of one."""
     if "://" in queue:
         place = urlsplit(queue)
-        if place.scheme != "ipp" or not place.hostname or not place.path:
+        sound = queue.isascii() and queue.isprintable() and " " not in queue and (place.port is None or place.port > 0)
+        if place.scheme != "ipp" or not place.hostname or not place.path or not sound:
             raise ValueError("a queue is its name, or ipp://HOST:PORT/PATH")
         return queue
     if not queue.isprintable() or len(queue) > 220:

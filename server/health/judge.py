@@ -132,7 +132,7 @@ class _Case:
             return  # history that came late: the newest state stands
         self._by_evidence(told.at)
         view = view_of(told, self.place)
-        if view.busy and before is not None and (before.tested is not None or not before.busy):
+        if view.busy and before is not None:
             view = msgspec.structs.replace(view, tested=tested_by(before, told.at, self.place))
         self.state.views[str(told.agent)] = view
         self._speaks(told.at)

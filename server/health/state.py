@@ -251,12 +251,12 @@ def view_of(told: Told, place: Place) -> View:
     )
 
 
-def tested_by(before: View, at: int, place: Place) -> SelfTest:
-    """The last self-test, as a program is found at the port at `at` after the view `before`.
+def tested_by(before: View, at: int, place: Place) -> SelfTest | None:
+    """The last self-test of a device that is found in use at `at`, after the view `before`.
 
     A hold that ends where the port was found taken attests more than was asked: the poll before was an interval ago.
     """
-    if before.tested is not None:
+    if before.busy:
         return before.tested
     return SelfTest(max(before.at, min(before.held_to, at - place.interval)), before.device, before.parts)
 

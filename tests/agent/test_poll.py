@@ -66,6 +66,13 @@ async def test_what_the_system_knows_of_a_device_in_use_is_kept(lamp: LampSays) 
     assert seen.failure is not None
 
 
+async def test_nonsense_of_a_device_in_use_is_the_drivers_defect(lamp: LampSays) -> None:
+    seen = await poll(lamp("1/a", error="Busy", reason="portInUse", parts={"cover": 7}))
+    assert seen.reading.device is DeviceWord.UNKNOWN
+    assert seen.failure is not None
+    assert seen.failure.reason == "driverFailed"
+
+
 async def test_a_driver_that_hangs_is_no_answer(lamp: LampSays) -> None:
     polled = lamp("1/a", hang=True)
     seen = await poll(polled)

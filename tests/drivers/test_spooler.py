@@ -244,7 +244,9 @@ def _known(parts: dict[str, str]) -> None:
         assert word in part.words
 
 
-@pytest.mark.parametrize("queue", ["http://x/y", "ipp://", "ipp://host", "a\nb", "x" * 221])
+@pytest.mark.parametrize(
+    "queue", ["http://x/y", "ipp://", "ipp://host", "ipp://h/a b", "ipp://h/打", "a\nb", "x" * 221]
+)
 def test_what_is_no_queue_is_told_when_the_inventory_is_read(queue: str) -> None:
     with pytest.raises(ValueError, match="queue"):
         PassbookOptions(emulation="olivetti", queue=queue)
