@@ -51,6 +51,11 @@ class Service:
         return self._connection is not None and self._connection.state is State.OPEN
 
     @property
+    def is_kept(self) -> bool:
+        """Whether there is a link to listen on: one that was lost still holds what came before."""
+        return self._connection is not None
+
+    @property
     def is_secure(self) -> bool:
         return self.url.startswith("wss:")
 
@@ -178,9 +183,9 @@ class _Connect(connect):
 def cannot_connect(url: str, error: Exception) -> DeviceError:
     """Why there is no connection to `url`."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Refused(Reason.UNTRUSTED, f"the certificate of {url} is not trusted: {error.reason or error}")
+        return Refused(Reason.UNTRUSTED, f"the certificate of {url} is not trusted: {_of_tls(error)}")
     if isinstance(error, ssl.SSLError):
-        return Garbled(Reason.BAD_FRAME, f"{url} does not speak TLS: {error.reason or error}")
+        return Garbled(Reason.BAD_FRAME, f"{url} does not speak TLS: {_of_tls(error)}")
     if isinstance(error, socket.gaierror):
         return Unreachable(Reason.NAME_UNKNOWN, f"the name in {url} is not known")
     if isinstance(error, ConnectionRefusedError):
@@ -194,6 +199,10 @@ def cannot_connect(url: str, error: Exception) -> DeviceError:
     if isinstance(error, ConnectionError | ConnectionClosed):
         return Unreachable(Reason.HUNG_UP, f"{url} hung up")
     return Unreachable(Reason.NO_ROUTE, f"there is no way to {url}: {error}")
+
+
+def _of_tls(error: ssl.SSLError) -> str:
+    return getattr(error, "verify_message", "") or error.strerror or str(error)
 
 
 def _refusal(name: str, code: str, description: str, frame: bytes) -> DeviceError:

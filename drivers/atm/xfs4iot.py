@@ -117,8 +117,8 @@ class Xfs4Iot:
             await asyncio.gather(*(service.close() for service in self._links()))
 
     async def news(self) -> bool:
-        """True once any service says unasked that something changed; False where no link is open."""
-        links = [service for service in self._links() if service.is_open]
+        """True once any service has said unasked that something changed; False where no link is kept."""
+        links = [service for service in self._links() if service.is_kept]
         if not links:
             return False
         listening = [asyncio.create_task(service.listen()) for service in links]
