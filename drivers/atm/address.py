@@ -18,7 +18,7 @@ PATH = "/xfs4iot/v1.0"
 PLAIN_PORT, SECURE_PORT = 80, 443
 PORTS = (PLAIN_PORT, SECURE_PORT, *range(5846, 5857))  # in the order of the standard
 SERVICES = 16  # of one machine; more are not read
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,24}")
 _SERVICE_PATH = re.compile(r"/[A-Za-z0-9_./~%-]{0,199}")
 
 
@@ -94,4 +94,4 @@ def _unused(name: str, taken: Iterable[str]) -> str:
     """Two services of one name on two ports: the second is "Printer-2"."""
     if name not in taken:
         return name
-    return next(other for number in range(2, SERVICES + 2) if (other := f"{name[:29]}-{number}") not in taken)
+    return next(other for number in range(2, SERVICES + 2) if (other := f"{name[:21]}-{number}") not in taken)

@@ -28,8 +28,9 @@ NEEDED = frozenset({"cardReader", "cashDispenser", "cashAcceptor", "cashManageme
 CASH = frozenset({"cashDispenser", "cashAcceptor", "cashManagement"})
 _MODULE = {Level.GOOD: "ok", Level.ATTENTION: "attention", Level.FAULT: "fault", Level.UNKNOWN: "unknown"}
 _GRAVITY = [Level.GOOD, Level.ATTENTION, Level.UNKNOWN, Level.FAULT]
-_INSTANCE = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_INSTANCE = re.compile(r"[A-Za-z0-9_-]{1,24}")  # of a key that has room for a service's name besides
 TEXT_LIMIT = 255
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,11 @@ class Said:
 
     def plus(
         self,
-        parts: Mapping[str, str] = MappingProxyType({}),
-        numbers: Mapping[str, float] = MappingProxyType({}),
-        texts: Mapping[str, str] = MappingProxyType({}),
-        raw: Mapping[str, bytes] = MappingProxyType({}),
+        *,
+        parts: Mapping[str, str] = NOTHING,
+        numbers: Mapping[str, float] = NOTHING,
+        texts: Mapping[str, str] = NOTHING,
+        raw: Mapping[str, bytes] = NOTHING,
     ) -> Self:
         return replace(
             self,

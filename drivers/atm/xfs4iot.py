@@ -20,6 +20,7 @@ more than that something changed. Nothing is missed between a poll and listening
 import asyncio
 import ssl
 from collections.abc import Iterable
+from itertools import islice
 from typing import ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -127,23 +128,15 @@ class Xfs4Iot:
         finally:
             for task in listening:
                 task.cancel()
-            await asyncio.wait(listening)
+            ends = await asyncio.gather(*listening, return_exceptions=True)
+        lost = {service: end for service, end in zip(links, ends, strict=True) if isinstance(end, Exception)}
+        await asyncio.gather(*(service.close() for service in lost))
         heard = any(service.news for service in links)
         for service in links:
             service.news = False
-        if not heard:
-            await self._drop_lost(listening, links)
+        if lost and not heard:
+            raise next(iter(lost.values()))
         return heard
-
-    async def _drop_lost(self, listening: list[asyncio.Task[None]], links: list[Service]) -> None:
-        lost = [
-            (error, service)
-            for task, service in zip(listening, links, strict=True)
-            if not task.cancelled() and (error := task.exception()) is not None
-        ]
-        await asyncio.gather(*(service.close() for _, service in lost))
-        if lost:
-            raise lost[0][0]
 
     def _links(self) -> list[Service]:
         return [*([self._publisher] if self._publisher else []), *self._services.values()]
@@ -163,17 +156,14 @@ class Xfs4Iot:
 
     async def _find(self) -> Service:
         """The publisher on the first port that has one."""
-        if len(self._candidates) == 1:
-            publisher = await self._make("publisher", self._candidates[0])
-            await self._open(publisher)
-            return publisher
+        seconds = PORT_SECONDS if len(self._candidates) > 1 else CONNECT_SECONDS
         loop = asyncio.get_running_loop()
         until = loop.time() + FIND_SECONDS
         errors: list[DeviceError] = []
         for url in self._candidates:
             publisher = await self._make("publisher", url)
             try:
-                await self._open(publisher, PORT_SECONDS)
+                await self._open(publisher, seconds)
             except DeviceError as error:
                 errors.append(error)
             else:
@@ -183,18 +173,23 @@ class Xfs4Iot:
         raise min(errors, key=lambda error: next(n for n, kind in enumerate(_TELLING) if isinstance(error, kind)))
 
     async def _take(self, told: dict[str, str]) -> None:
-        """The services named now: known ones keep their link and what is known of them, the others are hung up."""
-        gone = [service for name, service in self._services.items() if told.get(name) != service.url]
-        kept = {service.name: service for service in self._services.values() if service not in gone}
-        self._services = {name: kept.get(name) or await self._make(name, url) for name, url in told.items()}
-        await asyncio.gather(*(service.close() for service in gone))
+        """The services named now keep their links. One that was named before and is no more stays, to be unknown: a
+        machine that lost its cash service is not well without it."""
+        lost = {name: "" for name in self._services if name not in told}
+        services = {}
+        for name, url in islice({**told, **lost}.items(), addresses.SERVICES):
+            service = services[name] = self._services.get(name) or await self._make(name, url)
+            if service.url != url:
+                await service.close()
+                service.url = url
+        self._services = services
 
     async def _look(self, service: Service) -> Said:
         """What one service says. One that fails costs the others nothing: what it told before is unknown now."""
         try:
             async with asyncio.timeout(SERVICE_SECONDS):
                 if not service.url:
-                    raise Refused(Reason.NEGATIVE_ANSWER, "its address cannot be used")
+                    raise Refused(Reason.NEGATIVE_ANSWER, "the publisher gives no address for it that can be used")
                 await self._open(service)
                 status = await service.ask(STATUS, self._options.wait)
                 said = read_status(service.name, status.payload)
@@ -214,9 +209,10 @@ class Xfs4Iot:
         except DeviceError as error:
             await service.close()
             lost = dict.fromkeys(service.parts - set(said.parts), "unknown") or {"cassette": "unknown"}
-            return said.plus(lost, {}, {"cassette": line(error.detail)}, {_question(service, GET_STORAGE): error.raw})
+            raw = {_question(service, GET_STORAGE): error.raw}
+            return said.plus(parts=lost, texts={"cassette": line(error.detail)}, raw=raw)
         raw = {_question(service, GET_STORAGE): storage.raw}
-        return said.plus(units.parts, units.numbers, units.texts, raw)
+        return said.plus(parts=units.parts, numbers=units.numbers, texts=units.texts, raw=raw)
 
 
 # -- what they said, as one reading ---------------------------------------------------------------------------------

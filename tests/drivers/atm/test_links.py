@@ -358,16 +358,21 @@ async def test_more_services_than_a_machine_has_are_not_asked(
     assert len((await poll(driver(ATM, scripted.address))).parts) == 16
 
 
-async def test_a_service_that_is_no_longer_named_is_hung_up(
+async def test_a_service_that_is_no_longer_named_is_hung_up_and_unknown(
     atm: "Atm", say: "type[Say]", driver: Make, poll: Poll
 ) -> None:
+    """A machine whose cash service is gone would else be on line, with nothing wrong in it."""
     named = ["A", "B"]
-    scripted: Scripted = await atm(lambda service, header: say.online(header), named)
+    scripted: Scripted = await atm(lambda service, header: say.online(header, cardReader={"media": "jammed"}), named)
     polled = driver(ATM, scripted.address)
     await poll(polled)
     del named[0]
-    assert (await poll(polled)).parts == {"module.B": "ok"}
+    reading = await poll(polled)
     await scripted.links["A"].wait_closed()
+    assert reading.device == "unknown"
+    assert reading.parts == {"module.B": "ok", "card.B": "jammed", "module.A": "unknown", "card.A": "unknown"}
+    named.append("A")
+    assert (await poll(polled)).parts["card.A"] == "jammed"
 
 
 async def test_hostile_text_stays_text(atm: "Atm", say: "type[Say]", driver: Make, poll: Poll) -> None:
