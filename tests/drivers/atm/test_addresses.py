@@ -4,7 +4,6 @@ import asyncio
 import datetime
 import hashlib
 import ipaddress
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from pydantic import ValidationError
 from drivers.atm.address import PORTS, check, publishers, services
 from drivers.atm.xfs4iot import Xfs4IotOptions
 from drivers.base import Reading
-from drivers.errors import Garbled, NotSupported, Reason, Refused, Unreachable
+from drivers.errors import DeviceError, Garbled, NotSupported, Reason, Refused, Unreachable
 
 Start = Callable[..., Awaitable[tuple[Any, str]]]
 Make = Callable[..., Any]
@@ -146,6 +145,25 @@ async def test_where_there_is_no_publisher_the_most_telling_reason_is_given(driv
     with pytest.raises(Unreachable) as refused:
         await poll(driver(ATM, "127.77.0.3"))
     assert refused.value.reason == Reason.CONNECTION_REFUSED
+
+
+@pytest.mark.parametrize(
+    ("greeting", "kind", "reason"),
+    [(b"", Unreachable, Reason.HUNG_UP), (b"\x00\xff" * 50_000, Garbled, Reason.BAD_FRAME)],
+    ids=["nothing", "bytes"],
+)
+async def test_what_hangs_up_at_once_is_told_from_what_is_no_websocket(
+    greeting: bytes, kind: type[DeviceError], reason: Reason, driver: Make, poll: Poll
+) -> None:
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting)
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(kind) as error:
+            await poll(driver(ATM, f"127.0.0.1:{port}"))
+    assert error.value.reason == reason
 
 
 async def test_a_name_nobody_knows_is_looked_up_once(driver: Make, poll: Poll) -> None:
@@ -293,4 +311,3 @@ def test_options_that_do_not_agree_are_told_in_words(options: dict[str, object],
 def test_a_pin_may_be_written_as_openssl_prints_it() -> None:
     printed = ":".join(["AB"] * 32)
     assert Xfs4IotOptions(pin=printed).pin == "ab" * 32
-    assert ssl.create_default_context().verify_mode is ssl.CERT_REQUIRED  # what is used when nothing is said
