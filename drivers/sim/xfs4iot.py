@@ -3,13 +3,14 @@
 Options: `version` "2021-1" or "3.0", `host` and `port` to answer at (127.0.0.1 and any that is free), `certificate` and
 `key`, paths of PEM files, for TLS. State: the parts of `xfs4iot_words.HEALTHY` and of its table, cassette.count.N, and
 module.SERVICE for a service's own device. While somebody is connected, a change of `state` is told unasked, as a real
-machine does. `heard` has every command that ever came.
+machine does. `heard` has the last commands that came.
 """
 
 import asyncio
 import http
 import logging
 import ssl
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ from websockets.http11 import Request, Response
 from drivers.sim import xfs4iot_words as words
 from drivers.sim.base import Fault, Showed
 
+HEARD = 1000
 SLOW_SECONDS = 40.0  # longer than the driver's whole time
 PATH = "/xfs4iot/v1.0"
 GARBAGE = '\x00[/x]=cmd|\'/c calc\'!A0\x1b[2J{"header":{"name":7}}\u202e存'
@@ -58,7 +60,7 @@ class Xfs4IotSimulator:
         self.name = name
         self.fault = Fault.NONE
         self.showed: Showed | None = None
-        self.heard: list[dict[str, Any]] = []
+        self.heard: deque[dict[str, Any]] = deque(maxlen=HEARD)
         self._version = str(options.get("version", "3.0"))
         self._host = str(options.get("host", "127.0.0.1"))
         self._port = int(str(options.get("port", 0)))
