@@ -25,6 +25,7 @@ class Reason(StrEnum):
     OWNER_UNKNOWN = "ownerUnknown"  # who holds the port cannot be told, so nothing was sent
     HUNG_UP = "hungUp"
     WRONG_SECRET = "wrongSecret"  # noqa: S105  (a reason's name)
+    UNTRUSTED = "untrusted"  # its certificate is not one we were told to trust
     WRONG_EMULATION = "wrongEmulation"
     NEGATIVE_ANSWER = "negativeAnswer"
     NOT_RESET = "notReset"

@@ -11,6 +11,7 @@ BUILT_IN: dict[str, str] = {
     "snmp": "drivers.snmp.driver:Snmp",
     "passbook": "drivers.passbook:Passbook",
     "card_reader/crt": "drivers.card_reader.crt:Crt",
+    "atm/xfs4iot": "drivers.atm.xfs4iot:Xfs4Iot",
     "reach": "drivers.reach:Reach",
     "file": "drivers.file:File",
 }
