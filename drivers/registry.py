@@ -11,6 +11,7 @@ BUILT_IN: dict[str, str] = {
     "snmp": "drivers.snmp.driver:Snmp",
     "passbook": "drivers.passbook:Passbook",
     "card_reader/crt": "drivers.card_reader.crt:Crt",
+    "card_reader/pcsc": "drivers.card_reader.pcsc:Pcsc",
     "reach": "drivers.reach:Reach",
     "file": "drivers.file:File",
 }

@@ -12,6 +12,7 @@ SIMULATORS: dict[str, str] = {
     "snmp": "drivers.sim.snmp:make",
     "passbook": "drivers.sim.passbook:make",
     "card_reader/crt": "drivers.sim.crt:make",
+    "card_reader/pcsc": "drivers.sim.pcsc:make",
     "reach": "drivers.sim.reach:make",
     "file": "drivers.sim.file:make",
 }

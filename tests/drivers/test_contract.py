@@ -40,6 +40,7 @@ ROWS: dict[str, tuple[str, Options, Options]] = {
     "crt-310": ("card_reader/crt", {"model": "crt-310"}, {"model": "crt-310"}),
     "crt-591": ("card_reader/crt", {"model": "crt-591"}, {"model": "crt-591"}),
     "crt-571 with sensors": ("card_reader/crt", {"model": "crt-571", "sensors": True}, {"model": "crt-571"}),
+    "pcsc": ("card_reader/pcsc", {}, {}),
     "reach": ("reach", {}, {}),
     "file of pos": ("file", {"layout": "pos-daily", "row": "62010001"}, {"layout": "pos-daily", "row": "62010001"}),
     "file of atms": ("file", {"layout": "atm-status", "row": "A0010001"}, {"layout": "atm-status", "row": "A0010001"}),
