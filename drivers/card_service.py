@@ -1,7 +1,8 @@
 """The smart card service of this PC, pcscd or Windows' SCardSvr, asked by pyscard. The one file where pyscard blocks.
 
-SCardListReaders and SCardGetStatusChange are all that is asked: both answer from what the service knows already. Nothing
-here connects to a card, powers one or sends it a byte; a teller's program does, and cannot tell that somebody looked.
+SCardListReaders and SCardGetStatusChange are all that is asked: both answer from what the service knows already.
+Nothing here connects to a card, powers one or sends it a byte; a teller's program does, and cannot tell that somebody
+looked.
 
 Each question has a context and a thread of its own, so a service that was restarted is found by the next question. The
 threads are daemons: one that hangs in a service that takes questions and answers none keeps neither a poll nor the
@@ -78,7 +79,7 @@ class CardService:
 
     async def look(self) -> Known:
         """What the service knows now, or a DeviceError."""
-        if self._asked is not None and not self._asked.done():
+        if self._asked is not None and not (await asyncio.wait([self._asked], timeout=0))[0]:
             raise Unreachable(Reason.NO_ANSWER, "the smart card service still owes the answer to an earlier question")
         asked = self._asked = _in_a_thread(partial(_look_once, self._choose))
         done, _ = await asyncio.wait([asked], timeout=ANSWER_SECONDS)

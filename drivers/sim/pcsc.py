@@ -2,8 +2,8 @@
 
     apt-get install pcscd vsmartcard-vpcd      and pcscd has a reader "Virtual PCD 00 00" on port 35963
 
-The card is the client: it connects to vpcd, and while it is connected it is in the reader. Every message is two bytes of
-length, big-endian, and that many bytes. vpcd sends 00 power off, 01 power on, 02 reset, which have no answer, 04 for
+The card is the client: it connects to vpcd, and while it is connected it is in the reader. Every message is two bytes
+of length, big-endian, and that many bytes. vpcd sends 00 power off, 01 power on, 02 reset, which have no answer, 04 for
 the answer to reset, asked several times a second to see that the card is there, and longer ones that are APDUs.
 
 State: card "none", "present", or "mute", whose answer to reset is too long to be one, so that pcscd cannot power it up.
@@ -61,7 +61,9 @@ class CardSimulator:
             async with asyncio.timeout(TAKEN_SECONDS):
                 await self.taken.wait()
         except TimeoutError:
-            raise OSError(f"no pcscd took the card at port {self._port}: apt-get install pcscd vsmartcard-vpcd") from None
+            raise OSError(
+                f"no pcscd took the card at port {self._port}: apt-get install pcscd vsmartcard-vpcd"
+            ) from None
 
     async def close(self) -> None:
         if self._living is not None:

@@ -40,7 +40,9 @@ CHANNELID {port}
 """
 # Where pcscd's socket is, is compiled into it: it gets a /run of its own. And no drivers, lest it take hold of readers
 # of this machine that another pcscd serves.
-IN_A_ROOM_OF_ITS_OWN = 'mount --bind "$1/run" /run && mount --bind "$1/none" /usr/lib/pcsc/drivers && exec "$2" -f -c "$1/conf"'
+IN_A_ROOM_OF_ITS_OWN = (
+    'mount --bind "$1/run" /run && mount --bind "$1/none" /usr/lib/pcsc/drivers && exec "$2" -f -d -c "$1/conf"'
+)
 # libpcsclite reads this once a process: before any test asks for a reader, and then none asks the machine's own pcscd.
 PCSCD_FOLDER = Path(tempfile.gettempdir()) / f"bf-pcscd-{os.getpid()}"  # short: a socket's path has 107 bytes at most
 PCSCD_SOCKET = PCSCD_FOLDER / "run" / "pcscd" / "pcscd.comm"
@@ -48,7 +50,7 @@ os.environ["PCSCLITE_CSOCK_NAME"] = str(PCSCD_SOCKET)
 
 
 class Pcscd:
-    """A real pcscd with vsmartcard's virtual reader at `port`. Its two slots are called `NAME 00 00` and `NAME 00 01`."""
+    """A real pcscd with vsmartcard's virtual reader at `port`, whose two slots are `NAME 00 00` and `NAME 00 01`."""
 
     def __init__(self, program: str) -> None:
         self.port = _two_free_ports()
@@ -84,6 +86,10 @@ class Pcscd:
     def wait(self) -> None:
         if self._process is not None:
             self._process.wait(30)
+
+    def heard(self, command: str) -> int:
+        """How often it was asked that since it was started."""
+        return (PCSCD_FOLDER / "log").read_text(errors="replace").count(f"Received command: {command}")
 
 
 def _answers(path: Path) -> bool:
