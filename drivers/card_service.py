@@ -81,7 +81,8 @@ class CardService:
         """What the service knows now, or a DeviceError."""
         if self._asked is not None and not (await asyncio.wait([self._asked], timeout=0))[0]:
             raise Unreachable(Reason.NO_ANSWER, "the smart card service still owes the answer to an earlier question")
-        asked = self._asked = _in_a_thread(partial(_look_once, self._choose))
+        asked = _in_a_thread(partial(_look_once, self._choose))
+        self._asked = asked
         done, _ = await asyncio.wait([asked], timeout=ANSWER_SECONDS)
         if not done:
             raise Unreachable(Reason.NO_ANSWER, f"the smart card service did not answer in {ANSWER_SECONDS:g} s")
@@ -90,7 +91,8 @@ class CardService:
     async def differs(self, known: Known) -> bool:
         """Wait until what the service knows differs from `known`, or it goes away. Ends promptly when cancelled."""
         waiting = _Waiting(self._choose, known)
-        asked = self._asked = _in_a_thread(waiting.run)
+        asked = _in_a_thread(waiting.run)
+        self._asked = asked
         try:
             await asyncio.wait([asked])
             return asked.result()

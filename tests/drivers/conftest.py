@@ -43,6 +43,7 @@ CHANNELID {port}
 IN_A_ROOM_OF_ITS_OWN = (
     'mount --bind "$1/run" /run && mount --bind "$1/none" /usr/lib/pcsc/drivers && exec "$2" -f -d -c "$1/conf"'
 )
+ROOM = ["unshare", "--mount", *([] if sys.platform == "win32" or os.getuid() == 0 else ["--map-root-user"])]
 # libpcsclite reads this once a process: before any test asks for a reader, and then none asks the machine's own pcscd.
 PCSCD_FOLDER = Path(tempfile.gettempdir()) / f"bf-pcscd-{os.getpid()}"  # short: a socket's path has 107 bytes at most
 PCSCD_SOCKET = PCSCD_FOLDER / "run" / "pcscd" / "pcscd.comm"
@@ -64,8 +65,7 @@ class Pcscd:
         if reader is not None:
             library = shutil.copy(VPCD, PCSCD_FOLDER)
             conf.write_text(READER_CONF.format(name=reader, port=self.port, library=library), encoding="utf-8")
-        room = ["unshare", "--mount", *([] if os.getuid() == 0 else ["--map-root-user"])]
-        command = [*room, "sh", "-c", IN_A_ROOM_OF_ITS_OWN, "sh", str(PCSCD_FOLDER), self._program]
+        command = [*ROOM, "sh", "-c", IN_A_ROOM_OF_ITS_OWN, "sh", str(PCSCD_FOLDER), self._program]
         with (PCSCD_FOLDER / "log").open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + 90
@@ -120,6 +120,8 @@ def pcscd() -> Iterator[Pcscd]:
     program = shutil.which("pcscd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if program is None or not VPCD.exists() or importlib.util.find_spec("smartcard") is None:
         pytest.skip(f"tests of card readers need a real pcscd and pyscard: {PCSCD_INSTALL}")
+    if subprocess.run([*ROOM, "true"], capture_output=True, check=False).returncode:
+        pytest.skip(f"tests of card readers need leave to mount, as root or in a user namespace: {' '.join(ROOM)} true")
     for folder in ("run", "none", "conf"):
         (PCSCD_FOLDER / folder).mkdir(parents=True)
     service = Pcscd(program)
