@@ -88,7 +88,7 @@ class CardService:
             raise Unreachable(Reason.NO_ANSWER, f"the smart card service did not answer in {ANSWER_SECONDS:g} s")
         return asked.result()
 
-    async def differs(self, known: Known) -> bool:
+    async def change(self, known: Known) -> bool:
         """Wait until what the service knows differs from `known`, or it goes away. Ends promptly when cancelled."""
         waiting = _Waiting(self._choose, known)
         asked = _in_a_thread(waiting.run)

@@ -74,7 +74,7 @@ class Pcsc:
 
     async def news(self) -> bool:
         """A card put in or taken out, the reader pulled out or plugged in, the service gone."""
-        return self._last is not None and await self._service.differs(self._last)
+        return self._last is not None and await self._service.change(self._last)
 
 
 def plain_name(name: str) -> str:

@@ -185,6 +185,21 @@ def poll() -> Callable[[Driver], Awaitable[Any]]:
 
 
 @pytest.fixture
+def sees(poll: Callable[[Driver], Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """`await sees(driver, card="none")` polls until the card is that, with a deadline."""
+
+    async def wait(polled: Driver, *, card: str) -> Any:
+        async with asyncio.timeout(10):
+            while True:
+                reading = await poll(polled)
+                if reading.parts.get("card") == card:
+                    return reading
+                await asyncio.sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture
 def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
     """`await until(lambda: printer.heard == 2)`, with a deadline."""
 
