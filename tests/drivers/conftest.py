@@ -122,6 +122,7 @@ def pcscd() -> Iterator[Pcscd]:
         pytest.skip(f"tests of card readers need a real pcscd and pyscard: {PCSCD_INSTALL}")
     if subprocess.run([*ROOM, "true"], capture_output=True, check=False).returncode:
         pytest.skip(f"tests of card readers need leave to mount, as root or in a user namespace: {' '.join(ROOM)} true")
+    shutil.rmtree(PCSCD_FOLDER, ignore_errors=True)  # of a process that was killed
     for folder in ("run", "none", "conf"):
         (PCSCD_FOLDER / folder).mkdir(parents=True)
     service = Pcscd(program)
