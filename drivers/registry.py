@@ -12,6 +12,7 @@ BUILT_IN: dict[str, str] = {
     "passbook": "drivers.passbook:Passbook",
     "card_reader/crt": "drivers.card_reader.crt:Crt",
     "atm/xfs4iot": "drivers.atm.xfs4iot:Xfs4Iot",
+    "card_reader/pcsc": "drivers.card_reader.pcsc:Pcsc",
     "reach": "drivers.reach:Reach",
     "file": "drivers.file:File",
 }

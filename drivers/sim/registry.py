@@ -13,6 +13,7 @@ SIMULATORS: dict[str, str] = {
     "passbook": "drivers.sim.passbook:make",
     "card_reader/crt": "drivers.sim.crt:make",
     "atm/xfs4iot": "drivers.sim.xfs4iot:make",
+    "card_reader/pcsc": "drivers.sim.pcsc:make",
     "reach": "drivers.sim.reach:make",
     "file": "drivers.sim.file:make",
 }

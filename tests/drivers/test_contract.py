@@ -43,6 +43,7 @@ ROWS: dict[str, tuple[str, Options, Options]] = {
     "xfs4iot": ("atm/xfs4iot", {"wait": 0.4}, {}),
     "xfs4iot of 2021": ("atm/xfs4iot", {"wait": 0.4}, {"version": "2021-1"}),
     "xfs4iot without events": ("atm/xfs4iot", {"wait": 0.4, "events": False}, {}),
+    "pcsc": ("card_reader/pcsc", {}, {}),
     "reach": ("reach", {}, {}),
     "file of pos": ("file", {"layout": "pos-daily", "row": "62010001"}, {"layout": "pos-daily", "row": "62010001"}),
     "file of atms": ("file", {"layout": "atm-status", "row": "A0010001"}, {"layout": "atm-status", "row": "A0010001"}),
