@@ -139,7 +139,7 @@ class SnmpSimulator:
 
     def _build(self) -> View:
         if self._recording is not None:
-            return read_recording(self._recording)
+            return read_recording(self._recording, version=str(self._options.get("version", "2c")))
         try:
             device = build(self._profile, self.name, self.state, self._limits)
         except KeyError as error:
