@@ -28,9 +28,9 @@ class SnmpOptions(DriverOptions):
     """How a device is asked, and what it is. Passwords and the community may be `secret:NAME` in an inventory."""
 
     # "ups" looks which of the UPSes it is, "auto" which of all
-    profile: Literal[
-        "auto", "host", "network", "windows", "printer", "ups", "ups-apc", "ups-huawei", "atm-ncr"
-    ] = "auto"
+    profile: Literal["auto", "host", "network", "windows", "printer", "ups", "ups-apc", "ups-huawei", "atm-ncr"] = (
+        "auto"
+    )
     version: Literal["1", "2c", "3"] = "2c"
     community: str = Field("public", repr=False, min_length=1, max_length=255)
     user: str = Field("", max_length=32)

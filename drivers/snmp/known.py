@@ -137,9 +137,7 @@ class Walking:
         column = table.columns[table.find].oid
         limit = table.walk or table.rows
         values = await self._walk(column, limit + 1)
-        rows = {
-            index: {table.find: Said((*column, *index), value)} for index, value in list(values.items())[:limit]
-        }
+        rows = {index: {table.find: Said((*column, *index), value)} for index, value in list(values.items())[:limit]}
         await self._fill(table, rows, [*table.keep, *table.drop, *table.skip])
         rows = {index: said for index, said in rows.items() if keep_row(table, said)}
         if table.chosen and self._ports is not None:

@@ -193,7 +193,14 @@ def _wrong(profile: Profile) -> Iterator[str]:
         if need not in profile.scalars and need not in tables:
             yield f"`needs` names {need}, which is neither scalar nor table"
     for table in profile.table:
-        used = {table.find, *table.keep, *table.drop, *table.skip, *table.chosen, *([table.set_.of] if table.set_ else [])}
+        used = {
+            table.find,
+            *table.keep,
+            *table.drop,
+            *table.skip,
+            *table.chosen,
+            *([table.set_.of] if table.set_ else []),
+        }
         if table.lines and table.lines not in profile.scalars:
             yield f"table {table.name} has its lines counted by {table.lines}, which is not asked"
         if lacking := used - set(table.columns):

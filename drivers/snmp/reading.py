@@ -69,9 +69,7 @@ class _Labelled:
 def read(profile: Profile, heard: Heard, *, limits: Mapping[str, int] | None = None) -> Reading:
     """The reading. `limits` say what the bank calls `low` and `full`."""
     whole, said = facts_of(profile, heard)
-    tables = {
-        table.name: _label(table, _real(table, heard.rows.get(table.name, []), whole)) for table in profile.table
-    }
+    tables = {table.name: _label(table, _real(table, heard.rows.get(table.name, []), whole)) for table in profile.table}
     parts: dict[str, str] = {}
     raw: dict[str, bytes] = {}
     for part in profile.part:
@@ -287,6 +285,8 @@ def _add_number(number: Number, whole: Facts, tables: Mapping[str, list[_Labelle
         if value is None or not _is_between(value, number.least, number.most):
             continue
         values.append(value)
+        if row.label and number.key in numbers:  # an earlier line spoke for the whole
+            continue
         if not number.mean and not number.highest:
             numbers.setdefault(f"{number.key}{row.label}", round(value, 3))
     if values and (number.mean or number.highest):
