@@ -1,4 +1,4 @@
-"""A simulated device that answers SNMP on a UDP port of its own: a host, printer, UPS or NCR terminal.
+"""A simulated device that answers SNMP on a UDP port of its own: a host, switch, printer, UPS or NCR terminal.
 
 Options are the driver's: profile, version, community, user and passwords, `low`, `full`, `ports`; and its own: `port`
 to answer at, and `recording`, the path of a .snmprec file that it shows instead of a state. A state takes the keys of
@@ -34,6 +34,7 @@ class SnmpSimulator:
     def __init__(self, name: str, options: dict[str, object], state: dict[str, str]) -> None:
         profile = str(options.get("profile", "host"))
         self._profile = "host" if profile == "auto" else profile
+        self.messages = 0  # heard so far
         recording = options.get("recording")
         self._recording = Path(str(recording)) if recording else None
         if self._recording is None:
@@ -108,6 +109,7 @@ class SnmpSimulator:
 
     def heard(self, octets: bytes, address: tuple[str, int]) -> None:
         """A request: answered as the fault has it."""
+        self.messages += 1
         if self._fault in (Fault.SILENT, Fault.HANG_UP) or self._end is None:
             return
         answer, told = self._end.answer(octets, self._now())

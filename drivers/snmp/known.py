@@ -175,11 +175,12 @@ class Walking:
 
 
 async def walk_what_comes_and_goes(asking: Asking, profile: Profile, heard: Heard) -> dict[str, list[Row]]:
-    """The rows of those tables that are there only at times, if this is such a time; else they have none."""
+    """The rows of those tables that are there only at times, if this is such a time; else they have none. Where nothing
+    is known of the time, nothing is said of them."""
     facts, _ = facts_of(profile, heard)
     walking = Walking(asking, None)
     return {
         table.name: (await walking.table(table))[0] if holds(table.when, facts) else []
         for table in profile.table
-        if table.when is not None
+        if table.when is not None and table.when.keys() <= facts.keys()
     }
