@@ -153,9 +153,10 @@ class SnmpSimulator:
             return
         found = [self._view.get(oid) for oid in told]
         self._told.update({key: self._view.words[key] for one in found if one is not None for key in one.tells})
-        if self._told.keys() >= self._view.words.keys() and self.showed is not None:
+        read = {key for key in self._view.words if self._matters(key)}
+        if self._told.keys() >= read and self.showed is not None:
             words, self._told = self._told, {}
-            self.showed(self.name, {key: word for key, word in words.items() if self._matters(key)})
+            self.showed(self.name, {key: word for key, word in words.items() if key in read})
 
     def _matters(self, key: str) -> bool:
         """Whether the driver reads it: it may be told which ports matter."""

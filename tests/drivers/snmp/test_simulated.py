@@ -49,7 +49,7 @@ STATES: dict[str, tuple[str, dict[str, str], DeviceWord]] = {
         {"port.1": "down", "fan.2": "fault", "psu.1": "missing", "temperature": "63"},
         DeviceWord.ONLINE,
     ),
-    "teller's pc": ("windows", {"software.count": "31", "disk.used": "97", "port.1": "up"}, DeviceWord.ONLINE),
+    "teller's pc": ("windows", {"software.count": "31", "cpu.load": "97", "port.1": "up"}, DeviceWord.ONLINE),
 }
 
 
