@@ -77,7 +77,7 @@ class Device:
         return read(known.profile, heard, limits=limits)
 
     async def _look(self, again_after: int) -> Known:
-        name = self._options.profile
+        name: str = self._options.profile
         if among := _CHOICES.get(name):
             name = await choose(self._asking, among)
         self._known = await look(self._asking, name, self._ports)

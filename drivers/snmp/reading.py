@@ -85,10 +85,7 @@ def read(profile: Profile, heard: Heard, *, limits: Mapping[str, int] | None = N
     texts: dict[str, str] = {}
     for text in profile.text:
         _add_text(text, whole, tables, texts)
-    for table in profile.table:
-        walked = heard.walked.get(table.name)
-        if table.says and walked and (walked.read < walked.found or not walked.whole):
-            texts[table.says] = str(walked)
+    texts.update(_left_out(profile, heard))
     device, looked_at = _device(profile, whole)
     for name in looked_at & said.keys():
         raw.setdefault(_dotted(said[name].oid), as_octets(said[name].value))
@@ -167,7 +164,7 @@ def _set(rows: Iterable[Row], column: str, under: Oid) -> frozenset[int]:
 
 
 def keep_row(table: Table, said: Mapping[str, Said]) -> bool:
-    """Whether a row counts, by the columns `keep` and `skip` look at."""
+    """Whether a row counts, by the columns `keep`, `drop` and `skip` look at."""
     facts = {name: one.value for name, one in said.items()}
     if not holds(table.keep, facts) or (table.drop and holds(table.drop, facts)):
         return False
@@ -285,9 +282,10 @@ def _add_number(number: Number, whole: Facts, tables: Mapping[str, list[_Labelle
         if value is None or not _is_between(value, number.least, number.most):
             continue
         values.append(value)
-        if row.label and number.key in numbers:  # an earlier line spoke for the whole
-            continue
-        if not number.mean and not number.highest:
+        of_all = number.mean or number.highest
+        if not of_all and not (
+            row.label and number.key in numbers
+        ):  # where an earlier line did not speak for the whole
             numbers.setdefault(f"{number.key}{row.label}", round(value, 3))
     if values and (number.mean or number.highest):
         numbers.setdefault(number.key, round(fmean(values) if number.mean else max(values), 3))
@@ -316,6 +314,12 @@ def _add_text(text: Text, whole: Facts, tables: Mapping[str, list[_Labelled]], t
             texts.setdefault(f"{text.key}{row.label}", found[-1])
     if text.join and found:
         texts.setdefault(text.key, _JOIN.join(found))
+
+
+def _left_out(profile: Profile, heard: Heard) -> dict[str, str]:
+    """Of each table that is not read whole: how many of how many rows are."""
+    walked = ((table.says, heard.walked.get(table.name)) for table in profile.table if table.says)
+    return {says: str(one) for says, one in walked if one and (one.read < one.found or not one.whole)}
 
 
 def _text(fact: Fact, names: Mapping[str, str]) -> str:
