@@ -1,8 +1,9 @@
 """Whatever answers SNMP 1, 2c or 3: hosts, routers and switches, network printers, UPSes, NCR's terminals.
 
 Which objects are which metrics is data: `profiles/*.toml`, from HOST-RESOURCES-MIB (RFC 2790), IF-MIB (RFC 2863),
-Printer-MIB (RFC 3805), UPS-MIB (RFC 1628), ENTITY-MIB (RFC 6933) and the makers' own MIBs. Nothing is ever written to a device. What a
-device has is looked for once; then only that is asked, in as few messages as fit. Cases: tests/drivers/cases/snmp.
+Printer-MIB (RFC 3805), UPS-MIB (RFC 1628), ENTITY-MIB (RFC 6933) and the makers' own MIBs. Nothing is ever written to a
+device. What a device has is looked for once; then only that is asked, in as few messages as fit. Cases:
+tests/drivers/cases/snmp.
 """
 
 import asyncio
