@@ -31,6 +31,9 @@ SECURED: Options = {
 
 ROWS: dict[str, tuple[str, Options, Options]] = {
     "snmp ups": ("snmp", {"profile": "ups", "wait": 0.4}, {"profile": "ups"}),
+    "snmp apc ups": ("snmp", {"profile": "ups", "wait": 0.4}, {"profile": "ups-apc"}),
+    "snmp switch": ("snmp", {"wait": 0.4}, {"profile": "network"}),
+    "snmp windows": ("snmp", {"wait": 0.4}, {"profile": "windows"}),
     "snmp printer of v1": ("snmp", {"version": "1", "wait": 0.4}, {"profile": "printer", "version": "1"}),
     "snmp atm": ("snmp", {"wait": 0.4}, {"profile": "atm-ncr"}),
     "snmp host of v3": ("snmp", {**SECURED, "wait": 0.4}, {"profile": "host", **SECURED}),
