@@ -5,7 +5,7 @@ asked: they wait behind the print data, and a late answer would reach the teller
 Back) is never set and DLE ENQ never sent. Where the teller's program has switched ASB on, the printer sends frames of
 four bytes unasked, on the same wire; they are told apart by their fixed bits:
 
-    DLE EOT answer  0xx1xx10        ASB, first byte  0xx1xx00        ASB, the other three  0xx0xxxx        XON 11, XOFF 13
+    DLE EOT answer  0xx1xx10      ASB, first byte  0xx1xx00      ASB, the other three  0xx0xxxx      XON 11, XOFF 13
 
 Sources: Olivetti PR4 Programmer's Manual, Epson TM-U950 commands, pages 4-7 to 4-9 and 4-35 to 4-37; Epson TM-T88III
 (page 74), TM-H5000II (pages 97, 170 to 172) and TM-U295 (pages 38, 39) specifications; Citizen PPU-700 (page 57) and

@@ -1,1 +1,1 @@
-"""Card readers, one file a protocol."""
+"""Payment terminals, one file a protocol."""
