@@ -12,8 +12,9 @@ wants the till to print what comes of it. So it must be said that the terminal h
 04 FF, 06 0F and 06 1E is ever acknowledged: no receipt is taken from a till, and of what is not ours only the name is
 kept, for it may hold a card's number. Registration (06 00) is never sent, nor any other command.
 
-Sources: Wireshark's packet-zvt.c; the clients Portalum.Zvt (the list of error codes), EVerest/zvt (what the completion
-of an enquiry holds), bezahl-online/zvt and ecrterm (answers and blocks as recorded). Cases: tests/drivers/cases/zvt.
+Sources: Wireshark's packet-zvt.c; the clients ecrterm (the terminal's status codes, blocks as recorded), Portalum.Zvt
+(error codes), EVerest/zvt (what the completion holds, and the timetable), bezahl-online/zvt (an answer as recorded),
+Europa-Park/zvtlib (blocks). Cases: tests/drivers/cases/zvt.
 """
 
 from collections.abc import Mapping
@@ -27,8 +28,9 @@ from drivers.serial_link import Ask, Conversation, SerialLink, SerialOptions, ch
 
 STATUS_ENQUIRY = Command(b"\x05\x01")
 ACKNOWLEDGED = Command(b"\x80\x00")
+_ACKNOWLEDGEMENTS = (b"\x80\x00", b"\x84\x00")
 INTERMEDIATE, COMPLETION, ABORT = b"\x04\xff", b"\x06\x0f", b"\x06\x1e"
-_YES, _NO = 0x80, 0x84
+_ANSWERS = (0x80, 0x84)  # the classes of yes and no; nobody acknowledges these
 _ANSWER_SECONDS = 2.0  # as long as the port may be held at all
 _LIMIT = 2048
 
@@ -113,7 +115,7 @@ class Zvt:
     def _reply(self, command: Command) -> bytes:
         if not of_enquiry(command):
             return b""
-        acknowledged = b"" if command.control[0] in (_YES, _NO) else self._line.wrap(ACKNOWLEDGED)
+        acknowledged = b"" if command.control[0] in _ANSWERS else self._line.wrap(ACKNOWLEDGED)
         return self._line.took() + acknowledged
 
 
@@ -124,29 +126,37 @@ _PINPAD = Said(DeviceWord.HARDWARE_ERROR, {"module.pinpad": "fault"})
 _HOST = Said(DeviceWord.OFFLINE, {"module.host": "fault"})  # its own line to whoever authorises
 CODES: Mapping[int, Said] = {
     0x00: Said(DeviceWord.ONLINE),
+    0x51: Said(DeviceWord.USER_ERROR),  # it must be initialised
+    0x62: Said(DeviceWord.USER_ERROR, {"module.clock": "fault"}),
     0x6A: Said(DeviceWord.USER_ERROR),  # turnover file full
     0x7D: Said(DeviceWord.HARDWARE_ERROR, {"module.communication": "fault"}),
     0x85: Said(DeviceWord.USER_ERROR, {"module.key": "fault"}),  # a key is missing
     0x89: _PINPAD,
     0x9B: _HOST,
-    0x9C: Said(DeviceWord.DEVICE_BUSY),  # please wait
+    0x9C: Said(DeviceWord.DEVICE_BUSY),  # please wait, a software update for one
     0xA1: _HOST,
     0xA3: _HOST,
     0xB1: Said(DeviceWord.USER_ERROR),  # memory full
     0xB2: Said(DeviceWord.USER_ERROR),  # merchant journal full
     0xBF: Said(DeviceWord.HARDWARE_ERROR, {"module.power": "fault"}),
     0xC0: _READER,
+    0xC1: Said(DeviceWord.USER_ERROR),  # the merchant's card is locked
     0xC2: Said(DeviceWord.USER_ERROR),  # a diagnosis must be run
+    0xC4: Said(DeviceWord.USER_ERROR),  # card profiles must be loaded
     0xCC: Said(DeviceWord.USER_ERROR, {"module.printer": "fault"}),
     0xDC: Said(DeviceWord.ONLINE, {"card": "present"}),
     0xDD: _READER,
     0xDE: _READER,
+    0xDF: Said(DeviceWord.OFFLINE, {"service": "outOfService"}),
+    0xE0: Said(DeviceWord.DEVICE_BUSY),  # remote maintenance
+    0xE1: Said(DeviceWord.USER_ERROR, {"card": "entering"}),  # not quite taken out
     0xE2: _READER,
     0xE4: Said(DeviceWord.USER_ERROR),  # it must be activated
     0xED: _PINPAD,
     0xF6: Said(DeviceWord.USER_ERROR),  # it must be personalised
     0xFC: Said(DeviceWord.HARDWARE_ERROR),  # a device it needs is missing or defective
 }
+_OPERATORS_OWN = 0x63  # in a "no", codes up to here are the network operator's
 # Of 04 FF: what the terminal is doing that keeps it from answering.
 AT_WORK = frozenset({0x04, 0x05, 0x06, 0x0E, 0x0F, 0x17, 0x1A, 0xC9, 0xCA, 0xD2, 0xD3})
 _NOT_KNOWN = Said(DeviceWord.UNKNOWN)
@@ -154,7 +164,7 @@ _NOT_KNOWN = Said(DeviceWord.UNKNOWN)
 
 def of_enquiry(command: Command) -> bool:
     """Whether this belongs to a status enquiry. What does not is of a till's business, and not answered."""
-    return command.control[0] in (_YES, _NO) or command.control in (INTERMEDIATE, COMPLETION, ABORT)
+    return command.control[0] in _ANSWERS or command.control in (INTERMEDIATE, COMPLETION, ABORT)
 
 
 def _keep(command: Command) -> bytes:
@@ -162,14 +172,14 @@ def _keep(command: Command) -> bytes:
 
 
 def goes_on(command: Command) -> bool:
-    return command.control[0] == _YES or command.control == INTERMEDIATE
+    return command.control in _ACKNOWLEDGEMENTS or command.control == INTERMEDIATE
 
 
 def read(command: Command) -> Said:
     """What one command of the terminal means in answer to a status enquiry; an error where it means "no"."""
-    if command.control[0] == _YES:
+    if command.control in _ACKNOWLEDGEMENTS:
         return _NOT_KNOWN
-    if command.control[0] == _NO:
+    if command.control[0] == 0x84:
         return _read_no(command.control[1], bytes(command))
     if command.control == ABORT:
         return _read_no(command.data[0], bytes(command)) if command.data else _NOT_KNOWN
@@ -191,7 +201,7 @@ def _read_no(code: int, raw: bytes) -> Said:
     if code == 0x9A:
         raise Garbled(Reason.BAD_FRAME, "the terminal did not understand the question", raw=raw)
     known = CODES.get(code, _NOT_KNOWN)
-    return _NOT_KNOWN if known.device is DeviceWord.ONLINE else known
+    return _NOT_KNOWN if code <= _OPERATORS_OWN or known.device is DeviceWord.ONLINE else known
 
 
 def read_completion(data: bytes) -> Said:
