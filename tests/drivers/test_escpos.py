@@ -12,15 +12,27 @@ from pydantic import ValidationError
 from drivers.base import DeviceWord, Driver, Reading
 from drivers.catalogue import catalogue
 from drivers.errors import DeviceError, Garbled
-from drivers.escpos import EscposOptions, Flags, answer_bits, asb_bits, judge, read, read_asb, read_parts, split
+from drivers.escpos import (
+    EscposOptions,
+    Flags,
+    Station,
+    answer_bits,
+    asb_bits,
+    judge,
+    read,
+    read_asb,
+    read_parts,
+    split,
+)
 from drivers.sim.base import Fault
 
 Start = Callable[..., Awaitable[tuple[Any, str]]]
 Make = Callable[..., Driver]
 Poll = Callable[[Driver], Awaitable[Reading]]
+Overhear = Callable[[Any], bytearray]
 
-ROLL = ("receipt",)
-FOUR = ("receipt", "journal", "slip")
+ROLL: tuple[Station, ...] = ("receipt",)
+FOUR: tuple[Station, ...] = ("receipt", "journal", "slip")
 STATIONS = st.lists(st.sampled_from(["receipt", "journal", "slip"]), min_size=1, max_size=3, unique=True).map(tuple)
 ANSWERS = st.sampled_from([bytes([byte]) for byte in range(256) if byte & 0x93 == 0x12])
 HEADS = st.sampled_from([byte for byte in range(256) if byte & 0x93 == 0x10])
@@ -197,11 +209,9 @@ def test_options_that_ask_for_what_is_not_there_are_refused(options: dict[str, o
         EscposOptions.model_validate(options)
 
 
-async def test_nothing_but_the_questions_is_sent(start: Start, driver: Make, poll: Poll) -> None:
+async def test_nothing_but_the_questions_is_sent(start: Start, driver: Make, poll: Poll, overhear: Overhear) -> None:
     printer, port = await start("escpos", {"asb": True})
-    sent = bytearray()
-    hear = printer._end._hear
-    printer._end._hear = lambda data: (sent.extend(data), hear(data))
+    sent = overhear(printer)
     await poll(driver("escpos", port))
     assert sent == bytes.fromhex("10 04 01 10 04 02 10 04 03 10 04 04")
 

@@ -16,6 +16,7 @@ from drivers.pos.ecr import ECHO, POLL, EcrOptions, check_poll, frame, mellon_fr
 Start = Callable[..., Awaitable[tuple[Any, str]]]
 Make = Callable[..., Driver]
 Poll = Callable[[Driver], Awaitable[Reading]]
+Overhear = Callable[[Any], bytearray]
 
 
 @pytest.mark.parametrize(
@@ -64,12 +65,10 @@ def test_the_dialect_must_be_said() -> None:
     ("dialect", "question"), [("generic", frame(POLL)), ("mellon", mellon_frame(b"ECR0101" + ECHO))]
 )
 async def test_nothing_but_the_one_question_is_sent(
-    dialect: str, question: bytes, link: str, start: Start, driver: Make, poll: Poll
+    dialect: str, question: bytes, link: str, start: Start, driver: Make, poll: Poll, overhear: Overhear
 ) -> None:
     terminal, address = await start("pos/ecr", {"dialect": dialect, "link": link})
-    sent = bytearray()
-    hear = terminal._end._hear
-    terminal._end._hear = lambda data: (sent.extend(data), hear(data))
+    sent = overhear(terminal)
     reading = await poll(driver("pos/ecr", address, dialect=dialect))
     assert reading.device == "online"
     assert sent == question

@@ -19,6 +19,7 @@ from drivers.sim.serial_end import Answer, SerialSimulator
 Start = Callable[..., Awaitable[tuple[Any, str]]]
 Make = Callable[..., Driver]
 Poll = Callable[[Driver], Awaitable[Reading]]
+Overhear = Callable[[Any], bytearray]
 
 COMMANDS = st.builds(
     Command,
@@ -161,12 +162,10 @@ def test_the_framing_follows_from_the_address_unless_it_is_said(address: str, fr
 
 @pytest.mark.parametrize("link", ["pty", "tcp"])
 async def test_nothing_but_the_enquiry_and_acknowledgements_is_sent(
-    link: str, start: Start, driver: Make, poll: Poll
+    link: str, start: Start, driver: Make, poll: Poll, overhear: Overhear
 ) -> None:
     terminal, address = await start("pos/zvt", {"link": link, "intermediate": True})
-    sent = bytearray()
-    hear = terminal._end._hear
-    terminal._end._hear = lambda data: (sent.extend(data), hear(data))
+    sent = overhear(terminal)
     await poll(driver("pos/zvt", address, timetable="none"))
     line: Line = BareLine() if link == "tcp" else SerialLine()
     commands, _ = line.unwrap(bytes(sent))
