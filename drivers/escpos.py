@@ -55,7 +55,7 @@ class EscposOptions(SerialOptions):
 
 
 def _questions(stations: tuple[Station, ...]) -> tuple[Question, ...]:
-    rolls: tuple[Question, ...] = (4,) if has_roll(stations) else ()
+    rolls: tuple[Question, ...] = (4,) if _has_roll(stations) else ()
     slips: tuple[Question, ...] = (5,) if "slip" in stations else ()
     return (1, 2, 3, *rolls, *slips)
 
@@ -189,7 +189,7 @@ _ASB_SLIP: Bits = {"slip absent 1": 0x20, "slip absent 2": 0x40}
 _ROLL_ONLY = ("cover open", "mechanical", "cutter", "recoverable")  # a printer of slips alone has these bits undefined
 
 
-def has_roll(stations: tuple[Station, ...]) -> bool:
+def _has_roll(stations: tuple[Station, ...]) -> bool:
     return "receipt" in stations or "journal" in stations
 
 
@@ -205,13 +205,13 @@ def answer_bits(n: int, stations: tuple[Station, ...]) -> Bits:
 
 def asb_bits(stations: tuple[Station, ...]) -> tuple[Bits, Bits, Bits, Bits]:
     """What the bits of the four bytes of an ASB frame mean."""
-    rolls = _ASB_ROLLS if _two_rolls(stations) else _ASB_ROLL if has_roll(stations) else {}
+    rolls = _ASB_ROLLS if _two_rolls(stations) else _ASB_ROLL if _has_roll(stations) else {}
     slips = _ASB_SLIP if "slip" in stations else {}
     return _defined(_ASB_STATE, stations), _defined(_ERROR, stations), {**rolls, **slips}, {}
 
 
 def _defined(bits: Bits, stations: tuple[Station, ...]) -> Bits:
-    return {name: mask for name, mask in bits.items() if has_roll(stations) or name not in _ROLL_ONLY}
+    return {name: mask for name, mask in bits.items() if _has_roll(stations) or name not in _ROLL_ONLY}
 
 
 def judge(told: Flags) -> DeviceWord:
@@ -237,7 +237,7 @@ def read_parts(told: Flags, options: EscposOptions) -> dict[str, str]:
     """Every part this printer was asked about; what it did not tell is unknown."""
     asked, stations = options.questions(), options.stations
     parts: dict[str, str] = {}
-    if 2 in asked and has_roll(stations):
+    if 2 in asked and _has_roll(stations):
         parts["cover"] = _word(told, "cover open", "open", "closed")
     if 3 in asked and "receipt" in stations:
         parts["module.cutter"] = _word(told, "cutter", "fault", "ok")

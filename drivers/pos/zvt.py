@@ -33,6 +33,7 @@ INTERMEDIATE, COMPLETION, ABORT = b"\x04\xff", b"\x06\x0f", b"\x06\x1e"
 _ANSWERS = (0x80, 0x84)  # the classes of yes and no; nobody acknowledges these
 _ANSWER_SECONDS = 2.0  # as long as the port may be held at all
 _LIMIT = 2048
+_HEAD = 4  # bytes kept of what cannot be read
 
 
 class ZvtOptions(SerialOptions):
@@ -81,7 +82,10 @@ class Zvt:
         await self._link.close()
 
     def _talk(self) -> Conversation[Reading]:
-        commands = yield from self._exchange()
+        try:
+            commands = yield from self._exchange()
+        except Garbled as error:  # it may be of a till's business, with a card's number further on
+            raise Garbled(error.reason, error.detail, raw=error.raw[:_HEAD]) from error
         said = [read(command) for command in commands][-1]
         identity = {"firmware": said.firmware} if said.firmware else {}
         raw = cut_raw({"05 01": b"".join(map(_keep, commands))})

@@ -226,6 +226,16 @@ async def test_the_simulator_shows_what_it_was_set_to(
     assert shown == [parts]
 
 
+async def test_of_what_cannot_be_read_only_the_beginning_is_kept(tmp_path: Any, driver: Make, poll: Poll) -> None:
+    own = OfItsOwn(Command(b"\x04\x0f", b"\x22\xf1\xf0\x67\x25\x90"))
+    own._says = own._says[:-1]
+    terminal = SerialSimulator("own", own, {}, tmp_path, tcp=True)
+    with pytest.raises(Garbled) as error:
+        await poll(driver("pos/zvt", await terminal.start(), timetable="none"))
+    await terminal.close()
+    assert error.value.raw in (bytes.fromhex("04 0f 06 22"), bytes.fromhex("80 00 00 04"))  # as it came in pieces
+
+
 async def test_a_terminal_still_at_work_when_the_port_is_let_go_is_busy(
     tmp_path: Any, driver: Make, poll: Poll
 ) -> None:
