@@ -212,6 +212,24 @@ def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
     return wait
 
 
+@pytest.fixture
+def overhear() -> Callable[[Any], bytearray]:
+    """`sent = overhear(printer)`: every byte that reaches a serial simulator from now on."""
+
+    def begin(simulator: Any) -> bytearray:
+        sent = bytearray()
+        hear = simulator._end._hear
+
+        def also(data: bytes) -> None:
+            sent.extend(data)
+            hear(data)
+
+        simulator._end._hear = also
+        return sent
+
+    return begin
+
+
 class Left:
     """What this process holds now: file descriptors, tasks, and threads other than the loop's own pool."""
 

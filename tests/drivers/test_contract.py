@@ -19,6 +19,7 @@ from drivers.sim.registry import SIMULATORS
 
 Options = dict[str, object]
 PASSBOOK: Options = {"emulation": "olivetti", "profile": "simulated"}
+FOUR_STATIONS: Options = {"stations": ["receipt", "journal", "slip"]}
 
 SECURED: Options = {
     "version": "3",
@@ -47,6 +48,14 @@ ROWS: dict[str, tuple[str, Options, Options]] = {
     "xfs4iot of 2021": ("atm/xfs4iot", {"wait": 0.4}, {"version": "2021-1"}),
     "xfs4iot without events": ("atm/xfs4iot", {"wait": 0.4, "events": False}, {}),
     "pcsc": ("card_reader/pcsc", {}, {}),
+    "receipt printer": ("escpos", {}, {}),
+    "receipt printer that speaks unasked": ("escpos", {"drawer": "high"}, {"asb": True, "drawer": "high"}),
+    "four-station printer behind a terminal server": ("escpos", FOUR_STATIONS, {**FOUR_STATIONS, "link": "tcp"}),
+    "slip printer": ("escpos", {"stations": ["slip"]}, {"stations": ["slip"]}),
+    "zvt terminal": ("pos/zvt", {"timetable": "none"}, {"intermediate": True}),
+    "zvt terminal on the network": ("pos/zvt", {"timetable": "none"}, {"link": "tcp"}),
+    "ecr terminal": ("pos/ecr", {"dialect": "generic"}, {}),
+    "ecr terminal of mellon": ("pos/ecr", {"dialect": "mellon"}, {"dialect": "mellon", "link": "tcp"}),
     "reach": ("reach", {}, {}),
     "file of pos": ("file", {"layout": "pos-daily", "row": "62010001"}, {"layout": "pos-daily", "row": "62010001"}),
     "file of atms": ("file", {"layout": "atm-status", "row": "A0010001"}, {"layout": "atm-status", "row": "A0010001"}),
