@@ -3,7 +3,7 @@
 A driver is made once for each position and lives as long as the position is polled. For every poll the agent calls
 `open`, `poll`, `close`, in that order, with `close` called whatever happened before. A driver never retries, sleeps,
 schedules, or knows the database, the inventory or the time. What more a driver can do or wants (`TellsNews`,
-`GoesFirst`) is asked for with isinstance.
+`GoesFirst`, `Lists`) is asked for with isinstance.
 """
 
 from enum import StrEnum
@@ -123,6 +123,15 @@ class GoesFirst(Protocol):
     asks such a device at once, before all others."""
 
     goes_first: ClassVar[bool]
+
+
+@runtime_checkable
+class Lists(Protocol):
+    """A driver class that can list what of its family is plugged into this PC. Asked for with isinstance."""
+
+    @staticmethod
+    async def plugged_in() -> list[str]:
+        """Addresses, as an inventory says them. A DeviceError says why nothing can be listed. Nothing is opened."""
 
 
 def cut_raw(raw: dict[str, bytes]) -> dict[str, bytes]:

@@ -12,6 +12,11 @@ SIMULATORS: dict[str, str] = {
     "snmp": "drivers.sim.snmp:make",
     "passbook": "drivers.sim.passbook:make",
     "card_reader/crt": "drivers.sim.crt:make",
+    "atm/xfs4iot": "drivers.sim.xfs4iot:make",
+    "card_reader/pcsc": "drivers.sim.pcsc:make",
+    "escpos": "drivers.sim.escpos:make",
+    "pos/zvt": "drivers.sim.zvt:make",
+    "pos/ecr": "drivers.sim.ecr:make",
     "reach": "drivers.sim.reach:make",
     "file": "drivers.sim.file:make",
 }

@@ -19,7 +19,13 @@ from drivers.errors import DeviceError
 from drivers.sim.serial_end import Answer, SerialSimulator
 
 HERE = Path(__file__).parent / "cases"
-SERIAL = {"passbook": "passbook", "card_reader": "card_reader/crt"}
+SERIAL = {
+    "passbook": "passbook",
+    "card_reader": "card_reader/crt",
+    "escpos": "escpos",
+    "zvt": "pos/zvt",
+    "ecr": "pos/ecr",
+}
 CONVERSATIONS = sorted(case.parent for case in HERE.glob("*/*/conversation.txt"))
 DROPS = sorted(case for case in HERE.glob("file/*") if case.is_dir())
 

@@ -19,6 +19,7 @@ from drivers.sim.registry import SIMULATORS
 
 Options = dict[str, object]
 PASSBOOK: Options = {"emulation": "olivetti", "profile": "simulated"}
+FOUR_STATIONS: Options = {"stations": ["receipt", "journal", "slip"]}
 
 SECURED: Options = {
     "version": "3",
@@ -31,6 +32,9 @@ SECURED: Options = {
 
 ROWS: dict[str, tuple[str, Options, Options]] = {
     "snmp ups": ("snmp", {"profile": "ups", "wait": 0.4}, {"profile": "ups"}),
+    "snmp apc ups": ("snmp", {"profile": "ups", "wait": 0.4}, {"profile": "ups-apc"}),
+    "snmp switch": ("snmp", {"wait": 0.4}, {"profile": "network"}),
+    "snmp windows": ("snmp", {"wait": 0.4}, {"profile": "windows"}),
     "snmp printer of v1": ("snmp", {"version": "1", "wait": 0.4}, {"profile": "printer", "version": "1"}),
     "snmp atm": ("snmp", {"wait": 0.4}, {"profile": "atm-ncr"}),
     "snmp host of v3": ("snmp", {**SECURED, "wait": 0.4}, {"profile": "host", **SECURED}),
@@ -40,6 +44,18 @@ ROWS: dict[str, tuple[str, Options, Options]] = {
     "crt-310": ("card_reader/crt", {"model": "crt-310"}, {"model": "crt-310"}),
     "crt-591": ("card_reader/crt", {"model": "crt-591"}, {"model": "crt-591"}),
     "crt-571 with sensors": ("card_reader/crt", {"model": "crt-571", "sensors": True}, {"model": "crt-571"}),
+    "xfs4iot": ("atm/xfs4iot", {"wait": 0.4}, {}),
+    "xfs4iot of 2021": ("atm/xfs4iot", {"wait": 0.4}, {"version": "2021-1"}),
+    "xfs4iot without events": ("atm/xfs4iot", {"wait": 0.4, "events": False}, {}),
+    "pcsc": ("card_reader/pcsc", {}, {}),
+    "receipt printer": ("escpos", {}, {}),
+    "receipt printer that speaks unasked": ("escpos", {"drawer": "high"}, {"asb": True, "drawer": "high"}),
+    "four-station printer behind a terminal server": ("escpos", FOUR_STATIONS, {**FOUR_STATIONS, "link": "tcp"}),
+    "slip printer": ("escpos", {"stations": ["slip"]}, {"stations": ["slip"]}),
+    "zvt terminal": ("pos/zvt", {"timetable": "none"}, {"intermediate": True}),
+    "zvt terminal on the network": ("pos/zvt", {"timetable": "none"}, {"link": "tcp"}),
+    "ecr terminal": ("pos/ecr", {"dialect": "generic"}, {}),
+    "ecr terminal of mellon": ("pos/ecr", {"dialect": "mellon"}, {"dialect": "mellon", "link": "tcp"}),
     "reach": ("reach", {}, {}),
     "file of pos": ("file", {"layout": "pos-daily", "row": "62010001"}, {"layout": "pos-daily", "row": "62010001"}),
     "file of atms": ("file", {"layout": "atm-status", "row": "A0010001"}, {"layout": "atm-status", "row": "A0010001"}),
