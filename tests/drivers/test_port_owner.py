@@ -253,15 +253,20 @@ async def test_a_port_that_is_pulled_out_while_it_is_held_is_news(
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_port_that_is_plugged_in_is_news(start: Start, driver: Make, poll: Poll, tmp_path: Path) -> None:
+async def test_a_port_that_is_plugged_in_is_news(
+    start: Start, driver: Make, poll: Poll, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, port = await start("passbook")
     link = tmp_path / "usb-serial-by-id"
     polled = driver("passbook", str(link), emulation="olivetti")
     assert isinstance(polled, TellsNews)
     with pytest.raises(DeviceError):
         await poll(polled)
+    looked: list[object] = []
+    exists = os.path.exists
+    monkeypatch.setattr(os.path, "exists", lambda path: (looked.append(path), exists(path))[1])
     waiting = asyncio.ensure_future(polled.news())
-    await asyncio.sleep(0)
+    await until(lambda: looked.count(str(link)) > 1)
     link.symlink_to(os.readlink(port))
     assert await waiting
     assert isinstance(await poll(polled), Reading)
