@@ -33,7 +33,8 @@ _WORDS = {Unreachable.kind: DeviceWord.OFFLINE, Busy.kind: DeviceWord.IN_USE}
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """What a poll gave. With a `failure`, the reading holds only the device word that follows from it."""
+    """What a poll gave. With a `failure`, the reading holds the device word that follows from it, and what the system
+    knows of a device in use."""
 
     reading: Reading
     failure: Failure | None = None
@@ -63,19 +64,22 @@ class Poller:
     async def _ask(self, position: str, driver: Driver) -> Seen:
         try:
             try:
-                async with asyncio.timeout(driver.timeout):
-                    await driver.open()
-                    reading = await driver.poll()
-            finally:
-                await self._close(position, driver)
-            return Seen(tidy(reading))
-        except DeviceError as error:
-            return failed(_failure(error))
+                return Seen(tidy(await self._read(position, driver)))
+            except DeviceError as error:
+                return failed(_failure(error), error.parts if isinstance(error, Busy) else {})
         except TimeoutError:
             return failed(_failure(Unreachable(Reason.NO_ANSWER, f"no answer within {driver.timeout:g} s")))
         except Exception as error:  # the border: whatever a driver does is the trouble of one position only
             self._log_defect(position, error)
             return failed(_defect(f"the driver failed with {type(error).__name__}"))
+
+    async def _read(self, position: str, driver: Driver) -> Reading:
+        try:
+            async with asyncio.timeout(driver.timeout):
+                await driver.open()
+                return await driver.poll()
+        finally:
+            await self._close(position, driver)
 
     async def _close(self, position: str, driver: Driver) -> None:
         try:
@@ -102,11 +106,13 @@ def word_of(failure: Failure) -> DeviceWord:
     """The device word that follows from a failed poll. Silence is `offline`; everything unclear is `unknown`."""
     if failure.reason in _NOBODY_LOOKED:
         return DeviceWord.UNKNOWN
+    if failure.reason == Reason.NO_SUCH_PORT:
+        return DeviceWord.NO_DEVICE  # its adapter was pulled out
     return _WORDS.get(failure.kind, DeviceWord.UNKNOWN)
 
 
-def failed(failure: Failure) -> Seen:
-    return Seen(Reading(device=word_of(failure)), failure)
+def failed(failure: Failure, parts: dict[str, str] | None = None) -> Seen:
+    return Seen(tidy(Reading(device=word_of(failure), parts=parts or {})), failure)
 
 
 def _failure(error: DeviceError) -> Failure:

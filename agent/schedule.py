@@ -6,7 +6,7 @@ clock is watched against the boot clock, and the plan is moved with it.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from math import ceil
@@ -17,6 +17,7 @@ from apscheduler.triggers.base import BaseTrigger
 from agent.assignment import Target
 from agent.clock import Clocks
 from agent.watch import Watch
+from drivers.base import GoesFirst
 
 FIRST_SECONDS = 10.0  # every position is asked within this after a start, however long its interval
 FIRST_EACH = 0.02  # and not more than 50 of them a second
@@ -70,13 +71,12 @@ class Schedule:
                 self._watch.drop(position)
                 del self._targets[position]
         fresh = [target for position, target in wanted.items() if position not in self._targets]
-        first_within = max(FIRST_SECONDS, FIRST_EACH * len(fresh))
-        for target in fresh:
+        for target, first_in in first_polls(fresh):
             polled = target.polled
             self._targets[polled.position] = target
             self._scheduler.add_job(
                 self._run,
-                Slot(polled.position, max(polled.interval, SHORTEST), first_within),
+                Slot(polled.position, max(polled.interval, SHORTEST), first_in),
                 args=(target,),
                 id=polled.position,
                 max_instances=1,
@@ -119,15 +119,15 @@ class Schedule:
 
 
 class Slot(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
-    """Soon after the start, then once every interval at a place in it that follows from the position's key alone.
+    """After `first_in` seconds, then once every interval at a place in it that follows from the position's key alone.
 
     So positions spread evenly over their interval, and one more of them moves no other.
     """
 
-    def __init__(self, position: str, interval: float, first_within: float) -> None:
+    def __init__(self, position: str, interval: float, first_in: float) -> None:
         self._interval = interval
         self._place = place_of(position)
-        self._first_in = self._place * min(interval, first_within)
+        self._first_in = min(first_in, self._place * interval)
         self._first_at: datetime | None = None
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
@@ -142,6 +142,18 @@ class Slot(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
         # After sleep: the next one of its slot, and not every one that was missed.
         missed = ceil((now - ahead).total_seconds() / self._interval) or 1
         return ahead + timedelta(seconds=missed * self._interval)
+
+
+def first_polls(targets: Sequence[Target]) -> Iterator[tuple[Target, float]]:
+    """In how many seconds each is asked for the first time: those that go first at once, the others spread out."""
+    within = max(FIRST_SECONDS, FIRST_EACH * len(targets))
+    ahead = 0
+    for target in targets:
+        if isinstance(target.driver, GoesFirst) and target.driver.goes_first:
+            yield target, FIRST_EACH * ahead
+            ahead += 1
+        else:
+            yield target, within * place_of(target.polled.position)
 
 
 def place_of(position: str) -> float:

@@ -2,8 +2,8 @@
 
 A driver is made once for each position and lives as long as the position is polled. For every poll the agent calls
 `open`, `poll`, `close`, in that order, with `close` called whatever happened before. A driver never retries, sleeps,
-schedules, or knows the database, the inventory or the time. What more a driver can do (`TellsNews`, `Lists`) is asked
-for with isinstance.
+schedules, or knows the database, the inventory or the time. What more a driver can do or wants (`TellsNews`,
+`GoesFirst`, `Lists`) is asked for with isinstance.
 """
 
 from enum import StrEnum
@@ -105,8 +105,8 @@ class Driver(Protocol):
 
 @runtime_checkable
 class TellsNews(Protocol):
-    """A driver that can tell between two polls that the next is worth having now: its device speaks unasked, or the
-    port another program held was let go. Asked for with isinstance.
+    """A driver that can tell between two polls that the next is worth having now: its device speaks unasked, the port
+    another program held was let go, or one that was missing is plugged in. Asked for with isinstance.
 
     The agent calls `news` after a poll has ended and cancels it before the next begins, so it never runs beside one.
     What it learns is no reading: the poll that follows asks for everything again.
@@ -115,6 +115,14 @@ class TellsNews(Protocol):
     async def news(self) -> bool:
         """Wait. True: poll now. False, at once: there is nothing to wait for until the next poll in its time.
         A DeviceError means the same. Nothing is sent that a poll would not send."""
+
+
+@runtime_checkable
+class GoesFirst(Protocol):
+    """A driver whose device another program takes in the morning and keeps until the evening. After a start the agent
+    asks such a device at once, before all others."""
+
+    goes_first: ClassVar[bool]
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@
 `reason` lets a screen say what to do; `detail` is one English sentence for a log.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
 
@@ -62,7 +63,15 @@ class Unreachable(DeviceError):
 
 
 class Busy(Unreachable):
+    """`parts`: what the system knows of the device without its port, by a print queue say; the device was not asked."""
+
     kind = "busy"
+
+    def __init__(
+        self, reason: Reason, detail: str, *, raw: bytes = b"", parts: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(reason, detail, raw=raw)
+        self.parts = dict(parts or {})
 
 
 class Refused(DeviceError):

@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 
 from drivers.base import DeviceWord, Reading, Shared
 from drivers.errors import DeviceError, Garbled, Reason
-from drivers.serial_link import Ask, Conversation, SerialLink, SerialOptions, check_serial_address
+from drivers.serial_link import Ask, Conversation, PrinterPortOptions, SerialLink, check_serial_address
 
 DLE, EOT, XON, XOFF = 0x10, 0x04, 0x11, 0x13
 _CUT_FRAME = 3  # bytes of an ASB frame that may come without its head, when the port was opened in its middle
@@ -30,7 +30,7 @@ Bits = Mapping[str, int]  # what it means that all bits of a mask are set
 Flags = dict[str, bool]  # what was told; a name that is missing was not
 
 
-class EscposOptions(SerialOptions):
+class EscposOptions(PrinterPortOptions):
     """`stations` is what the printer has; with both rolls, and for slips, the same bits mean something else.
 
     `ask` leaves out questions the printer does not answer. `drawer` is the level of the drawer's pin 3 that means open.
@@ -63,6 +63,7 @@ def _questions(stations: tuple[Station, ...]) -> tuple[Question, ...]:
 class Escpos:
     Options: ClassVar[type[EscposOptions]] = EscposOptions
     timeout: ClassVar[float] = 10.0  # a port of this machine is done in 0.5 s; a remote one must first be reached
+    goes_first: ClassVar[bool] = True  # before the teller's program starts and takes the port
 
     def __init__(self, address: str, options: EscposOptions, shared: Shared) -> None:
         self._options = options
@@ -80,6 +81,9 @@ class Escpos:
 
     async def close(self) -> None:
         await self._link.close()
+
+    async def news(self) -> bool:
+        return await self._link.news()
 
     def _talk(self) -> Conversation[Reading]:
         told: Flags = {}

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from drivers.base import DeviceWord, Reading, Shared, cut_raw
 from drivers.errors import DeviceError, Garbled, Reason, Refused
-from drivers.serial_link import Ask, Conversation, SerialLink, SerialOptions, check_serial_address
+from drivers.serial_link import Ask, Conversation, PrinterPortOptions, SerialLink, check_serial_address
 from drivers.words import check_device, check_part
 
 ESC = 0x1B
@@ -74,7 +74,7 @@ def read_profile(name: str) -> CodeTable:
     return CodeTable.model_validate(tomllib.loads(text))
 
 
-class PassbookOptions(SerialOptions):
+class PassbookOptions(PrinterPortOptions):
     """`emulation` is what the printer is set to and must be said. `table` says what bytes mean, over `profile`.
 
     `document = false` is for models without ESC SP B (PR40+, PR45).
@@ -103,6 +103,7 @@ class PassbookOptions(SerialOptions):
 class Passbook:
     Options: ClassVar[type[PassbookOptions]] = PassbookOptions
     timeout: ClassVar[float] = 10.0  # a port of this machine is done in 0.5 s; a remote one must first be reached
+    goes_first: ClassVar[bool] = True  # before the teller's program starts and takes the port
 
     def __init__(self, address: str, options: PassbookOptions, shared: Shared) -> None:
         self._emulation = options.emulation
@@ -128,6 +129,9 @@ class Passbook:
 
     async def close(self) -> None:
         await self._link.close()
+
+    async def news(self) -> bool:
+        return await self._link.news()
 
     def _talk(self) -> Conversation[Reading]:
         raw: dict[str, bytes] = {}

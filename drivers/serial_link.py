@@ -5,9 +5,11 @@ whole of it in a thread of its own: open, every question, close. So the port is 
 when the event loop is late, and a device file holds no blocking call and can be run without a port.
 
 Before the first byte:
-- the port is locked (flock and TIOCEXCL; on Windows every opener is alone) and nobody else may have it open;
-- DTR and RTS are left alone: pyserial would set both, here neither is touched. Linux itself raises them when the
-  first opener comes and, with `hupcl`, lowers them when the last one goes; `stty -F /dev/ttyS0 -hupcl` stops that;
+- nobody else may have it open. That is looked for before the port is opened, because Linux raises DTR and RTS at every
+  open, over what the program that holds it has set; and once more when it is locked (flock and TIOCEXCL). On Windows
+  every opener is alone;
+- DTR and RTS are left alone: pyserial would set both, here neither is touched. Linux itself raises them as we open
+  and, with `hupcl`, lowers them as we close; `stty -F /dev/ttyS0 -hupcl` stops that;
 - speed and framing are put back when the port is let go.
 
 Addresses: "COM3", "/dev/ttyS0", and for terminal servers "socket://HOST:PORT" (raw TCP) and "rfc2217://HOST:PORT".
@@ -24,15 +26,17 @@ from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import serial
 import serial.rfc2217
 import serial.urlhandler.protocol_socket
+from pydantic import AfterValidator
 
 from drivers.base import RAW_LIMIT, DriverOptions
 from drivers.errors import Busy, DeviceError, Garbled, Reason, Refused, Unreachable
+from drivers.spooler import Queue, check_queue
 
 HOLD_SECONDS = 0.5  # of a port of this machine, first byte to last
 NETWORK_HOLD_SECONDS = 2.0  # of a port behind a network, where the line's delay is added to each answer
@@ -54,6 +58,12 @@ class SerialOptions(DriverOptions):
     stop_bits: Literal[1, 2] = 1
     flow: Literal["none", "software", "hardware"] = "none"
     owner_check: Literal["strict", "trust"] = "strict"
+
+
+class PrinterPortOptions(SerialOptions):
+    """`queue`: the print queue that prints there. It is asked about the printer while a program holds the port."""
+
+    queue: Annotated[str, AfterValidator(check_queue)] = ""
 
 
 def check_serial_address(address: str) -> str | None:
@@ -93,6 +103,8 @@ class SerialLink:
         self._options = options
         self._given_up = threading.Event()
         self._job: asyncio.Future[Any] | None = None
+        self._failed: Reason | None = None
+        self._queue = Queue(options.queue) if isinstance(options, PrinterPortOptions) and options.queue else None
 
     async def converse(self, conversation: Conversation[T]) -> T:
         """Open the port, run `conversation` to its end, let the port go; its result, or a DeviceError."""
@@ -101,7 +113,24 @@ class SerialLink:
         job = asyncio.get_running_loop().run_in_executor(thread, self._hold, conversation)
         thread.shutdown(wait=False)
         self._job = job
-        return await asyncio.shield(job)
+        self._failed = None
+        try:
+            result = await asyncio.shield(job)
+        except DeviceError as error:
+            self._failed = error.reason
+            if isinstance(error, Busy) and self._queue is not None:
+                said = await asyncio.to_thread(self._queue.look)
+                raise Busy(error.reason, f"{error.detail}; its queue: {said.words}", parts=said.parts) from error
+            raise
+        if self._queue is not None:
+            self._queue.forget()
+        return result
+
+    async def news(self) -> bool:
+        """After a conversation that could not have its port: wait until it is let go or plugged in. Else False."""
+        if self._failed is Reason.PORT_IN_USE:
+            return await _let_go(self._address, strict=self._options.owner_check == "strict")
+        return self._failed is Reason.NO_SUCH_PORT and await _plugged_in(self._address)
 
     async def close(self) -> None:
         """Return when the port is let go; a conversation that still runs is given up."""
@@ -257,6 +286,13 @@ class _RemotePort(serial.rfc2217.Serial):
 if sys.platform == "win32":
     from serial import win32
 
+    async def _let_go(port: str, *, strict: bool) -> bool:
+        """False. To see whether a port is free is to open it here, and a program that opens it then is refused."""
+        return False
+
+    async def _plugged_in(port: str) -> bool:
+        return False
+
     class _LocalPort(serial.Serial):
         """On Windows the settings of a port are written whole: the lines get what they were set to."""
 
@@ -279,6 +315,8 @@ else:
 
     from drivers import serial_owner
 
+    _let_go, _plugged_in = serial_owner.let_go, serial_owner.plugged_in
+
     class _LocalPort(serial.Serial):
         """Locked, looked over and only then set; put back as it was when it is closed."""
 
@@ -286,6 +324,11 @@ else:
             super().__init__()
             self._strict = strict
             self._was: list[Any] | None = None
+
+        def open(self) -> None:
+            with suppress(FileNotFoundError):  # the open itself says what that means
+                self._refuse_if_owned(str(self.port), os.stat(str(self.port)))
+            super().open()
 
         def _update_dtr_state(self) -> None:
             """Left alone."""

@@ -1,4 +1,4 @@
-"""Who else has a serial port open. Linux only: Windows refuses a second opener by itself.
+"""Who else has a serial port open, and when it can be had again. Linux only: Windows refuses a second opener itself.
 
 A program may hold a port without any lock (a teller's program of the 1990s does), so the open files of every process
 are looked at, as `fuser` does. That needs the right to look: without it a process that could have opened the port, and
@@ -8,6 +8,7 @@ A pseudo terminal is never the teller's port: whoever holds its master is the de
 holders that can be seen count.
 """
 
+import asyncio
 import os
 import stat
 import sys
@@ -20,32 +21,73 @@ if sys.platform == "win32":
 _PROC = Path("/proc")
 _LOCK_FOLDERS = (Path("/run/lock"), Path("/var/lock"))
 _PTS_MAJORS = range(136, 144)  # Documentation/admin-guide/devices.txt: Unix98 PTY slaves
+LOOK_SECONDS = 2.0  # between two looks at a port that somebody holds, or that is not there
+QUIET_LOOKS = 5  # this many in a row must find it free: a program that closes and opens it again is not come between
 
 
 @dataclass(frozen=True)
 class Found:
     holder: str | None  # "minicom (process 312)"
     unseen: bool  # a process that could hold the port could not be looked into
+    pid: str = ""  # the holder's
 
 
-def look(port: str, device: os.stat_result) -> Found:
-    """Who has `port`, whose status is `device`, open besides this process."""
+def look(port: str, device: os.stat_result, likely: str = "") -> Found:
+    """Who has `port`, whose status is `device`, open besides this process. `likely` is looked at before all others."""
+    if not stat.S_ISCHR(device.st_mode):
+        return Found(None, unseen=False)  # no port at all
     locked = _lock_file_owner(Path(os.path.realpath(port)).name)
-    if locked is not None:
-        return Found(locked, unseen=False)
+    if locked:
+        return Found(_named(locked), unseen=False, pid=locked)
     processes = _processes()
     if processes is None:
         return Found(None, unseen=True)
+    if likely in processes:
+        processes.insert(0, likely)
     unseen = False
     for pid in processes:
         try:
             if _holds(pid, device):
-                return Found(_named(pid), unseen=False)
+                return Found(_named(pid), unseen=False, pid=pid)
         except PermissionError:
             unseen = unseen or (not _is_pts(device) and _could_open(pid, device))
         except OSError:
             continue  # it ended while we looked
     return Found(None, unseen)
+
+
+async def plugged_in(port: str) -> bool:
+    """Wait until a port that was not there is: True. False if it is there already, and then it is no serial port."""
+    if await asyncio.to_thread(os.path.exists, port):
+        return False
+    while not await asyncio.to_thread(os.path.exists, port):  # noqa: ASYNC110  (a folder tells nobody)
+        await asyncio.sleep(LOOK_SECONDS)
+    await asyncio.sleep(LOOK_SECONDS)  # for udev to give it to its group
+    return True
+
+
+async def let_go(port: str, *, strict: bool) -> bool:
+    """Wait until whoever holds `port` let it go and it stayed free for a while: True. Nothing is opened.
+
+    Also True when the port itself is gone, which a poll should tell. False where nobody can be seen to hold it, or,
+    if `strict`, where others could hold it unseen: there is nothing to wait for.
+    """
+    seen, pid, free = False, "", 0
+    while free < QUIET_LOOKS:
+        try:
+            found = await asyncio.to_thread(_look_now, port, pid)
+        except OSError:
+            return True
+        if found.holder is None and found.unseen and (strict or not seen):
+            return False
+        seen, pid = seen or found.holder is not None, found.pid
+        free = 0 if found.holder is not None else free + 1
+        await asyncio.sleep(LOOK_SECONDS)
+    return True
+
+
+def _look_now(port: str, likely: str) -> Found:
+    return look(port, os.stat(port), likely)
 
 
 def _processes() -> list[str] | None:
@@ -119,8 +161,8 @@ def _named(pid: str) -> str:
     return f"{name} (process {pid})"
 
 
-def _lock_file_owner(port: str) -> str | None:
-    """The living owner named by a lock file of the port: a process id in ASCII, or in four bytes."""
+def _lock_file_owner(port: str) -> str:
+    """The living process named by a lock file of the port, "" if there is none: its id in ASCII, or in four bytes."""
     for folder in _LOCK_FOLDERS:
         try:
             said = (folder / f"LCK..{port}").read_bytes()
@@ -129,5 +171,5 @@ def _lock_file_owner(port: str) -> str | None:
         word = said.split()[0] if said.split() else b""
         pid = int(word) if word.isdigit() else int.from_bytes(said, "little") if len(said) == 4 else 0
         if pid > 0 and pid != os.getpid() and (_PROC / str(pid)).exists():
-            return _named(str(pid))
-    return None
+            return str(pid)
+    return ""

@@ -135,6 +135,14 @@ class ConditionOut(Schema):
     ticket: str | None
 
 
+class SelfTestOut(Schema):
+    """The last poll that had the port, before another program took it. Never as good as a reading of now."""
+
+    at: int
+    level: Literal["good", "attention", "fault", "unknown"]
+    word: str  # 正常; or the gravest thing it said: 纸张 缺纸
+
+
 class PositionRow(Schema):
     key: str
     name: str
@@ -148,6 +156,7 @@ class PositionRow(Schema):
     since: int | None
     seen_at: int | None  # attested up to
     as_of: int | None  # the data's own date (file driver), else None
+    tested: SelfTestOut | None  # while a program holds the port: the last self-test
     agent: str | None
     driver: str | None
     asset: str | None  # asset number of the machine there

@@ -12,7 +12,7 @@ from tui.marks import STANDINGS, TICKETS
 from tui.plain import plain, to_json
 from tui.texts import _
 from tui.times import moment
-from tui.words import coverage
+from tui.words import coverage, what
 
 PAGE = 500
 T = TypeVar("T", bound=BaseModel, covariant=True)
@@ -61,7 +61,7 @@ def device_lines(rows: Sequence[PositionRow], now: int) -> list[list[str]]:
                 row.key,
                 row.branch_name,
                 row.name,
-                row.detail,
+                what(row, now),
                 moment(row.seen_at, now) if row.seen_at else "—",
                 row.ticket or "",
             ]

@@ -1,7 +1,8 @@
 """What the data says, in words: coverage, parts, numbers. No drawing: scripts use these too."""
 
-from server.schemas import CatalogueOut, Coverage
+from server.schemas import CatalogueOut, Coverage, PositionRow, SelfTestOut, Standing
 from tui.texts import N_, _
+from tui.times import moment
 
 
 def coverage(coverage: Coverage | None) -> str:
@@ -15,6 +16,18 @@ def coverage(coverage: Coverage | None) -> str:
     if old > 0:
         line += _(", {n} out of date").format(n=old)
     return line
+
+
+def what(row: PositionRow, now: int) -> str:
+    """What a list says beside the standing: the detail, or of a device in use its last self-test."""
+    if row.tested is not None and row.standing is Standing.IN_USE:
+        return self_test(row.tested, now)
+    return row.detail
+
+
+def self_test(tested: SelfTestOut, now: int) -> str:
+    """07:52 自检正常 today, 11-24 07:52 自检正常 before."""
+    return _("self-test {word} at {when}").format(word=tested.word, when=moment(tested.at, now))
 
 
 def part_title(words: CatalogueOut | None, key: str) -> str:

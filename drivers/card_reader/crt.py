@@ -47,6 +47,7 @@ class Said:
 class Crt:
     Options: ClassVar[type[CrtOptions]] = CrtOptions
     timeout: ClassVar[float] = 10.0  # a port of this machine is done in 0.5 s; a remote one must first be reached
+    goes_first: ClassVar[bool] = True  # before the teller's program starts and takes the port
 
     def __init__(self, address: str, options: CrtOptions, shared: Shared) -> None:
         self._options = options
@@ -66,6 +67,9 @@ class Crt:
 
     async def close(self) -> None:
         await self._link.close()
+
+    async def news(self) -> bool:
+        return await self._link.news()
 
     def _talk_310(self) -> Conversation[Reading]:
         raw = {"31 30": (yield from _exchange_310(STATUS_310))}

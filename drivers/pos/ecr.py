@@ -35,6 +35,7 @@ class EcrOptions(SerialOptions):
 class Ecr:
     Options: ClassVar[type[EcrOptions]] = EcrOptions
     timeout: ClassVar[float] = 10.0  # a port of this machine is done in 0.5 s; a remote one must first be reached
+    goes_first: ClassVar[bool] = True  # before the teller's program starts and takes the port
 
     def __init__(self, address: str, options: EcrOptions, shared: Shared) -> None:
         self._dialect = options.dialect
@@ -52,6 +53,9 @@ class Ecr:
 
     async def close(self) -> None:
         await self._link.close()
+
+    async def news(self) -> bool:
+        return await self._link.news()
 
 
 def _poll() -> Conversation[Reading]:

@@ -63,6 +63,7 @@ class Said:
 class Zvt:
     Options: ClassVar[type[ZvtOptions]] = ZvtOptions
     timeout: ClassVar[float] = 10.0  # a port of this machine is done in 0.5 s; a remote one must first be reached
+    goes_first: ClassVar[bool] = True  # before the teller's program starts and takes the port
 
     def __init__(self, address: str, options: ZvtOptions, shared: Shared) -> None:
         self._line = options.line(address)
@@ -80,6 +81,9 @@ class Zvt:
 
     async def close(self) -> None:
         await self._link.close()
+
+    async def news(self) -> bool:
+        return await self._link.news()
 
     def _talk(self) -> Conversation[Reading]:
         try:

@@ -39,9 +39,10 @@ def merge(state: State, now: int, catalogue: Catalogue) -> Merged | None:
     answered = [view for view in fresh if view.answered]
     asked = answered or fresh
     gravest = max(asked, key=lambda view: _weight(catalogue, view.device))
+    tell = answered or [view for view in fresh if view.busy]  # of a device in use its print queue may tell
     parts: dict[str, str] = {}
     numbers: dict[str, float] = {}
-    for view in reversed(answered):  # newer ones overwrite, but never with "unknown"
+    for view in reversed(tell):  # newer ones overwrite, but never with "unknown"
         parts.update({key: w for key, w in view.parts.items() if w != "unknown" or key not in parts})
         numbers.update(view.numbers)
     return Merged(

@@ -32,6 +32,7 @@ from server.health.state import (
     State,
     Told,
     fresh_to,
+    tested_by,
     view_of,
 )
 from server.inventory.tables import SubjectKind
@@ -130,7 +131,10 @@ class _Case:
         if before is not None and told.at < before.held_to:
             return  # history that came late: the newest state stands
         self._by_evidence(told.at)
-        self.state.views[str(told.agent)] = view_of(told, self.place)
+        view = view_of(told, self.place)
+        if view.busy and before is not None:
+            view = msgspec.structs.replace(view, tested=tested_by(before, told.at, self.place))
+        self.state.views[str(told.agent)] = view
         self._speaks(told.at)
         self._find(told.at)
         self._by_evidence(told.at)

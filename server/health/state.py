@@ -58,6 +58,14 @@ Seen = Told | Held | Heard
 # -- remembered -------------------------------------------------------------------------------------
 
 
+class SelfTest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What came of the last poll that had the port, before another program took it."""
+
+    at: int
+    device: str
+    parts: dict[str, str] = {}
+
+
 class View(msgspec.Struct, frozen=True, omit_defaults=True):
     """The newest state of a subject as one agent sees it."""
 
@@ -71,6 +79,7 @@ class View(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     as_of: int | None = None
     record: int | None = None
+    tested: SelfTest | None = None  # only while a program holds the port
 
     @property
     def answered(self) -> bool:
@@ -79,6 +88,10 @@ class View(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def unreachable(self) -> bool:
         return self.kind == "unreachable"
+
+    @property
+    def busy(self) -> bool:
+        return self.kind == "busy"
 
 
 class Pending(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -236,6 +249,16 @@ def view_of(told: Told, place: Place) -> View:
         as_of=reading.as_of,
         record=told.record,
     )
+
+
+def tested_by(before: View, at: int, place: Place) -> SelfTest | None:
+    """The last self-test of a device that is found in use at `at`, after the view `before`.
+
+    A hold that ends where the port was found taken attests more than was asked: the poll before was an interval ago.
+    """
+    if before.busy:
+        return before.tested
+    return SelfTest(max(before.at, min(before.held_to, at - place.interval)), before.device, before.parts)
 
 
 def fresh_to(held_to: int, as_of: int | None, place: Place) -> int:

@@ -8,7 +8,13 @@ from agent.wire import Number, catalogue
 from server.health.rules import UNREADABLE, Rules, shipped
 from server.schemas import Fault
 
-_FAULTS = {"power": Fault.POWER, "battery": Fault.POWER, "service": Fault.SOFTWARE, "port": Fault.NETWORK}
+_FAULTS = {
+    "power": Fault.POWER,
+    "battery": Fault.POWER,
+    "service": Fault.SOFTWARE,
+    "queue": Fault.SOFTWARE,
+    "port": Fault.NETWORK,
+}
 
 
 def reason_title(reason: str, lang: str) -> str:

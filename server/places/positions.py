@@ -17,6 +17,7 @@ from server.health.titles import cause_title, condition_title, reason_title, wor
 from server.inventory.tables import DeviceClass, Observer, Position, Subject
 from server.ledger.tables import Card, CardVersion
 from server.places.search import Asked, Home, count, find
+from server.places.tested import tested
 from server.schemas import ConditionOut, PositionPage, PositionRow, Standing
 from server.storage.types import FOREVER
 from server.texts import Gettext, gettext_for
@@ -77,6 +78,7 @@ def rows_of(session: Session, ids: Sequence[int], lang: str, now: int) -> list[P
             since=_since(standing, row),
             seen_at=row.seen_at if row else None,
             as_of=row.as_of if row else None,
+            tested=tested(row, lang),
             agent=seen[0].key if seen else None,
             driver=position.driver,
             asset=asset,

@@ -40,7 +40,8 @@ class Lamp:
         said: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
         if "error" in said:
             kind = getattr(errors, said["error"])
-            raise kind(errors.Reason(said["reason"]), said.get("detail", "the lamp is dark"), raw=b"\x15")
+            known = {"parts": said["parts"]} if "parts" in said else {}
+            raise kind(errors.Reason(said["reason"]), said.get("detail", "the lamp is dark"), raw=b"\x15", **known)
         if said.pop("hang", False):
             await asyncio.sleep(3600)
         if said.pop("crash", False):

@@ -37,7 +37,7 @@ async def test_a_reading_comes_back_whole(lamp: LampSays) -> None:
     ("error", "reason", "word"),
     [
         ("Unreachable", "noAnswer", DeviceWord.OFFLINE),
-        ("Unreachable", "noSuchPort", DeviceWord.OFFLINE),
+        ("Unreachable", "noSuchPort", DeviceWord.NO_DEVICE),
         ("Unreachable", "noPermission", DeviceWord.UNKNOWN),
         ("Unreachable", "noFile", DeviceWord.UNKNOWN),
         ("Busy", "portInUse", DeviceWord.IN_USE),
@@ -57,6 +57,20 @@ async def test_a_device_error_becomes_a_failure_and_the_word_that_follows(
     assert seen.failure.reason == reason
     assert seen.failure.raw == b"\x15"
     assert opened_and_closed(polled) == ["open", "close"]
+
+
+async def test_what_the_system_knows_of_a_device_in_use_is_kept(lamp: LampSays) -> None:
+    seen = await poll(lamp("1/a", error="Busy", reason="portInUse", parts={"paper": "out"}))
+    assert seen.reading.device is DeviceWord.IN_USE
+    assert seen.reading.parts == {"paper": "out"}
+    assert seen.failure is not None
+
+
+async def test_nonsense_of_a_device_in_use_is_the_drivers_defect(lamp: LampSays) -> None:
+    seen = await poll(lamp("1/a", error="Busy", reason="portInUse", parts={"cover": 7}))
+    assert seen.reading.device is DeviceWord.UNKNOWN
+    assert seen.failure is not None
+    assert seen.failure.reason == "driverFailed"
 
 
 async def test_a_driver_that_hangs_is_no_answer(lamp: LampSays) -> None:

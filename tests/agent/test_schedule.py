@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from agent.assignment import Target
 from agent.clock import boot_micros
-from agent.schedule import Job, Schedule, Slot, place_of
+from agent.schedule import FIRST_EACH, Job, Schedule, Slot, first_polls, place_of
 from agent.wire import Clock, Polled
+from drivers.base import Shared
+from drivers.registry import find
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 START = datetime(2026, 11, 4, 4, tzinfo=UTC)
@@ -89,6 +91,16 @@ def test_after_sleep_a_position_is_asked_once_and_not_for_every_time_missed() ->
     assert ((following - second).total_seconds() / 60) == pytest.approx(
         round((following - second).total_seconds() / 60)
     )
+
+
+def test_those_that_go_first_are_asked_at_once_however_many_others_there_are() -> None:
+    passbook = find("passbook")
+    serial = passbook("/dev/ttyS0", passbook.Options.model_validate({"emulation": "olivetti"}), Shared())
+    others = [target(f"1001/atm-{number}", 300) for number in range(2000)]
+    ports = [Target(target(f"1001/passbook-{number}", 300).polled, serial) for number in range(3)]
+    planned = {each.polled.position: first for each, first in first_polls([*others, *ports])}
+    assert [planned[each.polled.position] for each in ports] == [0, FIRST_EACH, 2 * FIRST_EACH]
+    assert max(planned[each.polled.position] for each in others) == pytest.approx(2003 * FIRST_EACH, rel=0.01)
 
 
 async def test_replacing_targets_leaves_the_others_alone(until: Until) -> None:

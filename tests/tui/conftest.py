@@ -235,6 +235,17 @@ def bank(empty_bank: Bank) -> Bank:
 
 
 @pytest.fixture
+def used_bank(bank: Bank) -> Bank:
+    """A program took the printer of 1001 a moment ago, two minutes after its last self-test."""
+    failure = Failure("busy", "portInUse", "teller.exe holds COM3")
+    bank.tell(
+        bank.state("1001/printer-1", ago=2 * MINUTE, parts={"cover": "closed", "paper": "ok"}),
+        bank.state("1001/printer-1", device="inUse", failure=failure),
+    )
+    return bank
+
+
+@pytest.fixture
 def console(bank: Bank, tmp_path: Path) -> Callable[..., ConsoleApp]:
     """`console(token)` is a console at this bank, signed in with the token."""
 

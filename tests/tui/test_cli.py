@@ -56,6 +56,16 @@ def test_devices_are_listed_worst_first_and_the_coverage_is_narrated(bank: Any, 
     assert b"\x1b" not in said.stdout
 
 
+def test_a_device_in_use_is_listed_with_its_last_self_test(used_bank: Any, run: Run) -> None:
+    token = used_bank.token("li", Role.HEAD)
+    [line] = run("devices", "--standing", "inUse", token=token).stdout.decode().splitlines()[1:]
+    assert line.startswith("◇ 占用")
+    assert "自检正常" in line
+    [row] = json.loads(run("devices", "--standing", "inUse", "--json", token=token).stdout)["rows"]
+    assert row["tested"]["level"] == "good"
+    assert row["tested"]["at"] < row["since"]
+
+
 def test_json_holds_the_rows_and_their_coverage(bank: Any, run: Run) -> None:
     said = run("devices", "--standing", "fault", "--json", token=bank.token("li", Role.HEAD))
     body = json.loads(said.stdout)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from server.schemas import SelfTestOut
 from tui import settings, token
 from tui.opens import place
 from tui.pinyin import is_initials, says
@@ -12,8 +13,18 @@ from tui.settings import BadSettings
 from tui.texts import speak
 from tui.times import DAY, HOUR, MINUTE, SECOND, ago, clock, moment, span
 from tui.token import Kept
+from tui.words import self_test
 
 NOON = 1_793_764_800_000_000  # 2026-11-04, noon in the bank's zone
+
+
+def test_yesterdays_self_test_does_not_read_as_todays() -> None:
+    speak("zh")
+    tested = SelfTestOut(at=NOON - 4 * HOUR, level="good", word="正常")
+    assert self_test(tested, NOON) == "08:00 自检正常"
+    assert self_test(tested, NOON + DAY) == "11-04 08:00 自检正常"
+    speak("en")
+    assert self_test(tested, NOON + DAY) == "self-test 正常 at 11-04 08:00"
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from tui.texts import N_, _
 from tui.times import span
 from tui.widgets.columns import Column
 from tui.widgets.menu import Menu
-from tui.words import coverage
+from tui.words import coverage, what
 
 NO_DATA = (Standing.UNKNOWN, Standing.STALE, Standing.NEVER, Standing.UNPOLLED)
 FILTERS: tuple[tuple[str, tuple[Standing, ...]], ...] = (
@@ -83,7 +83,7 @@ class Devices(Listing[PositionRow]):
             Column(_("State"), lambda row: cells.standing(row.standing), state_width()),
             Column(_("Device"), lambda row: said(row.name), 22, grow=2),
             Column(_("Branch"), lambda row: said(row.branch_name), 12, grow=1, drop=4),
-            Column(_("What"), lambda row: said(row.detail), 16, grow=3),
+            Column(_("What"), lambda row: said(what(row, cells.now())), 16, grow=3),
             Column(
                 _("For"),
                 lambda row: cells.dim(span(cells.now() - row.since) if row.since else ""),

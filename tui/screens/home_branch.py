@@ -29,6 +29,7 @@ from tui.screens.home import HomeFrame
 from tui.texts import N_, _
 from tui.widgets.columns import Column
 from tui.widgets.table import Slice, Table, listed
+from tui.words import what
 
 KEYS = (
     ("1", N_("Report a fault"), "go('report')"),
@@ -70,7 +71,7 @@ class BranchHome(HomeFrame):
             Column(_("State"), lambda row: cells.standing(row.standing), state_width()),
             Column(_("Device"), lambda row: said(row.name), 20, grow=2),
             Column(_("Branch"), lambda row: said(row.branch_name), 12, drop=2),
-            Column(_("What"), lambda row: said(row.detail), 14, grow=3),
+            Column(_("What"), lambda row: said(what(row, cells.now())), 14, grow=3),
             Column(_("Data"), lambda row: cells.data(row.seen_at, row.as_of), 10, right=True),
             Column(_("Ticket"), lambda row: said(row.ticket), 10, drop=1),
         ]

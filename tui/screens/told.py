@@ -10,7 +10,7 @@ from tui.marks import LEVELS, STANDINGS
 from tui.plain import plain
 from tui.texts import _
 from tui.times import ago, day, span
-from tui.words import field_title, figure, keyword, number_title, part_title, part_word
+from tui.words import field_title, figure, keyword, number_title, part_title, part_word, self_test
 
 NAME = 16  # cells of a name in a list of names and values
 VALUE = 28  # cells of a value that may be long
@@ -34,6 +34,7 @@ def head_text(cells: Cells, words: CatalogueOut | None, detail: PositionDetail) 
         text.append("   " + _("ticket {number}").format(number=plain(row.ticket)))
     device = words.device.get(row.device) if words else None
     told = [
+        plain(self_test(row.tested, cells.now())) if row.tested else "",
         _("device says {word}").format(word=device.title if device else plain(row.device)) if row.device else "",
         ago(row.seen_at, cells.now()) if row.seen_at else STANDINGS[row.standing].title,
         _("every {span}").format(span=span(int(detail.interval * 1_000_000))) if detail.interval else "",

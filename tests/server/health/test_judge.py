@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from server.health.state import Opened, Watch
@@ -93,6 +94,74 @@ def test_in_use_is_neither_fault_nor_good(court: Any) -> None:
     court.hold(600)
     assert court.opened == []
     assert court.stands() is Standing.IN_USE
+
+
+def self_test(court: Any) -> tuple[float, str, dict[str, str]] | None:
+    found = court.state.newest.tested
+    return found and ((found.at - court.at(0)) / 1_000_000, found.device, found.parts)
+
+
+def test_the_last_self_test_is_kept_for_as_long_as_a_program_holds_the_port(court: Any) -> None:
+    court.tell(0, parts={"paper": "ok"})
+    court.fail(300, "inUse", "busy")
+    for minute in range(6, 60):
+        court.hold(60 * minute)
+    court.fail(3600, "inUse", "busy")  # told anew: the agent was started again
+    assert self_test(court) == (0, "online", {"paper": "ok"})
+    assert court.stands() is Standing.IN_USE
+    court.tell(4000, parts={"paper": "ok"})
+    assert self_test(court) is None
+
+
+def test_a_device_first_seen_in_use_has_no_self_test(court: Any) -> None:
+    court.fail(0, "inUse", "busy")
+    court.fail(60, "inUse", "busy")
+    assert self_test(court) is None
+
+
+def test_a_self_test_is_no_later_than_the_last_poll_that_had_the_port(court: Any) -> None:
+    """The hold of the polls before a change ends with the change."""
+    court.tell(0)
+    court.hold(300, since=0)
+    court.fail(300, "inUse", "busy")
+    assert self_test(court) == (240, "online", {})
+
+
+def test_no_answer_before_the_port_was_taken_is_the_last_self_test(court: Any) -> None:
+    court.tell(0)
+    court.fail(60)
+    court.fail(70, "inUse", "busy")
+    assert self_test(court) == (60, "offline", {})
+
+
+def test_a_self_test_is_not_another_devices(court: Any) -> None:
+    court.tell(0)
+    court.fail(60, "inUse", "busy")
+    court.place = msgspec.structs.replace(court.place, driver="passbook")
+    court.state.driver = "card_reader/crt"
+    court.fail(120, "inUse", "busy")
+    assert self_test(court) is None
+
+
+def test_what_a_print_queue_tells_of_a_held_printer_is_judged(court: Any) -> None:
+    court.tell(0, parts={"paper": "ok"})
+    court.tell(300, "inUse", failure="busy", parts={"queue": "ok", "paper": "out"})
+    court.hold(400)
+    assert court.opened == [("part.fault", "paper", "out", 300)]
+    assert court.stands() is Standing.FAULT
+    court.tell(500, "inUse", failure="busy", parts={"queue": "ok", "paper": "ok"})
+    assert court.closed == [("part.fault", "paper", 500)]
+    assert court.stands() is Standing.IN_USE
+    assert self_test(court) == (0, "online", {"paper": "ok"})
+
+
+def test_a_print_queue_that_is_well_makes_a_held_printer_no_better(court: Any) -> None:
+    court.tell(0, parts={"paper": "out"})
+    court.pass_to(100)
+    court.tell(300, "inUse", failure="busy", parts={"queue": "ok"})
+    court.hold(900)
+    assert court.open == {"part.fault paper"}
+    assert court.closed == []
 
 
 def test_a_pending_fault_waits_while_a_program_holds_the_port(court: Any) -> None:

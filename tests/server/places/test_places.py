@@ -53,6 +53,31 @@ def test_four_kinds_of_not_good_are_told_apart(
     assert old["since"] == old["seen_at"] + 16 * 60 * SECOND
 
 
+def test_a_device_in_use_says_when_it_was_last_tested_and_what_it_said(
+    sign_in: SignIn, teller: Any, now: SetClock
+) -> None:
+    head, zh = sign_in(Role.HEAD), sign_in(Role.HEAD, lang="zh")
+    teller.state("1001-pc", PRINTER, parts={"paper": "ok", "cover": "closed", "document": "unknown"})
+    teller.state("1001-pc", ATM, "userError", parts={"cover": "open"})
+    teller.state("centre", OTHER, "unknown", parts={"paper": "unknown"})
+    tested_at = now()
+    now.forward(30)
+    for agent, key in (("1001-pc", PRINTER), ("1001-pc", ATM), ("centre", OTHER)):
+        teller.state(agent, key, "inUse", failure=("busy", "portInUse"))
+    teller.settle()
+    seen = rows(zh)
+    assert (seen[PRINTER]["standing"], seen[PRINTER]["detail"]) == ("inUse", "业务程序占用")
+    assert seen[PRINTER]["tested"] == {"at": tested_at, "level": "good", "word": "正常"}
+    assert seen[ATM]["tested"] == {"at": tested_at, "level": "fault", "word": "前盖 未关"}
+    assert seen[OTHER]["tested"] == {"at": tested_at, "level": "unknown", "word": "未知"}
+    assert rows(head)[ATM]["tested"]["word"] == "Cover: open"
+    assert keys(head, "standing=good") == []
+    assert head.get("/api/branches").json()["rows"][0]["counts"]["by"]["good"] == 0
+    teller.state("1001-pc", PRINTER, parts={"paper": "ok"})
+    teller.settle()
+    assert rows(head)[PRINTER]["tested"] is None
+
+
 def test_what_health_has_not_judged_for_too_long_is_never_good(
     sign_in: SignIn, teller: Any, now: SetClock, database: Database
 ) -> None:

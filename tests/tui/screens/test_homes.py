@@ -11,6 +11,7 @@ from tui.screens.devices import Devices
 from tui.screens.home_auditor import AuditorHome
 from tui.screens.home_branch import BranchHome
 from tui.screens.home_head import HeadHome
+from tui.screens.position import Position
 
 MakeConsole = Callable[..., ConsoleApp]
 Until = Callable[[Pilot[Any], Callable[[], object]], Awaitable[None]]
@@ -52,6 +53,21 @@ async def test_a_branch_sees_what_is_wrong_and_what_to_do_and_nothing_of_others(
         assert "1  报修" in shown
         assert "钞空" in shown
         assert "滨河" not in shown
+
+
+async def test_a_printer_that_a_program_holds_is_grey_and_says_its_last_self_test(
+    used_bank: Any, console: MakeConsole, until: Until, text: Text
+) -> None:
+    app = console(used_bank.token("wang", Role.BRANCH, ["1001"]))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "自检正常" in text(pilot))
+        [line] = [line for line in text(pilot).splitlines() if "自检正常" in line]
+        assert "◇ 占用" in line
+        app.open("devices")
+        await until(pilot, lambda: isinstance(app.screen, Devices) and "自检正常" in text(pilot))
+        app.open("devices/1001/printer-1")
+        await until(pilot, lambda: isinstance(app.screen, Position) and "自检正常" in text(pilot))
+        assert "业务程序占用" in text(pilot)
 
 
 async def test_an_auditor_sees_the_ledger_and_the_journal_in_figures(

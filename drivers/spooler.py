@@ -1,0 +1,142 @@
+"""What the system's print queue knows of a printer while another program holds its port.
+
+On Linux CUPS is asked by IPP at localhost:631, or another print service if `queue` is an "ipp://HOST:PORT/PATH"; on
+Windows the spooler. Nothing is printed, nothing reaches the printer.
+
+The queue knows what it was told, no more. So a part it does not speak of is left out, and one it spoke ill of is well
+again only when it takes that back. `queue` is the queue itself: ok, stopped, offline, stuck; "unknown" if it cannot
+be asked.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from drivers import ipp
+from drivers.errors import DeviceError
+
+STUCK_SECONDS = 600  # a job that waits or prints for longer will not come by itself
+
+# printer-state-reasons (RFC 8011, 5.4.12) and what CUPS adds, without their severity.
+REASONS: Mapping[str, tuple[str, str]] = {
+    "media-empty": ("paper", "out"),
+    "media-needed": ("paper", "out"),
+    "media-jam": ("paper", "jammed"),
+    "media-low": ("paper", "low"),
+    "cover-open": ("cover", "open"),
+    "door-open": ("cover", "open"),
+    "interlock-open": ("cover", "open"),
+    "marker-supply-empty": ("toner", "out"),
+    "marker-supply-low": ("toner", "low"),
+    "toner-empty": ("toner", "out"),
+    "toner-low": ("toner", "low"),
+    "output-area-full": ("output", "full"),
+    "output-area-almost-full": ("output", "high"),
+    "paused": ("queue", "stopped"),
+    "shutdown": ("queue", "stopped"),
+    "stopped-partly": ("queue", "stopped"),
+    "offline": ("queue", "offline"),
+    "timed-out": ("queue", "offline"),
+}
+WELL = {"paper": "ok", "cover": "closed", "toner": "ok", "output": "ok", "alarm": "none", "queue": "ok"}
+# Where two things are said of one part, the first of these counts.
+_GRAVEST = ("stopped", "offline", "stuck", "out", "jammed", "open", "full", "low", "high")
+_SEVERITIES = ("-error", "-warning", "-report")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a queue says: the parts it speaks of, and its own words for a log."""
+
+    parts: dict[str, str]
+    words: str
+
+
+class Queue:
+    """The print queue of one position. Remembers what it spoke ill of."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._complained: set[str] = set()
+
+    def forget(self) -> None:
+        """The device itself has spoken since."""
+        self._complained.clear()
+
+    def look(self) -> Said:
+        """What it says now. Blocks for a few seconds at most, and never fails."""
+        try:
+            said = _ask(self._name)
+        except DeviceError as error:
+            return Said({"queue": "unknown"}, error.detail)
+        parts = {part: WELL[part] for part in self._complained} | said.parts
+        self._complained |= said.parts.keys() - {"queue"}
+        return Said(parts, said.words)
+
+
+def check_queue(queue: str) -> str:
+    """`queue`, or a ValueError that says why it cannot be the name of one."""
+    if "://" in queue:
+        place = urlsplit(queue)
+        sound = queue.isascii() and queue.isprintable() and " " not in queue and (place.port is None or place.port > 0)
+        if place.scheme != "ipp" or not place.hostname or not place.path or not sound:
+            raise ValueError("a queue is its name, or ipp://HOST:PORT/PATH")
+        return queue
+    if not queue.isprintable() or len(queue) > 220:
+        raise ValueError("that is no name of a print queue")
+    return queue
+
+
+if sys.platform == "win32":
+    from drivers import winspool
+
+    def _ask(queue: str) -> Said:
+        if "://" in queue:
+            return ask_ipp(queue)
+        status, jobs = winspool.ask(queue)
+        return Said({"queue": "ok"} | gravest(winspool.said(status, jobs)), f"status {status:#x}")
+
+else:
+
+    def _ask(queue: str) -> Said:
+        return ask_ipp(queue if "://" in queue else f"ipp://localhost/printers/{quote(queue, safe='')}")
+
+
+def ask_ipp(uri: str) -> Said:
+    wanted = ["printer-state", "printer-state-reasons", "printer-up-time", "printer-is-accepting-jobs"]
+    printer = next(iter(ipp.ask(ipp.GET_PRINTER_ATTRIBUTES, uri, wanted)), {})
+    jobs = ipp.ask(ipp.GET_JOBS, uri, ["job-state", "time-at-creation", "time-at-processing"])
+    reasons = [reason for reason in printer.get("printer-state-reasons", []) if isinstance(reason, str)]
+    stopped = ipp.number(printer, "printer-state") == 5 or printer.get("printer-is-accepting-jobs") == [False]
+    parts = of_reasons([*reasons, "paused"] if stopped else reasons, stuck=is_stuck(printer, jobs))
+    return Said(parts, ", ".join(reasons))
+
+
+def of_reasons(reasons: Iterable[str], *, stuck: bool) -> dict[str, str]:
+    """Parts by reasons; a warning or an error that has no part of its own is an alarm."""
+    said = [("queue", "stuck")] if stuck else []
+    for reason in reasons:
+        severity = next((each for each in _SEVERITIES if reason.endswith(each)), "")
+        known = REASONS.get(reason.removesuffix(severity))
+        if known is not None:
+            said.append(known)
+        elif severity in ("-error", "-warning"):
+            said.append(("alarm", "present"))
+    return {"queue": "ok"} | gravest(said)
+
+
+def gravest(said: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Of each part the gravest word."""
+    return dict(sorted(said, key=lambda each: _GRAVEST.index(each[1]) if each[1] in _GRAVEST else 0, reverse=True))
+
+
+def is_stuck(printer: ipp.Group, jobs: Iterable[ipp.Group]) -> bool:
+    """Whether a job stopped, or waits or prints for too long; the service's own clock counts. Held jobs may wait."""
+    now = ipp.number(printer, "printer-up-time")
+    for job in jobs:
+        state = ipp.number(job, "job-state")
+        since = ipp.number(job, {3: "time-at-creation", 5: "time-at-processing"}.get(state or 0, ""))
+        if state == 6 or (now is not None and since is not None and now - since > STUCK_SECONDS):
+            return True
+    return False
