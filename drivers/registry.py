@@ -11,6 +11,8 @@ BUILT_IN: dict[str, str] = {
     "snmp": "drivers.snmp.driver:Snmp",
     "passbook": "drivers.passbook:Passbook",
     "card_reader/crt": "drivers.card_reader.crt:Crt",
+    "card_reader/omron": "drivers.card_reader.omron:Omron",
+    "ups/megatec": "drivers.ups.megatec:Megatec",
     "reach": "drivers.reach:Reach",
     "file": "drivers.file:File",
 }

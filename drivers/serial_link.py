@@ -41,6 +41,8 @@ ANSWER_SECONDS = 0.3
 _SLICE_SECONDS = 0.02  # a read blocks this long at most, so that giving up is noticed
 _DRAIN_SECONDS = 0.05
 
+Baud = Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200]
+Parity = Literal["none", "even", "odd"]
 T = TypeVar("T")
 AnyPort = Any  # pyserial's stubs give its three port classes no common open, read and close
 
@@ -48,9 +50,9 @@ AnyPort = Any  # pyserial's stubs give its three port classes no common open, re
 class SerialOptions(DriverOptions):
     """How the port is set. `owner_check = "trust"`: ask even where it cannot be known whether a program holds it."""
 
-    baud: Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] = 9600
+    baud: Baud = 9600
     data_bits: Literal[7, 8] = 8
-    parity: Literal["none", "even", "odd"] = "none"
+    parity: Parity = "none"
     stop_bits: Literal[1, 2] = 1
     flow: Literal["none", "software", "hardware"] = "none"
     owner_check: Literal["strict", "trust"] = "strict"
@@ -86,11 +88,15 @@ Conversation = Generator[Ask, bytes, T]
 
 
 class SerialLink:
-    """The serial port of one position, opened anew for each conversation."""
+    """The serial port of one position, opened anew for each conversation.
 
-    def __init__(self, address: str, options: SerialOptions) -> None:
+    `hold` seconds instead of half a second are for a port that serves no teller and answers slowly: a UPS's.
+    """
+
+    def __init__(self, address: str, options: SerialOptions, *, hold: float | None = None) -> None:
         self._address = address
         self._options = options
+        self._hold_seconds = hold or (NETWORK_HOLD_SECONDS if "://" in address else HOLD_SECONDS)
         self._given_up = threading.Event()
         self._job: asyncio.Future[Any] | None = None
 
@@ -115,9 +121,8 @@ class SerialLink:
 
     def _hold(self, conversation: Conversation[T]) -> T:
         port = self._open()
-        hold = NETWORK_HOLD_SECONDS if "://" in self._address else HOLD_SECONDS
         try:
-            return _converse(port, conversation, time.monotonic() + hold, self._given_up)
+            return _converse(port, conversation, time.monotonic() + self._hold_seconds, self._given_up)
         except (serial.SerialException, OSError) as error:
             raise Unreachable(Reason.HUNG_UP, f"{self._address} hung up: {error}") from error
         finally:

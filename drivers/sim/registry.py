@@ -12,6 +12,8 @@ SIMULATORS: dict[str, str] = {
     "snmp": "drivers.sim.snmp:make",
     "passbook": "drivers.sim.passbook:make",
     "card_reader/crt": "drivers.sim.crt:make",
+    "card_reader/omron": "drivers.sim.omron:make",
+    "ups/megatec": "drivers.sim.megatec:make",
     "reach": "drivers.sim.reach:make",
     "file": "drivers.sim.file:make",
 }
