@@ -19,7 +19,11 @@ from drivers.errors import DeviceError
 from drivers.sim.serial_end import Answer, SerialSimulator
 
 HERE = Path(__file__).parent / "cases"
-SERIAL = {"passbook": "passbook", "card_reader": "card_reader/crt"}
+SERIAL = {
+    "passbook": "passbook",
+    "card_reader": "card_reader/crt",
+    "ups": "ups/megatec",
+}
 CONVERSATIONS = sorted(case.parent for case in HERE.glob("*/*/conversation.txt"))
 DROPS = sorted(case for case in HERE.glob("file/*") if case.is_dir())
 
