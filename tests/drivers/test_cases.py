@@ -22,6 +22,7 @@ HERE = Path(__file__).parent / "cases"
 SERIAL = {
     "passbook": "passbook",
     "card_reader": "card_reader/crt",
+    "omron": "card_reader/omron",
     "ups": "ups/megatec",
 }
 CONVERSATIONS = sorted(case.parent for case in HERE.glob("*/*/conversation.txt"))
