@@ -9,7 +9,7 @@ ENTRY_POINTS = "branchfleet.drivers"
 
 BUILT_IN: dict[str, str] = {
     "snmp": "drivers.snmp.driver:Snmp",
-    "passbook": "drivers.passbook:Passbook",
+    "passbook": "drivers.passbook.driver:Passbook",
     "card_reader/crt": "drivers.card_reader.crt:Crt",
     "card_reader/omron": "drivers.card_reader.omron:Omron",
     "ups/megatec": "drivers.ups.megatec:Megatec",

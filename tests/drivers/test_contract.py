@@ -37,6 +37,7 @@ ROWS: dict[str, tuple[str, Options, Options]] = {
     "passbook": ("passbook", PASSBOOK, {}),
     "passbook behind a terminal server": ("passbook", PASSBOOK, {"link": "tcp"}),
     "passbook of an unknown model": ("passbook", {"emulation": "olivetti"}, {}),
+    "passbook in ncr 5021 emulation": ("passbook", {"emulation": "ncr-5021"}, {"emulation": "ncr-5021"}),
     "crt-310": ("card_reader/crt", {"model": "crt-310"}, {"model": "crt-310"}),
     "crt-591": ("card_reader/crt", {"model": "crt-591"}, {"model": "crt-591"}),
     "crt-571 with sensors": ("card_reader/crt", {"model": "crt-571", "sensors": True}, {"model": "crt-571"}),

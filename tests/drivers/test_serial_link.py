@@ -144,7 +144,7 @@ async def test_an_agent_that_is_not_root_finds_the_port_closed_to_it(start: Star
         import asyncio, sys
         from drivers.base import Shared
         from drivers.errors import DeviceError
-        from drivers.passbook import Passbook, PassbookOptions
+        from drivers.passbook.driver import Passbook, PassbookOptions
 
         driver = Passbook(sys.argv[1], PassbookOptions(emulation="olivetti"), Shared())
         {DROP}
@@ -195,7 +195,7 @@ def test_no_call_that_moves_dtr_or_rts_is_made(tmp_path: Path) -> None:
     code = """
         import asyncio, fcntl, pathlib, sys, termios
         from drivers.base import Shared
-        from drivers.passbook import Passbook
+        from drivers.passbook.driver import Passbook
         from drivers.sim.registry import make
 
         asked = []
