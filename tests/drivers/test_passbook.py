@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from drivers.base import Driver, Reading
 from drivers.errors import Garbled, Refused, Unreachable
+from drivers.passbook import ncr_5021
 from drivers.passbook.driver import PassbookOptions
 from drivers.passbook.olivetti import parse_document, parse_firmware, parse_status
 from drivers.passbook.table import CodeTable, profile_names, read_profile
