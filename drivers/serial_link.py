@@ -1,7 +1,7 @@
 """A serial port, held so shortly and so quietly that the teller never notices. The one file where pyserial blocks.
 
 A conversation is a generator: it yields an `Ask` and is sent the bytes that answered. `SerialLink.converse` runs the
-whole of it in a thread of its own: open, every question, close. So the port is held no longer than HOLD_SECONDS even
+whole of it in a thread of its own: open, every question, close. So the port is held no longer than was said even
 when the event loop is late, and a device file holds no blocking call and can be run without a port.
 
 Before the first byte:

@@ -3,7 +3,7 @@
 Only status and sensor questions are asked, none of which moves a card or resets anything. Sources: the vendor's
 "CRT-310 (V3.0) Communication Protocol" of 2007 and "CRT-591-M Communication Protocol" v1.0 of 2013; their example
 frames are the cases in tests/drivers/cases/card_reader. No book of the CRT-591H could be read: its frames, places and
-errors are those a bank's published driver uses (thinkForImprove/sp_linux, DevIDC/CRT-350N/DevIDC_CRD_CRT591H.cpp).
+errors are those a bank's published driver uses (thinkForImprove/sp_linux, DevIDC_CRD_CRT591H.cpp).
 
     CRT-310      host 02 LEN text 03 BCC -> reader 06 -> host 05 -> reader 02 LEN text 03 BCC
     CRT-571/591  host F2 unit LEN text 03 BCC -> reader 06, F2 unit LEN text 03 BCC -> host 06
@@ -306,8 +306,8 @@ def parse_591h(answer: bytes) -> bytes:
 def read_591h(text: bytes) -> Said:
     """The place of the card of `P CM PM st1 st0 ...`, or the error of `N CM PM e1 e0`.
 
-    How many cards are left is among the sensors, which are kept and not read: which bit is which is known from one
-    program alone, whose remarks contradict its code.
+    How many cards are left is among the sensors, which are kept and not read: that driver takes two sensors of one
+    stack in opposite senses, and there is no book or recording to hold it to.
     """
     if text[1:2] != STATUS_591H[1:2] or text[:1] not in (b"P", b"N") or len(text) < 5:
         raise Garbled(Reason.BAD_FRAME, "the answer is not to a status question", raw=text)

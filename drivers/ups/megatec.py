@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 from drivers.base import DeviceWord, Reading, Shared
-from drivers.errors import Garbled, NotSupported, Reason, Unreachable
+from drivers.errors import DeviceError, Garbled, NotSupported, Reason
 from drivers.serial_link import Ask, Baud, Conversation, SerialLink, SerialOptions, check_serial_address
 
 STATE, RATINGS, IDENTITY = b"Q1\r", b"F\r", b"I\r"
@@ -82,7 +82,7 @@ class Megatec:
 
     def __init__(self, address: str, options: MegatecOptions, shared: Shared) -> None:
         self._link = SerialLink(address, options, hold=_HOLD_SECONDS)
-        self._to_ask = {RATINGS, IDENTITY}  # until it is answered, or known that it never will be
+        self._to_ask = {RATINGS, IDENTITY}
         self._ratings: Ratings | None = None
         self._identity: dict[str, str] = {}
 
@@ -107,15 +107,15 @@ class Megatec:
         return read(state, self._ratings, self._identity, answer)
 
     def _once(self, question: bytes, parse: Callable[[bytes], T]) -> Conversation[T | None]:
-        """What `question` gives, asked until answered. None: it was before, it never will be, or not this time."""
+        """What `question` gives, asked until it is answered or given back. None: nothing new came."""
         if question not in self._to_ask:
             return None
         try:
             told = parse((yield Ask(question, _ended, seconds=_ONCE_SECONDS, limit=_LINE_LIMIT)))
-        except Garbled:
-            return None  # noise: the next poll asks again
-        except (NotSupported, Unreachable):
+        except NotSupported:
             told = None
+        except DeviceError:
+            return None  # noise or silence: the next poll asks again
         self._to_ask.discard(question)
         return told
 
@@ -167,8 +167,7 @@ def read_alarms(state: State, power: str) -> list[str]:
 
 
 def read_power(state: State) -> str:
-    """What feeds the load. A UPS that was switched off says neither that mains failed nor anything of its output
-    but 0 V."""
+    """What feeds the load. Of a UPS that was switched off no bit tells; its output of 0 V does."""
     if state.output is not None and state.output < _NO_OUTPUT:
         return "none"
     if state.mains_failed:
