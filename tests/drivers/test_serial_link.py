@@ -250,7 +250,10 @@ async def test_a_late_answer_is_not_taken_for_the_answer_to_the_next_question(li
     await serial_link.close()
 
 
-async def test_a_port_is_let_go_when_its_time_is_up_however_much_is_left_to_ask(start: Start) -> None:
+@pytest.mark.parametrize(("hold", "at_most"), [(None, 10), (HOLD_SECONDS / 5, 2)])
+async def test_a_port_is_let_go_when_its_time_is_up_however_much_is_left_to_ask(
+    hold: float | None, at_most: int, start: Start
+) -> None:
     printer, port = await start("passbook")
     printer.fault = Fault.SILENT
 
@@ -263,8 +266,8 @@ async def test_a_port_is_let_go_when_its_time_is_up_however_much_is_left_to_ask(
                     return asked
         return 0
 
-    link = SerialLink(port, SerialOptions())
-    assert 1 <= await link.converse(ask_for_ever()) <= 10
+    link = SerialLink(port, SerialOptions(), hold=hold)
+    assert 1 <= await link.converse(ask_for_ever()) <= at_most
     await link.close()
 
 
