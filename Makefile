@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench lint format texts docs lock clean
+.PHONY: demo test check bench lint format texts docs lock pcsc clean
 
 demo: .venv/ready
 	$(BIN)/branchfleet demo
@@ -35,6 +35,14 @@ texts: .venv/ready
 lock: .venv/ready
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--extra server --extra tui --extra postgres --extra fast --extra dev pyproject.toml -o requirements.lock
+	printf '%s\n' 'pyscard>=2.2' setuptools | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --no-header - -o requirements-pcsc.lock
+
+# Card readers by PC/SC. On Linux pyscard is built here, with: apt-get install swig gcc libpcsclite-dev python3-dev
+# Without build isolation, so that what builds it (setuptools) is held to its hash as well; pip cannot do that in one go.
+pcsc: .venv/ready
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation-package pyscard --require-hashes \
+		-r requirements-pcsc.lock || $(BIN)/python -m pip install --quiet --require-hashes -r requirements-pcsc.lock
 
 # uv installs in seconds; where it cannot reach the packages the way pip is set up to (a bank's mirror), pip does it.
 .venv/ready: requirements.lock pyproject.toml

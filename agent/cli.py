@@ -132,11 +132,11 @@ def ports(as_json: Json = False) -> None:
     """
     found, readers = serial_ports(), card_readers()
     if as_json:
-        _print_json({"serial": msgspec.to_builtins(found), "readers": readers.names})
+        _print_json({"serial": msgspec.to_builtins(found), "readers": readers.addresses})
     for port in [] if as_json else found:
         typer.echo("  ".join(filter(None, (port.address, port.name, port.maker, port.usb, port.serial))))
-    for name in [] if as_json else readers.names:
-        typer.echo(f"pcsc:{name}")
+    for address in [] if as_json else readers.addresses:
+        typer.echo(address)
     if not found:
         _say("There is no serial port.")
     if readers.note:

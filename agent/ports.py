@@ -1,8 +1,12 @@
 """What is plugged into this PC: serial ports, and card readers where pyscard is installed. Nothing is opened."""
 
+import asyncio
+
 import msgspec
 
-HOW_TO_GET = "Card readers are listed once pyscard is installed: pip install 'branchfleet[pcsc]'"
+from drivers.base import Lists
+from drivers.errors import DeviceError
+from drivers.registry import find
 
 
 class Port(msgspec.Struct, frozen=True):
@@ -14,7 +18,7 @@ class Port(msgspec.Struct, frozen=True):
 
 
 class Readers(msgspec.Struct, frozen=True):
-    names: list[str] = []
+    addresses: list[str] = []  # what an inventory says
     note: str = ""  # why there are none, where that is known
 
 
@@ -36,13 +40,11 @@ def serial_ports() -> list[Port]:
 
 
 def card_readers() -> Readers:
-    """PC/SC readers by name."""
+    """Card readers of the system's smart card service."""
+    driver = find("card_reader/pcsc")
+    if not isinstance(driver, Lists):
+        return Readers()
     try:
-        from smartcard.pcsc.PCSCExceptions import BaseSCardException
-        from smartcard.System import readers
-    except ImportError:
-        return Readers(note=HOW_TO_GET)
-    try:
-        return Readers([str(reader) for reader in readers()])
-    except BaseSCardException as error:
-        return Readers(note=f"The system's smart card service does not answer: {error}")
+        return Readers(asyncio.run(driver.plugged_in()))
+    except DeviceError as error:
+        return Readers(note=error.detail)

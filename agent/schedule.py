@@ -1,4 +1,4 @@
-"""When each position is polled: one job a position, each in its own slot of its interval.
+"""When each position is polled: one job a position, each in its own slot of its interval, and earlier if there is news.
 
 APScheduler plans by the wall clock, which people turn: set back an hour, it would be silent for an hour. So the wall
 clock is watched against the boot clock, and the plan is moved with it.
@@ -16,6 +16,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from agent.assignment import Target
 from agent.clock import Clocks
+from agent.watch import Watch
 
 FIRST_SECONDS = 10.0  # every position is asked within this after a start, however long its interval
 FIRST_EACH = 0.02  # and not more than 50 of them a second
@@ -35,6 +36,7 @@ class Schedule:
     def __init__(self, job: Job, clocks: Clocks) -> None:
         logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # it tells of every job, and of each cancelled one
         self._job = job
+        self._watch = Watch(job)
         self._running: set[asyncio.Task[object]] = set()
         self._clocks = clocks
         self._targets: dict[str, Target] = {}
@@ -53,6 +55,7 @@ class Schedule:
             task.cancel()
         if running:
             await asyncio.wait(running, timeout=STOP_SECONDS)
+        await self._watch.stop()
 
     @property
     def targets(self) -> dict[str, Target]:
@@ -64,6 +67,7 @@ class Schedule:
         for position, target in list(self._targets.items()):
             if wanted.get(position) is not target:
                 self._scheduler.remove_job(position)
+                self._watch.drop(position)
                 del self._targets[position]
         fresh = [target for position, target in wanted.items() if position not in self._targets]
         first_within = max(FIRST_SECONDS, FIRST_EACH * len(fresh))
@@ -85,7 +89,10 @@ class Schedule:
         assert task is not None  # noqa: S101  (for mypy: a job is always a task)
         self._running.add(task)
         try:
+            await self._watch.end(target.polled.position)
             await self._job(target)
+            if self._targets.get(target.polled.position) is target:
+                self._watch.begin(target)
         except Exception:  # the border of a job: a defect in one poll must not end the others unseen
             log.exception("A poll of %s failed by a defect", target.polled.position)
         finally:

@@ -35,7 +35,7 @@ _CODES = {
     "garbled": Exit.UNREADABLE,
     "notSupported": Exit.UNREADABLE,
 }
-_BAD_SETTINGS = {"noDriver", "badOptions"}
+_BAD_SETTINGS = {"noDriver", "badOptions", "notInstalled"}
 _IDENTITY = {
     "maker": ("厂商", "Maker"),
     "model": ("型号", "Model"),

@@ -49,6 +49,7 @@ class Uplink:
         self._exchange: Exchange | None = None
         self._count = RECORDS_LIMIT
         self._failures = 0
+        self._suspect: int | None = None  # number of the record that stopped the last batch by itself, it seems
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -133,7 +134,10 @@ class Uplink:
         self._exchange = Exchange(sent.boot_id, sent.boot, self._clocks().boot, server)
 
     async def _make_smaller(self, parcel: Parcel, error: NotTaken) -> None:
-        """Half as many the next time. A single record that alone stops an else welcome batch is set aside."""
+        """Half as many the next time. A single record that twice stops an else welcome batch is set aside.
+
+        Twice, because the server may have been mended between its refusal and the empty batch it then welcomed.
+        """
         if len(parcel.records) > 1:
             self._count = len(parcel.records) // 2
             return
@@ -141,6 +145,9 @@ class Uplink:
             raise Elsewhere(error.sentence)
         await self._post(Parcel(parcel.stream, [], parcel.waiting + 1))  # raises if it is not the record's fault
         seq = parcel.records[0].seq
+        if self._suspect != seq:
+            self._suspect = seq
+            return
         log.error("Record %d is set aside: %s", seq, error.sentence)
         await self._outbox.ask(lambda spool: spool.set_aside(seq, error.sentence))
         self._outbox.states_were_lost()

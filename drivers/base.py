@@ -2,8 +2,8 @@
 
 A driver is made once for each position and lives as long as the position is polled. For every poll the agent calls
 `open`, `poll`, `close`, in that order, with `close` called whatever happened before. A driver never retries, sleeps,
-schedules, or knows the database, the inventory or the time. What more a driver can do (`TellsNews`) is asked for with
-isinstance.
+schedules, or knows the database, the inventory or the time. What more a driver can do (`TellsNews`, `Lists`) is asked
+for with isinstance.
 """
 
 from enum import StrEnum
@@ -115,6 +115,15 @@ class TellsNews(Protocol):
     async def news(self) -> bool:
         """Wait. True: poll now. False, at once: there is nothing to wait for until the next poll in its time.
         A DeviceError means the same. Nothing is sent that a poll would not send."""
+
+
+@runtime_checkable
+class Lists(Protocol):
+    """A driver class that can list what of its family is plugged into this PC. Asked for with isinstance."""
+
+    @staticmethod
+    async def plugged_in() -> list[str]:
+        """Addresses, as an inventory says them. A DeviceError says why nothing can be listed. Nothing is opened."""
 
 
 def cut_raw(raw: dict[str, bytes]) -> dict[str, bytes]:

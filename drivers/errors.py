@@ -20,11 +20,14 @@ class Reason(StrEnum):
     NO_ROUTE = "noRoute"
     NAME_UNKNOWN = "nameUnknown"
     NO_SUCH_PORT = "noSuchPort"
+    NO_SERVICE = "noService"  # the service of this PC that the device is reached by does not run
+    AMBIGUOUS = "ambiguous"  # the address means several
     NO_PERMISSION = "noPermission"
     PORT_IN_USE = "portInUse"
     OWNER_UNKNOWN = "ownerUnknown"  # who holds the port cannot be told, so nothing was sent
     HUNG_UP = "hungUp"
     WRONG_SECRET = "wrongSecret"  # noqa: S105  (a reason's name)
+    UNTRUSTED = "untrusted"  # its certificate is not one we were told to trust
     WRONG_EMULATION = "wrongEmulation"
     NEGATIVE_ANSWER = "negativeAnswer"
     NOT_RESET = "notReset"
@@ -34,6 +37,7 @@ class Reason(StrEnum):
     NOT_IN_DEVICE = "notInDevice"
     NO_FILE = "noFile"
     NO_ROW = "noRow"
+    NOT_INSTALLED = "notInstalled"  # the driver needs a package this agent does not have
     NO_DRIVER = "noDriver"  # this agent has no driver of that name
     BAD_OPTIONS = "badOptions"  # the driver does not take this address or these options
     DRIVER_FAILED = "driverFailed"  # a defect of ours, caught at the border so the rest runs on

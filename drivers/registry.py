@@ -13,6 +13,11 @@ BUILT_IN: dict[str, str] = {
     "card_reader/crt": "drivers.card_reader.crt:Crt",
     "card_reader/omron": "drivers.card_reader.omron:Omron",
     "ups/megatec": "drivers.ups.megatec:Megatec",
+    "atm/xfs4iot": "drivers.atm.xfs4iot:Xfs4Iot",
+    "card_reader/pcsc": "drivers.card_reader.pcsc:Pcsc",
+    "escpos": "drivers.escpos:Escpos",
+    "pos/zvt": "drivers.pos.zvt:Zvt",
+    "pos/ecr": "drivers.pos.ecr:Ecr",
     "reach": "drivers.reach:Reach",
     "file": "drivers.file:File",
 }

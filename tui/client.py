@@ -58,6 +58,7 @@ Value = str | int | bool | None | Sequence[str]
 CONNECT = 5.0  # seconds; a branch line may be slow, a screen must not be
 ANSWER = 20.0  # seconds
 QUIET = 90.0  # seconds without a byte before the events are asked for anew
+WRITING = 900.0  # seconds an export may take before its first byte: it is whole by then, a province's takes minutes
 
 
 class ClientError(Exception):
@@ -284,6 +285,7 @@ class Client:
     async def ledger_export(self, query: LedgerQuery, format: str) -> AsyncIterator[Download]:
         asked = {"format": format, **asdict(query)}
         request = self._request("GET", "/api/ledger/export", asked)
+        request.extensions["timeout"] = _reading(WRITING)
         async with self._streamed(request) as response:
             if response.is_error:
                 await response.aread()
@@ -303,7 +305,7 @@ class Client:
     async def events(self, after: int | None = None) -> AsyncIterator[Heard]:
         """What has changed since cursor `after`. The first thing heard is a cursor and no change: the line stands."""
         request = self._request("GET", "/api/events", {"after": after})
-        request.extensions["timeout"] = {"connect": CONNECT, "read": QUIET, "write": ANSWER, "pool": ANSWER}
+        request.extensions["timeout"] = _reading(QUIET)
         async with self._streamed(request) as response:
             if response.is_error:
                 await response.aread()
@@ -368,6 +370,11 @@ def _translated() -> Iterator[None]:
         raise Away(str(error) or type(error).__name__) from error
     except (httpx2.DecodingError, httpx2.InvalidURL) as error:
         raise Defect(str(error)) from error
+
+
+def _reading(seconds: float) -> dict[str, float]:
+    """Time-outs of a request whose answer may keep silent so long."""
+    return {"connect": CONNECT, "read": seconds, "write": ANSWER, "pool": ANSWER}
 
 
 async def _chunks(response: httpx2.Response) -> AsyncIterator[bytes]:

@@ -14,6 +14,11 @@ SIMULATORS: dict[str, str] = {
     "card_reader/crt": "drivers.sim.crt:make",
     "card_reader/omron": "drivers.sim.omron:make",
     "ups/megatec": "drivers.sim.megatec:make",
+    "atm/xfs4iot": "drivers.sim.xfs4iot:make",
+    "card_reader/pcsc": "drivers.sim.pcsc:make",
+    "escpos": "drivers.sim.escpos:make",
+    "pos/zvt": "drivers.sim.zvt:make",
+    "pos/ecr": "drivers.sim.ecr:make",
     "reach": "drivers.sim.reach:make",
     "file": "drivers.sim.file:make",
 }

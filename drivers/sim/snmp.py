@@ -1,4 +1,4 @@
-"""A simulated device that answers SNMP on a UDP port of its own: a host, printer, UPS or NCR terminal.
+"""A simulated device that answers SNMP on a UDP port of its own: a host, switch, printer, UPS or NCR terminal.
 
 Options are the driver's: profile, version, community, user and passwords, `low`, `full`, `ports`; and its own: `port`
 to answer at, and `recording`, the path of a .snmprec file that it shows instead of a state. A state takes the keys of
@@ -34,6 +34,7 @@ class SnmpSimulator:
     def __init__(self, name: str, options: dict[str, object], state: dict[str, str]) -> None:
         profile = str(options.get("profile", "host"))
         self._profile = "host" if profile == "auto" else profile
+        self.messages = 0  # heard so far
         recording = options.get("recording")
         self._recording = Path(str(recording)) if recording else None
         if self._recording is None:
@@ -108,6 +109,7 @@ class SnmpSimulator:
 
     def heard(self, octets: bytes, address: tuple[str, int]) -> None:
         """A request: answered as the fault has it."""
+        self.messages += 1
         if self._fault in (Fault.SILENT, Fault.HANG_UP) or self._end is None:
             return
         answer, told = self._end.answer(octets, self._now())
@@ -139,7 +141,7 @@ class SnmpSimulator:
 
     def _build(self) -> View:
         if self._recording is not None:
-            return read_recording(self._recording)
+            return read_recording(self._recording, version=str(self._options.get("version", "2c")))
         try:
             device = build(self._profile, self.name, self.state, self._limits)
         except KeyError as error:
@@ -151,9 +153,10 @@ class SnmpSimulator:
             return
         found = [self._view.get(oid) for oid in told]
         self._told.update({key: self._view.words[key] for one in found if one is not None for key in one.tells})
-        if self._told.keys() >= self._view.words.keys() and self.showed is not None:
+        read = {key for key in self._view.words if self._matters(key)}
+        if self._told.keys() >= read and self.showed is not None:
             words, self._told = self._told, {}
-            self.showed(self.name, {key: word for key, word in words.items() if self._matters(key)})
+            self.showed(self.name, {key: word for key, word in words.items() if key in read})
 
     def _matters(self, key: str) -> bool:
         """Whether the driver reads it: it may be told which ports matter."""

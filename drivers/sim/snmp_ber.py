@@ -8,7 +8,16 @@ from typing import NamedTuple
 Oid = tuple[int, ...]
 
 GET, NEXT, RESPONSE, BULK = 0xA0, 0xA1, 0xA2, 0xA5
-TAGS = {"integer": 0x02, "octets": 0x04, "oid": 0x06, "counter": 0x41, "gauge": 0x42, "ticks": 0x43}
+TAGS = {
+    "integer": 0x02,
+    "octets": 0x04,
+    "oid": 0x06,
+    "address": 0x40,
+    "counter": 0x41,
+    "gauge": 0x42,
+    "ticks": 0x43,
+    "counter64": 0x46,
+}
 NO_SUCH_INSTANCE, END_OF_VIEW = b"\x81\x00", b"\x82\x00"
 NO_ERROR, TOO_BIG, NO_SUCH_NAME = 0, 1, 2
 

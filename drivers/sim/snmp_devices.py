@@ -54,6 +54,18 @@ def known_keys(profile: str) -> tuple[str, ...]:
 
 _KEYS = {
     "host": ("port", "cpu.load", "memory.used", "memory.size", "disk.used", "processes"),
+    "network": (
+        "port",
+        "fan",
+        "psu",
+        "temperature",
+        "cpu.load",
+        "memory.used",
+        "memory.size",
+        "disk.used",
+        "processes",
+    ),
+    "windows": ("port", "software.count", "cpu.load", "memory.used", "memory.size", "disk.used", "processes"),
     "printer": ("paper", "toner", "cover", "tray", "output", "supply.level", "tray.level", "pages"),
     "ups": (
         "power",
@@ -69,6 +81,18 @@ _KEYS = {
         "input.frequency",
         "output.voltage",
         "output.power",
+    ),
+    "ups-apc": (
+        "power",
+        "battery",
+        "load",
+        "battery.charge",
+        "battery.runtime",
+        "battery.voltage",
+        "battery.temperature",
+        "input.voltage",
+        "input.frequency",
+        "output.voltage",
     ),
     "atm-ncr": ("service", "module", "cassette", "cassette.count"),
 }
@@ -136,6 +160,49 @@ def _host(objects: Objects, name: str, state: State, limits: Limits) -> State:
         mib.put(f"1.3.6.1.2.1.31.1.1.1.1.{row}", "octets", f"GE0/0/{row}")
         mib.put(f"1.3.6.1.2.1.31.1.1.1.15.{row}", "gauge", 1000)
     return dict(ports)
+
+
+_ENTITIES = {  # class of the ENTITY-MIB, words in numbers of HH3C-ENTITY-EXT-MIB
+    "fan": (7, {"ok": 2, "missing": 4, "fault": 41, "unknown": 1}),
+    "psu": (6, {"ok": 2, "missing": 4, "fault": 51, "unknown": 1}),
+}
+
+
+def _network(objects: Objects, name: str, state: State, limits: Limits) -> State:
+    words = _host(objects, name, state, limits)
+    mib = _Mib(objects)
+    _system(mib, name, "Simulated switch, release 1.0", "1.3.6.1.4.1.99999.5")
+    physical, extended = "1.3.6.1.2.1.47.1.1.1.1", "1.3.6.1.4.1.25506.2.6.1.1.1.1"
+    mib.put(f"{physical}.2.1", "octets", "Simulated SW-24")
+    mib.put(f"{physical}.5.1", "integer", 3)
+    mib.put(f"{physical}.11.1", "octets", _serial(name))
+    mib.put(f"{extended}.12.1", "integer", round(_number(state, "temperature", 38)))
+    row = 1
+    for kind, (of_class, codes) in _ENTITIES.items():
+        numbered = [int(key.rpartition(".")[2]) for key in state if key.startswith(f"{kind}.")]
+        for number in range(1, max([*numbered, 2]) + 1):
+            key = f"{kind}.{number}"
+            row += 1
+            words[key] = word = state.get(key, "ok")
+            mib.put(f"{physical}.5.{row}", "integer", of_class)
+            mib.put(f"{physical}.7.{row}", "octets", key.upper().replace(".", " "))
+            mib.put(f"{extended}.12.{row}", "integer", 65535)
+            mib.put(f"{extended}.19.{row}", "integer", codes[word], key)
+    return words
+
+
+_PROGRAMS = ("Microsoft Office Word 2007", "柜面业务系统", "7-Zip 9.20", "安全更新程序 (KB4012598)")
+
+
+def _windows(objects: Objects, name: str, state: State, limits: Limits) -> State:
+    words = _host(objects, name, state, limits)
+    mib = _Mib(objects)
+    _system(mib, name, "Hardware: simulated - Software: Windows Version 6.1 (Build 7601)", "1.3.6.1.4.1.311.1.1.3.1.1")
+    mib.put("1.3.6.1.4.1.77.1.1.1.0", "octets", "6")
+    for row in range(1, int(_number(state, "software.count", 24)) + 1):
+        program = _PROGRAMS[row % len(_PROGRAMS)]
+        mib.put(f"1.3.6.1.2.1.25.6.3.1.2.{row}", "octets", program.encode("gb18030"))
+    return words
 
 
 _ERROR_BITS = {
@@ -220,6 +287,33 @@ def _ups(objects: Objects, name: str, state: State, limits: Limits) -> State:
     return {"power": power, "battery": battery, "alarm": "present" if alarms else "none"}
 
 
+_APC_OUTPUTS = {"mains": 2, "battery": 3, "bypass": 9, "none": 7, "unknown": 1}
+_APC_BATTERIES = {"ok": 2, "low": 3, "fault": 4, "missing": 5, "replace": 2, "unknown": 1}
+
+
+def _apc(objects: Objects, name: str, state: State, limits: Limits) -> State:
+    mib = _Mib(objects)
+    unit = "1.3.6.1.4.1.318.1.1.1"
+    power, battery = state.get("power", "mains"), state.get("battery", "ok")
+    on_battery = power == "battery"
+    charge = _number(state, "battery.charge", 14 if battery == "low" else 100)
+    _system(mib, name, "Simulated UPS management card", "1.3.6.1.4.1.99999.6")
+    mib.put(f"{unit}.1.1.1.0", "octets", "Simulated S-1500")
+    mib.put(f"{unit}.1.2.3.0", "octets", _serial(name))
+    mib.put(f"{unit}.2.1.1.0", "integer", _APC_BATTERIES[battery], "battery")
+    mib.put(f"{unit}.2.2.1.0", "gauge", round(charge))
+    mib.put(f"{unit}.2.2.2.0", "gauge", round(_number(state, "battery.temperature", 26)))
+    mib.put(f"{unit}.2.2.3.0", "ticks", round(100 * _number(state, "battery.runtime", 24 * charge)))
+    mib.put(f"{unit}.2.2.4.0", "integer", 2 if battery == "replace" else 1, "battery")
+    mib.put(f"{unit}.2.2.8.0", "integer", round(_number(state, "battery.voltage", 24 if on_battery else 27)))
+    mib.put(f"{unit}.3.2.1.0", "gauge", round(_number(state, "input.voltage", 0 if on_battery else 226)))
+    mib.put(f"{unit}.3.2.4.0", "gauge", round(_number(state, "input.frequency", 0 if on_battery else 50)))
+    mib.put(f"{unit}.4.1.1.0", "integer", _APC_OUTPUTS[power], "power")
+    mib.put(f"{unit}.4.2.1.0", "gauge", round(_number(state, "output.voltage", 0 if power == "none" else 220)))
+    mib.put(f"{unit}.4.2.3.0", "gauge", round(_number(state, "load", 35)))
+    return {"power": power, "battery": battery}
+
+
 _FILLED = 3000  # notes put into each cassette
 
 
@@ -259,5 +353,8 @@ _DEVICES: dict[str, Callable[[Objects, str, State, Limits], State]] = {
     "host": _host,
     "printer": _printer,
     "ups": _ups,
+    "ups-apc": _apc,
+    "network": _network,
+    "windows": _windows,
     "atm-ncr": _atm,
 }

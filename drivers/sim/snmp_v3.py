@@ -39,9 +39,11 @@ _CLASSES: dict[str, Any] = {
     "integer": rfc1902.Integer32,
     "octets": rfc1902.OctetString,
     "oid": rfc1902.ObjectIdentifier,
+    "address": rfc1902.IpAddress,
     "counter": rfc1902.Counter32,
     "gauge": rfc1902.Gauge32,
     "ticks": rfc1902.TimeTicks,
+    "counter64": rfc1902.Counter64,
 }
 _FROM = udp.UdpTransportAddress(("127.0.0.1", 1))  # answers go back the way they came, so any address will do
 

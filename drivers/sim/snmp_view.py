@@ -8,7 +8,16 @@ from drivers.sim.snmp_devices import Object, Objects
 
 _UP_TIMES = ((1, 3, 6, 1, 2, 1, 1, 3, 0), (1, 3, 6, 1, 2, 1, 25, 1, 1, 0))
 # The types of a .snmprec file, by their BER tags; an "x" behind the tag means that the value is in hex.
-_RECORDED = {"2": "integer", "4": "octets", "6": "oid", "65": "counter", "66": "gauge", "67": "ticks"}
+_RECORDED = {
+    "2": "integer",
+    "4": "octets",
+    "6": "oid",
+    "64": "address",
+    "65": "counter",
+    "66": "gauge",
+    "67": "ticks",
+    "70": "counter64",
+}
 
 
 class View:
@@ -31,14 +40,17 @@ class View:
         return self._order[place] if place < len(self._order) else None
 
 
-def read_recording(path: Path) -> View:
-    """A text of lines "1.3.6.1...|tag|value", as snmpsim records them. Lines that begin with # say something else."""
+def read_recording(path: Path, *, version: str = "2c") -> View:
+    """A text of lines "1.3.6.1...|tag|value", as snmpsim records them. Lines that begin with # say something else.
+    SNMPv1 has no counters of 64 bits, so who asks in it does not see them (RFC 3584 4.2.2.1)."""
     objects: Objects = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line or line.startswith("#"):
             continue
         dotted, tag, value = line.split("|", 2)
         kind = _RECORDED[tag.removesuffix("x")]
+        if kind == "counter64" and version == "1":
+            continue
         objects[tuple(map(int, dotted.split(".")))] = Object(kind, _recorded(kind, tag, value))
     return View(objects)
 
@@ -46,6 +58,8 @@ def read_recording(path: Path) -> View:
 def _recorded(kind: str, tag: str, value: str) -> int | bytes | Oid:
     if kind == "oid":
         return tuple(map(int, value.split(".")))
-    if kind != "octets":
+    if kind not in ("octets", "address"):
         return int(value)
-    return bytes.fromhex(value) if tag.endswith("x") else value.encode()
+    if tag.endswith("x"):
+        return bytes.fromhex(value)
+    return bytes(map(int, value.split("."))) if kind == "address" else value.encode()

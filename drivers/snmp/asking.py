@@ -10,12 +10,12 @@ from drivers.errors import Garbled, Reason, Refused
 from drivers.snmp.engine import Peer, SnmpEngine
 from drivers.snmp.message import Answer, Kind, Question
 from drivers.snmp.profile import Oid
-from drivers.snmp.reading import Value
+from drivers.snmp.reading import Value, as_octets
 
 VALUES_AT_ONCE = 40
 OCTETS_AT_ONCE = 1300  # of values and names: with headers and SNMPv3's envelope below the 1,472 of an Ethernet frame
 _VALUE_OCTETS = 24  # what a value not seen yet is taken for
-_ROWS_AT_ONCE = 12  # of a column, in one SNMPv2 message
+_ROWS_FIRST, _ROWS_MOST = 12, 60  # of a column, in one SNMPv2 message: before it is known how long they are, and ever
 
 _TOO_BIG, _NO_SUCH_NAME, _GENERAL, _NOT_ALLOWED = 1, 2, 5, 16
 
@@ -30,10 +30,10 @@ class Asking:
         self.most = VALUES_AT_ONCE
         self._bulk = peer.version != "1"
 
-    async def get(self, oids: Sequence[Oid]) -> dict[Oid, Value]:
-        """The values of those of `oids` the device has."""
+    async def get(self, oids: Sequence[Oid], sizes: dict[Oid, int] | None = None) -> dict[Oid, Value]:
+        """The values of those of `oids` the device has; `sizes` is how many octets each is expected to have."""
         values: dict[Oid, Value] = {}
-        for packed in pack(oids, {}, self.most):
+        for packed in pack(oids, sizes or {}, self.most):
             values.update(await self.get_packed(Question(Kind.GET, packed)))
         return values
 
@@ -60,7 +60,7 @@ class Asking:
         found: dict[Oid, Value] = {}
         last = column
         while len(found) < rows:
-            steps = await self._step(last, min(_ROWS_AT_ONCE, rows - len(found)))
+            steps = await self._step(last, min(_rows_that_fit(column, found), rows - len(found)))
             for name, value in steps:
                 if value is None or name[: len(column)] != column or name <= last:
                     return found
@@ -114,6 +114,14 @@ class Asking:
             return None
         half = len(oids) // 2
         return (oids[:half], oids[half:]) if half else ()
+
+
+def _rows_that_fit(column: Oid, found: dict[Oid, Value]) -> int:
+    """How many more rows go into one answer, if they are as long as those found."""
+    if not found:
+        return _ROWS_FIRST
+    octets = sum(len(column) + len(index) + 6 + len(as_octets(value)) for index, value in found.items())
+    return max(1, min(_ROWS_MOST, OCTETS_AT_ONCE * len(found) // octets))
 
 
 def _without(oids: tuple[Oid, ...], answer: Answer) -> tuple[Oid, ...]:

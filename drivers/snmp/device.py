@@ -1,13 +1,16 @@
 """One device polled again and again: looked at once, asked for what it has, and looked at anew if it may differ."""
 
+from dataclasses import replace
+
 from drivers.base import Reading
 from drivers.snmp.asking import Asking
 from drivers.snmp.driver import SnmpOptions
 from drivers.snmp.engine import Peer, SnmpEngine
 from drivers.snmp.known import Known, choose, look, walk_what_comes_and_goes
 from drivers.snmp.message import Question
-from drivers.snmp.profile import Oid
-from drivers.snmp.reading import Heard, Value, read
+from drivers.snmp.profile import ORDER, UPSES, Oid
+from drivers.snmp.reading import Value, read
+from drivers.snmp.text import decode_text
 from drivers.snmp.usm import User
 
 # Polls after which new rows are looked for: an hour of 300 s (net-snmp knows its processors only a minute after it
@@ -15,6 +18,7 @@ from drivers.snmp.usm import User
 LOOK_SOON, LOOK_AGAIN = 12, 288
 _SYSTEM: Oid = (1, 3, 6, 1, 2, 1, 1)  # every device has something of this group
 _UP_TIME = "sysUpTime"
+_CHOICES = {"auto": ORDER, "ups": UPSES}
 
 
 class Device:
@@ -32,6 +36,13 @@ class Device:
     def questions(self) -> list[Question]:
         """What one poll asks, as far as the device is known."""
         return self._known.messages if self._known is not None else []
+
+    @property
+    def software(self) -> list[str]:
+        """The names of what is installed, as the device said when it was looked at. No part of a reading, which crosses
+        a branch's line: there is only their number."""
+        rows = self._known.rows_once.get("software", {}) if self._known is not None else {}
+        return [decode_text(one.value) for row in rows.values() for one in row.values() if isinstance(one.value, bytes)]
 
     async def poll(self) -> Reading:
         answered = False
@@ -61,13 +72,15 @@ class Device:
         self._up_time = _up_time(known, values)
         heard = known.heard(values)
         passing = await walk_what_comes_and_goes(self._asking, known.profile, heard)
-        heard = Heard(heard.scalars, {**heard.rows, **passing})
+        heard = replace(heard, rows={**heard.rows, **passing})
         limits = {"low": self._options.low, "full": self._options.full}
-        return read(known.profile, heard, limits=limits, ports=self._ports)
+        return read(known.profile, heard, limits=limits)
 
     async def _look(self, again_after: int) -> Known:
-        name = self._options.profile
-        self._known = await look(self._asking, await choose(self._asking) if name == "auto" else name)
+        name: str = self._options.profile
+        if among := _CHOICES.get(name):
+            name = await choose(self._asking, among)
+        self._known = await look(self._asking, name, self._ports)
         self._left = again_after
         return self._known
 

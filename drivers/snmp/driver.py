@@ -1,8 +1,9 @@
 """Whatever answers SNMP 1, 2c or 3: hosts, routers and switches, network printers, UPSes, NCR's terminals.
 
 Which objects are which metrics is data: `profiles/*.toml`, from HOST-RESOURCES-MIB (RFC 2790), IF-MIB (RFC 2863),
-Printer-MIB (RFC 3805), UPS-MIB (RFC 1628), XPPC-MIB and NCR-CORESST-MIB. Nothing is ever written to a device. What a
-device has is looked for once; then only that is asked, in as few messages as fit. Cases: tests/drivers/cases/snmp.
+Printer-MIB (RFC 3805), UPS-MIB (RFC 1628), ENTITY-MIB (RFC 6933) and the makers' own MIBs. Nothing is ever written to a
+device. What a device has is looked for once; then only that is asked, in as few messages as fit. Cases:
+tests/drivers/cases/snmp.
 """
 
 import asyncio
@@ -27,7 +28,10 @@ _IPV6 = re.compile(r"[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?")
 class SnmpOptions(DriverOptions):
     """How a device is asked, and what it is. Passwords and the community may be `secret:NAME` in an inventory."""
 
-    profile: Literal["auto", "host", "printer", "ups", "atm-ncr"] = "auto"
+    # "ups" looks which of the UPSes it is, "auto" which of all
+    profile: Literal["auto", "host", "network", "windows", "printer", "ups", "ups-apc", "ups-huawei", "atm-ncr"] = (
+        "auto"
+    )
     version: Literal["1", "2c", "3"] = "2c"
     community: str = Field("public", repr=False, min_length=1, max_length=255)
     user: str = Field("", max_length=32)

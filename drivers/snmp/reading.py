@@ -13,7 +13,7 @@ from drivers.snmp.profile import Asked, Identity, Number, Oid, Part, Profile, Ta
 from drivers.snmp.text import decode_text
 
 Value = int | bytes | Oid  # an octet string is bytes, an object id a tuple, everything else a number
-Fact = int | bytes | Oid | frozenset[int]
+Fact = int | float | bytes | Oid | frozenset[int]
 Facts = Mapping[str, Fact]
 
 _ENTERPRISES = (1, 3, 6, 1, 4, 1)
@@ -37,11 +37,24 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Walked:
+    """How far a table was gone through. `found` rows count, as far as the walk came; `whole` if it came to the end."""
+
+    read: int
+    found: int
+    whole: bool
+
+    def __str__(self) -> str:
+        return f"{self.read} / {self.found}{'' if self.whole else '+'}"
+
+
+@dataclass(frozen=True)
 class Heard:
     """All a device said in one poll. `rows` has a table that was walked, even if it had no rows."""
 
     scalars: Mapping[str, Said] = field(default_factory=dict)
     rows: Mapping[str, list[Row]] = field(default_factory=dict)
+    walked: Mapping[str, Walked] = field(default_factory=dict)  # by table, as it was when the device was looked at
 
 
 @dataclass(frozen=True)
@@ -53,14 +66,10 @@ class _Labelled:
     said: Mapping[str, Said]
 
 
-def read(
-    profile: Profile, heard: Heard, *, limits: Mapping[str, int] | None = None, ports: frozenset[str] | None = None
-) -> Reading:
-    """The reading. `limits` say what the bank calls `low` and `full`, `ports` which matter, by number or name."""
-    tables = {
-        table.name: _label(table, _wanted(table, heard.rows.get(table.name, []), ports)) for table in profile.table
-    }
+def read(profile: Profile, heard: Heard, *, limits: Mapping[str, int] | None = None) -> Reading:
+    """The reading. `limits` say what the bank calls `low` and `full`."""
     whole, said = facts_of(profile, heard)
+    tables = {table.name: _label(table, _real(table, heard.rows.get(table.name, []), whole)) for table in profile.table}
     parts: dict[str, str] = {}
     raw: dict[str, bytes] = {}
     for part in profile.part:
@@ -69,10 +78,14 @@ def read(
         _keep_raw(part, said, tables, parts, raw)
     numbers: dict[str, float] = {}
     for number in profile.number:
-        _add_number(number, whole, tables, numbers)
+        if number.count:
+            _add_count(number, heard, numbers)
+        else:
+            _add_number(number, whole, tables, numbers)
     texts: dict[str, str] = {}
     for text in profile.text:
         _add_text(text, whole, tables, texts)
+    texts.update(_left_out(profile, heard))
     device, looked_at = _device(profile, whole)
     for name in looked_at & said.keys():
         raw.setdefault(_dotted(said[name].oid), as_octets(said[name].value))
@@ -120,7 +133,7 @@ def _is(fact: Fact, value: int | str) -> bool:
     if isinstance(fact, frozenset):
         return value in fact
     if value == "+":
-        return isinstance(fact, int) and fact > 0
+        return isinstance(fact, int | float) and fact > 0
     if isinstance(value, str):
         return isinstance(fact, tuple) and _dotted(fact) == value
     return fact == value
@@ -132,6 +145,8 @@ def _fact(asked: Asked, value: Value) -> Fact | None:
         return None
     if asked.bits:
         return _bits(value) if isinstance(value, bytes) else None
+    if asked.means:
+        return asked.means.get(str(value))
     return None if value in asked.not_given else value
 
 
@@ -149,9 +164,9 @@ def _set(rows: Iterable[Row], column: str, under: Oid) -> frozenset[int]:
 
 
 def keep_row(table: Table, said: Mapping[str, Said]) -> bool:
-    """Whether a row counts, by the columns `keep` and `skip` look at."""
+    """Whether a row counts, by the columns `keep`, `drop` and `skip` look at."""
     facts = {name: one.value for name, one in said.items()}
-    if not holds(table.keep, facts):
+    if not holds(table.keep, facts) or (table.drop and holds(table.drop, facts)):
         return False
     for name, pattern in table.skip.items():
         value = facts.get(name)
@@ -160,16 +175,17 @@ def keep_row(table: Table, said: Mapping[str, Said]) -> bool:
     return True
 
 
-def _wanted(table: Table, rows: list[Row], ports: frozenset[str] | None) -> list[Row]:
-    """The rows an operator wants: all, or of the ports those he named by number or name."""
-    if not table.chosen or ports is None:
-        return rows
-    return [row for row in rows if not ports.isdisjoint(_port_names(row))]
-
-
-def _port_names(row: Row) -> set[str]:
+def is_wanted(row: Row, ports: frozenset[str]) -> bool:
+    """Whether an operator named this port, by its number or one of its names."""
     texts = (one.value for one in row.said.values())
-    return {str(row.index[-1]), *(decode_text(value) for value in texts if isinstance(value, bytes))}
+    names = {decode_text(value) for value in texts if isinstance(value, bytes)}
+    return not ports.isdisjoint({str(row.index[-1]), *names})
+
+
+def _real(table: Table, rows: list[Row], facts: Facts) -> list[Row]:
+    """The rows there are lines for: Phoenixtec's cards have three rows whatever the UPS has."""
+    lines = facts.get(table.lines)
+    return rows[:lines] if isinstance(lines, int) and lines > 0 else rows
 
 
 def _label(table: Table, rows: list[Row]) -> list[_Labelled]:
@@ -263,13 +279,26 @@ def _add_number(number: Number, whole: Facts, tables: Mapping[str, list[_Labelle
     values = []
     for row in rows:
         value = number.value.value(row.facts)
-        if value is None or (number.least is not None and value < number.least):
+        if value is None or not _is_between(value, number.least, number.most):
             continue
         values.append(value)
-        if not number.mean:
+        of_all = number.mean or number.highest
+        if not of_all and not (
+            row.label and number.key in numbers
+        ):  # where an earlier line did not speak for the whole
             numbers.setdefault(f"{number.key}{row.label}", round(value, 3))
-    if number.mean and values:
-        numbers.setdefault(number.key, round(fmean(values), 3))
+    if values and (number.mean or number.highest):
+        numbers.setdefault(number.key, round(fmean(values) if number.mean else max(values), 3))
+
+
+def _is_between(value: float, least: float | None, most: float | None) -> bool:
+    return (least is None or value >= least) and (most is None or value <= most)
+
+
+def _add_count(number: Number, heard: Heard, numbers: dict[str, float]) -> None:
+    walked = heard.walked.get(number.table)
+    if walked is not None and walked.found and walked.whole:
+        numbers.setdefault(number.key, float(walked.found))
 
 
 def _add_text(text: Text, whole: Facts, tables: Mapping[str, list[_Labelled]], texts: dict[str, str]) -> None:
@@ -279,11 +308,18 @@ def _add_text(text: Text, whole: Facts, tables: Mapping[str, list[_Labelled]], t
         words = [_text(row.facts[name], text.names) for name in (text.of, *text.more) if name in row.facts]
         if not (words and words[0]):
             continue
-        found.append(_JOIN.join(filter(None, words)))
+        behind = [word for word in words[1:] if word and not word.startswith(words[0])]  # H3C: "NAME Interface"
+        found.append(_JOIN.join([words[0], *behind]))
         if not text.join:
             texts.setdefault(f"{text.key}{row.label}", found[-1])
     if text.join and found:
         texts.setdefault(text.key, _JOIN.join(found))
+
+
+def _left_out(profile: Profile, heard: Heard) -> dict[str, str]:
+    """Of each table that is not read whole: how many of how many rows are."""
+    walked = ((table.says, heard.walked.get(table.name)) for table in profile.table if table.says)
+    return {says: str(one) for says, one in walked if one and (one.read < one.found or not one.whole)}
 
 
 def _text(fact: Fact, names: Mapping[str, str]) -> str:

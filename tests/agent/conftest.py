@@ -112,7 +112,7 @@ class Centre:
 
     `mood` is taken once a request of records, the last one for ever: ok, away (503), half (an answer cut in the
     middle), deaf (kept, but the answer never comes), stranger (401), or a number: at most so many records, else 413.
-    `poison` makes it refuse every batch with a state of that position.
+    `poison` makes it refuse every batch with a state of that position; with `mended` until an empty batch came.
     """
 
     def __init__(self) -> None:
@@ -123,6 +123,7 @@ class Centre:
         self.requests = 0
         self.mood: list[str | int] = ["ok"]
         self.poison = ""
+        self.mended = False
         self.credulous = False  # as the real one is: a number it has is a duplicate, whatever comes with it
         self.assignment = Assignment(agent="centre", revision="0", polled=[], hold_every=1.0)
         with socket.socket() as free:
@@ -198,6 +199,8 @@ class Centre:
         elif any(isinstance(record, State) and record.position == self.poison for record in batch.records):
             await _answer(send, 422, b'{"detail": "this cannot be read"}')
         else:
+            if self.mended and not batch.records:
+                self.poison = ""
             ack = msgspec.msgpack.encode(self._keep(batch))
             if mood == "half":
                 await _answer(send, 200, ack[: len(ack) // 2], length=len(ack))

@@ -175,6 +175,19 @@ async def test_a_record_the_server_cannot_take_stops_no_other(
     assert sorted({*numbers, *gaps}) == list(range(1, max(numbers) + 1))
 
 
+async def test_a_server_that_is_mended_between_two_batches_costs_no_record(
+    centre: Centre, running: Running, lamp: LampSays, until: Until
+) -> None:
+    """It refuses a record, and welcomes the empty batch that is to show whether the record is at fault."""
+    centre.poison, centre.mended = "1/a", True
+    centre.assign(lamp("1/a", device="online"))
+    async with running():
+        await until(lambda: centre.states("1/a"))
+    assert any(not batch.records for batch in centre.batches)
+    assert centre.whole()
+    assert centre.events(EventName.GAP) == []
+
+
 async def test_a_server_that_takes_no_batch_at_all_costs_no_record(
     centre: Centre, running: Running, lamp: LampSays, until: Until
 ) -> None:

@@ -24,6 +24,9 @@ SERIAL = {
     "card_reader": "card_reader/crt",
     "omron": "card_reader/omron",
     "ups": "ups/megatec",
+    "escpos": "escpos",
+    "zvt": "pos/zvt",
+    "ecr": "pos/ecr",
 }
 CONVERSATIONS = sorted(case.parent for case in HERE.glob("*/*/conversation.txt"))
 DROPS = sorted(case for case in HERE.glob("file/*") if case.is_dir())

@@ -19,6 +19,7 @@ from drivers.sim.registry import SIMULATORS
 
 Options = dict[str, object]
 PASSBOOK: Options = {"emulation": "olivetti", "profile": "simulated"}
+FOUR_STATIONS: Options = {"stations": ["receipt", "journal", "slip"]}
 
 SECURED: Options = {
     "version": "3",
@@ -31,6 +32,9 @@ SECURED: Options = {
 
 ROWS: dict[str, tuple[str, Options, Options]] = {
     "snmp ups": ("snmp", {"profile": "ups", "wait": 0.4}, {"profile": "ups"}),
+    "snmp apc ups": ("snmp", {"profile": "ups", "wait": 0.4}, {"profile": "ups-apc"}),
+    "snmp switch": ("snmp", {"wait": 0.4}, {"profile": "network"}),
+    "snmp windows": ("snmp", {"wait": 0.4}, {"profile": "windows"}),
     "snmp printer of v1": ("snmp", {"version": "1", "wait": 0.4}, {"profile": "printer", "version": "1"}),
     "snmp atm": ("snmp", {"wait": 0.4}, {"profile": "atm-ncr"}),
     "snmp host of v3": ("snmp", {**SECURED, "wait": 0.4}, {"profile": "host", **SECURED}),
@@ -47,6 +51,18 @@ ROWS: dict[str, tuple[str, Options, Options]] = {
     "ups": ("ups/megatec", {}, {}),
     "ups behind a terminal server": ("ups/megatec", {}, {"link": "tcp", "type": "line-interactive"}),
     "ups that knows one question": ("ups/megatec", {}, {"knows": "Q1"}),
+    "xfs4iot": ("atm/xfs4iot", {"wait": 0.4}, {}),
+    "xfs4iot of 2021": ("atm/xfs4iot", {"wait": 0.4}, {"version": "2021-1"}),
+    "xfs4iot without events": ("atm/xfs4iot", {"wait": 0.4, "events": False}, {}),
+    "pcsc": ("card_reader/pcsc", {}, {}),
+    "receipt printer": ("escpos", {}, {}),
+    "receipt printer that speaks unasked": ("escpos", {"drawer": "high"}, {"asb": True, "drawer": "high"}),
+    "four-station printer behind a terminal server": ("escpos", FOUR_STATIONS, {**FOUR_STATIONS, "link": "tcp"}),
+    "slip printer": ("escpos", {"stations": ["slip"]}, {"stations": ["slip"]}),
+    "zvt terminal": ("pos/zvt", {"timetable": "none"}, {"intermediate": True}),
+    "zvt terminal on the network": ("pos/zvt", {"timetable": "none"}, {"link": "tcp"}),
+    "ecr terminal": ("pos/ecr", {"dialect": "generic"}, {}),
+    "ecr terminal of mellon": ("pos/ecr", {"dialect": "mellon"}, {"dialect": "mellon", "link": "tcp"}),
     "reach": ("reach", {}, {}),
     "file of pos": ("file", {"layout": "pos-daily", "row": "62010001"}, {"layout": "pos-daily", "row": "62010001"}),
     "file of atms": ("file", {"layout": "atm-status", "row": "A0010001"}, {"layout": "atm-status", "row": "A0010001"}),

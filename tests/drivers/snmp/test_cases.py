@@ -22,6 +22,8 @@ async def test_a_case_gives_the_reading_beside_it(
     case: Path, version: str, start: Start, driver: Make, poll: Poll
 ) -> None:
     expected = tomllib.loads((case / "expected.toml").read_text(encoding="utf-8"))
+    if version not in expected.get("versions", [version]):
+        pytest.skip(f"SNMPv{version} cannot say all of this")
     _, address = await start("snmp", {"version": version, "recording": str(case / "device.snmprec")})
     options = {"profile": expected["profile"], "version": version, **expected.get("options", {})}
     polled = driver("snmp", address, **options)

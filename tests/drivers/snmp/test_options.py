@@ -27,7 +27,7 @@ def test_options_are_checked_without_pysnmp() -> None:
         ({"version": "3", "user": "u", "priv": "AES", "priv_password": "privpass123"}, "`priv` needs `auth`"),
         ({"user": "u"}, 'are for version "3"'),
         ({"community": ""}, "at least 1 character"),
-        ({"profile": "toaster"}, "'auto', 'host', 'printer', 'ups' or 'atm-ncr'"),
+        ({"profile": "toaster"}, "'ups-apc', 'ups-huawei' or 'atm-ncr'"),
         ({"comunity": "public"}, "Extra inputs"),
         ({"wait": 60}, "less than or equal to 5"),
     ],

@@ -10,7 +10,7 @@ from drivers.base import RAW_LIMIT
 from drivers.catalogue import catalogue
 from drivers.snmp.formula import Formula
 from drivers.snmp.profile import NAMES, load
-from drivers.snmp.reading import Heard, Row, Said, Value, read
+from drivers.snmp.reading import Heard, Row, Said, Value, Walked, read
 from drivers.snmp.text import decode_text
 
 numbers = st.integers(-(2**31), 2**64 - 1)
@@ -36,7 +36,11 @@ def heard(draw: st.DrawFn, name: str) -> Heard:
                 )
                 for index in indexes
             ]
-    return Heard(scalars, rows)
+    return Heard(
+        scalars,
+        rows,
+        {name: Walked(len(found), draw(st.integers(0, 9)), draw(st.booleans())) for name, found in rows.items()},
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -46,7 +50,6 @@ def test_anything_a_device_says_is_a_reading_of_the_catalogue(name: str, data: s
         load(name),
         data.draw(heard(name)),
         limits={"low": 200, "full": 2400},
-        ports=data.draw(st.sampled_from([None, frozenset({"1"})])),
     )
     known = catalogue()
     for key, word in reading.parts.items():
@@ -65,9 +68,10 @@ def test_anything_a_device_says_is_a_reading_of_the_catalogue(name: str, data: s
 def test_a_profile_has_no_name_or_word_that_is_not_there(name: str) -> None:
     """`load` refuses those; here also that every table and column is of use."""
     profile = load(name)
-    used: set[str] = {name for rule in profile.device for name in rule.when} | set(profile.needs)
+    used: set[str] = {name for rule in profile.device for name in rule.when} | {*profile.needs, *profile.known_by}
     for table in profile.table:
-        used |= {table.find, *table.keep, *table.skip, *(table.when or ()), *([table.set_.of] if table.set_ else ())}
+        used |= {table.find, table.lines, *table.keep, *table.drop, *table.skip, *table.chosen, *(table.when or ())}
+        used |= {table.set_.of} if table.set_ else set()
         used |= {one.unless for one in table.columns.values()}
     used |= {one for part in profile.part for one in part.of.names}
     used |= {one for number in profile.number for one in number.value.names}

@@ -33,6 +33,8 @@ STATES: dict[str, tuple[str, dict[str, str], DeviceWord]] = {
     "ups low": ("ups", {"power": "battery", "battery": "low"}, DeviceWord.ONLINE),
     "ups to be mended": ("ups", {"battery": "replace", "alarm": "present"}, DeviceWord.ONLINE),
     "ups bypassed": ("ups", {"power": "bypass"}, DeviceWord.ONLINE),
+    "apc on battery": ("ups-apc", {"power": "battery", "battery": "replace", "load": "47"}, DeviceWord.ONLINE),
+    "apc without a battery": ("ups-apc", {"battery": "missing", "battery.runtime": "0"}, DeviceWord.ONLINE),
     "printer out of paper": ("printer", {"paper": "out"}, DeviceWord.USER_ERROR),
     "printer open": ("printer", {"cover": "open", "toner": "low"}, DeviceWord.USER_ERROR),
     "printer low": ("printer", {"paper": "low", "supply.level": "6"}, DeviceWord.ONLINE),
@@ -42,6 +44,12 @@ STATES: dict[str, tuple[str, dict[str, str], DeviceWord]] = {
     "crs full": ("atm-ncr", {"cassette.1": "full"}, DeviceWord.ONLINE),
     "atm low": ("atm-ncr", {"cassette.1": "low", "cassette.count.3": "77"}, DeviceWord.ONLINE),
     "router": ("host", {"port.1": "up", "port.2": "down", "port.3": "disabled", "cpu.load": "91"}, DeviceWord.ONLINE),
+    "switch": (
+        "network",
+        {"port.1": "down", "fan.2": "fault", "psu.1": "missing", "temperature": "63"},
+        DeviceWord.ONLINE,
+    ),
+    "teller's pc": ("windows", {"software.count": "31", "cpu.load": "97", "port.1": "up"}, DeviceWord.ONLINE),
 }
 
 

@@ -1,0 +1,40 @@
+"""The console's line to the server, against ends that answer late."""
+
+import asyncio
+
+import pytest
+
+from tui import client as line
+from tui.client import Away, Client, LedgerQuery
+
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nx-journal-seq: 7\r\n\r\nledger"
+
+
+async def test_an_export_may_be_long_in_the_making_and_a_list_may_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A province's workbook is whole before its first byte; meanwhile nothing comes."""
+    monkeypatch.setattr(line, "ANSWER", 0.1)
+    asked, written = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        if b"/export" in request:
+            await written.wait()
+            writer.write(ANSWER)
+            await writer.drain()
+        await reader.read()
+        writer.close()
+
+    async def export(client: Client) -> bytes:
+        async with client.ledger_export(LedgerQuery(), "xlsx") as download:
+            return b"".join([chunk async for chunk in download.chunks])
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, Client(f"http://127.0.0.1:{port}", token="t") as client:
+        exporting = asyncio.create_task(export(client))
+        await asked.wait()
+        with pytest.raises(Away):
+            await client.branches()
+        written.set()
+        assert await exporting == b"ledger"
