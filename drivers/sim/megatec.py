@@ -18,7 +18,7 @@ HEALTHY = {
     "output.voltage": "220.0",
     "load": "14",
     "input.frequency": "50.0",
-    "temperature": "30.0",
+    "ups.temperature": "30.0",
 }
 _CELL, _BATTERY = "2.25", "27.5"
 
@@ -78,7 +78,7 @@ class MegatecDialect:
             (state["load"], 3),
             (hertz, 4),
             (battery, 4),
-            (state["temperature"], 4),
+            (state["ups.temperature"], 4),
         )
         return " ".join(text.rjust(width, "0") if text.strip() else " " * width for text, width in columns)
 

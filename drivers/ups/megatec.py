@@ -135,7 +135,7 @@ def read(state: State, ratings: Ratings | None, identity: Mapping[str, str], raw
         "output.voltage": state.output,
         "load": state.load,
         "input.frequency": state.frequency,
-        "temperature": state.temperature,
+        "ups.temperature": state.temperature,
         **read_battery(state, ratings),
     }
     return Reading(

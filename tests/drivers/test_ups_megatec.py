@@ -153,7 +153,7 @@ async def test_the_simulator_shows_what_it_was_set_to(
 
 
 async def test_values_the_simulator_leaves_out_are_left_out(start: Start, driver: Make, poll: Poll) -> None:
-    _, port = await start("ups/megatec", {}, {"load": "", "temperature": "--.-"})
+    _, port = await start("ups/megatec", {}, {"load": "", "ups.temperature": "--.-"})
     assert set((await poll(driver("ups/megatec", port))).numbers) == {
         "input.voltage",
         "output.voltage",

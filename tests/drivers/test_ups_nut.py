@@ -29,7 +29,7 @@ OURS = {  # what they call what we read
     "output.voltage": "output.voltage",
     "load": "ups.load",
     "input.frequency": "input.frequency",
-    "temperature": "ups.temperature",
+    "ups.temperature": "ups.temperature",
 }
 
 
@@ -66,7 +66,7 @@ def nut(tmp_path: Path) -> Ask:
         ("online", {}, "OL"),
         ("online", {"power": "bypass"}, "OL BYPASS"),
         ("online", {"power": "battery", "battery": "low", "load": "63"}, "OB LB"),
-        ("line-interactive", {"input.voltage": "187.4", "temperature": "41.5"}, "OL"),
+        ("line-interactive", {"input.voltage": "187.4", "ups.temperature": "41.5"}, "OL"),
         ("line-interactive", {"power": "battery", "battery.voltage": "24.1"}, "OB"),
         ("line-interactive", {"power": "bypass"}, "OL BYPASS"),
     ],
