@@ -43,6 +43,7 @@ _IDENTITY = {
     "firmware": ("固件", "Firmware"),
     "name": ("名称", "Name"),
     "location": ("位置", "Location"),
+    "rating": ("额定值", "Rating"),
 }
 
 

@@ -9,8 +9,10 @@ ENTRY_POINTS = "branchfleet.drivers"
 
 BUILT_IN: dict[str, str] = {
     "snmp": "drivers.snmp.driver:Snmp",
-    "passbook": "drivers.passbook:Passbook",
+    "passbook": "drivers.passbook.driver:Passbook",
     "card_reader/crt": "drivers.card_reader.crt:Crt",
+    "card_reader/omron": "drivers.card_reader.omron:Omron",
+    "ups/megatec": "drivers.ups.megatec:Megatec",
     "atm/xfs4iot": "drivers.atm.xfs4iot:Xfs4Iot",
     "card_reader/pcsc": "drivers.card_reader.pcsc:Pcsc",
     "escpos": "drivers.escpos:Escpos",

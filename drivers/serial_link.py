@@ -1,7 +1,7 @@
 """A serial port, held so shortly and so quietly that the teller never notices. The one file where pyserial blocks.
 
 A conversation is a generator: it yields an `Ask` and is sent the bytes that answered. `SerialLink.converse` runs the
-whole of it in a thread of its own: open, every question, close. So the port is held no longer than HOLD_SECONDS even
+whole of it in a thread of its own: open, every question, close. So the port is held no longer than was said even
 when the event loop is late, and a device file holds no blocking call and can be run without a port.
 
 Before the first byte:
@@ -45,6 +45,8 @@ ANSWER_SECONDS = 0.3
 _SLICE_SECONDS = 0.02  # a read blocks this long at most, so that giving up is noticed
 _DRAIN_SECONDS = 0.05
 
+Baud = Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200]
+Parity = Literal["none", "even", "odd"]
 T = TypeVar("T")
 AnyPort = Any  # pyserial's stubs give its three port classes no common open, read and close
 
@@ -52,9 +54,9 @@ AnyPort = Any  # pyserial's stubs give its three port classes no common open, re
 class SerialOptions(DriverOptions):
     """How the port is set. `owner_check = "trust"`: ask even where it cannot be known whether a program holds it."""
 
-    baud: Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] = 9600
+    baud: Baud = 9600
     data_bits: Literal[7, 8] = 8
-    parity: Literal["none", "even", "odd"] = "none"
+    parity: Parity = "none"
     stop_bits: Literal[1, 2] = 1
     flow: Literal["none", "software", "hardware"] = "none"
     owner_check: Literal["strict", "trust"] = "strict"
@@ -96,11 +98,15 @@ Conversation = Generator[Ask, bytes, T]
 
 
 class SerialLink:
-    """The serial port of one position, opened anew for each conversation."""
+    """The serial port of one position, opened anew for each conversation.
 
-    def __init__(self, address: str, options: SerialOptions) -> None:
+    `hold` seconds instead of half a second are for a port that serves no teller and answers slowly: a UPS's.
+    """
+
+    def __init__(self, address: str, options: SerialOptions, *, hold: float | None = None) -> None:
         self._address = address
         self._options = options
+        self._hold_seconds = hold or (NETWORK_HOLD_SECONDS if "://" in address else HOLD_SECONDS)
         self._given_up = threading.Event()
         self._job: asyncio.Future[Any] | None = None
         self._failed: Reason | None = None
@@ -144,9 +150,8 @@ class SerialLink:
 
     def _hold(self, conversation: Conversation[T]) -> T:
         port = self._open()
-        hold = NETWORK_HOLD_SECONDS if "://" in self._address else HOLD_SECONDS
         try:
-            return _converse(port, conversation, time.monotonic() + hold, self._given_up)
+            return _converse(port, conversation, time.monotonic() + self._hold_seconds, self._given_up)
         except (serial.SerialException, OSError) as error:
             raise Unreachable(Reason.HUNG_UP, f"{self._address} hung up: {error}") from error
         finally:

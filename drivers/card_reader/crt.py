@@ -1,47 +1,40 @@
-"""Creator card readers on RS-232: the motor reader CRT-310 and the dispensers CRT-571 and CRT-591-M.
+"""Creator card readers on RS-232: the motor reader CRT-310 and the dispensers CRT-571, CRT-591-M and CRT-591H.
 
 Only status and sensor questions are asked, none of which moves a card or resets anything. Sources: the vendor's
 "CRT-310 (V3.0) Communication Protocol" of 2007 and "CRT-591-M Communication Protocol" v1.0 of 2013; their example
-frames are the cases in tests/drivers/cases/card_reader.
+frames are the cases in tests/drivers/cases/card_reader. No book of the CRT-591H could be read: its frames, places and
+errors are those a bank's published driver uses (thinkForImprove/sp_linux, DevIDC_CRD_CRT591H.cpp).
 
     CRT-310      host 02 LEN text 03 BCC -> reader 06 -> host 05 -> reader 02 LEN text 03 BCC
     CRT-571/591  host F2 unit LEN text 03 BCC -> reader 06, F2 unit LEN text 03 BCC -> host 06
+    CRT-591H     host F2 LEN text CRC -> reader 06, F2 LEN text CRC -> host 06
 
-BCC is the exclusive or of every byte before it. The CRT-591H (a CRC instead) and the CRT-350N (USB) are not read here.
+BCC is the exclusive or of every byte before it, CRC the CRC-16 of every byte before it (polynomial 1021, from 0, high
+byte first). The CRT-350N (USB) is not read here.
 """
 
+from binascii import crc_hqx
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import reduce
-from operator import xor
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from drivers.base import DeviceWord, Reading, Shared
+from drivers.card_reader.frame import ACK, ENQ, ETX, NAK, STX, Said, bcc
 from drivers.errors import DeviceError, Garbled, NotSupported, Reason, Refused
 from drivers.serial_link import Ask, Conversation, SerialLink, SerialOptions, check_serial_address
 
-STX, ETX, ENQ, ACK, NAK = 0x02, 0x03, 0x05, 0x06, 0x15
 F2 = 0xF2
 _REPLY_SECONDS = 0.45  # 0.3 s to the ACK, then the reply
 _TEXT_LIMIT = 512
 
 
 class CrtOptions(SerialOptions):
-    """`unit` is the address set by the switches of a CRT-571/591. `sensors` adds its sensors, raw, to the reading."""
+    """`unit` is the address set by the switches of a CRT-571/591. `sensors` adds a dispenser's sensors, raw."""
 
-    model: Literal["crt-310", "crt-571", "crt-591"]
+    model: Literal["crt-310", "crt-571", "crt-591", "crt-591h"]
     unit: int = Field(default=0, ge=0, le=15)
     sensors: bool = False
-
-
-@dataclass(frozen=True)
-class Said:
-    """What an answer means."""
-
-    device: DeviceWord
-    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 class Crt:
@@ -62,8 +55,8 @@ class Crt:
         """The port itself is opened by `poll`, to be held for no longer than the questions take."""
 
     async def poll(self) -> Reading:
-        talk = self._talk_310() if self._options.model == "crt-310" else self._talk_5x1()
-        return await self._link.converse(talk)
+        talks = {"crt-310": self._talk_310, "crt-591h": self._talk_591h}
+        return await self._link.converse(talks.get(self._options.model, self._talk_5x1)())
 
     async def close(self) -> None:
         await self._link.close()
@@ -91,12 +84,23 @@ class Crt:
         return Reading(device=said.device, parts=parts, raw=raw)
 
     def _talk_5x1(self) -> Conversation[Reading]:
+        unit = self._options.unit
         question = SENSORS_5X1 if self._options.sensors else STATUS_5X1
-        answer = yield Ask(frame_5x1(self._options.unit, question), _whole_5x1, _REPLY_SECONDS)
-        text = parse_5x1(answer, self._options.unit)
+        answer = yield Ask(frame_5x1(unit, question), _whole_5x1, _REPLY_SECONDS)
+        text = parse_5x1(answer, unit)
         yield Ask(bytes([ACK]), None, fresh=False)
-        said = read_5x1(text)
-        return Reading(device=said.device, parts=dict(said.parts), raw={question[1:].hex(" "): answer})
+        return _reading(read_5x1(text), question, answer)
+
+    def _talk_591h(self) -> Conversation[Reading]:
+        question = SENSORS_591H if self._options.sensors else STATUS_591H
+        answer = yield Ask(frame_591h(question), _whole_591h, _REPLY_SECONDS)
+        text = parse_591h(answer)
+        yield Ask(bytes([ACK]), None, fresh=False)
+        return _reading(read_591h(text), question, answer)
+
+
+def _reading(said: Said, question: bytes, answer: bytes) -> Reading:
+    return Reading(device=said.device, parts=dict(said.parts), raw={question[1:].hex(" "): answer})
 
 
 def _exchange_310(text: bytes) -> Conversation[bytes]:
@@ -110,10 +114,6 @@ def check_ack(answer: bytes) -> None:
         raise Garbled(Reason.BAD_CHECKSUM, "the reader did not understand the question (NAK)", raw=answer)
     if answer != bytes([ACK]):
         raise Garbled(Reason.BAD_FRAME, "the reader did not acknowledge the question", raw=answer)
-
-
-def bcc(data: bytes) -> int:
-    return reduce(xor, data, 0)
 
 
 # -- CRT-310 --------------------------------------------------------------------------------------------------------
@@ -270,6 +270,66 @@ def _error_5x1(text: bytes) -> Said:
 
 def _whole_5x1(answer: bytes) -> bool:
     return answer[0] != ACK or (len(answer) > 1 and _whole(answer[1:], F2, head=4))
+
+
+# -- CRT-591H -------------------------------------------------------------------------------------------------------
+
+STATUS_591H = b"C10"
+SENSORS_591H = b"C1A"
+
+CARD_591H: Mapping[bytes, str] = {b"00": "none", b"01": "entering", b"02": "present"}
+_POWER = Said(DeviceWord.HARDWARE_ERROR, {"module.power": "fault"})
+_JAM_591H = Said(DeviceWord.HARDWARE_ERROR, {"card": "jammed"})
+ERRORS_591H: Mapping[bytes, Said] = {
+    b"11": _POWER,  # supply below 20 V
+    b"12": _POWER,  # supply above 28 V
+    b"16": Said(DeviceWord.HARDWARE_ERROR, {"module.memory": "fault"}),
+    b"22": _JAM_591H,  # on the way in
+    b"28": _JAM_591H,  # on the way out
+    b"29": Said(DeviceWord.HARDWARE_ERROR, {"module.motor": "fault"}),  # does not reach its place
+    b"A0": Said(DeviceWord.ONLINE, {"stacker": "empty"}),
+}
+
+
+def frame_591h(text: bytes) -> bytes:
+    head = bytes([F2]) + len(text).to_bytes(2, "big") + text
+    return head + crc_hqx(head, 0).to_bytes(2, "big")
+
+
+def parse_591h(answer: bytes) -> bytes:
+    """The text of an answer, as of a CRT-591's. The answer begins with the ACK."""
+    check_ack(answer[:1])
+    frame = answer[1:]
+    if len(frame) < 8 or frame[0] != F2 or int.from_bytes(frame[1:3], "big") != len(frame) - 5:
+        raise Garbled(Reason.BAD_FRAME, "the answer is not a CRT-591H frame", raw=answer)
+    if crc_hqx(frame, 0):
+        raise Garbled(Reason.BAD_CHECKSUM, "the answer's CRC is wrong", raw=answer)
+    return frame[3:-2]
+
+
+def read_591h(text: bytes) -> Said:
+    """The place of the card of `P CM PM st1 st0 ...`, or the error of `N CM PM e1 e0`.
+
+    How many cards are left is among the sensors, which are kept and not read: that driver takes two sensors of one
+    stack in opposite senses, and there is no book or recording to hold it to.
+    """
+    if text[1:2] != STATUS_591H[1:2] or text[:1] not in (b"P", b"N") or len(text) < 5:
+        raise Garbled(Reason.BAD_FRAME, "the answer is not to a status question", raw=text)
+    code = text[3:5]
+    if text[:1] == b"P":
+        return Said(DeviceWord.ONLINE, {"card": CARD_591H.get(code, "unknown"), "stacker": "unknown"})
+    if code == b"13":
+        raise Refused(Reason.NOT_RESET, "the reader lost power and was not initialised since", raw=text)
+    if code in (b"00", b"01"):
+        raise NotSupported(Reason.NOT_IN_DEVICE, "this reader does not know the question", raw=text)
+    if code in (b"02", b"03"):
+        raise Refused(Reason.NEGATIVE_ANSWER, f"the reader cannot answer now (error {code.decode()})", raw=text)
+    known = ERRORS_591H.get(code)
+    return Said(DeviceWord.UNKNOWN, {"card": "unknown"}) if known is None else known
+
+
+def _whole_591h(answer: bytes) -> bool:
+    return answer[0] != ACK or (len(answer) > 1 and _whole(answer[1:], F2, head=3))
 
 
 def _whole(frame: bytes, first: int, *, head: int) -> bool:

@@ -1,35 +1,35 @@
-"""Creator card readers: CRT-310, CRT-571 and CRT-591, by `model` in the options.
+"""Creator card readers: CRT-310, CRT-571, CRT-591 and CRT-591H, by `model` in the options.
 
-State: card, and of a CRT-310 shutter, of the others stacker and retract. A part that can only be told by an error
+State: card, and of a CRT-310 shutter, of the CRT-571/591 stacker and retract. A part that can only be told by an error
 answer is told by it: card "jammed", "module.motor", "module.sensor", "module.chip", "module.power" with "fault".
 `initialised = "no"` is a CRT-571/591 that was powered and not reset yet.
 """
 
+from binascii import crc_hqx
 from collections.abc import Mapping
 from pathlib import Path
 
 from drivers.card_reader.crt import (
-    ACK,
     CARD_5X1,
-    ENQ,
+    CARD_591H,
+    ERRORS_591H,
     F2,
-    NAK,
     RETRACT_5X1,
     SENSORS_310_V2,
     SENSORS_310_V3,
     SHUTTER_310,
     STACKER_5X1,
     STATUS_310,
-    STX,
-    bcc,
     frame_5x1,
     frame_310,
+    frame_591h,
 )
+from drivers.card_reader.frame import ACK, ENQ, EOT, NAK, STX, bcc
 from drivers.sim.serial_end import Answer, Dialect, SerialSimulator, serial_simulator
 
-EOT = 0x04
 HEALTHY_310 = {"card": "none", "shutter": "closed"}
 HEALTHY_5X1 = {"card": "none", "stacker": "ok", "retract": "ok"}
+HEALTHY_591H = {"card": "none"}
 _CARD_310 = {"none": 0x4E, "entering": 0x49, "present": 0x4A, "captured": 0x4D}
 _ERRORS_310 = {("module.power", "fault"): b"\x05"}
 _ERRORS_5X1 = {
@@ -128,6 +128,37 @@ class Crt5x1Dialect:
         return b"P" + head + codes + sensors, {key: state[key] for key in tables}
 
 
+class Crt591hDialect:
+    def take(self, heard: bytearray, state: dict[str, str]) -> Answer | None:
+        if not heard:
+            return None
+        if heard[0] != F2:  # the host's ACK of our answer
+            del heard[0]
+            return Answer(b"")
+        size = 5 + int.from_bytes(heard[1:3], "big") if len(heard) >= 3 else 5
+        if len(heard) < size:
+            return None
+        frame = bytes(heard[:size])
+        del heard[:size]
+        if crc_hqx(frame, 0):
+            return Answer(bytes([NAK]))
+        text, tells = self._reply(frame[3:-2], state)
+        return Answer(bytes([ACK]) + frame_591h(text), tells)
+
+    def _reply(self, text: bytes, state: dict[str, str]) -> tuple[bytes, dict[str, str] | None]:
+        head = text[1:3]
+        if state.get("initialised") == "no":
+            return b"N" + head + b"13", None
+        if text[1:2] != b"1":
+            return b"N" + head + b"00", None
+        for code, said in ERRORS_591H.items():
+            if said.parts.items() <= state.items():
+                return b"N" + head + code, dict(said.parts)
+        card = next(code for code, word in CARD_591H.items() if word == state["card"])
+        sensors = b"0" * 17 if text[2:3] == b"A" else b""
+        return b"P" + head + card + sensors, {"card": state["card"], "stacker": "unknown"}
+
+
 def _code(table: Mapping[int, str], word: str) -> int:
     return next(code for code, known in table.items() if known == word)
 
@@ -142,6 +173,8 @@ def make(name: str, options: dict[str, object], state: dict[str, str], folder: P
     if options.get("model", "crt-310") == "crt-310":
         dialect = Crt310Dialect(str(options.get("knows", "v3")))
         return serial_simulator(name, dialect, options, {**HEALTHY_310, **state}, folder)
+    if options.get("model") == "crt-591h":
+        return serial_simulator(name, Crt591hDialect(), options, {**HEALTHY_591H, **state}, folder)
     unit = options.get("unit", 0)
     dialect = Crt5x1Dialect(unit if isinstance(unit, int) else 0)
     return serial_simulator(name, dialect, options, {**HEALTHY_5X1, **state}, folder)

@@ -1,14 +1,19 @@
-"""A passbook printer in Olivetti PR2 emulation, with the INVENTED codes of the profile "simulated".
+"""A passbook printer in Olivetti PR2 emulation, with the INVENTED codes of the profile "simulated"; or, with the option
+`emulation = "ncr-5021"`, in that one.
 
-State: cover, paper, document, and device ("deviceBusy", "hardwareError") where the parts do not already say it.
+State: cover, paper, document, and device ("deviceBusy", "hardwareError") where the parts do not already say it. Of an
+NCR 5021: shutter, document "jammed", and device ("offline", "deviceBusy").
 """
 
 from pathlib import Path
 
-from drivers.passbook import ASK_DOCUMENT, ASK_FIRMWARE, ASK_STATUS, CodeTable, read_profile
+from drivers.passbook import ncr_5021
+from drivers.passbook.olivetti import ASK_DOCUMENT, ASK_FIRMWARE, ASK_STATUS
+from drivers.passbook.table import CodeTable, read_profile
 from drivers.sim.serial_end import Answer, SerialSimulator, serial_simulator
 
 HEALTHY = {"cover": "closed", "paper": "ok", "document": "none"}
+HEALTHY_NCR_5021 = {"shutter": "closed"}
 FIRMWARE = b"\x1bb1.00E;011;1.00;005;\x1bZ"  # the vendor's own example
 
 
@@ -61,5 +66,26 @@ class PassbookDialect:
         return Answer(FIRMWARE)
 
 
+class Ncr5021Dialect:
+    def take(self, heard: bytearray, state: dict[str, str]) -> Answer | None:
+        while heard and heard[0] != 0x1B:
+            del heard[0]
+        if len(heard) < len(ncr_5021.ASK_STATUS):
+            return None
+        if not heard.startswith(ncr_5021.ASK_STATUS):
+            del heard[0]
+            return Answer(b"")
+        del heard[: len(ncr_5021.ASK_STATUS)]
+        jammed = state.get("document") == "jammed"
+        device = state.get("device")
+        work = 0x32 if jammed else 0x31 if device == "deviceBusy" else 0x30
+        gap = 0x31 if state["shutter"] == "open" else 0x30
+        status = bytes([0x30 if device == "offline" else 0x31, work, 0x30, gap])
+        tells = {"shutter": state["shutter"], **({"document": "jammed"} if jammed else {})}
+        return Answer(b"\x1b[" + status + b"p", tells)
+
+
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> SerialSimulator:
+    if options.get("emulation") == "ncr-5021":
+        return serial_simulator(name, Ncr5021Dialect(), options, {**HEALTHY_NCR_5021, **state}, folder)
     return serial_simulator(name, PassbookDialect(read_profile("simulated")), options, {**HEALTHY, **state}, folder)

@@ -12,6 +12,8 @@ SIMULATORS: dict[str, str] = {
     "snmp": "drivers.sim.snmp:make",
     "passbook": "drivers.sim.passbook:make",
     "card_reader/crt": "drivers.sim.crt:make",
+    "card_reader/omron": "drivers.sim.omron:make",
+    "ups/megatec": "drivers.sim.megatec:make",
     "atm/xfs4iot": "drivers.sim.xfs4iot:make",
     "card_reader/pcsc": "drivers.sim.pcsc:make",
     "escpos": "drivers.sim.escpos:make",

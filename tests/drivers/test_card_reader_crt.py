@@ -1,5 +1,6 @@
 """Creator card readers: the vendor's own example frames, and any other bytes."""
 
+from binascii import crc_hqx
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -15,15 +16,19 @@ from drivers.card_reader.crt import (
     SENSORS_310_V3,
     STATUS_5X1,
     STATUS_310,
-    Said,
+    STATUS_591H,
     frame_5x1,
     frame_310,
+    frame_591h,
     parse_5x1,
     parse_310,
+    parse_591h,
     read_5x1,
+    read_591h,
     read_sensors_310,
     read_status_310,
 )
+from drivers.card_reader.frame import Said
 from drivers.errors import DeviceError, Garbled, NotSupported, Reason, Refused
 from drivers.sim.base import Fault
 
@@ -53,6 +58,12 @@ def test_the_questions_to_a_crt_310_are_the_vendor_s(text: bytes, frame: str) ->
 )
 def test_the_questions_to_a_crt_591_are_the_vendor_s(text: bytes, frame: str) -> None:
     assert frame_5x1(0, text) == bytes.fromhex(frame)
+
+
+def test_the_crc_of_a_crt_591h_is_that_of_its_published_driver() -> None:
+    """CRC-16/XMODEM over F2, LEN and text, high byte first; its check value over "123456789" is 31C3."""
+    assert frame_591h(STATUS_591H) == bytes.fromhex("F2 00 03 43 31 30 C5 2A")
+    assert crc_hqx(b"123456789", 0) == 0x31C3
 
 
 @pytest.mark.parametrize(
@@ -101,16 +112,38 @@ def test_the_errors_of_a_crt_591(head: str, code: str, device: str, parts: dict[
     assert read_5x1(f"{head}10{code}".encode()) == Said(DeviceWord(device), parts)
 
 
+@pytest.mark.parametrize(
+    ("text", "device", "parts"),
+    [
+        (b"P1000", "online", {"card": "none", "stacker": "unknown"}),
+        (b"P1001", "online", {"card": "entering", "stacker": "unknown"}),
+        (b"P1A02" + b"0" * 17, "online", {"card": "present", "stacker": "unknown"}),
+        (b"P1007", "online", {"card": "unknown", "stacker": "unknown"}),
+        (b"N1022", "hardwareError", {"card": "jammed"}),
+        (b"N1011", "hardwareError", {"module.power": "fault"}),
+        (b"N10A0", "online", {"stacker": "empty"}),
+        (b"N1077", "unknown", {"card": "unknown"}),
+    ],
+)
+def test_the_answers_of_a_crt_591h(text: bytes, device: str, parts: dict[str, str]) -> None:
+    assert read_591h(parse_591h(b"\x06" + frame_591h(text))) == Said(DeviceWord(device), parts)
+
+
 # -- what is asked, and what is not ---------------------------------------------------------------------------------
 
 
-async def test_a_reader_that_was_not_reset_is_left_alone(start: Start, driver: Make, poll: Poll, until: Until) -> None:
+@pytest.mark.parametrize(
+    ("model", "question"), [("crt-591", frame_5x1(0, STATUS_5X1)), ("crt-591h", frame_591h(STATUS_591H))]
+)
+async def test_a_reader_that_was_not_reset_is_left_alone(
+    model: str, question: bytes, start: Start, driver: Make, poll: Poll, until: Until
+) -> None:
     """INIT would reset it, and may move a customer's card."""
-    reader, port = await start("card_reader/crt", {"model": "crt-591"}, {"initialised": "no"})
+    reader, port = await start("card_reader/crt", {"model": model}, {"initialised": "no"})
     with pytest.raises(Refused) as refused:
-        await poll(driver("card_reader/crt", port, model="crt-591"))
+        await poll(driver("card_reader/crt", port, model=model))
     assert refused.value.reason == Reason.NOT_RESET
-    await until(lambda: reader.heard == len(frame_5x1(0, STATUS_5X1)) + 1)  # the question, and our ACK of its answer
+    await until(lambda: reader.heard == len(question) + 1)  # the question, and our ACK of its answer
 
 
 @pytest.mark.parametrize(("knows", "shutter"), [("v3", "open"), ("v2", "open"), ("none", None)])
@@ -134,6 +167,9 @@ async def test_a_crt_310_is_asked_for_the_sensors_it_knows(
         ("crt-571", {"card": "jammed"}, "hardwareError", {"card": "jammed"}),
         ("crt-571", {"stacker": "low"}, "online", {"card": "none", "stacker": "low", "retract": "ok"}),
         ("crt-591", {"retract": "full"}, "online", {"card": "none", "stacker": "ok", "retract": "full"}),
+        ("crt-591h", {"card": "entering"}, "online", {"card": "entering", "stacker": "unknown"}),
+        ("crt-591h", {"stacker": "empty"}, "online", {"stacker": "empty"}),
+        ("crt-591h", {"card": "jammed"}, "hardwareError", {"card": "jammed"}),
     ],
 )
 async def test_the_simulators_show_what_they_were_set_to(
@@ -187,9 +223,23 @@ def test_any_bytes_are_a_crt_591_answer_or_an_error(answer: bytes) -> None:
         assert read_5x1(parse_5x1(answer, 0)).parts
 
 
+@given(st.binary(max_size=24) | st.binary(min_size=3, max_size=16).map(lambda text: b"\x06" + frame_591h(text)))
+def test_any_bytes_are_a_crt_591h_answer_or_an_error(answer: bytes) -> None:
+    with suppress(Garbled, NotSupported, Refused):
+        assert read_591h(parse_591h(answer)).parts
+
+
 @given(st.binary(min_size=1, max_size=300), st.integers(0, 2**16), st.integers(1, 255))
 def test_one_changed_byte_is_found(text: bytes, place: int, change: int) -> None:
     frame = bytearray(frame_310(text))
     frame[place % len(frame)] ^= change
     with pytest.raises(Garbled):
         parse_310(bytes(frame))
+
+
+@given(st.binary(min_size=1, max_size=300), st.integers(0, 2**16), st.integers(1, 255))
+def test_one_changed_byte_is_found_by_a_crc(text: bytes, place: int, change: int) -> None:
+    frame = bytearray(frame_591h(text))
+    frame[place % len(frame)] ^= change
+    with pytest.raises(Garbled):
+        parse_591h(b"\x06" + bytes(frame))

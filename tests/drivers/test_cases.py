@@ -22,6 +22,8 @@ HERE = Path(__file__).parent / "cases"
 SERIAL = {
     "passbook": "passbook",
     "card_reader": "card_reader/crt",
+    "omron": "card_reader/omron",
+    "ups": "ups/megatec",
     "escpos": "escpos",
     "zvt": "pos/zvt",
     "ecr": "pos/ecr",

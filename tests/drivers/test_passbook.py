@@ -10,15 +10,10 @@ from pydantic import ValidationError
 
 from drivers.base import Driver, Reading
 from drivers.errors import Garbled, Refused, Unreachable
-from drivers.passbook import (
-    CodeTable,
-    PassbookOptions,
-    parse_document,
-    parse_firmware,
-    parse_status,
-    profile_names,
-    read_profile,
-)
+from drivers.passbook import ncr_5021
+from drivers.passbook.driver import PassbookOptions
+from drivers.passbook.olivetti import parse_document, parse_firmware, parse_status
+from drivers.passbook.table import CodeTable, profile_names, read_profile
 from drivers.sim.base import Fault
 
 Start = Callable[..., Awaitable[tuple[Any, str]]]
@@ -128,6 +123,41 @@ def test_a_profile_that_is_not_there_is_told_with_those_that_are() -> None:
         PassbookOptions.model_validate({"emulation": "olivetti", "profile": "pr9"})
 
 
+@pytest.mark.parametrize(
+    ("answer", "device", "parts"),
+    [
+        ("31 30 30 30", "online", {"shutter": "closed"}),
+        ("31 30 31 31", "online", {"shutter": "open"}),  # data waits in its buffer: no fault
+        ("31 31 30 30", "deviceBusy", {"shutter": "closed"}),
+        ("30 30 30 30", "offline", {"shutter": "closed"}),
+        ("30 32 30 30", "hardwareError", {"shutter": "closed", "document": "jammed"}),
+        ("31 33 30 30", "unknown", {"shutter": "closed"}),
+        ("32 30 30 30", "unknown", {"shutter": "closed"}),
+        ("31 30 30 32", "online", {"shutter": "unknown"}),
+    ],
+)
+def test_the_status_of_an_ncr_5021(answer: str, device: str, parts: dict[str, str]) -> None:
+    frame = b"\x1b[" + bytes.fromhex(answer) + b"p"
+    reading = ncr_5021.read(frame)
+    assert (reading.device, reading.parts, reading.raw) == (device, parts, {"ESC [ 1": frame})
+
+
+async def test_an_ncr_5021_is_asked_for_its_status_and_nothing_else(start: Start, driver: Make, poll: Poll) -> None:
+    printer, port = await start("passbook", {"emulation": "ncr-5021"}, {"document": "jammed", "shutter": "open"})
+    shown: list[dict[str, str]] = []
+    printer.showed = lambda name, parts: shown.append(parts)
+    reading = await poll(driver("passbook", port, emulation="ncr-5021"))
+    assert (reading.device, reading.parts) == ("hardwareError", {"document": "jammed", "shutter": "open"})
+    assert shown == [reading.parts]
+    assert printer.heard == len(b"\x1b[1")
+
+
+@pytest.mark.parametrize("told", [{"document": False}, {"profile": "simulated"}, {"table": {}}])
+def test_what_is_said_of_an_olivetti_s_bytes_does_not_fit_an_ncr_5021(told: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="is for the emulation olivetti"):
+        PassbookOptions.model_validate({"emulation": "ncr-5021", **told})
+
+
 def test_the_emulation_must_be_said() -> None:
     with pytest.raises(ValidationError, match="emulation"):
         PassbookOptions.model_validate({})
@@ -157,3 +187,9 @@ def test_any_bytes_are_a_document_position_or_garbled(answer: bytes) -> None:
 def test_any_bytes_are_a_firmware_or_garbled(answer: bytes) -> None:
     text = read_or_none(parse_firmware, answer)
     assert text is None or (text.isprintable() and answer == b"\x1bb" + text.encode() + b"\x1bZ")
+
+
+@given(st.binary(max_size=9) | st.binary(max_size=4).map(lambda told: b"\x1b[" + told + b"p"))
+def test_any_bytes_are_the_status_of_an_ncr_5021_or_garbled(answer: bytes) -> None:
+    reading = read_or_none(ncr_5021.read, answer)
+    assert reading is None or reading.raw == {"ESC [ 1": answer}

@@ -144,7 +144,7 @@ async def test_an_agent_that_is_not_root_finds_the_port_closed_to_it(start: Star
         import asyncio, sys
         from drivers.base import Shared
         from drivers.errors import DeviceError
-        from drivers.passbook import Passbook, PassbookOptions
+        from drivers.passbook.driver import Passbook, PassbookOptions
 
         driver = Passbook(sys.argv[1], PassbookOptions(emulation="olivetti"), Shared())
         {DROP}
@@ -195,7 +195,7 @@ def test_no_call_that_moves_dtr_or_rts_is_made(tmp_path: Path) -> None:
     code = """
         import asyncio, fcntl, pathlib, sys, termios
         from drivers.base import Shared
-        from drivers.passbook import Passbook
+        from drivers.passbook.driver import Passbook
         from drivers.sim.registry import make
 
         asked = []
@@ -250,7 +250,10 @@ async def test_a_late_answer_is_not_taken_for_the_answer_to_the_next_question(li
     await serial_link.close()
 
 
-async def test_a_port_is_let_go_when_its_time_is_up_however_much_is_left_to_ask(start: Start) -> None:
+@pytest.mark.parametrize(("hold", "at_most"), [(None, 10), (HOLD_SECONDS / 5, 2)])
+async def test_a_port_is_let_go_when_its_time_is_up_however_much_is_left_to_ask(
+    hold: float | None, at_most: int, start: Start
+) -> None:
     printer, port = await start("passbook")
     printer.fault = Fault.SILENT
 
@@ -263,8 +266,8 @@ async def test_a_port_is_let_go_when_its_time_is_up_however_much_is_left_to_ask(
                     return asked
         return 0
 
-    link = SerialLink(port, SerialOptions())
-    assert 1 <= await link.converse(ask_for_ever()) <= 10
+    link = SerialLink(port, SerialOptions(), hold=hold)
+    assert 1 <= await link.converse(ask_for_ever()) <= at_most
     await link.close()
 
 

@@ -1,0 +1,1 @@
+"""Passbook printers, one file an emulation."""

@@ -1,0 +1,80 @@
+"""Passbook printers, by the emulation they are set to: Olivetti PR2 (olivetti.py) and NCR 5021 (ncr_5021.py).
+
+Only questions that change nothing in that emulation are asked. The same bytes do harm in others: to an IBM Proprinter
+the Olivetti's ESC j means stop and go off-line, to an Epson it feeds paper backwards. So the emulation must be told,
+and a printer in one that is not read here is sent nothing.
+"""
+
+from typing import ClassVar, Literal
+
+from pydantic import model_validator
+
+from drivers.base import Reading, Shared
+from drivers.errors import Reason, Refused
+from drivers.passbook.ncr_5021 import Ncr5021
+from drivers.passbook.olivetti import Olivetti
+from drivers.passbook.table import CodeTable, read_profile
+from drivers.serial_link import PrinterPortOptions, SerialLink, check_serial_address
+
+
+class PassbookOptions(PrinterPortOptions):
+    """`emulation` is what the printer is set to and must be said.
+
+    Of an Olivetti, `table` says what bytes mean, over `profile`, and `document = false` is for models without ESC SP B
+    (PR40+, PR45). What an NCR 5021's bytes mean is known.
+    """
+
+    emulation: Literal["olivetti", "ncr-5021", "oki", "ibm", "epson"]
+    profile: str = "unmapped"
+    table: CodeTable | None = None
+    document: bool = True
+
+    @model_validator(mode="after")
+    def _fits(self) -> "PassbookOptions":
+        read_profile(self.profile)
+        told = {"profile", "table", "document"} & self.model_fields_set
+        if self.emulation == "ncr-5021" and told:
+            raise ValueError(f"{', '.join(sorted(told))} is for the emulation olivetti")
+        return self
+
+    def meanings(self) -> CodeTable:
+        """The code table in force."""
+        table = read_profile(self.profile)
+        if self.table is None:
+            return table
+        return CodeTable(
+            status={**table.status, **self.table.status}, document={**table.document, **self.table.document}
+        )
+
+
+class Passbook:
+    Options: ClassVar[type[PassbookOptions]] = PassbookOptions
+    timeout: ClassVar[float] = 10.0  # a port of this machine is done in 0.5 s; a remote one must first be reached
+    goes_first: ClassVar[bool] = True  # before the teller's program starts and takes the port
+
+    def __init__(self, address: str, options: PassbookOptions, shared: Shared) -> None:
+        self._emulation = options.emulation
+        ncr = options.emulation == "ncr-5021"
+        self._dialect = Ncr5021() if ncr else Olivetti(options.meanings(), asks_document=options.document)
+        self._link = SerialLink(address, options)
+
+    @staticmethod
+    def check_address(address: str) -> str | None:
+        return check_serial_address(address)
+
+    async def open(self) -> None:
+        """The port itself is opened by `poll`, to be held for no longer than the questions take."""
+        if self._emulation not in ("olivetti", "ncr-5021"):
+            raise Refused(
+                Reason.WRONG_EMULATION,
+                f"in {self._emulation} emulation the status question does harm; set the printer to Olivetti PR2",
+            )
+
+    async def poll(self) -> Reading:
+        return await self._link.converse(self._dialect.talk())
+
+    async def close(self) -> None:
+        await self._link.close()
+
+    async def news(self) -> bool:
+        return await self._link.news()

@@ -1,0 +1,1 @@
+"""UPSes, one file a protocol."""
