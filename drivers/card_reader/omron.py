@@ -66,6 +66,7 @@ class OmronOptions(SerialOptions):
 class Omron:
     Options: ClassVar[type[OmronOptions]] = OmronOptions
     timeout: ClassVar[float] = 10.0  # a port of this machine is done in 0.5 s; a remote one must first be reached
+    goes_first: ClassVar[bool] = True  # before another program starts and takes the port
 
     def __init__(self, address: str, options: OmronOptions, shared: Shared) -> None:
         self._question = SENSORS if options.sensors else STATUS
@@ -83,6 +84,9 @@ class Omron:
 
     async def close(self) -> None:
         await self._link.close()
+
+    async def news(self) -> bool:
+        return await self._link.news()
 
     def _talk(self) -> Conversation[Reading]:
         check_ack((yield Ask(frame(self._question), lambda heard: len(heard) >= 2, seconds=0.2)))

@@ -79,6 +79,7 @@ class Ratings:
 class Megatec:
     Options: ClassVar[type[MegatecOptions]] = MegatecOptions
     timeout: ClassVar[float] = 10.0  # done in 2.5 s; a port behind a network must first be reached
+    goes_first: ClassVar[bool] = True  # before another program starts and takes the port
 
     def __init__(self, address: str, options: MegatecOptions, shared: Shared) -> None:
         self._link = SerialLink(address, options, hold=_HOLD_SECONDS)
@@ -98,6 +99,9 @@ class Megatec:
 
     async def close(self) -> None:
         await self._link.close()
+
+    async def news(self) -> bool:
+        return await self._link.news()
 
     def _talk(self) -> Conversation[Reading]:
         answer = yield Ask(STATE, _ended, seconds=_STATE_SECONDS, limit=_LINE_LIMIT)
