@@ -264,7 +264,12 @@ async def test_a_port_that_is_plugged_in_is_news(
         await poll(polled)
     looked: list[object] = []
     exists = os.path.exists
-    monkeypatch.setattr(os.path, "exists", lambda path: (looked.append(path), exists(path))[1])
+
+    def noted(path: str) -> bool:
+        looked.append(path)
+        return exists(path)
+
+    monkeypatch.setattr(os.path, "exists", noted)
     waiting = asyncio.ensure_future(polled.news())
     await until(lambda: looked.count(str(link)) > 1)
     link.symlink_to(os.readlink(port))
