@@ -98,9 +98,4 @@ def read_pdu(message: Reader) -> Answer:
     request_id, status, index = pdu.integer(), pdu.integer(), pdu.integer()
     bindings = pdu.inside(SEQUENCE)
     pdu.end()
-    said = []
-    while bindings.more:
-        binding = bindings.inside(SEQUENCE)
-        said.append((binding.object_id(), binding.value()))
-        binding.end()
-    return Answer(request_id, status, index, said, report=tag == REPORT)
+    return Answer(request_id, status, index, bindings.bindings(), report=tag == REPORT)
