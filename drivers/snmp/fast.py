@@ -35,6 +35,7 @@ class _Line:
 
     session: SnmpSession | None
     heard: bool = False  # whether the device has answered it
+    busy: bool = False
 
 
 class FastEngine:
@@ -60,7 +61,7 @@ class FastEngine:
         if peer.version != "2c" or question.kind is not Kind.GET or question.guessed:
             return await self._own.ask(peer, question, wait)
         line = self._line(peer, wait)
-        if line is None or line.session is None:
+        if line is None or line.session is None or line.busy:
             return await self._own.ask(peer, question, wait)
         said, silent = await self._get(line, line.session, question, wait)
         if said is not None:
@@ -93,6 +94,7 @@ class FastEngine:
         """What was said to `question`, if all of it was; and whether nothing came in its time."""
         loop, task = asyncio.get_running_loop(), cast("asyncio.Task[object]", asyncio.current_task())
         self._asking.add(task)
+        line.busy = True
         due = loop.time() + wait
         try:
             return _whole(question, await session.get_many(question.names)), False
@@ -111,6 +113,7 @@ class FastEngine:
             return None, False
         finally:
             self._asking.discard(task)
+            line.busy = False
 
 
 def _whole(question: Question, said: Mapping[str, object]) -> list[tuple[Oid, Value | None]] | None:
