@@ -90,8 +90,8 @@ class Reader:
         return _value(tag, self._octets[start:stop])
 
     def bindings(self) -> list[tuple[Oid, Value | None]]:
-        """The objects and values up to the end. Nearly every binding has its lengths in one octet each and is read
-        without a Reader of its own, at a third of the cost: most of what an answer costs is spent here."""
+        """The objects and values up to the end. Nearly every binding has its lengths in one octet each, and is read
+        without a Reader of its own: most of what an answer costs is spent here."""
         octets, at, end = self._octets, self._at, self._end
         said = []
         while at < end:
