@@ -121,6 +121,8 @@ class Reader:
 
 def _value(tag: int, content: bytes) -> Value | None:
     """A value of a binding: None if the device has none. Counters are never negative, however they are encoded."""
+    if tag == OCTETS:
+        return content
     if tag == INTEGER or tag in UNSIGNED:
         return _number(content, signed=tag == INTEGER)
     if tag in ABSENT:
