@@ -123,6 +123,8 @@ class FastEngine:
         for number, _ in self._sockets.poll(0):
             if (line := self._by_number.get(number)) is not None:
                 line.read()
+                if line.closed:
+                    self._sockets.unregister(number)
 
     async def ask(self, peer: Peer, question: Question, wait: float) -> Answer:
         line = self._line(peer, question)

@@ -144,6 +144,20 @@ async def test_gufo_is_not_asked_again_where_it_panicked(
         assert capfd.readouterr().err.count("panicked at") == panics
 
 
+async def test_garbage_that_nobody_waits_for_makes_gufo_panic_once(
+    device: Device,
+    engines: Engines,
+    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    engine, _ = engines
+    peer = peer_at(await device(lambda request: [*answering(SEVEN)(request), b"\xff\xff", b"\xff\xff"]))
+    assert (await engine.ask(peer, BOTH, 1)).said == [(FIRST, 7), (SECOND, 7)]
+    await until(lambda: bool(engine._lines[peer].closed))
+    assert (await engine.ask(peer, BOTH, 1)).said == [(FIRST, 7), (SECOND, 7)]
+    assert capfd.readouterr().err.count("panicked at") == 1
+
+
 async def test_a_device_that_answers_from_elsewhere_is_left_to_our_own_engine(device: Device, engines: Engines) -> None:
     engine, _ = engines
     asked: list[bytes] = []
