@@ -130,16 +130,16 @@ def asking(engine: Engine, peers: Sequence[Peer]) -> list[Poll]:
 
 async def ours(hosts: Sequence[str], many: int) -> list[Figure]:
     """Both engines. What happens once in the life of a device, such as making keys for it, is a line of its own."""
-    figures = []
-    fast = pick("auto")
-    for name, kind, way in (
+    engines: list[tuple[str, type[Engine], str]] = [
         ("our engine, v2c", SnmpEngine, "2c"),
-        ("with gufo, v2c", fast, "2c"),
         ("our engine, v3", SnmpEngine, "3"),
-    ):
-        if kind is SnmpEngine and name.startswith("with"):
-            print("gufo-snmp is not installed: pip install 'gufo-snmp>=0.13'", file=sys.stderr)
-            continue
+        ("with gufo, v2c", pick("auto"), "2c"),
+    ]
+    if pick("auto") is SnmpEngine:
+        print("to see gufo-snmp beside it: pip install 'gufo-snmp>=0.13'", file=sys.stderr)
+        engines.pop()
+    figures = []
+    for name, kind, way in engines:
         engine = await kind.start()
         peers = [Peer.of((host, PORT), way, "public", WATCHER if way == "3" else None) for host in hosts]
         polls = asking(engine, peers)

@@ -156,10 +156,10 @@ class FastEngine:
                 if any(scope):
                     raise OSError("gufo takes no scope of a link-local address")
                 line = _Line(SnmpV2cClientSocket(at, peer.community.decode(), 0, 0, 0, 0))
+                number = line.socket.get_fd()
+                self._sockets.register(number, select.EPOLLIN)
             except OSError:  # no way there, or no file left: our own engine says which
                 return None
-            number = line.socket.get_fd()
-            self._sockets.register(number, select.EPOLLIN)
             self._lines[peer] = self._by_number[number] = line
         return line
 
