@@ -82,8 +82,7 @@ class Snmp:
 
     async def open(self) -> None:
         if self.device is None:
-            # pysnmp comes with the first device that is polled, off the event loop: options are checked without it.
-            await asyncio.to_thread(import_module, "drivers.snmp.device")
+            await asyncio.to_thread(_load)
         from drivers.snmp.device import Device
         from drivers.snmp.engine import pick, resolve
 
@@ -98,6 +97,12 @@ class Snmp:
 
     async def close(self) -> None:
         """Nothing is held between polls: the sockets are the engine's."""
+
+
+def _load() -> None:
+    """pysnmp and gufo-snmp come with the first device that is polled: options are checked without them."""
+    import_module("drivers.snmp.device")
+    import_module("drivers.snmp.engine").pick("auto")
 
 
 def split_address(address: str) -> tuple[str, int]:

@@ -3,7 +3,7 @@
 The rest of the driver knows `Engine`. `SnmpEngine` is ours and does everything; `fast.py` is a second one, which leaves
 to it what gufo-snmp does not do as well.
 
-Questions and ciphers are pysnmp's (`message.py`, `usm.py`); what is ours is the matching. pysnmp's own dispatcher takes
+Questions and keys are pysnmp's (`message.py`, `usm.py`); what is ours is the matching. pysnmp's own dispatcher takes
 its time-outs from the wall clock, which jumps on branch machines, and its engine reads MIB files on the event loop.
 Here no MIB is read, the time is the loop's, and a question ends as soon as its device refuses it.
 """

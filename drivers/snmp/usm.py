@@ -141,14 +141,14 @@ def _decrypt(name: str, key: bytes, clock: tuple[int, int], salt: bytes, encrypt
             return bytes(_cipher(name).decrypt_data(_octets(key), parameters, _octets(encrypted)))
         cipher = _aes(key, clock, salt).decryptor()
         return cipher.update(encrypted) + cipher.finalize()
-    except (StatusInformation, ValueError, OverflowError) as error:
+    except (StatusInformation, ValueError) as error:
         raise BadMessage(f"not decrypted: {error}"[:200]) from None
 
 
 def _aes(key: bytes, clock: tuple[int, int], salt: bytes) -> Cipher[CFB]:
-    """RFC 3826 3.1.2.1: boots, time and salt are where the cipher begins."""
-    boots, time = clock
-    return Cipher(algorithms.AES(key), CFB(boots.to_bytes(4, "big") + time.to_bytes(4, "big") + salt))
+    """RFC 3826 3.1.2.1: boots, time and salt are where the cipher begins. A device may say any number for them."""
+    begin = b"".join((number & 0xFFFFFFFF).to_bytes(4, "big") for number in clock)
+    return Cipher(algorithms.AES(key), CFB(begin + salt))
 
 
 class Usm:
