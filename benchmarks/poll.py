@@ -103,18 +103,19 @@ def _simulators(folder: Path) -> Iterator[dict[str, list[str]]]:
 
 
 async def rate(what: str, values: int, seconds: float, polls: Sequence[Callable[[], Awaitable[object]]]) -> Rate:
-    """AT_ONCE polls in flight for `seconds`, each device in its turn."""
-    turns = itertools.cycle(polls)
+    """AT_ONCE polls in flight for `seconds`; as in an agent, never two of one device."""
     done = 0
     begin, cpu = time.perf_counter(), time.process_time()
 
-    async def worker() -> None:
+    async def worker(devices: Sequence[Callable[[], Awaitable[object]]]) -> None:
         nonlocal done
-        while time.perf_counter() - begin < seconds:
-            await next(turns)()
+        for poll in itertools.cycle(devices):
+            if time.perf_counter() - begin > seconds:
+                return
+            await poll()
             done += 1
 
-    await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
+    await asyncio.gather(*(worker(polls[first::AT_ONCE]) for first in range(AT_ONCE)))
     return Rate(what, done, values, time.perf_counter() - begin, time.process_time() - cpu)
 
 
