@@ -24,12 +24,15 @@ from pathlib import Path
 from typing import Any
 
 from drivers.base import Shared
+from drivers.snmp import device
 from drivers.snmp.driver import Snmp
+from drivers.snmp.engine import SnmpEngine, pick
 
 DEVICES = 50
 AT_ONCE = 50
 PORT = 17161
 USER = {"user": "watcher", "auth": "SHA", "auth_password": "authpass123", "priv": "AES", "priv_password": "privpass123"}
+ENGINES = {"auto": "gufo", "own": "own engine"}
 WAYS: dict[str, dict[str, Any]] = {"v2c": {}, "v3": {"version": "3", **USER}}
 
 
@@ -100,25 +103,30 @@ def _simulators(folder: Path) -> Iterator[dict[str, list[str]]]:
 
 
 async def rate(what: str, values: int, seconds: float, polls: Sequence[Callable[[], Awaitable[object]]]) -> Rate:
-    """AT_ONCE polls in flight for `seconds`, each device in its turn."""
-    turns = itertools.cycle(polls)
+    """AT_ONCE polls in flight for `seconds`; as in an agent, never two of one device."""
     done = 0
     begin, cpu = time.perf_counter(), time.process_time()
 
-    async def worker() -> None:
+    async def worker(devices: Sequence[Callable[[], Awaitable[object]]]) -> None:
         nonlocal done
-        while time.perf_counter() - begin < seconds:
-            await next(turns)()
+        for poll in itertools.cycle(devices):
+            if time.perf_counter() - begin > seconds:
+                return
+            await poll()
             done += 1
 
-    await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
+    await asyncio.gather(*(worker(polls[first::AT_ONCE]) for first in range(AT_ONCE)))
     return Rate(what, done, values, time.perf_counter() - begin, time.process_time() - cpu)
 
 
-async def ours(way: str, addresses: list[str], seconds: float) -> tuple[Rate, list[tuple[tuple[int, ...], ...]]]:
+async def ours(
+    way: str, engine: str, addresses: list[str], seconds: float
+) -> tuple[Rate, list[tuple[tuple[int, ...], ...]]]:
     """The driver as an agent calls it, and the questions one poll asks."""
+    device.LOOK_SOON = sys.maxsize  # or a look around, due once a day, would come every 12 polls here
     shared = Shared()
-    drivers = [Snmp(at, Snmp.Options(profile="host", **WAYS[way]), shared) for at in addresses]
+    options = Snmp.Options.model_validate({"profile": "host", "engine": engine, **WAYS[way]})
+    drivers = [Snmp(at, options, shared) for at in addresses]
 
     async def poll(driver: Snmp) -> object:
         await driver.open()
@@ -131,7 +139,8 @@ async def ours(way: str, addresses: list[str], seconds: float) -> tuple[Rate, li
         await asyncio.gather(*map(poll, drivers))  # the first look, and every user's keys
         messages = _questions(drivers[0])
         polls = [partial(poll, driver) for driver in drivers]
-        return await rate(f"driver {way}", sum(map(len, messages)), seconds, polls), messages
+        what = f"driver {way}, {ENGINES[engine]}"
+        return await rate(what, sum(map(len, messages)), seconds, polls), messages
     finally:
         await shared.close()
 
@@ -190,36 +199,41 @@ async def plain(way: str, addresses: list[str], messages: list[tuple[tuple[int, 
         engine.close_dispatcher()
 
 
-async def compare(by_way: dict[str, list[str]], seconds: float) -> list[tuple[Rate, Rate]]:
-    pairs = []
+async def compare(by_way: dict[str, list[str]], seconds: float) -> list[list[Rate]]:
+    """For each way what the driver does, by each engine that takes a part in it, and last what pysnmp's API does."""
+    groups = []
     for way, addresses in by_way.items():
-        driver, messages = await ours(way, addresses, seconds)
-        pairs.append((driver, await plain(way, addresses, messages, seconds)))
-    return pairs
+        both = way == "v2c" and pick("auto") is not SnmpEngine
+        group = []
+        for engine in ENGINES if both else ["own"]:
+            driver, messages = await ours(way, engine, addresses, seconds)
+            group.append(driver)
+        groups.append([*group, await plain(way, addresses, messages, seconds)])
+    return groups
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=4.0, help="for each of the four")
+    parser.add_argument("--seconds", type=float, default=4.0, help="for each of the five")
     parser.add_argument("--json", action="store_true", help="print the one line of JSON alone")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, devices(Path(folder)) as (what, by_way):
-        pairs = asyncio.run(compare(by_way, asked.seconds))
+        groups = asyncio.run(compare(by_way, asked.seconds))
     if not asked.json:
         print(f"{AT_ONCE} polls in flight, devices: {what}")
-        print(f"{'':20} {'polls/s':>9} {'values/s':>9} {'CPU s/1,000':>12}")
-        for pair in pairs:
-            for one in pair:
+        print(f"{'':24} {'polls/s':>9} {'values/s':>9} {'CPU s/1,000':>12}")
+        for group in groups:
+            *drivers, last = group
+            for one in group:
                 speed = one.per_second
-                print(f"{one.what:20} {speed:9.0f} {speed * one.values:9.0f} {one.cpu_per_1000:12.2f}")
-            print(
-                f"{'ratio':20} {pair[0].per_second / pair[1].per_second:9.1f} {'':9} "
-                f"{pair[1].cpu_per_1000 / pair[0].cpu_per_1000:12.1f}"
-            )
+                print(f"{one.what:24} {speed:9.0f} {speed * one.values:9.0f} {one.cpu_per_1000:12.2f}")
+            for one in drivers:
+                times, cheaper = one.per_second / last.per_second, last.cpu_per_1000 / one.cpu_per_1000
+                print(f"{one.what + ' is':24} {times:8.1f}x {'':9} {cheaper:11.1f}x")
     figures = [
         {**asdict(one), "polls_per_second": one.per_second, "cpu_per_1000": one.cpu_per_1000}
-        for pair in pairs
-        for one in pair
+        for group in groups
+        for one in group
     ]
     print(json.dumps({"benchmark": "poll", "devices": what, "figures": figures}))
 

@@ -5,6 +5,7 @@ read here, and tests hold this reader to pysnmp's. What is asked is encoded by p
 from functools import lru_cache
 
 Oid = tuple[int, ...]
+Value = int | bytes | Oid
 Element = tuple[int, int, int]  # tag, where the content begins, where it ends
 
 INTEGER, OCTETS, NULL, OBJECT_ID, SEQUENCE = 0x02, 0x04, 0x05, 0x06, 0x30
@@ -78,30 +79,61 @@ class Reader:
 
     def integer(self) -> int:
         start, stop = self.expect(INTEGER)
-        return self._number(start, stop, signed=True)
+        return _number(self._octets[start:stop], signed=True)
 
     def object_id(self) -> Oid:
         start, stop = self.expect(OBJECT_ID)
         return parse_object_id(self._octets[start:stop])
 
-    def value(self) -> int | bytes | Oid | None:
-        """A value of a binding: None if the device has none. Counters are never negative, however they are encoded."""
+    def value(self) -> Value | None:
         tag, start, stop = self.element()
-        if tag == INTEGER or tag in UNSIGNED:
-            return self._number(start, stop, signed=tag == INTEGER)
-        if tag in ABSENT:
-            return None
-        content = self._octets[start:stop]
-        return parse_object_id(content) if tag == OBJECT_ID else content
+        return _value(tag, self._octets[start:stop])
+
+    def bindings(self) -> list[tuple[Oid, Value | None]]:
+        """The objects and values up to the end. Nearly every binding has its lengths in one octet each, and is read
+        without a Reader of its own: most of what an answer costs is spent here."""
+        octets, at, end = self._octets, self._at, self._end
+        said = []
+        while at < end:
+            stop = at + 2 + octets[at + 1] if at + 6 <= end else end
+            after = at + 4 + octets[at + 3] if at + 6 <= end else end  # where the value begins
+            short = stop <= end and stop - at < 0x82 and after + 2 <= stop and after + 2 + octets[after + 1] == stop
+            if short and octets[at] == SEQUENCE and octets[at + 2] == OBJECT_ID:
+                said.append((parse_object_id(octets[at + 4 : after]), _value(octets[after], octets[after + 2 : stop])))
+                at = stop
+            else:
+                self._at = at
+                said.append(self._binding())
+                at = self._at
+        self._at = at
+        return said
+
+    def _binding(self) -> tuple[Oid, Value | None]:
+        binding = self.inside(SEQUENCE)
+        said = binding.object_id(), binding.value()
+        binding.end()
+        return said
 
     def end(self) -> None:
         if self.more:
             raise BadMessage(f"{self._end - self._at} octets too many")
 
-    def _number(self, start: int, stop: int, *, signed: bool) -> int:
-        if not 0 < stop - start <= 9:
-            raise BadMessage("a number of no octets, or of too many")
-        return int.from_bytes(self._octets[start:stop], "big", signed=signed)
+
+def _value(tag: int, content: bytes) -> Value | None:
+    """A value of a binding: None if the device has none. Counters are never negative, however they are encoded."""
+    if tag == OCTETS:
+        return content
+    if tag == INTEGER or tag in UNSIGNED:
+        return _number(content, signed=tag == INTEGER)
+    if tag in ABSENT:
+        return None
+    return parse_object_id(content) if tag == OBJECT_ID else content
+
+
+def _number(content: bytes, *, signed: bool) -> int:
+    if not 0 < len(content) <= 9:
+        raise BadMessage("a number of no octets, or of too many")
+    return int.from_bytes(content, "big", signed=signed)
 
 
 @lru_cache(maxsize=1 << 14)  # a poll meets the names it met before

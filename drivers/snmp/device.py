@@ -5,7 +5,7 @@ from dataclasses import replace
 from drivers.base import Reading
 from drivers.snmp.asking import Asking
 from drivers.snmp.driver import SnmpOptions
-from drivers.snmp.engine import Peer, SnmpEngine
+from drivers.snmp.engine import Engine, Peer
 from drivers.snmp.known import Known, choose, look, walk_what_comes_and_goes
 from drivers.snmp.message import Question
 from drivers.snmp.profile import ORDER, UPSES, Oid
@@ -22,7 +22,7 @@ _CHOICES = {"auto": ORDER, "ups": UPSES}
 
 
 class Device:
-    def __init__(self, engine: SnmpEngine, address: tuple[object, ...], options: SnmpOptions) -> None:
+    def __init__(self, engine: Engine, address: tuple[object, ...], options: SnmpOptions) -> None:
         self.address = address
         self._options = options
         self._peer = Peer.of(address, options.version, options.community, _user(options))

@@ -43,6 +43,7 @@ class SnmpOptions(DriverOptions):
     wait: float = Field(3.0, ge=0.05, le=5.0)  # seconds for each answer
     low: int = Field(200, ge=0)  # notes in a cassette, below which it is low
     full: int = Field(0, ge=0)  # notes at which it is full; 0: nobody says
+    engine: Literal["auto", "own"] = "auto"  # "own": never by gufo-snmp, where that is installed
     ports: list[str] | None = None  # the ports that matter, by number or name; all if not said
 
     @model_validator(mode="after")
@@ -85,14 +86,13 @@ class Snmp:
 
     async def open(self) -> None:
         if self.device is None:
-            # pysnmp comes with the first device that is polled, off the event loop: options are checked without it.
-            await asyncio.to_thread(import_module, "drivers.snmp.device")
+            await asyncio.to_thread(_load)
         from drivers.snmp.device import Device
-        from drivers.snmp.engine import SnmpEngine, resolve
+        from drivers.snmp.engine import pick, resolve
 
         address = await resolve(self._host, self._port)
         if self.device is None or self.device.address != address:
-            self.device = Device(await self._shared.get(SnmpEngine), address, self._options)
+            self.device = Device(await self._shared.get(pick(self._options.engine)), address, self._options)
 
     async def poll(self) -> Reading:
         if self.device is None:
@@ -101,6 +101,12 @@ class Snmp:
 
     async def close(self) -> None:
         """Nothing is held between polls: the sockets are the engine's."""
+
+
+def _load() -> None:
+    """pysnmp and gufo-snmp come with the first device that is polled: options are checked without them."""
+    import_module("drivers.snmp.device")
+    import_module("drivers.snmp.engine").pick("auto")
 
 
 def split_address(address: str) -> tuple[str, int]:

@@ -1,6 +1,9 @@
 """All SNMP questions of one agent: two sockets, many questions in flight, each answered, refused or timed out once.
 
-Questions and ciphers are pysnmp's (`message.py`, `usm.py`); what is ours is the matching. pysnmp's own dispatcher takes
+The rest of the driver knows `Engine`. `SnmpEngine` is ours and does everything; `fast.py` is a second one, which leaves
+to it what gufo-snmp does not do as well.
+
+Questions and keys are pysnmp's (`message.py`, `usm.py`); what is ours is the matching. pysnmp's own dispatcher takes
 its time-outs from the wall clock, which jumps on branch machines, and its engine reads MIB files on the event loop.
 Here no MIB is read, the time is the loop's, and a question ends as soon as its device refuses it.
 """
@@ -9,12 +12,13 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
-import random
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Protocol, Self
 
+from drivers.base import Sharable
 from drivers.errors import DeviceError, Garbled, Reason, Refused, Unreachable
 from drivers.snmp import usm
 from drivers.snmp.ber import BadMessage, Reader
@@ -33,7 +37,7 @@ from drivers.snmp.profile import Oid
 from drivers.snmp.usm import Keyring, User, Usm
 
 RAW_LIMIT = 1024  # octets kept of what could not be read
-_LATE = 0.05  # seconds after its time that a busy or suspended machine ends a wait
+LATE = 0.05  # seconds after its time that a busy or suspended machine ends a wait
 _UNKNOWN_CONTEXT: Oid = (1, 3, 6, 1, 6, 3, 12, 1, 5)  # snmpUnknownContexts
 
 _REPORTS = {
@@ -65,6 +69,23 @@ class Peer:
             self.usm.forget()
 
 
+class Engine(Sharable, Protocol):
+    """What asks the devices of one agent. One question at a time is in flight to a peer."""
+
+    async def ask(self, peer: Peer, question: Question, wait: float) -> Answer:
+        """The answer of `peer`, or a DeviceError after at most `wait` seconds for each message it takes."""
+
+
+def pick(choice: Literal["auto", "own"]) -> type[Engine]:
+    """The engine of this machine. gufo-snmp is there if the extra `fast` was installed, which is on Linux only."""
+    if choice == "auto":
+        with contextlib.suppress(ImportError):
+            from drivers.snmp.fast import FastEngine
+
+            return FastEngine
+    return SnmpEngine
+
+
 @dataclass(eq=False)
 class _Waiting:
     peer: Peer
@@ -94,14 +115,13 @@ class SnmpEngine:
 
     async def close(self) -> None:
         for waiting in list(self._waiting.values()):
-            _end(waiting, Unreachable(Reason.NO_ANSWER, "the agent stopped before an answer came"))
+            _end(waiting, stopped())
         while self._families:
             _, opening = self._families.popitem()
             with contextlib.suppress(OSError):  # it never opened
                 await (await opening).datagrams.close()
 
     async def ask(self, peer: Peer, question: Question, wait: float) -> Answer:
-        """The answer of `peer`, or a DeviceError after at most `wait` seconds for each message it takes."""
         family = await self._family(socket.AF_INET6 if len(peer.address) == 4 else socket.AF_INET)
         async with family.places:
             if peer.usm is None:
@@ -164,7 +184,7 @@ class SnmpEngine:
 
     def _new_id(self) -> int:
         """Not to be guessed, so that nobody can answer who has not seen the question."""
-        while (ident := random.SystemRandom().randint(FIRST_ID, LAST_ID)) in self._waiting:
+        while (ident := int.from_bytes(os.urandom(4), "big") & LAST_ID | FIRST_ID) in self._waiting:
             pass
         return ident
 
@@ -218,18 +238,14 @@ class SnmpEngine:
     def _time_out(self, waiting: _Waiting, wait: float, due: float | None) -> None:
         """No answer came. If we come late ourselves, it may lie in the socket unread: it gets that much time again."""
         loop = asyncio.get_running_loop()
-        if due is not None and (late := loop.time() - due) > _LATE:
+        if due is not None and (late := loop.time() - due) > LATE:
             waiting.timer = loop.call_later(min(late, wait), self._time_out, waiting, wait, None)
             return
-        named = _named(waiting.peer)
         if waiting.garbage:
-            said = f"{named} answers what is not SNMP ({waiting.complaint})"
+            said = f"{_named(waiting.peer)} answers what is not SNMP ({waiting.complaint})"
             _end(waiting, Garbled(Reason.BAD_FRAME, said, raw=waiting.garbage))
-        elif waiting.peer.version == "3":
-            _end(waiting, Unreachable(Reason.NO_ANSWER, f"no answer from {named} in {wait:g} s: switched off or cut"))
         else:
-            said = f"no answer from {named} in {wait:g} s: switched off, cut, or the community is wrong"
-            _end(waiting, Unreachable(Reason.NO_ANSWER, said))
+            _end(waiting, no_answer(waiting.peer, wait))
 
 
 def _answered(waiting: _Waiting, answered: tuple[Answer, bytes]) -> None:
@@ -250,6 +266,15 @@ def _refusal(peer: Peer, report: Answer) -> DeviceError:
     if name[: len(_UNKNOWN_CONTEXT)] == _UNKNOWN_CONTEXT:
         return Refused(Reason.NEGATIVE_ANSWER, f"{_named(peer)} has no such SNMP context")
     return Refused(Reason.NEGATIVE_ANSWER, f"{_named(peer)} reports {'.'.join(map(str, name)) or 'nothing'}")
+
+
+def no_answer(peer: Peer, wait: float) -> Unreachable:
+    why = "switched off or cut" if peer.version == "3" else "switched off, cut, or the community is wrong"
+    return Unreachable(Reason.NO_ANSWER, f"no answer from {_named(peer)} in {wait:g} s: {why}")
+
+
+def stopped() -> Unreachable:
+    return Unreachable(Reason.NO_ANSWER, "the agent stopped before an answer came")
 
 
 def _unreachable(peer: Peer, number: int) -> Unreachable:

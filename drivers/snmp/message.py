@@ -30,15 +30,22 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Question:
-    """What one request asks: the values of `oids`, what comes next after each, or `repeats` times what comes next."""
+    """What one request asks: the values of `oids`, what comes next after each, or `repeats` times what comes next.
+    `guessed`: the device has not been seen to have them all."""
 
     kind: Kind
     oids: tuple[Oid, ...]
     repeats: int = 0
+    guessed: bool = False
 
     def pdu(self, request_id: int) -> bytes:
         head, tail = self._halves
         return head + request_id.to_bytes(4, "big") + tail
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The objects in dotted digits."""
+        return [".".join(map(str, oid)) for oid in self.oids]
 
     @cached_property
     def _halves(self) -> tuple[bytes, bytes]:
@@ -98,9 +105,4 @@ def read_pdu(message: Reader) -> Answer:
     request_id, status, index = pdu.integer(), pdu.integer(), pdu.integer()
     bindings = pdu.inside(SEQUENCE)
     pdu.end()
-    said = []
-    while bindings.more:
-        binding = bindings.inside(SEQUENCE)
-        said.append((binding.object_id(), binding.value()))
-        binding.end()
-    return Answer(request_id, status, index, said, report=tag == REPORT)
+    return Answer(request_id, status, index, bindings.bindings(), report=tag == REPORT)

@@ -21,5 +21,5 @@ def _decode(octets: bytes) -> str:
 
 
 def _clean(text: str) -> str:
-    kept = "".join(one if one.isprintable() else " " for one in text)
+    kept = text if text.isprintable() else "".join(one if one.isprintable() else " " for one in text)
     return " ".join(kept.split())[:LIMIT]

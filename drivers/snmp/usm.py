@@ -1,16 +1,18 @@
 """The asking side of SNMPv3's user-based security (RFC 3414, RFC 7860, RFC 3826), for one device at a time.
 
 pysnmp keeps users and clocks of all devices in one table by engine id, where two devices that share an id, as cheap
-cards do, or two passwords of one user name, get in each other's way; here each device has its own. Ciphers, and how a
-privacy key is cut or drawn out, are pysnmp's.
+cards do, or two passwords of one user name, get in each other's way; here each device has its own. How a privacy key is
+cut or drawn out, and DES, are pysnmp's; AES is cryptography's own, as pysnmp's wrapping was a fifth of a poll.
 """
 
 import asyncio
 import hashlib
 import hmac
+import os
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from pyasn1.type import univ
 from pysnmp.proto.error import StatusInformation
 from pysnmp.proto.secmod.rfc3414 import service
@@ -19,6 +21,11 @@ from pysnmp.proto.secmod.rfc3414.service import SnmpUSMSecurityModel
 from drivers.snmp.ber import SEQUENCE, BadMessage, Reader, integer, tlv
 from drivers.snmp.message import Answer, Kind, Question, read_pdu
 from drivers.snmp.profile import Oid
+
+try:
+    from cryptography.hazmat.decrepit.ciphers.modes import CFB
+except ImportError:  # before it was moved there
+    from cryptography.hazmat.primitives.ciphers.modes import CFB
 
 STATS: Oid = (1, 3, 6, 1, 6, 3, 15, 1, 1)  # usmStats: what a report is about is the number below it
 UNSUPPORTED_LEVEL, NOT_IN_TIME, UNKNOWN_USER, UNKNOWN_ENGINE, WRONG_DIGEST, NOT_DECRYPTED = range(1, 7)
@@ -116,6 +123,34 @@ def _octets(octets: bytes) -> Any:
     return univ.OctetString(octets)
 
 
+def _encrypt(name: str, key: bytes, clock: tuple[int, int], plain: bytes) -> tuple[bytes, bytes]:
+    """What is sent, and its salt."""
+    if name == "DES":
+        encrypted, salted = _cipher(name).encrypt_data(_octets(key), (*clock, None), plain)
+        return encrypted.asOctets(), salted.asOctets()
+    salt = os.urandom(8)
+    cipher = _aes(key, clock, salt).encryptor()
+    return cipher.update(plain) + cipher.finalize(), salt
+
+
+def _decrypt(name: str, key: bytes, clock: tuple[int, int], salt: bytes, encrypted: bytes) -> bytes:
+    """BadMessage if it is nothing that was encrypted so. A wrong key gives octets that mean nothing."""
+    try:
+        if name == "DES":
+            parameters = (*clock, _octets(salt))
+            return bytes(_cipher(name).decrypt_data(_octets(key), parameters, _octets(encrypted)))
+        cipher = _aes(key, clock, salt).decryptor()
+        return cipher.update(encrypted) + cipher.finalize()
+    except (StatusInformation, ValueError) as error:
+        raise BadMessage(f"not decrypted: {error}"[:200]) from None
+
+
+def _aes(key: bytes, clock: tuple[int, int], salt: bytes) -> Cipher[CFB]:
+    """RFC 3826 3.1.2.1: boots, time and salt are where the cipher begins. A device may say any number for them."""
+    begin = b"".join((number & 0xFFFFFFFF).to_bytes(4, "big") for number in clock)
+    return Cipher(algorithms.AES(key), CFB(begin + salt))
+
+
 class Usm:
     """What one device is known by: its engine id, its clock, the user's keys there."""
 
@@ -150,8 +185,8 @@ class Usm:
     ) -> bytes:
         salt = b""
         if level & PRIV:
-            encrypted, salted = _cipher(self.user.priv).encrypt_data(_octets(self.keys.priv), (*clock, None), scoped)
-            scoped, salt = tlv(0x04, encrypted.asOctets()), salted.asOctets()
+            encrypted, salt = _encrypt(self.user.priv, self.keys.priv, clock, scoped)
+            scoped = tlv(0x04, encrypted)
         mac = MACS[self.user.auth] if level & AUTH else None
         empty = bytes(mac.size if mac else 0)
         flags = tlv(0x04, bytes((level | REPORTABLE,)))
@@ -177,7 +212,7 @@ class Usm:
         _, mac, salt = parameters.octets(), parameters.octets(), parameters.octets()
         if level & AUTH:
             self._check_mac(octets, mac)
-        scoped = self._decrypt(message.octets(), (boots, time, salt)) if level & PRIV else message
+        scoped = self._decrypt(message.octets(), (boots, time), salt) if level & PRIV else message
         answer = _read_scoped(scoped.inside(SEQUENCE))
         if not answer.report and (level != self.user.level or engine_id != self.engine_id):
             raise BadMessage("an answer with less protection than was asked for, or of another engine")
@@ -194,17 +229,10 @@ class Usm:
         if not hmac.compare_digest(_sign(mac, self.keys.auth, unsigned), sent):
             raise BadMessage("a wrong digest")
 
-    def _decrypt(self, encrypted: bytes, parameters: tuple[int, int, bytes]) -> Reader:
-        boots, time, salt = parameters
+    def _decrypt(self, encrypted: bytes, clock: tuple[int, int], salt: bytes) -> Reader:
         if not self.user.priv or not self.keys.priv:
             raise BadMessage("nothing that could be decrypted")
-        try:
-            plain = _cipher(self.user.priv).decrypt_data(
-                _octets(self.keys.priv), (boots, time, _octets(salt)), _octets(encrypted)
-            )
-        except (StatusInformation, ValueError) as error:
-            raise BadMessage(f"not decrypted: {error}"[:200]) from None
-        return Reader(bytes(plain))  # a block cipher leaves octets behind it
+        return Reader(_decrypt(self.user.priv, self.keys.priv, clock, salt, encrypted))  # a block cipher leaves octets
 
     def _learn(self, boots: int, time: int, now: float, *, sure: bool, report: bool) -> None:
         """Set the device's clock by a message that is signed, or by the first one there is."""

@@ -35,6 +35,7 @@ ROWS: dict[str, tuple[str, Options, Options]] = {
     "snmp apc ups": ("snmp", {"profile": "ups", "wait": 0.4}, {"profile": "ups-apc"}),
     "snmp switch": ("snmp", {"wait": 0.4}, {"profile": "network"}),
     "snmp windows": ("snmp", {"wait": 0.4}, {"profile": "windows"}),
+    "snmp ups by our own engine": ("snmp", {"profile": "ups", "wait": 0.4, "engine": "own"}, {"profile": "ups"}),
     "snmp printer of v1": ("snmp", {"version": "1", "wait": 0.4}, {"profile": "printer", "version": "1"}),
     "snmp atm": ("snmp", {"wait": 0.4}, {"profile": "atm-ncr"}),
     "snmp host of v3": ("snmp", {**SECURED, "wait": 0.4}, {"profile": "host", **SECURED}),

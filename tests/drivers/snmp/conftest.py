@@ -12,7 +12,11 @@ from typing import cast
 
 import pytest
 
+from drivers.base import Driver
+
 SNMPD_INSTALL = "apt-get install -y snmpd"
+FAST_INSTALL = "pip install 'gufo-snmp>=0.13'"
+ENGINES = {"own engine": "own", "gufo": "auto"}
 CONFIGURATION = """\
 agentaddress udp:127.0.0.1:{port}
 rocommunity public
@@ -28,6 +32,18 @@ sysName snmpd-under-test
 """
 # A GET of sysUpTime.0 with community "public", as any SNMPv2c tool sends it.
 GET_UP_TIME = bytes.fromhex("302602010104067075626c6963a019020101020100020100300e300c06082b060102010103000500")
+
+
+@pytest.fixture(params=ENGINES)
+def driver(request: pytest.FixtureRequest, driver: Callable[..., Driver]) -> Callable[..., Driver]:
+    """Every test here that polls is run on both engines."""
+    if request.param == "gufo":
+        pytest.importorskip("gufo.snmp", reason=f"tests on the second engine need: {FAST_INSTALL}")
+
+    def made(kind: str, address: str, **options: object) -> Driver:
+        return driver(kind, address, engine=ENGINES[request.param], **options)
+
+    return made
 
 
 def free_port() -> int:

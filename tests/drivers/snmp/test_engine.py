@@ -12,6 +12,7 @@ from drivers.errors import Garbled, Reason, Refused, Unreachable
 from drivers.sim.snmp_ber import GET, NEXT, TOO_BIG, encode, encode_response, parse_request
 from drivers.sim.snmp_community import CommunityEnd
 from drivers.sim.snmp_devices import Object, Objects, build
+from drivers.sim.snmp_v3 import SecuredEnd
 from drivers.sim.snmp_view import View
 
 Device = Callable[..., Awaitable[str]]
@@ -149,6 +150,30 @@ async def test_hostile_text_is_only_text(device: Device, driver: Make, poll: Pol
     assert reading.identity["name"].startswith("[/x] [2J =cmd|")
     assert reading.identity["name"].isprintable()
     assert len(reading.identity["name"]) <= 255
+
+
+@pytest.mark.parametrize("priv", ["", "AES"])
+async def test_an_answer_with_a_forged_signature_is_not_believed(
+    priv: str, device: Device, driver: Make, poll: Poll
+) -> None:
+    """As gufo-snmp would believe it: whoever sits on the way could say that a UPS is well."""
+    user: dict[str, object] = {"user": "watcher", "auth": "SHA", "auth_password": "authpass123", "priv": priv}
+    user["priv_password"] = "privpass123" if priv else ""
+    end, view = SecuredEnd(user), View(build("ups", "box", {}).objects)
+    forging = False
+    before_digest = b"\x04\x07watcher\x04\x0c"
+
+    def answer(request: bytes) -> list[bytes]:
+        octets = bytearray(end.answer(request, view)[0])
+        if forging and (at := octets.find(before_digest)) > 0:
+            octets[at + len(before_digest)] ^= 1
+        return [bytes(octets)]
+
+    polled = driver("snmp", await device(answer), profile="ups", version="3", wait=0.3, **user)
+    assert (await poll(polled)).parts["power"] == "mains"
+    forging = True
+    with pytest.raises(Garbled, match="a wrong digest"):
+        await poll(polled)
 
 
 async def test_a_name_nobody_knows_is_told(driver: Make, poll: Poll) -> None:

@@ -1,5 +1,6 @@
 """Octets: pysnmp and the simulator's own BER mean the same by them, and what is damaged or old is not believed."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from drivers.snmp.message import (
     open_message,
     read_community,
 )
-from drivers.snmp.usm import Header, Keyring, User, Usm, read_header, report_of
+from drivers.snmp.usm import CIPHERS, Header, Keyring, User, Usm, _cipher, _decrypt, _encrypt, read_header, report_of
 
 ids = st.integers(FIRST_ID, LAST_ID)
 oids = st.lists(st.integers(0, 2**32 - 1), max_size=12).map(lambda rest: (1, 3, *rest))
@@ -207,6 +208,27 @@ async def test_keys_are_those_of_the_rfc() -> None:
     sha = await Keyring().keys(User("u", "SHA", "maplesyrup"), engine)
     assert md5.auth.hex() == "526f5eed9fcce26f8964c2930787d82b"
     assert sha.auth.hex() == "6695febc9288e36282235fc7151f128497b38f3f"
+
+
+KEY_OCTETS = {"DES": 16, "AES": 16, "AES-192": 24, "AES-256": 32, "AES-192-C": 24, "AES-256-C": 32}
+clocks = st.integers(-(2**63), 2**63)
+
+
+@given(st.sampled_from(list(CIPHERS)), clocks, clocks, st.binary(min_size=1, max_size=200))
+def test_what_is_encrypted_is_what_pysnmp_decrypts(name: str, boots: int, time: int, plain: bytes) -> None:
+    key = bytes(range(KEY_OCTETS[name]))
+    encrypted, salt = _encrypt(name, key, (boots, time), plain)
+    octets = univ.OctetString
+    theirs = _cipher(name).decrypt_data(octets(key), (boots, time, octets(salt)), octets(encrypted))
+    assert bytes(theirs)[: len(plain)] == _decrypt(name, key, (boots, time), salt, encrypted)[: len(plain)] == plain
+
+
+@given(st.sampled_from(list(CIPHERS)), clocks, clocks, st.binary(max_size=12), st.binary(max_size=80))
+def test_any_octets_are_decrypted_or_are_a_bad_message(
+    name: str, boots: int, time: int, salt: bytes, encrypted: bytes
+) -> None:
+    with suppress(BadMessage):
+        _decrypt(name, bytes(range(KEY_OCTETS[name])), (boots, time), salt, encrypted)
 
 
 async def test_a_device_whose_clock_is_another_says_so_and_is_then_asked_by_its_clock(secured: SecuredEnd) -> None:

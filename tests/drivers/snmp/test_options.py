@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from drivers.snmp.driver import Snmp, SnmpOptions, split_address
+from drivers.snmp.engine import SnmpEngine, pick
 
 PASSWORDS = {"auth_password": "authpass123", "priv_password": "privpass123"}
 
@@ -16,6 +17,12 @@ def test_options_are_checked_without_pysnmp() -> None:
         "import sys, drivers.snmp.driver; sys.exit(any(name.startswith(('pysnmp', 'pyasn1')) for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_our_own_engine_is_taken_where_gufo_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "drivers.snmp.fast", raising=False)
+    monkeypatch.setitem(sys.modules, "gufo.snmp", None)
+    assert pick("auto") is pick("own") is SnmpEngine
 
 
 @pytest.mark.parametrize(
@@ -29,6 +36,7 @@ def test_options_are_checked_without_pysnmp() -> None:
         ({"community": ""}, "at least 1 character"),
         ({"profile": "toaster"}, "'ups-apc', 'ups-huawei' or 'atm-ncr'"),
         ({"comunity": "public"}, "Extra inputs"),
+        ({"engine": "fast"}, "'auto' or 'own'"),
         ({"wait": 60}, "less than or equal to 5"),
     ],
 )
