@@ -143,6 +143,34 @@ def ports(as_json: Json = False) -> None:
         _say(readers.note)
 
 
+@app.command()
+def simulate(
+    driver: Annotated[str, typer.Argument(help="Which driver's device, like passbook or snmp.")],
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", help="PART=WORD or NUMBER=VALUE, like paper=out; may be said again.")
+    ] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--option", help="KEY=VALUE: an option of the driver or the simulator; may be said again."),
+    ] = None,
+    fault: Annotated[str, typer.Option(help="What goes wrong: none, silent, slow, half, garbage or hang-up.")] = "none",
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="The port to answer at, else any; of a serial device, by TCP.")
+    ] = None,
+) -> None:
+    """Be a device to try a driver on. The address is printed; lines typed while it runs change it: "help" says which.
+
+    Example: branchfleet-agent simulate passbook --set paper=out
+    """
+    from agent import simulate as hand
+
+    try:
+        asked_for = hand.wanted(driver, sets or [], options or [], port)
+        hand.simulate(asked_for, fault, typer.echo, _say)
+    except hand.Bad as bad:
+        raise Trouble(Exit.BAD_INPUT, str(bad)) from bad
+
+
 def _print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 

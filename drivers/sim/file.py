@@ -129,7 +129,7 @@ def _cell(words: Words, word: str) -> str:
 
 
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> FileSimulator:
-    said = options.get("layout")
+    said = options["layout"]
     if isinstance(said, str):
         layout = read_layout(said) if is_path(said) else shipped_layout(said)
     else:

@@ -6,6 +6,7 @@ State: cover, paper, document, and device ("deviceBusy", "hardwareError") where 
 from pathlib import Path
 
 from drivers.passbook import ASK_DOCUMENT, ASK_FIRMWARE, ASK_STATUS, CodeTable, read_profile
+from drivers.sim.base import check_state
 from drivers.sim.serial_end import Answer, SerialSimulator, serial_simulator
 
 HEALTHY = {"cover": "closed", "paper": "ok", "document": "none"}
@@ -61,5 +62,15 @@ class PassbookDialect:
         return Answer(FIRMWARE)
 
 
+def _known(table: CodeTable) -> dict[str, list[str]]:
+    """The words each part can say, by the table."""
+    meanings = [*table.status.values(), *table.document.values()]
+    return {
+        key: list(dict.fromkeys(meaning[key] for meaning in meanings if key in meaning)) for key in (*HEALTHY, "device")
+    }
+
+
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> SerialSimulator:
-    return serial_simulator(name, PassbookDialect(read_profile("simulated")), options, {**HEALTHY, **state}, folder)
+    table = read_profile("simulated")
+    check_state("a simulated passbook printer", state, _known(table))
+    return serial_simulator(name, PassbookDialect(table), options, {**HEALTHY, **state}, folder)
