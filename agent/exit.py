@@ -16,6 +16,7 @@ class Exit(IntEnum):
     NOT_SET_UP = 10
     UNREADABLE = 11
     DEFECT = 70
+    STOPPED = 130
 
     @property
     def sentence(self) -> str:
@@ -34,6 +35,7 @@ _SENTENCES = {
     Exit.CANNOT_WRITE: "The agent's folder cannot be written, or the disk is full.",
     Exit.NOT_SET_UP: "The agent is not set up: no server or no token.",
     Exit.UNREADABLE: "The device answered, but not with anything this driver can read.",
+    Exit.STOPPED: "It was stopped by a person before it was done.",
     Exit.DEFECT: "A defect of the program.",
 }
 

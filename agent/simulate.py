@@ -7,7 +7,6 @@ import os
 import sys
 import tempfile
 import threading
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ import pydantic
 from agent.exit import Exit, Trouble
 from agent.signals import ended_by_signals
 from agent.tidy import tidy_text
+from agent.typed import Bad, pairs, value_of
 from agent.wire import catalogue
 from drivers.sim.base import Fault, Simulator
 from drivers.sim.registry import make, names
@@ -28,10 +28,6 @@ show               what it says now
 Ctrl-C, or the end of standard input, ends it."""
 
 Say = Callable[[str], None]
-
-
-class Bad(ValueError):
-    """What was said cannot be done: one sentence."""
 
 
 class Wanted(NamedTuple):
@@ -65,27 +61,8 @@ def wanted(driver: str, sets: Iterable[str], options: Iterable[str], port: int |
             Exit.NOT_FOUND, f"There is no simulator of {tidy_text(driver, 80)!r}{_near(driver, known) or there}."
         )
     return Wanted(
-        driver, {key: read_value(value) for key, value in pairs(options).items()}, checked(pairs(sets), {}), port
+        driver, {key: value_of(value) for key, value in pairs(options).items()}, checked(pairs(sets), {}), port
     )
-
-
-def pairs(said: Iterable[str]) -> dict[str, str]:
-    """ "paper=out" -> {"paper": "out"}."""
-    found = {}
-    for one in said:
-        key, equals, value = one.partition("=")
-        if not equals or not key.strip():
-            raise Bad(f"{tidy_text(one, 80)!r} is not KEY=VALUE.")
-        found[key.strip()] = value.strip()
-    return found
-
-
-def read_value(text: str) -> Any:
-    """An option as an inventory says it: 3, true, ["1", "2"], and any other text without its quotes."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
 
 
 def checked(change: dict[str, str], state: Mapping[str, str]) -> dict[str, str]:

@@ -5,9 +5,10 @@ SNMPv1 can say only by refusing the whole message.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from drivers.errors import Garbled, Reason, Refused
-from drivers.snmp.engine import Peer, SnmpEngine
+from drivers.snmp.engine import Peer
 from drivers.snmp.message import Answer, Kind, Question
 from drivers.snmp.profile import Oid
 from drivers.snmp.reading import Value
@@ -20,10 +21,14 @@ _ROWS_AT_ONCE = 12  # of a column, in one SNMPv2 message
 _TOO_BIG, _NO_SUCH_NAME, _GENERAL, _NOT_ALLOWED = 1, 2, 5, 16
 
 
+class Engine(Protocol):
+    async def ask(self, peer: Peer, question: Question, wait: float) -> Answer: ...
+
+
 class Asking:
     """One device's questions. Lives as long as its driver, because it learns how much the device takes at once."""
 
-    def __init__(self, engine: SnmpEngine, peer: Peer, wait: float) -> None:
+    def __init__(self, engine: Engine, peer: Peer, wait: float) -> None:
         self._engine = engine
         self._peer = peer
         self._wait = wait

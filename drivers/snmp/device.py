@@ -1,9 +1,9 @@
 """One device polled again and again: looked at once, asked for what it has, and looked at anew if it may differ."""
 
 from drivers.base import Reading
-from drivers.snmp.asking import Asking
+from drivers.snmp.asking import Asking, Engine
 from drivers.snmp.driver import SnmpOptions
-from drivers.snmp.engine import Peer, SnmpEngine
+from drivers.snmp.engine import Peer
 from drivers.snmp.known import Known, choose, look, walk_what_comes_and_goes
 from drivers.snmp.message import Question
 from drivers.snmp.profile import Oid
@@ -18,10 +18,10 @@ _UP_TIME = "sysUpTime"
 
 
 class Device:
-    def __init__(self, engine: SnmpEngine, address: tuple[object, ...], options: SnmpOptions) -> None:
+    def __init__(self, engine: Engine, address: tuple[object, ...], options: SnmpOptions) -> None:
         self.address = address
         self._options = options
-        self._peer = Peer.of(address, options.version, options.community, _user(options))
+        self._peer = peer_of(address, options)
         self._asking = Asking(engine, self._peer, options.wait)
         self._ports = None if options.ports is None else frozenset(options.ports)
         self._known: Known | None = None
@@ -89,6 +89,10 @@ class Device:
 def _up_time(known: Known, values: dict[Oid, Value]) -> int:
     value = values.get(known.scalars.get(_UP_TIME, ()))
     return value if isinstance(value, int) else 0
+
+
+def peer_of(address: tuple[object, ...], options: SnmpOptions) -> Peer:
+    return Peer.of(address, options.version, options.community, _user(options))
 
 
 def _user(options: SnmpOptions) -> User | None:

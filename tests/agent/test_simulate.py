@@ -18,7 +18,8 @@ from agent.ask import poll_once
 from agent.cli import main
 from agent.exit import Exit
 from agent.poll import Seen
-from agent.simulate import Bad, Hand, checked, pairs, wanted
+from agent.simulate import Hand, checked, wanted
+from agent.typed import Bad, pairs
 from agent.wire import Polled
 from drivers.sim.base import Fault
 
