@@ -47,27 +47,35 @@ def options_of(
 ) -> Options:
     """The options of the driver called `name`. Secrets are asked for by `secret_of`; one that was typed in plain gets
     a name that is not `taken` yet. Bad, never with a value, if they do not fit."""
-    secret = {key for key, field in driver.Options.model_fields.items() if field.repr is False}
     values = {key: value_of(text) for key, text in said.items()}
-    filled = {
-        key: secret_of(value.removeprefix(SECRET)) if isinstance(value, str) and value.startswith(SECRET) else value
-        for key, value in values.items()
-    }
+    by_name = {key: value for key, value in values.items() if isinstance(value, str) and value.startswith(SECRET)}
+    filled = {**values, **{key: secret_of(value.removeprefix(SECRET)) for key, value in by_name.items()}}
     try:
-        options = driver.Options.model_validate(filled)
+        options = _validated(driver, filled, said)
     except pydantic.ValidationError as error:
-        wrong = {str(one["loc"][0]) for one in error.errors() if one["loc"]}
-        texts = {key: said[key] for key in wrong & said.keys() if not isinstance(filled[key], str)}
-        if not texts:
-            raise Bad(_sentence(name, error)) from None
-        return options_of(
-            name, driver, {**said, **{key: _quoted(text) for key, text in texts.items()}}, secret_of, number
-        )
-    written = {key: values[key] for key in options.model_fields_set if getattr(options, key) != _usual(driver, key)}
-    for key in secret & written.keys():
-        if not str(written[key]).startswith(SECRET):
+        raise Bad(_sentence(name, error)) from None
+    written = {}
+    for key in said:
+        value = getattr(options, key)
+        if key in by_name:
+            written[key] = by_name[key]
+        elif value == driver.Options.model_fields[key].get_default():
+            continue
+        elif driver.Options.model_fields[key].repr is False:  # what options do not show is secret
             written[key] = f"{SECRET}{_secret_name(name, key, taken)}"
-    return Options(options, {key: written[key] for key in said if key in written})
+        else:
+            written[key] = value
+    return Options(options, written)
+
+
+def _validated(driver: type[Driver], values: dict[str, Any], said: dict[str, str]) -> DriverOptions:
+    """The options; where a number was typed and a text is wanted (version=3), the text that was typed."""
+    try:
+        return driver.Options.model_validate(values)
+    except pydantic.ValidationError as error:
+        wrong = {str(one["loc"][0]) for one in error.errors() if one["loc"]} & said.keys()
+        texts = {key: said[key] for key in wrong if not isinstance(values[key], str)}
+        return driver.Options.model_validate({**values, **texts})
 
 
 def _secret_name(driver: str, key: str, taken: set[str]) -> str:
@@ -75,15 +83,6 @@ def _secret_name(driver: str, key: str, taken: set[str]) -> str:
     name = next(name for name in (base, *(f"{base}-{n}" for n in range(2, len(taken) + 3))) if name not in taken)
     taken.add(name)
     return name
-
-
-def _usual(driver: type[Driver], key: str) -> Any:
-    return driver.Options.model_fields[key].get_default()
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _sentence(name: str, error: pydantic.ValidationError) -> str:
