@@ -24,7 +24,9 @@ Showed = Callable[[str, dict[str, str]], None]
 
 
 class Simulator(Protocol):
-    """One simulated device. `state` holds the catalogue's parts and numbers as text: {"paper": "ok", "load": "35"}."""
+    """One simulated device. `state` holds the catalogue's parts and numbers as text: {"paper": "ok", "load": "35"}.
+
+    One that has an attribute `garbage` answers these bytes while its fault is GARBAGE; `noise.py` changes them."""
 
     name: str
     fault: Fault

@@ -70,6 +70,18 @@ async def poll_once(driver: Driver) -> Reading:
             await driver.close()
 
 
+async def until_it_answers(driver: Driver) -> Reading:
+    """The first reading there is; some devices (a dropped file) take a moment after a fault."""
+    deadline = time.monotonic() + AGAIN_SECONDS
+    while True:
+        try:
+            return await poll_once(driver)
+        except DeviceError as error:
+            if time.monotonic() > deadline:
+                raise BrokenPromise(f"the fault is gone, and the driver still says {error!r}") from error
+            await asyncio.sleep(0.05)
+
+
 def check_reading(reading: Reading) -> None:
     """Keys are the catalogue's, words its words, and the raw bytes within their limit."""
     _promise(isinstance(reading, Reading), f"a poll gives a Reading, not {reading!r}")
@@ -163,7 +175,7 @@ async def is_itself_again(row: Row, folder: Path) -> None:
             with suppress(DeviceError):
                 await poll_once(driver)
         simulator.fault = Fault.NONE
-        again = await _until_it_answers(driver)
+        again = await until_it_answers(driver)
         for what in ("device", "parts", "identity"):
             was, now = getattr(first, what), getattr(again, what)
             _promise(was == now, f"before the faults `{what}` was {was!r}, after them {now!r}")
@@ -174,17 +186,6 @@ async def tells_bad_addresses(row: Row, folder: Path) -> None:
     for address in BAD_ADDRESSES:
         wrong = find(row.driver).check_address(address)
         _promise(wrong is not None and wrong.startswith("is "), f"of the address {address!r} is said {wrong!r}")
-
-
-async def _until_it_answers(driver: Driver) -> Reading:
-    deadline = time.monotonic() + AGAIN_SECONDS
-    while True:
-        try:
-            return await poll_once(driver)
-        except DeviceError as error:
-            if time.monotonic() > deadline:
-                raise BrokenPromise(f"the fault is gone, and the driver still says {error!r}") from error
-            await asyncio.sleep(0.05)
 
 
 def _promise(kept: bool, otherwise: str) -> None:

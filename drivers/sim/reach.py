@@ -75,6 +75,9 @@ class ReachSimulator:
         if self._accepting is not None:
             self._accepting.cancel()
             self._accepting = None
+            if self._listener is not None:
+                with suppress(NotImplementedError):  # only a selector's loop may already have it among what is ready
+                    asyncio.get_running_loop().remove_reader(self._listener)
         for filler in self._fillers:
             filler.close()
         self._fillers.clear()
