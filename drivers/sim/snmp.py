@@ -124,6 +124,7 @@ class SnmpSimulator:
                 self._send(self.garbage, address)
             case Fault.SLOW:
                 loop = asyncio.get_running_loop()
+                self._late = {late for late in self._late if late.when() > loop.time()}
                 self._late.add(loop.call_later(SLOW_SECONDS, self._send, answer, address))
 
     def _send(self, octets: bytes, address: tuple[str, int]) -> None:
