@@ -27,7 +27,7 @@ _SENTENCES = {
     Exit.DONE: "Done.",
     Exit.USAGE: "The command line is wrong.",
     Exit.BAD_INPUT: "A file or setting that was read is wrong.",
-    Exit.NOT_FOUND: "There is no such position.",
+    Exit.NOT_FOUND: "There is no such position, branch or simulator.",
     Exit.UNREACHABLE: "The device or the server cannot be reached.",
     Exit.REFUSED: "The device or the server refused: wrong community, password or token.",
     Exit.BUSY: "The port or the spool is in use by another program.",
@@ -35,8 +35,8 @@ _SENTENCES = {
     Exit.CANNOT_WRITE: "The agent's folder cannot be written, or the disk is full.",
     Exit.NOT_SET_UP: "The agent is not set up: no server or no token.",
     Exit.UNREADABLE: "The device answered, but not with anything this driver can read.",
-    Exit.STOPPED: "It was stopped by a person before it was done.",
     Exit.DEFECT: "A defect of the program.",
+    Exit.STOPPED: "It was stopped by a person before it was done.",
 }
 
 

@@ -27,7 +27,7 @@ from drivers.sim.base import Fault, Simulator
 from drivers.sim.registry import make
 
 LEFT_SECONDS = 90  # for what is to be let go; a busy machine closes late
-AGAIN_SECONDS = 5  # for a device to be there again
+AGAIN_SECONDS = 30  # for a device to be there again; a busy machine is late
 BAD_ADDRESSES = ("", "\0")  # that no driver takes
 
 

@@ -7,6 +7,7 @@ thread or memory is left that was not there before.
 
 import asyncio
 import gc
+import pathlib
 import random
 import tracemalloc
 from collections.abc import Mapping
@@ -132,7 +133,8 @@ async def _switch(simulator: Simulator, chance: random.Random) -> None:
 
 def _memory() -> tracemalloc.Snapshot:
     gc.collect()
-    own = (tracemalloc.__file__, __file__, random.__file__)
+    # pathlib interns names, and Python's one table of interned names grows in a leap of megabytes now and then.
+    own = (tracemalloc.__file__, __file__, random.__file__, pathlib.__file__)
     return tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(False, file) for file in own])
 
 
