@@ -60,17 +60,15 @@ def wanted(driver: str, sets: Iterable[str], options: Iterable[str], port: int |
         raise Trouble(
             Exit.NOT_FOUND, f"There is no simulator of {tidy_text(driver, 80)!r}{_near(driver, known) or there}."
         )
-    return Wanted(
-        driver, {key: value_of(value) for key, value in pairs(options).items()}, checked(pairs(sets), {}), port
-    )
+    plain = Wanted(driver, {key: value_of(value) for key, value in pairs(options).items()}, {}, port)
+    return plain._replace(state=checked(pairs(sets), plain.made(Path(), {}).state))
 
 
 def checked(change: dict[str, str], state: Mapping[str, str]) -> dict[str, str]:
-    """`change`, if each key is in the catalogue or the state, and says what such a thing can say."""
+    """`change`, if each key is in the catalogue or the state, and says what such a thing can say. A file's state is by
+    subject: "1007/pos-1:activity"."""
     for key, said in change.items():
-        if wrong := _wrong(
-            key.rpartition(":")[2], key in state, said
-        ):  # a file's state is by subject: "1007/pos-1:activity"
+        if wrong := _wrong(key.rpartition(":")[2], key in state, said):
             raise Bad(wrong)
     return change
 

@@ -30,7 +30,7 @@ from drivers.sim.serial_end import Answer, Dialect, SerialSimulator, serial_simu
 
 EOT = 0x04
 HEALTHY_310 = {"card": "none", "shutter": "closed"}
-HEALTHY_5X1 = {"card": "none", "stacker": "ok", "retract": "ok"}
+HEALTHY_5X1 = {"card": "none", "stacker": "ok", "retract": "ok", "initialised": "yes"}
 _CARD_310 = {"none": 0x4E, "entering": 0x49, "present": 0x4A, "captured": 0x4D}
 _ERRORS_310 = {("module.power", "fault"): b"\x05"}
 _ERRORS_5X1 = {

@@ -207,6 +207,12 @@ def test_a_file_of_several_terminals_is_set_by_subject(tmp_path: Path) -> None:
     assert "it can be: active, dormant, stop" in said[0]
 
 
+def test_what_only_this_simulator_has_can_be_set_too(tmp_path: Path) -> None:
+    asked_for = wanted("card_reader/crt", ["initialised=no"], ["model=crt-591", "unit=3"], None)
+    assert asked_for.made(tmp_path, {}).state["initialised"] == "no"
+    assert asked_for.options == {"model": "crt-591", "unit": 3}
+
+
 def _hand(folder: Path) -> tuple[Any, Hand, list[str]]:
     asked_for = wanted("passbook", [], [], None)
     simulator = asked_for.made(folder, {})
