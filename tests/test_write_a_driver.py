@@ -67,7 +67,20 @@ def test_its_driver_and_its_simulator_are_found_by_entry_point(project: Path) ->
 def test_its_tests_pass(project: Path) -> None:
     """With the warnings that this project takes for errors."""
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:asyncio", "-p", "no:cacheprovider", "tests"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-W",
+            "error",
+            "-p",
+            "no:asyncio",
+            "-p",
+            "no:cacheprovider",
+            "--hypothesis-profile=ci",
+            "tests",
+        ],
         cwd=project,
         env=_environment(project / "installed", ROOT),
         check=False,

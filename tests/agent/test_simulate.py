@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.ask import poll_once
 from agent.cli import main
 from agent.exit import Exit
 from agent.poll import Seen
-from agent.simulate import Hand, checked, wanted
+from agent.simulate import Hand, Wanted, checked, wanted
 from agent.typed import Bad, pairs
 from agent.wire import Polled
 from drivers.sim.base import Fault
@@ -214,12 +214,13 @@ def test_what_only_this_simulator_has_can_be_set_too(tmp_path: Path) -> None:
 
 
 def _hand(folder: Path) -> tuple[Any, Hand, list[str]]:
-    asked_for = wanted("passbook", [], [], None)
+    asked_for = Wanted("passbook", {}, {}, None)
     simulator = asked_for.made(folder, {})
     said: list[str] = []
     return simulator, Hand(simulator, asked_for, folder, said.append), said
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_line_is_done_or_told(line: str) -> None:
     simulator, hand, said = _hand(Path("/nowhere"))
@@ -228,6 +229,7 @@ def test_any_line_is_done_or_told(line: str) -> None:
     assert set(simulator.state) <= {"cover", "paper", "document", "device"}
 
 
+@settings(deadline=None)
 @given(st.lists(st.text()))
 def test_any_pairs_are_pairs_or_told(said: list[str]) -> None:
     with suppress(Bad):

@@ -4,7 +4,7 @@ import tomllib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.discover.known import Known
@@ -46,6 +46,7 @@ def test_hostile_text_stays_in_its_comment(said: str) -> None:
     assert [one.key for one in inventory.branch] == ["here"]
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), st.text()), st.text(), st.text())
 def test_any_identity_gives_an_inventory(identity: dict[str, str], cls: str, port: str) -> None:
     found = Sighting("snmp", Found(address="10.66.1.11", cls=cls, identity=identity), {})
@@ -57,6 +58,7 @@ Scalar = st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=
 Values = st.recursive(Scalar, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=12)
 
 
+@settings(deadline=None)
 @given(Values)
 def test_any_value_is_written_as_it_is_read(value: Any) -> None:
     assert tomllib.loads(f"value = {toml_value(value)}")["value"] == value or "\ud800" <= max(str(value)) <= "\udfff"

@@ -1,7 +1,7 @@
 """Ranges as people write them, and as they must not be."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.discover.known import Known, split_host
@@ -60,6 +60,7 @@ def test_ranges_count_together_and_an_address_once() -> None:
         read_ranges(["10.66.0.0/20", "10.67.0.0/24"])
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789.:/-[]abf ") | st.text())
 def test_any_text_is_a_range_or_told(text: str) -> None:
     try:
