@@ -143,6 +143,91 @@ def ports(as_json: Json = False) -> None:
         _say(readers.note)
 
 
+@app.command()
+def discover(
+    ranges: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--range", help="Addresses to ask: 10.66.1.0/24, 10.66.1.10-90 or 10.66.1.7:1161; again for more."
+        ),
+    ] = None,
+    community: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An SNMP community to try, else public; better secret:NAME, which is asked for; again for more."
+        ),
+    ] = None,
+    ask_by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ask",
+            help="Ask by this driver alone, with options: snmp,version=3,user=watcher,auth=SHA,auth_password=secret:w",
+        ),
+    ] = None,
+    serial: Annotated[
+        list[str] | None,
+        typer.Option(help="Ask a serial port as what you know is there: COM3=card_reader/crt,model=crt-310"),
+    ] = None,
+    inventory: Annotated[
+        Path | None, typer.Option(help="An inventory that is there already: what it polls is left out.")
+    ] = None,
+    branch: Annotated[str | None, typer.Option(help="The branch this is, by its key, where there are several.")] = None,
+    rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Questions a second, over the whole network.")] = 50.0,
+    as_json: Json = False,
+    home: Home = None,
+) -> None:
+    """Look around, and print positions for an inventory. Ctrl-C ends it with what was found so far.
+
+    No serial port is asked unless you say what is there: no question is harmless to every device.
+
+    Example: branchfleet-agent discover --range 10.66.1.0/24 --community secret:net-ro --inventory inventory.toml
+    """
+    from agent.discover import command
+    from agent.typed import Bad
+
+    wanted = command.Wanted(
+        ranges or [], community or [], ask_by or [], serial or [], inventory, branch, rate, find_home(home, os.environ)
+    )
+    try:
+        outcome = command.discover(wanted, ask.ask_person, _say)
+    except Bad as bad:
+        raise Trouble(Exit.BAD_INPUT, str(bad)) from bad
+    if as_json:
+        _print_json(outcome.as_json())
+    else:
+        typer.echo(outcome.as_toml(), nl=False)
+    raise typer.Exit(Exit.STOPPED if outcome.stopped else Exit.DONE)
+
+
+@app.command()
+def simulate(
+    driver: Annotated[str, typer.Argument(help="Which driver's device, like passbook or snmp.")],
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", help="PART=WORD or NUMBER=VALUE, like paper=out; may be said again.")
+    ] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--option", help="KEY=VALUE: an option of the driver or the simulator; may be said again."),
+    ] = None,
+    fault: Annotated[str, typer.Option(help="What goes wrong: none, silent, slow, half, garbage or hang-up.")] = "none",
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="The port to answer at, else any; of a serial device, by TCP.")
+    ] = None,
+) -> None:
+    """Be a device to try a driver on. The address is printed; lines typed while it runs change it: "help" says which.
+
+    Example: branchfleet-agent simulate passbook --set paper=out
+    """
+    from agent import simulate as hand
+    from agent.typed import Bad
+
+    try:
+        asked_for = hand.wanted(driver, sets or [], options or [], port)
+        hand.simulate(asked_for, fault, typer.echo, _say)
+    except Bad as bad:
+        raise Trouble(Exit.BAD_INPUT, str(bad)) from bad
+
+
 def _print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 

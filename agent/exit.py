@@ -16,6 +16,7 @@ class Exit(IntEnum):
     NOT_SET_UP = 10
     UNREADABLE = 11
     DEFECT = 70
+    STOPPED = 130
 
     @property
     def sentence(self) -> str:
@@ -26,7 +27,7 @@ _SENTENCES = {
     Exit.DONE: "Done.",
     Exit.USAGE: "The command line is wrong.",
     Exit.BAD_INPUT: "A file or setting that was read is wrong.",
-    Exit.NOT_FOUND: "There is no such position.",
+    Exit.NOT_FOUND: "There is no such position, branch or simulator.",
     Exit.UNREACHABLE: "The device or the server cannot be reached.",
     Exit.REFUSED: "The device or the server refused: wrong community, password or token.",
     Exit.BUSY: "The port or the spool is in use by another program.",
@@ -35,6 +36,7 @@ _SENTENCES = {
     Exit.NOT_SET_UP: "The agent is not set up: no server or no token.",
     Exit.UNREADABLE: "The device answered, but not with anything this driver can read.",
     Exit.DEFECT: "A defect of the program.",
+    Exit.STOPPED: "It was stopped by a person before it was done.",
 }
 
 

@@ -3,9 +3,10 @@
 A driver is made once for each position and lives as long as the position is polled. For every poll the agent calls
 `open`, `poll`, `close`, in that order, with `close` called whatever happened before. A driver never retries, sleeps,
 schedules, or knows the database, the inventory or the time. What more a driver can do or wants (`TellsNews`,
-`GoesFirst`, `Lists`) is asked for with isinstance.
+`GoesFirst`, `Lists`, `Discovers`) is asked for with isinstance.
 """
 
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol, Self, TypeVar, runtime_checkable
 
@@ -132,6 +133,33 @@ class Lists(Protocol):
     @staticmethod
     async def plugged_in() -> list[str]:
         """Addresses, as an inventory says them. A DeviceError says why nothing can be listed. Nothing is opened."""
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A device that was looked for and met: how a position would ask it, and what it said of itself."""
+
+    address: str  # as the driver takes it
+    cls: str  # the class of machines by its usual key: "printer", "ups", "atm", "router", "pc"
+    options: dict[str, object] = {}  # to be said beside those it was looked for with: {"profile": "ups"}
+    identity: dict[str, str] = {}  # as of a Reading
+
+
+Turn = Callable[[], Awaitable[None]]
+
+
+@runtime_checkable
+class Discovers(Protocol):
+    """A driver whose devices can be looked for, host by host. Asked for with isinstance, of the class.
+
+    Most hosts that are asked are not ours: what is sent must do no harm to anything that may listen there.
+    """
+
+    @classmethod
+    async def look(cls, address: str, options: Any, shared: Shared, turn: Turn) -> Found | None:
+        """The device at "HOST", where this family usually listens, or at "HOST:PORT". None: nothing is there, or
+        something else. A DeviceError: one of ours, that does not let itself be read.
+
+        `await turn()` before every question and every connection: they are rationed over all hosts."""
 
 
 def cut_raw(raw: dict[str, bytes]) -> dict[str, bytes]:

@@ -1,7 +1,9 @@
 """The drivers there are: a name to "module:Class", imported when asked. Third parties add theirs by entry point."""
 
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
+from typing import Any
 
 from drivers.base import Driver
 
@@ -31,12 +33,16 @@ def names() -> list[str]:
 
 def find(name: str) -> type[Driver]:
     """The driver class called `name`; LookupError if there is none. Nothing is imported before it is asked for."""
-    place = BUILT_IN.get(name)
-    if place is None:
-        for point in entry_points(group=ENTRY_POINTS, name=name):
-            loaded: type[Driver] = point.load()
-            return loaded
-        raise LookupError(f"no driver is called {name!r}")
-    module, _, attribute = place.partition(":")
-    found: type[Driver] = getattr(import_module(module), attribute)
+    found: type[Driver] = load(name, BUILT_IN, ENTRY_POINTS)
     return found
+
+
+def load(name: str, built_in: Mapping[str, str], group: str) -> Any:
+    """What `name` stands for in a table of "module:attribute", or in the entry points of `group`."""
+    place = built_in.get(name)
+    if place is not None:
+        module, _, attribute = place.partition(":")
+        return getattr(import_module(module), attribute)
+    for point in entry_points(group=group, name=name):
+        return point.load()
+    raise LookupError(f"no driver is called {name!r}")

@@ -69,10 +69,39 @@ def test_every_command_has_a_help_with_an_example(module: str) -> None:
     assert lacking == []
 
 
+DEVICES = DOCS / "devices.md"
+TABLES = {
+    "where it is asked": ["driver", "reads", "address", "page"],
+    "how far it was tried": ["driver", "tried on"],
+    "what it reads and where it ends": ["driver", "what is read", "models", "limits", "on a real device"],
+}
+
+
+@pytest.mark.parametrize("about", TABLES)
 @pytest.mark.parametrize("driver", BUILT_IN)
-def test_every_driver_has_a_section_in_the_devices_page(driver: str) -> None:
-    page = (DOCS / "devices.md").read_text(encoding="utf-8")
-    assert f"`{driver}`" in page
+def test_of_every_driver_the_devices_page_says_all(driver: str, about: str) -> None:
+    """A row in each of its tables, with every cell filled in."""
+    rows = _table(DEVICES.read_text(encoding="utf-8"), TABLES[about])
+    assert f"`{driver}`" in rows, f"docs/devices.md, the table with {TABLES[about][1:]}"
+    assert all(len(cell) > 3 for cell in rows[f"`{driver}`"])
+
+
+@pytest.mark.parametrize("driver", BUILT_IN)
+def test_every_driver_has_a_page_that_shows_a_position_of_it(driver: str) -> None:
+    cells = _table(DEVICES.read_text(encoding="utf-8"), TABLES["where it is asked"])[f"`{driver}`"]
+    link = re.search(r"\]\(([^)#]+)", cells[-1])
+    assert link is not None
+    assert f'driver = "{driver}"' in (DOCS / link[1]).read_text(encoding="utf-8")
+
+
+def _table(page: str, heads: list[str]) -> dict[str, list[str]]:
+    """The rows of the table with these heads, by their first cell."""
+    _, found, below = page.partition(f"| {' | '.join(heads)} |\n")
+    assert found, heads
+    lines = below.split("\n\n", 1)[0].splitlines()[1:]
+    rows = [[cell.strip() for cell in line.strip().strip("|").split(" | ")] for line in lines]
+    assert all(len(row) == len(heads) for row in rows), rows
+    return {row[0].strip("| "): row[1:] for row in rows}
 
 
 @pytest.mark.parametrize("code", ["agent.exit", "server.exit", "tui.exit"])
@@ -86,7 +115,8 @@ def test_every_exit_code_is_documented_with_its_sentence(code: str) -> None:
     "page", [*ROOT.glob("*.md"), *DOCS.rglob("*.md")], ids=lambda page: str(page.relative_to(ROOT))
 )
 def test_every_link_leads_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+    prose = re.sub(r"^ *```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", prose)
     dead = [link for link in links if not (page.parent / link).exists()]
     assert dead == []
 

@@ -26,6 +26,7 @@ print(json.dumps([sorted(own), sorted(foreign)]))
 """
 MODELS = {"pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection", "msgspec"}
 DRIVERS_DOOR = {"drivers", "drivers.base", "drivers.errors", "drivers.catalogue", "drivers.registry"}
+SIMULATORS_DOOR = {"drivers.sim", "drivers.sim.base", "drivers.sim.registry"}
 AGENT_DOOR = {"agent", "agent.wire", "agent.inventory"}
 
 
@@ -36,6 +37,8 @@ AGENT_DOOR = {"agent", "agent.wire", "agent.inventory"}
         ("drivers.errors", DRIVERS_DOOR),
         ("drivers.catalogue", DRIVERS_DOOR),
         ("drivers.registry", DRIVERS_DOOR),
+        ("drivers.sim.base", DRIVERS_DOOR | SIMULATORS_DOOR),
+        ("drivers.sim.registry", DRIVERS_DOOR | SIMULATORS_DOOR),
         ("agent.wire", DRIVERS_DOOR | AGENT_DOOR),
         ("agent.inventory.schema", DRIVERS_DOOR | AGENT_DOOR),
         ("agent.inventory.read", DRIVERS_DOOR | AGENT_DOOR),

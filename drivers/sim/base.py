@@ -4,7 +4,7 @@ A simulator speaks the real protocol from the other end: a pty or TCP port for s
 for files. Programs and people use the same one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from typing import Protocol
 
@@ -24,7 +24,9 @@ Showed = Callable[[str, dict[str, str]], None]
 
 
 class Simulator(Protocol):
-    """One simulated device. `state` holds the catalogue's parts and numbers as text: {"paper": "ok", "load": "35"}."""
+    """One simulated device. `state` holds the catalogue's parts and numbers as text: {"paper": "ok", "load": "35"}.
+
+    One that has an attribute `garbage` answers these bytes while its fault is GARBAGE; `noise.py` changes them."""
 
     name: str
     fault: Fault
@@ -36,3 +38,12 @@ class Simulator(Protocol):
 
     async def close(self) -> None:
         """Stop, and leave no port, socket, task or file behind."""
+
+
+def check_state(what: str, state: Mapping[str, str], known: Mapping[str, Collection[str]]) -> None:
+    """ValueError, a sentence, if `state` holds a part that `what` does not have, or says a word it cannot."""
+    for key, word in state.items():
+        if key not in known:
+            raise ValueError(f'{what} has no "{key}"; it has {", ".join(known)}')
+        if word not in known[key]:
+            raise ValueError(f'{key} of {what} cannot be "{word}"; it can be {", ".join(known[key])}')

@@ -6,7 +6,7 @@ answer is told by it: card "jammed", "module.motor", "module.sensor", "module.ch
 """
 
 from binascii import crc_hqx
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from drivers.card_reader.crt import (
@@ -25,10 +25,11 @@ from drivers.card_reader.crt import (
     frame_591h,
 )
 from drivers.card_reader.frame import ACK, ENQ, EOT, NAK, STX, bcc
+from drivers.sim.base import check_state
 from drivers.sim.serial_end import Answer, Dialect, SerialSimulator, serial_simulator
 
 HEALTHY_310 = {"card": "none", "shutter": "closed"}
-HEALTHY_5X1 = {"card": "none", "stacker": "ok", "retract": "ok"}
+HEALTHY_5X1 = {"card": "none", "stacker": "ok", "retract": "ok", "initialised": "yes"}
 HEALTHY_591H = {"card": "none"}
 _CARD_310 = {"none": 0x4E, "entering": 0x49, "present": 0x4A, "captured": 0x4D}
 _ERRORS_310 = {("module.power", "fault"): b"\x05"}
@@ -168,13 +169,30 @@ def _error(table: Mapping[tuple[str, str], bytes], state: dict[str, str]) -> tup
     return next((({key: word}, code) for (key, word), code in table.items() if state.get(key) == word), None)
 
 
+def _known(tables: Mapping[str, Iterable[str]], errors: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The words each part can say, by a code of its own or by an error."""
+    known = {key: list(words) for key, words in tables.items()}
+    for key, word in errors:
+        known.setdefault(key, ["ok"]).append(word)
+    return known
+
+
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> SerialSimulator:
+    model = str(options.get("model", "crt-310"))
     dialect: Dialect
-    if options.get("model", "crt-310") == "crt-310":
-        dialect = Crt310Dialect(str(options.get("knows", "v3")))
-        return serial_simulator(name, dialect, options, {**HEALTHY_310, **state}, folder)
-    if options.get("model") == "crt-591h":
-        return serial_simulator(name, Crt591hDialect(), options, {**HEALTHY_591H, **state}, folder)
-    unit = options.get("unit", 0)
-    dialect = Crt5x1Dialect(unit if isinstance(unit, int) else 0)
-    return serial_simulator(name, dialect, options, {**HEALTHY_5X1, **state}, folder)
+    if model == "crt-310":
+        known = _known({"card": _CARD_310, "shutter": SHUTTER_310.values()}, _ERRORS_310)
+        dialect, healthy = Crt310Dialect(str(options.get("knows", "v3"))), HEALTHY_310
+    elif model == "crt-591h":
+        known = _known(
+            {"card": CARD_591H.values()}, (item for said in ERRORS_591H.values() for item in said.parts.items())
+        )
+        known["initialised"] = ["yes", "no"]
+        dialect, healthy = Crt591hDialect(), HEALTHY_591H
+    else:
+        tables = {"card": CARD_5X1, "stacker": STACKER_5X1, "retract": RETRACT_5X1}
+        known = _known({key: table.values() for key, table in tables.items()}, _ERRORS_5X1)
+        known["initialised"] = ["yes", "no"]
+        dialect, healthy = Crt5x1Dialect(int(str(options.get("unit", 0)))), HEALTHY_5X1
+    check_state(f"a simulated {model}", state, known)
+    return serial_simulator(name, dialect, options, {**healthy, **state}, folder)

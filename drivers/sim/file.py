@@ -28,6 +28,7 @@ class FileSimulator:
     def __init__(self, name: str, layout: Layout, rows: dict[str, str], state: dict[str, str], folder: Path) -> None:
         self.name = name
         self.fault = Fault.NONE
+        self.garbage = GARBAGE
         self.state = state
         self.showed: Showed | None = None
         self._layout = layout
@@ -72,7 +73,7 @@ class FileSimulator:
         if self.fault is Fault.HALF:
             data = data[: len(data) // 2].rstrip(b"\n")
         elif self.fault is Fault.GARBAGE:
-            data = GARBAGE
+            data = self.garbage
         stamp = day.strftime(self._layout.name_date) if self._layout.name_date else "export"
         path = self._folder / self._layout.files.replace("*", stamp)
         whole = path.with_name(path.name + ".tmp")
@@ -129,7 +130,7 @@ def _cell(words: Words, word: str) -> str:
 
 
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> FileSimulator:
-    said = options.get("layout")
+    said = options["layout"]
     if isinstance(said, str):
         layout = read_layout(said) if is_path(said) else shipped_layout(said)
     else:

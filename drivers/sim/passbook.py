@@ -10,10 +10,16 @@ from pathlib import Path
 from drivers.passbook import ncr_5021
 from drivers.passbook.olivetti import ASK_DOCUMENT, ASK_FIRMWARE, ASK_STATUS
 from drivers.passbook.table import CodeTable, read_profile
+from drivers.sim.base import check_state
 from drivers.sim.serial_end import Answer, SerialSimulator, serial_simulator
 
 HEALTHY = {"cover": "closed", "paper": "ok", "document": "none"}
 HEALTHY_NCR_5021 = {"shutter": "closed"}
+_NCR_5021 = {
+    "shutter": ncr_5021.GAP.values(),
+    "document": ["none", "jammed"],
+    "device": ["online", "deviceBusy", "offline"],
+}
 FIRMWARE = b"\x1bb1.00E;011;1.00;005;\x1bZ"  # the vendor's own example
 
 
@@ -85,7 +91,18 @@ class Ncr5021Dialect:
         return Answer(b"\x1b[" + status + b"p", tells)
 
 
+def _known(table: CodeTable) -> dict[str, list[str]]:
+    """The words each part can say, by the table."""
+    meanings = [*table.status.values(), *table.document.values()]
+    return {
+        key: list(dict.fromkeys(meaning[key] for meaning in meanings if key in meaning)) for key in (*HEALTHY, "device")
+    }
+
+
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> SerialSimulator:
     if options.get("emulation") == "ncr-5021":
+        check_state("a simulated NCR 5021", state, _NCR_5021)
         return serial_simulator(name, Ncr5021Dialect(), options, {**HEALTHY_NCR_5021, **state}, folder)
-    return serial_simulator(name, PassbookDialect(read_profile("simulated")), options, {**HEALTHY, **state}, folder)
+    table = read_profile("simulated")
+    check_state("a simulated passbook printer", state, _known(table))
+    return serial_simulator(name, PassbookDialect(table), options, {**HEALTHY, **state}, folder)

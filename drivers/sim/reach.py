@@ -16,12 +16,12 @@ _QUEUE = 16
 
 
 class ReachSimulator:
-    def __init__(self, name: str, state: dict[str, str]) -> None:
+    def __init__(self, name: str, state: dict[str, str], port: int = 0) -> None:
         self.name = name
         self.state = state
         self.showed: Showed | None = None
         self._fault = Fault.NONE
-        self._address = ("127.0.0.1", 0)
+        self._address = ("127.0.0.1", port)
         self._listener: socket.socket | None = None
         self._accepting: asyncio.Task[None] | None = None
         self._fillers: list[socket.socket] = []
@@ -75,6 +75,9 @@ class ReachSimulator:
         if self._accepting is not None:
             self._accepting.cancel()
             self._accepting = None
+            if self._listener is not None:
+                with suppress(NotImplementedError):  # only a selector's loop may already have it among what is ready
+                    asyncio.get_running_loop().remove_reader(self._listener)
         for filler in self._fillers:
             filler.close()
         self._fillers.clear()
@@ -90,4 +93,4 @@ class ReachSimulator:
 
 
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> ReachSimulator:
-    return ReachSimulator(name, state)
+    return ReachSimulator(name, state, int(str(options.get("port", 0))))

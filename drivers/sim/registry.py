@@ -1,10 +1,14 @@
-"""The simulators there are: the name of a driver to "module:function" that makes its other end."""
+"""The simulators there are: the name of a driver to "module:function" that makes its other end. Third parties add
+theirs by entry point, under the name of their driver."""
 
 from collections.abc import Callable
-from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 
+from drivers.registry import load
 from drivers.sim.base import Simulator
+
+ENTRY_POINTS = "branchfleet.simulators"
 
 Make = Callable[[str, dict[str, object], dict[str, str], Path], Simulator]
 
@@ -24,9 +28,14 @@ SIMULATORS: dict[str, str] = {
 }
 
 
+def names() -> list[str]:
+    """Every driver that has a simulator, built in first."""
+    third_party = sorted(point.name for point in entry_points(group=ENTRY_POINTS))
+    return [*SIMULATORS, *(name for name in third_party if name not in SIMULATORS)]
+
+
 def make(kind: str, name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> Simulator:
     """The other end of driver `kind`, not started yet. `options` may be the driver's own; ports and files go in
-    `folder`."""
-    module, _, attribute = SIMULATORS[kind].partition(":")
-    made: Make = getattr(import_module(module), attribute)
+    `folder`. LookupError if it has none, ValueError if it cannot be made so."""
+    made: Make = load(kind, SIMULATORS, ENTRY_POINTS)
     return made(name, options, state, folder)

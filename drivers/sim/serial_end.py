@@ -46,7 +46,9 @@ class End(Protocol):
 class SerialSimulator:
     """A simulated device on a serial line. `heard` counts every byte that ever came."""
 
-    def __init__(self, name: str, dialect: Dialect, state: dict[str, str], folder: Path, *, tcp: bool) -> None:
+    def __init__(
+        self, name: str, dialect: Dialect, state: dict[str, str], folder: Path, *, tcp: bool, port: int = 0
+    ) -> None:
         self.name = name
         self.fault = Fault.NONE
         self.state = state
@@ -54,7 +56,7 @@ class SerialSimulator:
         self.garbage = GARBAGE
         self.heard = 0
         self._dialect = dialect
-        self._end: End = TcpEnd() if tcp else pty_end(folder / name.replace("/", "-"))
+        self._end: End = TcpEnd(port) if tcp else pty_end(folder / name.replace("/", "-"))
         self._buffer = bytearray()
         self._late: asyncio.TimerHandle | None = None
 
@@ -98,15 +100,17 @@ class SerialSimulator:
 def serial_simulator(
     name: str, dialect: Dialect, options: dict[str, object], state: dict[str, str], folder: Path
 ) -> SerialSimulator:
-    """On a pseudo terminal where there are any, on a TCP port with `link = "tcp"` and everywhere else."""
-    tcp = options.get("link") == "tcp" or sys.platform != "linux"
-    return SerialSimulator(name, dialect, state, folder, tcp=tcp)
+    """On a pseudo terminal where there are any, on a TCP port with `link = "tcp"` or a `port`, and everywhere else."""
+    port = int(str(options.get("port", 0)))
+    tcp = bool(port) or options.get("link") == "tcp" or sys.platform != "linux"
+    return SerialSimulator(name, dialect, state, folder, tcp=tcp, port=port)
 
 
 class TcpEnd(asyncio.Protocol):
-    """One listening port; whoever connects last is spoken to."""
+    """One listening port, any that is free if it is 0; whoever connects last is spoken to."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
+        self._port = port
         self._server: asyncio.Server | None = None
         self._transports: set[asyncio.Transport] = set()
         self._latest: asyncio.Transport | None = None
@@ -116,7 +120,9 @@ class TcpEnd(asyncio.Protocol):
 
     async def start(self, hear: Callable[[bytes], None]) -> str:
         self._hear = hear
-        self._server = await asyncio.get_running_loop().create_server(lambda: _Connection(self), "127.0.0.1", 0)
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: _Connection(self), "127.0.0.1", self._port
+        )
         return f"socket://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     def came(self, transport: asyncio.Transport) -> None:

@@ -45,6 +45,7 @@ class SnmpSimulator:
         self.name = name
         self.state = dict(state)
         self.showed: Showed | None = None
+        self.garbage = GARBAGE
         self._fault = Fault.NONE
         self._view = self._build()
         self._seen_state = dict(self.state)
@@ -122,9 +123,10 @@ class SnmpSimulator:
             case Fault.HALF:
                 self._send(answer[: len(answer) // 2], address)
             case Fault.GARBAGE:
-                self._send(GARBAGE, address)
+                self._send(self.garbage, address)
             case Fault.SLOW:
                 loop = asyncio.get_running_loop()
+                self._late = {late for late in self._late if late.when() > loop.time()}
                 self._late.add(loop.call_later(SLOW_SECONDS, self._send, answer, address))
 
     def _send(self, octets: bytes, address: tuple[str, int]) -> None:

@@ -7,7 +7,7 @@ SNMPv1 can say only by refusing the whole message.
 from collections.abc import Iterable, Sequence
 
 from drivers.errors import Garbled, Reason, Refused
-from drivers.snmp.engine import Engine, Peer
+from drivers.snmp.engine import Asks, Peer
 from drivers.snmp.message import Answer, Kind, Question
 from drivers.snmp.profile import Oid
 from drivers.snmp.reading import Value, as_octets
@@ -23,7 +23,7 @@ _TOO_BIG, _NO_SUCH_NAME, _GENERAL, _NOT_ALLOWED = 1, 2, 5, 16
 class Asking:
     """One device's questions. Lives as long as its driver, because it learns how much the device takes at once."""
 
-    def __init__(self, engine: Engine, peer: Peer, wait: float) -> None:
+    def __init__(self, engine: Asks, peer: Peer, wait: float) -> None:
         self._engine = engine
         self._peer = peer
         self._wait = wait

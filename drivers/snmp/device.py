@@ -5,7 +5,7 @@ from dataclasses import replace
 from drivers.base import Reading
 from drivers.snmp.asking import Asking
 from drivers.snmp.driver import SnmpOptions
-from drivers.snmp.engine import Engine, Peer
+from drivers.snmp.engine import Asks, Peer
 from drivers.snmp.known import Known, choose, look, walk_what_comes_and_goes
 from drivers.snmp.message import Question
 from drivers.snmp.profile import ORDER, UPSES, Oid
@@ -22,10 +22,10 @@ _CHOICES = {"auto": ORDER, "ups": UPSES}
 
 
 class Device:
-    def __init__(self, engine: Engine, address: tuple[object, ...], options: SnmpOptions) -> None:
+    def __init__(self, engine: Asks, address: tuple[object, ...], options: SnmpOptions) -> None:
         self.address = address
         self._options = options
-        self._peer = Peer.of(address, options.version, options.community, _user(options))
+        self._peer = peer_of(address, options)
         self._asking = Asking(engine, self._peer, options.wait)
         self._ports = None if options.ports is None else frozenset(options.ports)
         self._known: Known | None = None
@@ -102,6 +102,10 @@ class Device:
 def _up_time(known: Known, values: dict[Oid, Value]) -> int:
     value = values.get(known.scalars.get(_UP_TIME, ()))
     return value if isinstance(value, int) else 0
+
+
+def peer_of(address: tuple[object, ...], options: SnmpOptions) -> Peer:
+    return Peer.of(address, options.version, options.community, _user(options))
 
 
 def _user(options: SnmpOptions) -> User | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from drivers.base import DriverOptions, Reading, Shared
+from drivers.base import DriverOptions, Found, Reading, Shared, Turn
 
 if TYPE_CHECKING:
     from drivers.snmp.device import Device
@@ -101,6 +101,12 @@ class Snmp:
 
     async def close(self) -> None:
         """Nothing is held between polls: the sockets are the engine's."""
+
+    @classmethod
+    async def look(cls, address: str, options: SnmpOptions, shared: Shared, turn: Turn) -> Found | None:
+        look_at = (await asyncio.to_thread(import_module, "drivers.snmp.looking")).look
+        found: Found | None = await look_at(address, options, shared, turn)
+        return found
 
 
 def _load() -> None:

@@ -69,11 +69,15 @@ class Peer:
             self.usm.forget()
 
 
-class Engine(Sharable, Protocol):
-    """What asks the devices of one agent. One question at a time is in flight to a peer."""
+class Asks(Protocol):
+    """What asks devices. One question at a time is in flight to a peer."""
 
     async def ask(self, peer: Peer, question: Question, wait: float) -> Answer:
         """The answer of `peer`, or a DeviceError after at most `wait` seconds for each message it takes."""
+
+
+class Engine(Asks, Sharable, Protocol):
+    """What asks the devices of one agent; `Shared` makes and closes it."""
 
 
 def pick(choice: Literal["auto", "own"]) -> type[Engine]:

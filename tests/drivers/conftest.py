@@ -1,7 +1,6 @@
 """Drivers meet the other end here: simulators on real ptys, ports and folders, and what must not be left behind."""
 
 import asyncio
-import gc
 import importlib.util
 import os
 import random
@@ -11,7 +10,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -21,7 +19,9 @@ import pytest
 
 from drivers.base import Driver, Shared
 from drivers.registry import find
+from drivers.sim import contract
 from drivers.sim.base import Simulator
+from drivers.sim.contract import Left
 from drivers.sim.registry import make
 
 Start = Callable[..., Awaitable[tuple[Any, str]]]
@@ -230,44 +230,10 @@ def overhear() -> Callable[[Any], bytearray]:
     return begin
 
 
-class Left:
-    """What this process holds now: file descriptors, tasks, and threads other than the loop's own pool."""
-
-    def __init__(self) -> None:
-        gc.collect()
-        self.handles = _handles()
-        self.tasks = len(asyncio.all_tasks())
-        self.threads = {thread for thread in threading.enumerate() if not thread.name.startswith("asyncio_")}
-
-
-def _handles() -> set[tuple[int, str]]:
-    if sys.platform != "linux":
-        return set()
-    found = set()
-    for name in os.listdir("/proc/self/fd"):
-        try:
-            found.add((int(name), os.readlink(f"/proc/self/fd/{name}")))
-        except FileNotFoundError:
-            continue  # the one that listed them
-    return found
-
-
 @pytest.fixture
 def nothing_left() -> Callable[[Left], Awaitable[None]]:
     """`await nothing_left(before)` waits until handles, tasks and threads are as before, and fails if they stay."""
-
-    async def wait(before: Left) -> None:
-        deadline = time.monotonic() + 90
-        while True:
-            now = Left()
-            threads = now.threads - before.threads
-            if len(now.handles) <= len(before.handles) and not threads and now.tasks <= before.tasks:
-                return
-            if time.monotonic() > deadline:
-                pytest.fail(f"left: {now.handles - before.handles}, {threads}, {now.tasks - before.tasks} tasks")
-            await asyncio.sleep(0.01)
-
-    return wait
+    return contract.nothing_left
 
 
 @pytest.fixture

@@ -1,20 +1,14 @@
-"""What every driver promises, whatever its device does: a Reading or a DeviceError in time, and nothing left behind.
+"""Every driver is held to its promises, against its simulator: `drivers/sim/contract.py` says which they are.
 
 A driver is added by one row in ROWS: its name, options for it, and options for its simulator.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
-from typing import Any
+from pathlib import Path
 
 import pytest
 
-from drivers.base import RAW_LIMIT, Driver, Reading
-from drivers.catalogue import catalogue
-from drivers.errors import DeviceError
 from drivers.registry import BUILT_IN, find
-from drivers.sim.base import Fault
+from drivers.sim.contract import PROMISES, Row
 from drivers.sim.registry import SIMULATORS
 
 Options = dict[str, object]
@@ -69,110 +63,16 @@ ROWS: dict[str, tuple[str, Options, Options]] = {
     "file of atms": ("file", {"layout": "atm-status", "row": "A0010001"}, {"layout": "atm-status", "row": "A0010001"}),
 }
 
-Start = Callable[[str, Options], Awaitable[tuple[Any, str]]]
-Make = Callable[..., Driver]
-Poll = Callable[[Driver], Coroutine[Any, Any, Reading]]
-
 
 def test_every_driver_and_its_simulator_are_held_to_the_contract() -> None:
     held = {name for name, _, _ in ROWS.values()}
     assert held == set(BUILT_IN) == set(SIMULATORS)
 
 
-@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("promise", PROMISES)
 @pytest.mark.parametrize("row", ROWS)
-async def test_a_poll_ends_in_time_with_a_reading_or_a_device_error_and_leaves_nothing(
-    row: str,
-    fault: Fault,
-    start: Start,
-    driver: Make,
-    poll: Poll,
-    look_around: Callable[[], Any],
-    nothing_left: Callable[[Any], Awaitable[None]],
-) -> None:
-    name, options, sim_options = ROWS[row]
-    simulator, address = await start(name, sim_options)
-    polled = driver(name, address, **options)
-    await _settled(poll, polled)  # what is made once, such as an SNMP engine, is made now
-    simulator.fault = fault
-    before = look_around()
-    seen: Reading | DeviceError
-    async with asyncio.timeout(polled.timeout):
-        try:
-            seen = await poll(polled)
-        except DeviceError as error:
-            seen = error
-    await nothing_left(before)
-    if isinstance(seen, DeviceError):
-        assert seen.detail
-        assert len(seen.raw) <= RAW_LIMIT
-        assert fault is not Fault.NONE
-    else:
-        _check(seen)
-
-
-async def _settled(poll: Poll, polled: Driver) -> None:
-    reading = await poll(polled)
-    assert isinstance(reading, Reading)
-
-
-def _check(reading: Reading) -> None:
-    """Keys are the catalogue's, words its words, and the raw bytes within their limit."""
-    known = catalogue()
-    for key, word in reading.parts.items():
-        part = known.find_part(key)
-        assert part is not None, key
-        assert word in part.words, (key, word)
-    for key in reading.numbers:
-        assert known.find_number(key) is not None, key
-    assert sum(len(answer) for answer in reading.raw.values()) <= RAW_LIMIT
-
-
-@pytest.mark.parametrize("row", ROWS)
-async def test_a_poll_that_is_cancelled_leaves_nothing(
-    row: str,
-    start: Start,
-    driver: Make,
-    poll: Poll,
-    look_around: Callable[[], Any],
-    nothing_left: Callable[[Any], Awaitable[None]],
-) -> None:
-    name, options, sim_options = ROWS[row]
-    simulator, address = await start(name, sim_options)
-    polled = driver(name, address, **options)
-    await _settled(poll, polled)
-    simulator.fault = Fault.SILENT
-    before = look_around()
-    polling = asyncio.create_task(poll(polled))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    polling.cancel()
-    await asyncio.wait([polling])
-    await nothing_left(before)
-
-
-@pytest.mark.parametrize("row", ROWS)
-async def test_a_driver_is_itself_again_once_the_fault_is_gone(
-    row: str, start: Start, driver: Make, poll: Poll
-) -> None:
-    name, options, sim_options = ROWS[row]
-    simulator, address = await start(name, sim_options)
-    polled = driver(name, address, **options)
-    first = await poll(polled)
-    for fault in (Fault.HALF, Fault.GARBAGE, Fault.HANG_UP):
-        simulator.fault = fault
-        with suppress(DeviceError):
-            await poll(polled)
-    simulator.fault = Fault.NONE
-    async with asyncio.timeout(5):
-        while True:
-            try:
-                again = await poll(polled)
-            except DeviceError:
-                await asyncio.sleep(0.05)  # a dropped file takes a moment to be dropped again
-            else:
-                break
-    assert (again.device, again.parts, again.identity) == (first.device, first.parts, first.identity)
+async def test_a_driver_keeps_its_promises(row: str, promise: str, tmp_path: Path) -> None:
+    await PROMISES[promise](Row(*ROWS[row]), tmp_path)
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

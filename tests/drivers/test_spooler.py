@@ -17,7 +17,7 @@ from drivers import ipp, spooler, winspool
 from drivers.base import Driver, Reading
 from drivers.catalogue import catalogue
 from drivers.errors import Busy
-from drivers.passbook import PassbookOptions
+from drivers.passbook.driver import PassbookOptions
 from drivers.spooler import Queue, gravest, is_stuck, of_reasons
 from tests.drivers.test_port_owner import OPENED, teller
 

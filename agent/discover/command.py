@@ -1,0 +1,155 @@
+"""`branchfleet-agent discover` from its words to what it prints."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import pydantic
+
+from agent.discover.known import Known, known_by
+from agent.discover.plugged import Guess, ask_ports, propose_readers, read_guess, unasked
+from agent.discover.proposal import Position, positions, write
+from agent.discover.ranges import Place, read_ranges
+from agent.discover.search import Search, Seeker, can_look
+from agent.ports import Port, card_readers, serial_ports
+from agent.signals import ended_by_signals
+from agent.tidy import tidy_text
+from agent.typed import SECRET, Bad, options_of, pairs
+from drivers.registry import find, names
+
+SNMP = "snmp"
+PROGRESS_SECONDS = 5.0
+
+Say = Callable[[str], None]
+SecretOf = Callable[[str], str]
+
+
+class Wanted(NamedTuple):
+    """What to look at, as it was said on the command line."""
+
+    ranges: list[str]
+    communities: list[str]
+    ask: list[str]
+    serial: list[str]
+    inventory: Path | None
+    branch: str | None
+    rate: float
+    home: Path
+
+
+class Outcome(NamedTuple):
+    """What was found. `stopped`: by a person, before every address was asked."""
+
+    known: Known
+    proposed: list[Position]
+    ports: list[Port]
+    stopped: bool
+
+    def as_toml(self) -> str:
+        return write(self.proposed, self.ports, self.known)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "proposed": [
+                {"class" if key == "cls" else key: value for key, value in one._asdict().items()}
+                for one in self.proposed
+            ],
+            "serial": msgspec.to_builtins(self.ports),
+            "stopped": self.stopped,
+        }
+
+
+def discover(wanted: Wanted, secret_of: SecretOf, say: Say) -> Outcome:
+    """Look at what is plugged in and at the ranges. Bad or Trouble before anything is sent if a word is wrong."""
+    known = known_by(wanted.inventory, wanted.home, wanted.branch)
+    places = read_ranges(wanted.ranges)
+    guesses: list[Guess] = [read_guess(text) for text in wanted.serial]
+    seekers = read_seekers(wanted.ask, wanted.communities, secret_of) if places else []
+    jobs = [(place, seeker) for place in places for seeker in seekers]
+    new = [job for job in jobs if not known.has(job[1].driver, job[0])]
+    sightings = ask_ports(guesses, known, secret_of, say)
+    readers = card_readers()
+    if readers.note:
+        say(readers.note)
+    sightings += propose_readers(readers, known)
+    search = Search(new, wanted.rate, say)
+    if places:
+        say(_plan(places, seekers, len(jobs) - len(new), wanted.rate))
+    stopped = _run(search, say)
+    proposed = positions(sightings + search.sightings, known)
+    for sentence in _summary(search, proposed, stopped):
+        say(sentence)
+    return Outcome(known, proposed, unasked(serial_ports(), guesses, known), stopped)
+
+
+def read_seekers(ask: Iterable[str], communities: Iterable[str], secret_of: SecretOf) -> list[Seeker]:
+    """Those of `ask` ("DRIVER" or "DRIVER,KEY=VALUE,..."), else every driver that can look, as it usually asks."""
+    said: dict[str, list[dict[str, str]]] = {}
+    for text in ask:
+        driver, *options = text.split(",")
+        said.setdefault(driver.strip(), []).append(pairs(options))
+    chosen = said or {name: [{}] for name in names() if _can_look(name)}
+    if given := [{"community": community} for community in communities]:
+        before = [options for options in chosen.get(SNMP, []) if options]
+        chosen = {**chosen, SNMP: [*given, *before]}
+    return [_seeker(name, options, secret_of) for name, options in chosen.items()]
+
+
+def _seeker(name: str, tries: list[dict[str, str]], secret_of: SecretOf) -> Seeker:
+    if name not in names() or not _can_look(name):
+        there = ", ".join(one for one in names() if _can_look(one))
+        raise Bad(f"{tidy_text(name, 80)!r} is no driver that can look around; there are: {there}.")
+    kind = find(name)
+    taken: set[str] = set()
+    return Seeker(name, kind, [options_of(name, kind, said, secret_of, taken) for said in tries])
+
+
+def _can_look(name: str) -> bool:
+    """Whether the driver can look around, and needs to be told nothing for it."""
+    try:
+        kind = find(name)
+        kind.Options()
+    except (ImportError, AttributeError, pydantic.ValidationError):
+        return False
+    return can_look(kind)
+
+
+def _run(search: Search, say: Say) -> bool:
+    """Search; True if a signal stopped it."""
+
+    async def main() -> bool:
+        task = asyncio.ensure_future(search.run())
+        progress = asyncio.ensure_future(_narrate(search, say))
+        with ended_by_signals(asyncio.get_running_loop(), lambda _: task.cancel()):
+            try:
+                await task
+            except asyncio.CancelledError:
+                return True
+            finally:
+                progress.cancel()
+        return False
+
+    return asyncio.run(main()) if search.size else False
+
+
+async def _narrate(search: Search, say: Say) -> None:
+    while True:
+        await asyncio.sleep(PROGRESS_SECONDS)
+        say(f"{search.asked} of {search.size} asked, {len(search.sightings)} found.")
+
+
+def _plan(places: list[Place], seekers: list[Seeker], left_out: int, rate: float) -> str:
+    by = " and ".join(seeker.driver for seeker in seekers)
+    already = f" {left_out} polled already and left out." if left_out else ""
+    return f"Addresses to ask: {len(places)}, by {by}, with at most {rate:g} questions a second.{already}"
+
+
+def _summary(search: Search, proposed: list[Position], stopped: bool) -> Iterable[str]:
+    if stopped:
+        yield f"Stopped after {search.asked} of {search.size}; this is what was found so far."
+    yield f"Positions proposed: {len(proposed)}." if proposed else "Nothing was found to propose."
+    written = {str(value) for one in proposed for value in one.options.values()}
+    for name in sorted(text.removeprefix(SECRET) for text in written if text.startswith(SECRET)):
+        yield f"Say to the server what {SECRET}{name} is: branchfleet-server secret set {name}"

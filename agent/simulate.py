@@ -1,0 +1,200 @@
+"""A simulated device in a person's hands: it answers until it is stopped, and a line typed meanwhile changes it."""
+
+import asyncio
+import difflib
+import errno
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pydantic
+
+from agent.exit import Exit, Trouble
+from agent.signals import ended_by_signals
+from agent.tidy import tidy_text
+from agent.typed import Bad, pairs, value_of
+from agent.wire import catalogue
+from drivers.sim.base import Fault, Simulator
+from drivers.sim.registry import make, names
+
+HELP = """\
+paper=out          what a part says, or a number; several in one line if you like
+fault silent       what goes wrong: {faults}
+show               what it says now
+Ctrl-C, or the end of standard input, ends it."""
+
+Say = Callable[[str], None]
+
+
+class Wanted(NamedTuple):
+    """A simulator as it was asked for: the name of a driver, options, a state, and a port to answer at."""
+
+    driver: str
+    options: dict[str, Any]
+    state: dict[str, str]
+    port: int | None
+
+    def made(self, folder: Path, change: Mapping[str, str]) -> Simulator:
+        """The simulator with `change` in its state, not started; Bad if it cannot be that."""
+        options = self.options | ({} if self.port is None else {"port": self.port})
+        try:
+            return make(self.driver, self.driver.replace("/", "-"), options, {**self.state, **change}, folder)
+        except KeyError as error:
+            raise Bad(f"The simulator of {self.driver} needs --option {error.args[0]}=...") from None
+        except pydantic.ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise Bad(f"{'.'.join(map(str, first['loc'])) or 'An option'} is wrong: {first['msg']}.") from None
+        except (ValueError, TypeError, OSError) as error:
+            raise Bad(f"It cannot be so: {tidy_text(str(error), 300)}.") from None
+
+
+def wanted(driver: str, sets: Iterable[str], options: Iterable[str], port: int | None) -> Wanted:
+    """What the command line asks for. Trouble if there is no such simulator or a pair is none."""
+    known = names()
+    if driver not in known:
+        there = f"; there are: {', '.join(known)}"
+        raise Trouble(
+            Exit.NOT_FOUND, f"There is no simulator of {tidy_text(driver, 80)!r}{_near(driver, known) or there}."
+        )
+    plain = Wanted(driver, {key: value_of(value) for key, value in pairs(options).items()}, {}, port)
+    return plain._replace(state=checked(pairs(sets), plain.made(Path(), {}).state))
+
+
+def checked(change: dict[str, str], state: Mapping[str, str]) -> dict[str, str]:
+    """`change`, if each key is in the catalogue or the state, and says what such a thing can say. A file's state is by
+    subject: "1007/pos-1:activity"."""
+    for key, said in change.items():
+        if wrong := _wrong(key.rpartition(":")[2], key in state, said):
+            raise Bad(wrong)
+    return change
+
+
+def _wrong(key: str, in_state: bool, said: str) -> str | None:
+    known = catalogue()
+    part = known.find_part(key)
+    words = known.device if key == "device" else part.words if part else None
+    if words is not None:
+        return None if said in words else f"{key} cannot be {said!r}; it can be: {', '.join(words)}."
+    if known.find_number(key) is not None:
+        return None if _is_number(said) else f"{key} is a number; {said!r} is none."
+    if in_state:
+        return None
+    return f"There is no part and no number called {tidy_text(key, 80)!r}{_near(key, [*known.part, *known.number])}."
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return abs(float(text)) < float("inf")
+    except ValueError:
+        return False
+
+
+def _near(wrong: str, right: list[str]) -> str:
+    near = difflib.get_close_matches(wrong, right, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+class Hand:
+    """What a person does to one running simulator."""
+
+    def __init__(self, simulator: Simulator, asked_for: Wanted, folder: Path, say: Say) -> None:
+        self._simulator = simulator
+        self._wanted = asked_for
+        self._folder = folder
+        self._say = say
+        self._told: dict[str, str] | None = None
+        simulator.showed = self._showed
+
+    def do(self, line: str) -> None:
+        """One typed line; what is wrong with it is said, and nothing is changed."""
+        words = line.replace("fault=", "fault ").split()
+        try:
+            match words:
+                case []:
+                    return
+                case ["help" | "?"]:
+                    self._say(HELP.format(faults=", ".join(Fault)))
+                case ["show"]:
+                    self.show()
+                case ["fault", word]:
+                    self.fail(word)
+                case ["fault"]:
+                    raise Bad(f"Say which fault: {', '.join(Fault)}.")
+                case _:
+                    self._set(pairs(words))
+        except Bad as bad:
+            self._say(str(bad))
+
+    def fail(self, word: str) -> None:
+        if word not in list(Fault):
+            raise Bad(f"There is no fault {tidy_text(word, 40)!r}; there are: {', '.join(Fault)}.")
+        self._simulator.fault = Fault(word)
+
+    def show(self) -> None:
+        state = "  ".join(f"{key}={value}" for key, value in self._simulator.state.items())
+        self._say(f"{state or 'It has no parts.'}  fault {self._simulator.fault}")
+
+    def _set(self, change: dict[str, str]) -> None:
+        state = self._simulator.state
+        self._wanted.made(
+            self._folder, {**state, **checked(change, state)}
+        )  # another, so that it says what it cannot be
+        state.update(change)
+
+    def _showed(self, name: str, told: dict[str, str]) -> None:
+        if told != self._told:
+            self._told = told
+            said = "  ".join(f"{key}={value}" for key, value in told.items())
+            self._say(f"It told: {said}" if said else "It answered.")
+
+
+def simulate(asked_for: Wanted, fault: str, print_address: Say, say: Say) -> None:
+    """Run it until a signal or the end of standard input; nothing is left of it."""
+
+    async def main(folder: Path) -> None:
+        loop = asyncio.get_running_loop()
+        lines: asyncio.Queue[str | None] = asyncio.Queue()
+        simulator = asked_for.made(folder, {})
+        with ended_by_signals(loop, lambda _: lines.put_nowait(None)):
+            try:
+                address = await simulator.start()
+                if asked_for.port is not None and not address.endswith(f":{asked_for.port}"):
+                    raise Bad(f"The simulator of {asked_for.driver} answers at {address}; it takes no --port.")
+                hand = Hand(simulator, asked_for, folder, say)
+                hand.fail(fault)
+                print_address(address)
+                say('It answers at this address. "help" says what can be typed; Ctrl-C ends it.')
+                _listen(lambda line: loop.call_soon_threadsafe(lines.put_nowait, line))
+                while (line := await lines.get()) is not None:
+                    hand.do(line)
+            finally:
+                await simulator.close()
+
+    with tempfile.TemporaryDirectory(prefix="branchfleet-") as folder:
+        try:
+            asyncio.run(main(Path(folder)))
+        except OSError as error:
+            code = Exit.BUSY if error.errno == errno.EADDRINUSE else Exit.CANNOT_WRITE
+            raise Trouble(code, f"The simulator cannot start: {error.strerror or error}.") from error
+
+
+def _listen(hear: Callable[[str | None], object]) -> None:
+    """`hear` each line of standard input, then None. A thread that waits in `sys.stdin` would keep Python from
+    ending, so it reads the bytes themselves."""
+
+    def read() -> None:
+        rest = b""
+        while data := os.read(number, 4096):
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                hear(line.decode("utf-8", errors="replace").strip())
+        if rest:
+            hear(rest.decode("utf-8", errors="replace").strip())
+        hear(None)
+
+    number = sys.stdin.fileno()
+    threading.Thread(target=read, name="stdin", daemon=True).start()
