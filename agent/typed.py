@@ -1,5 +1,6 @@
 """Options typed on a command line, "KEY=VALUE": as an inventory says them, and secrets by name."""
 
+import re
 import tomllib
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ from agent.tidy import tidy_text
 from drivers.base import Driver, DriverOptions
 
 SECRET = "secret:"  # noqa: S105  (what a reference to one begins with)
+_PART = re.compile(r'(?:[^,"\[]|"(?:[^"\\]|\\.)*"|\[[^\]]*\]|["\[])+')
 
 
 class Bad(ValueError):
@@ -21,6 +23,11 @@ class Options(NamedTuple):
 
     asked_with: DriverOptions
     written: dict[str, Any]
+
+
+def parted(text: str) -> list[str]:
+    """'snmp,ports=["1","2"]' in its parts, at the commas that stand neither in quotes nor in brackets."""
+    return _PART.findall(text)
 
 
 def pairs(said: Iterable[str]) -> dict[str, str]:

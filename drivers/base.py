@@ -70,19 +70,28 @@ class Shared:
         self._made: dict[type[Any], Any] = {}
 
     async def get(self, kind: type[S]) -> S:
-        """The one `kind` of this agent, made now if nobody asked before."""
+        """The one `kind` of this agent, made now if nobody asked before, or if making it failed."""
         import asyncio
 
         made = self._made.get(kind)
         if made is None:
             made = self._made[kind] = asyncio.ensure_future(kind.start())
-        result: S = await made
+            made.add_done_callback(lambda done: self._drop_failed(kind, done))
+        result: S = await asyncio.shield(made)  # a poll that is cancelled waits no more; the others still do
         return result
 
+    def _drop_failed(self, kind: type[Any], done: Any) -> None:
+        if (done.cancelled() or done.exception() is not None) and self._made.get(kind) is done:
+            del self._made[kind]
+
     async def close(self) -> None:
+        import asyncio
+
         while self._made:
-            _, made = self._made.popitem()
-            await (await made).close()
+            _, making = self._made.popitem()
+            await asyncio.wait([making])
+            if not making.cancelled() and making.exception() is None:  # else whoever asked for it was told
+                await making.result().close()
 
 
 class Driver(Protocol):

@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from server.clock import SetClock
 from server.migrations import upgrade
 from server.storage.database import Database
 
 PG_INSTALL = "apt-get install -y postgresql"
+settings.register_profile("branchfleet", deadline=None)  # a busy machine is slow, and no test is about time
+settings.load_profile("branchfleet")
 NOON = 1_793_764_800_000_000  # 2026-11-04 04:00:00 UTC, noon in the bank's zone
 
 

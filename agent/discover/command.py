@@ -16,7 +16,7 @@ from agent.discover.search import Search, Seeker, can_look
 from agent.ports import Port, card_readers, serial_ports
 from agent.signals import ended_by_signals
 from agent.tidy import tidy_text
-from agent.typed import SECRET, Bad, options_of, pairs
+from agent.typed import SECRET, Bad, options_of, pairs, parted
 from drivers.registry import find, names
 
 SNMP = "snmp"
@@ -88,7 +88,7 @@ def read_seekers(ask: Iterable[str], communities: Iterable[str], secret_of: Secr
     """Those of `ask` ("DRIVER" or "DRIVER,KEY=VALUE,..."), else every driver that can look, as it usually asks."""
     said: dict[str, list[dict[str, str]]] = {}
     for text in ask:
-        driver, *options = text.split(",")
+        driver, *options = parted(text) or [""]
         said.setdefault(driver.strip(), []).append(pairs(options))
     chosen = said or {name: [{}] for name in names() if _can_look(name)}
     if given := [{"community": community} for community in communities]:

@@ -15,7 +15,7 @@ from agent.discover.search import Sighting
 from agent.poll import Poller
 from agent.ports import Port, Readers
 from agent.tidy import tidy_text
-from agent.typed import Bad, options_of, pairs
+from agent.typed import Bad, options_of, pairs, parted
 from agent.wire import Polled, Reading
 from drivers.base import Found, Shared
 from drivers.registry import find, names
@@ -45,7 +45,7 @@ class Guess(NamedTuple):
 def read_guess(text: str) -> Guess:
     """ "COM3=card_reader/crt,model=crt-310"; Bad if it is not that."""
     port, equals, said = text.partition("=")
-    driver, *options = said.split(",")
+    driver, *options = parted(said) or [""]
     if not equals or not port.strip() or not driver.strip():
         raise Bad(f"{tidy_text(text, 80)!r} is not PORT=DRIVER, like COM3=card_reader/crt,model=crt-310.")
     return Guess(port.strip(), driver.strip(), pairs(options))

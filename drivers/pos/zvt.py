@@ -198,7 +198,7 @@ def read(command: Command) -> Said:
         return Said(DeviceWord.DEVICE_BUSY) if at_work else _NOT_KNOWN
     if command.control[0] in (0x04, 0x06):
         return Said(DeviceWord.DEVICE_BUSY)  # it has begun something of its own, and wants a till for it
-    raise Garbled(Reason.BAD_FRAME, "the answer is not of ZVT", raw=bytes(command))
+    raise Garbled(Reason.BAD_FRAME, "the answer is not of ZVT", raw=command.control)  # the rest may be a card's number
 
 
 def _read_no(code: int, raw: bytes) -> Said:

@@ -45,7 +45,11 @@ class BrokenPromise(AssertionError):
 
 @asynccontextmanager
 async def running(row: Row, folder: Path) -> AsyncIterator[tuple[Simulator, Driver]]:
-    """The simulator of `row`, and a driver that has read it once: what is made on first use is made by now."""
+    """The simulator of `row`, and a driver that has read it once: what is made on first use is made by now.
+
+    Once both are closed nothing is left of them: links a driver keeps between polls could else hide what it leaks.
+    """
+    before = Left()
     shared = Shared()
     simulator = make(row.driver, "1001/simulated", dict(row.simulator), {}, folder)
     address = await simulator.start()
@@ -58,6 +62,7 @@ async def running(row: Row, folder: Path) -> AsyncIterator[tuple[Simulator, Driv
     finally:
         await shared.close()
         await simulator.close()
+    await nothing_left(before)
 
 
 async def poll_once(driver: Driver) -> Reading:

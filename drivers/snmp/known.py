@@ -31,19 +31,19 @@ class Known:
     _packed_for: int = 0
 
     def heard(self, values: dict[Oid, Value]) -> Heard:
-        """The values of one poll in their places, with those asked once. A row of which all that is asked has gone is
-        gone."""
+        """The values of one poll in their places, with those asked once. What was there and is not said now is lost,
+        and keeps its place: a power supply that was pulled out is no power supply less."""
         scalars = {name: Said(oid, values[oid]) for name, oid in self.scalars.items() if oid in values}
         rows = {
             table: [
-                Row(index, {**self.rows_once[table][index], **said})
+                Row(index, {**self.rows_once[table][index], **said}, frozenset(columns.keys() - said.keys()))
                 for index, columns in by_index.items()
-                if (said := {name: Said(oid, values[oid]) for name, oid in columns.items() if oid in values})
-                or not columns
+                for said in [{name: Said(oid, values[oid]) for name, oid in columns.items() if oid in values}]
             ]
             for table, by_index in self.rows.items()
         }
-        return Heard({**self.once, **scalars}, rows, self.walked)
+        lost = frozenset(self.scalars.keys() - scalars.keys())
+        return Heard({**self.once, **scalars}, rows, self.walked, lost)
 
     def pack(self, most: int) -> None:
         """Make the messages of a poll: what parts and the device word are made of first, so it is said at one time."""

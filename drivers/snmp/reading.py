@@ -1,6 +1,7 @@
 """What a device said, made into a Reading by its profile. Pure: no device, no time, no protocol.
 
-A value outside its enumeration is `unknown`, with the value kept in `raw`; a value that is not there is not mentioned.
+A value outside its enumeration is `unknown`, with the value kept in `raw`; one the device never had is not mentioned,
+and one it had and does not say now makes its part `unknown`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,10 +31,12 @@ class Said:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table: its index below the column, and what its columns said."""
+    """One row of a table: its index below the column, and what its columns said. `lost` are those that said something
+    when the device was looked at, and nothing now."""
 
     index: Oid
     said: Mapping[str, Said]
+    lost: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Heard:
     scalars: Mapping[str, Said] = field(default_factory=dict)
     rows: Mapping[str, list[Row]] = field(default_factory=dict)
     walked: Mapping[str, Walked] = field(default_factory=dict)  # by table, as it was when the device was looked at
+    lost: frozenset[str] = frozenset()  # scalars, as of a row
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class _Labelled:
     label: str
     facts: Facts
     said: Mapping[str, Said]
+    lost: frozenset[str] = frozenset()
 
 
 def read(profile: Profile, heard: Heard, *, limits: Mapping[str, int] | None = None) -> Reading:
@@ -73,7 +78,8 @@ def read(profile: Profile, heard: Heard, *, limits: Mapping[str, int] | None = N
     parts: dict[str, str] = {}
     raw: dict[str, bytes] = {}
     for part in profile.part:
-        _add_part(part, whole, said, tables, limits or {}, parts)
+        rows = tables[part.table] if part.table else [_Labelled("", whole, said, heard.lost)]
+        _add_part(part, rows, limits or {}, parts)
     for part in profile.part:
         _keep_raw(part, said, tables, parts, raw)
     numbers: dict[str, float] = {}
@@ -195,7 +201,9 @@ def _label(table: Table, rows: list[Row]) -> list[_Labelled]:
         labels = [f".{number}" for number in range(1, len(rows) + 1)]
     else:
         labels = [f".{_last(row.index)}" for row in rows]
-    return [_Labelled(label, _row_facts(table, row), row.said) for label, row in zip(labels, rows, strict=True)]
+    return [
+        _Labelled(label, _row_facts(table, row), row.said, row.lost) for label, row in zip(labels, rows, strict=True)
+    ]
 
 
 def _last(index: Oid) -> int:
@@ -208,21 +216,13 @@ def _row_facts(table: Table, row: Row) -> dict[str, Fact]:
     return {name: fact for name, fact in found.items() if fact is not None}
 
 
-def _add_part(
-    part: Part,
-    whole: Facts,
-    said: Mapping[str, Said],
-    tables: Mapping[str, list[_Labelled]],
-    limits: Mapping[str, int],
-    parts: dict[str, str],
-) -> None:
-    rows = tables[part.table] if part.table else [_Labelled("", whole, said)]
+def _add_part(part: Part, rows: list[_Labelled], limits: Mapping[str, int], parts: dict[str, str]) -> None:
     words = []
     for row in rows:
         fact = _part_fact(part.of, row.facts)
-        if fact is None:
+        if fact is None and part.of.names.isdisjoint(row.lost):
             continue
-        word = _word(part, fact, limits)
+        word = "unknown" if fact is None else _word(part, fact, limits)
         words.append(word)
         if not part.worst:
             _settle(parts, f"{part.key}{row.label}", word)

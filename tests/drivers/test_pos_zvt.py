@@ -236,6 +236,13 @@ async def test_of_what_cannot_be_read_only_the_beginning_is_kept(tmp_path: Any, 
     assert error.value.raw in (bytes.fromhex("04 0f 06 22"), bytes.fromhex("80 00 00 04"))  # as it came in pieces
 
 
+@pytest.mark.parametrize("control", ["05 01", "08 30", "0f 22"])
+def test_of_a_command_that_is_none_of_ours_only_the_name_is_kept(control: str) -> None:
+    with pytest.raises(Garbled) as error:
+        read(Command(bytes.fromhex(control), b"4111111111111111"))
+    assert error.value.raw == bytes.fromhex(control)
+
+
 async def test_a_terminal_still_at_work_when_the_port_is_let_go_is_busy(
     tmp_path: Any, driver: Make, poll: Poll
 ) -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from drivers.base import RAW_LIMIT
 from drivers.catalogue import catalogue
 from drivers.snmp.formula import Formula
-from drivers.snmp.profile import NAMES, load
+from drivers.snmp.known import Known
+from drivers.snmp.profile import NAMES, Oid, load
 from drivers.snmp.reading import Heard, Row, Said, Value, Walked, read
 from drivers.snmp.text import decode_text
 
@@ -124,3 +125,30 @@ def test_a_formula_comes_to_a_number_or_to_nothing(text: str, given_names: dict[
 def test_a_formula_takes_nothing_but_arithmetic(text: str) -> None:
     with pytest.raises(ValueError, match=r"formula|more in it"):
         Formula(text)
+
+
+POWER_SUPPLY = (1, 3, 6, 1, 2, 1, 131, 1, 1, 1, 3)  # entStateOper: 2 disabled, 3 enabled
+
+
+@pytest.mark.parametrize(
+    ("said", "parts"),
+    [
+        ({10: 3, 11: 2}, {"psu.1": "ok", "psu.2": "fault"}),
+        ({11: 2}, {"psu.1": "unknown", "psu.2": "fault"}),
+        ({10: 3}, {"psu.1": "ok", "psu.2": "unknown"}),
+    ],
+)
+def test_a_power_supply_that_was_pulled_out_is_unknown_and_moves_no_number(
+    said: dict[int, int], parts: dict[str, str]
+) -> None:
+    rows: dict[Oid, dict[str, Oid]] = {(index,): {"entStateOper": (*POWER_SUPPLY, index)} for index in (10, 11)}
+    known = Known(load("network"), rows={"psu": rows}, rows_once={"psu": {index: {} for index in rows}})
+    reading = read(known.profile, known.heard({(*POWER_SUPPLY, index): value for index, value in said.items()}))
+    assert reading.parts == parts
+
+
+def test_a_state_a_device_had_and_does_not_tell_any_more_is_unknown() -> None:
+    battery = (1, 3, 6, 1, 2, 1, 33, 1, 2, 1, 0)
+    known = Known(load("ups"), scalars={"upsBatteryStatus": battery})
+    assert read(known.profile, known.heard({battery: 2})).parts["battery"] == "ok"
+    assert read(known.profile, known.heard({})).parts["battery"] == "unknown"
