@@ -195,5 +195,6 @@ def _check(profile: str, state: dict[str, str]) -> None:
 
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> SnmpSimulator:
     check_options("a simulated device", options, SnmpOptions, "recording")
-    choice(options, "version", ("1", "2c", "3"), "2c")
+    said = {key: str(value) if key == "version" else value for key, value in options.items()}
+    SnmpOptions.model_validate({key: value for key, value in said.items() if key in SnmpOptions.model_fields})
     return SnmpSimulator(name, options, state)
