@@ -158,6 +158,19 @@ async def start(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
 
 
 @pytest.fixture
+def with_its_peer(request: pytest.FixtureRequest) -> Callable[[contract.Row], contract.Row]:
+    """A row of the contract as it is tried here: the reader around a simulated card is a real pcscd's."""
+
+    def made(row: contract.Row) -> contract.Row:
+        if row.driver != "card_reader/pcsc":
+            return row
+        service: Pcscd = request.getfixturevalue("pcscd")
+        return row._replace(simulator={"port": service.port, **row.simulator})
+
+    return made
+
+
+@pytest.fixture
 async def driver() -> AsyncIterator[Make]:
     """`driver("passbook", address, emulation="olivetti")` -> the driver, its options read as an inventory's are."""
     shared = Shared()

@@ -3,6 +3,7 @@
 A driver is added by one row in ROWS: its name, options for it, and options for its simulator.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,8 +72,10 @@ def test_every_driver_and_its_simulator_are_held_to_the_contract() -> None:
 
 @pytest.mark.parametrize("promise", PROMISES)
 @pytest.mark.parametrize("row", ROWS)
-async def test_a_driver_keeps_its_promises(row: str, promise: str, tmp_path: Path) -> None:
-    await PROMISES[promise](Row(*ROWS[row]), tmp_path)
+async def test_a_driver_keeps_its_promises(
+    row: str, promise: str, with_its_peer: Callable[[Row], Row], tmp_path: Path
+) -> None:
+    await PROMISES[promise](with_its_peer(Row(*ROWS[row])), tmp_path)
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
