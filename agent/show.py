@@ -36,15 +36,6 @@ _CODES = {
     "notSupported": Exit.UNREADABLE,
 }
 _BAD_SETTINGS = {"noDriver", "badOptions", "notInstalled"}
-_IDENTITY = {
-    "maker": ("厂商", "Maker"),
-    "model": ("型号", "Model"),
-    "serial": ("序列号", "Serial"),
-    "firmware": ("固件", "Firmware"),
-    "name": ("名称", "Name"),
-    "location": ("位置", "Location"),
-    "rating": ("额定值", "Rating"),
-}
 
 
 def code_of(seen: Seen) -> Exit:
@@ -68,8 +59,8 @@ def lines(polled: Polled, seen: Seen, catalogue: Catalogue, lang: Lang) -> Itera
     rows: dict[str, list[tuple[str, str]]] = {
         "parts": [_part(catalogue, key, word, pick) for key, word in reading.parts.items()],
         "numbers": [_number(catalogue, key, value, pick) for key, value in reading.numbers.items()],
-        "texts": list(reading.texts.items()),
-        "identity": [(_IDENTITY.get(key, (key, key))[pick], value) for key, value in reading.identity.items()],
+        "texts": [(_label(catalogue, key, pick), value) for key, value in reading.texts.items()],
+        "identity": [(_label(catalogue, key, pick), value) for key, value in reading.identity.items()],
         "raw": [(question, _shown(answer)) for question, answer in _raw(seen).items()],
     }
     for heading, found in rows.items():
@@ -116,20 +107,20 @@ def _line(heading: str, pick: int, text: str) -> str:
 def _part(catalogue: Catalogue, key: str, word: str, pick: int) -> tuple[str, str]:
     part = catalogue.find_part(key)
     known = part.words.get(word) if part else None
-    return _label(part, key, pick), (known.zh, known.en)[pick] if known else word
+    return _label(catalogue, key, pick), (known.zh, known.en)[pick] if known else word
 
 
 def _number(catalogue: Catalogue, key: str, value: float, pick: int) -> tuple[str, str]:
     number = catalogue.find_number(key)
-    return _label(number, key, pick), f"{value:.10g} {number.unit if number else ''}".rstrip()
+    return _label(catalogue, key, pick), f"{value:.10g} {number.unit if number else ''}".rstrip()
 
 
-def _label(entry: Any, key: str, pick: int) -> str:
-    if entry is None:
+def _label(catalogue: Catalogue, key: str, pick: int) -> str:
+    found = catalogue.find_title(key)
+    if found is None:
         return key
-    _, _, instance = key.rpartition(".")
-    name: str = (entry.zh, entry.en)[pick]
-    return f"{name} {instance}" if "." in key and key != name and instance.isdigit() else name
+    title, instance = found
+    return f"{(title.zh, title.en)[pick]} {instance}".rstrip()
 
 
 def _shown(answer: bytes) -> str:

@@ -47,9 +47,11 @@ class Wanted(NamedTuple):
             raise Bad(f"The simulator of {self.driver} needs --option {error.args[0]}=...") from None
         except pydantic.ValidationError as error:
             first = error.errors(include_url=False)[0]
-            raise Bad(f"{'.'.join(map(str, first['loc'])) or 'An option'} is wrong: {first['msg']}.") from None
+            where = ".".join(map(str, first["loc"])) or "An option"
+            raise Bad(f"{where} is wrong: {first['msg'].removeprefix('Value error, ')}.") from None
         except (ValueError, TypeError, OSError) as error:
-            raise Bad(f"It cannot be so: {tidy_text(str(error), 300)}.") from None
+            said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+            raise Bad(f"It cannot be so: {tidy_text(said, 300)}.") from None
 
 
 def wanted(driver: str, sets: Iterable[str], options: Iterable[str], port: int | None) -> Wanted:

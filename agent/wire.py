@@ -10,9 +10,9 @@ from enum import StrEnum
 import msgspec
 
 from drivers.base import DeviceWord, Reading
-from drivers.catalogue import Catalogue, Level, Number, Part, Word, catalogue
+from drivers.catalogue import Catalogue, Level, Number, Part, Title, Word, catalogue
 
-__all__ = ["Catalogue", "DeviceWord", "Level", "Number", "Part", "Reading", "Word", "catalogue"]
+__all__ = ["Catalogue", "DeviceWord", "Level", "Number", "Part", "Reading", "Title", "Word", "catalogue"]
 
 VERSION = 1
 MEDIA_MSGPACK = "application/msgpack"

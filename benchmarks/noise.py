@@ -30,9 +30,10 @@ def _resident() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--polls", type=int, default=DAY)
-    parser.add_argument("--row", action="append", choices=ROWS)
-    parser.add_argument("--seed", type=int, default=time.time_ns() % 10**6)
+    parser.add_argument("--polls", type=int, default=DAY, help=f"of each device ({DAY})")
+    rows_help = f"only this device, may be said again: {', '.join(ROWS)}"
+    parser.add_argument("--row", action="append", choices=ROWS, metavar="NAME", help=rows_help)
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 10**6, help="of the noise; printed at the end")
     given = parser.parse_args()
     rows = {name: Row(*ROWS[name]) for name in given.row or ROWS}
     began, resident = time.monotonic(), _resident()

@@ -34,16 +34,23 @@ class Word(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     en: str
 
 
+class Title(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    zh: str
+    en: str
+
+
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zh: str
     en: str
     words: dict[str, Word]
+    named: dict[str, Title] = {}  # of several, those that have a title of their own: "motor" of "module.motor"
 
 
 class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     device: dict[str, Word]
     number: dict[str, Number]
     part: dict[str, Part]
+    text: dict[str, Title] = {}  # what identity and texts are called that are about no part
 
     def find_number(self, key: str) -> Number | None:
         """The entry of "load" for "load" and for "load.2"."""
@@ -52,6 +59,17 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def find_part(self, key: str) -> Part | None:
         """The entry of "cassette" for "cassette" and for "cassette.2"."""
         return self.part.get(key) or self.part.get(key.rpartition(".")[0])
+
+    def find_title(self, key: str) -> tuple[Title | Part | Number, str] | None:
+        """What a key of parts, numbers, texts or identity is called, and which of several it is ("" where the title
+        says it): "cassette.2" -> the entry of "cassette" and "2"."""
+        family, _, instance = key.rpartition(".")
+        whole = self.text.get(key) or self.part.get(key) or self.number.get(key)
+        named = self.part[family].named.get(instance) if family in self.part else None
+        if found := whole or named:
+            return found, ""
+        of_several = self.text.get(family) or self.part.get(family) or self.number.get(family)
+        return (of_several, instance) if of_several else None
 
     def level(self, part: str, word: str) -> Level:
         """How bad it is that `part` is `word`; what the catalogue does not know is unknown."""

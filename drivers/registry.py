@@ -10,16 +10,16 @@ from drivers.base import Driver
 ENTRY_POINTS = "branchfleet.drivers"
 
 BUILT_IN: dict[str, str] = {
-    "snmp": "drivers.snmp.driver:Snmp",
     "passbook": "drivers.passbook.driver:Passbook",
+    "escpos": "drivers.escpos:Escpos",
     "card_reader/crt": "drivers.card_reader.crt:Crt",
     "card_reader/omron": "drivers.card_reader.omron:Omron",
-    "ups/megatec": "drivers.ups.megatec:Megatec",
-    "atm/xfs4iot": "drivers.atm.xfs4iot:Xfs4Iot",
     "card_reader/pcsc": "drivers.card_reader.pcsc:Pcsc",
-    "escpos": "drivers.escpos:Escpos",
     "pos/zvt": "drivers.pos.zvt:Zvt",
     "pos/ecr": "drivers.pos.ecr:Ecr",
+    "atm/xfs4iot": "drivers.atm.xfs4iot:Xfs4Iot",
+    "ups/megatec": "drivers.ups.megatec:Megatec",
+    "snmp": "drivers.snmp.driver:Snmp",
     "reach": "drivers.reach:Reach",
     "file": "drivers.file:File",
 }

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
+from agent.wire import Part, Title, catalogue
 from agent.wire import Word as CatalogueWord
-from agent.wire import catalogue
 from server import queries
 from server.accounts.dependencies import Clock, ReadSession, Viewer
 from server.schemas import CatalogueOut, Status, Word
@@ -25,12 +25,18 @@ def get_catalogue(viewer: Viewer, session: ReadSession) -> CatalogueOut:
     def word(entry: CatalogueWord) -> Word:
         return Word(level=entry.level.value, title=entry.en if viewer.lang == "en" else entry.zh)
 
+    def title(entry: Title | Part) -> str:
+        return entry.en if viewer.lang == "en" else entry.zh
+
+    parts = {key: title(part) for key, part in known.part.items()}
+    named = {f"{key}.{name}": title(own) for key, part in known.part.items() for name, own in part.named.items()}
     return CatalogueOut(
         device={key: word(entry) for key, entry in known.device.items()},
-        parts={key: part.en if viewer.lang == "en" else part.zh for key, part in known.part.items()},
+        parts=parts | named,
         words={key: {name: word(entry) for name, entry in part.words.items()} for key, part in known.part.items()},
         numbers={
             key: (number.en if viewer.lang == "en" else number.zh, number.unit) for key, number in known.number.items()
         },
+        texts={key: title(entry) for key, entry in known.text.items()},
         classes=queries.classes(session),
     )

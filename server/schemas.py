@@ -436,6 +436,7 @@ class CatalogueOut(Schema):
     parts: dict[str, str]
     words: dict[str, dict[str, Word]]  # part -> word
     numbers: dict[str, tuple[str, str]]  # key -> title, unit
+    texts: dict[str, str] = {}  # what identity and texts are called
     classes: dict[str, str]
 
 

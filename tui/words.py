@@ -82,22 +82,18 @@ KEYS = {
     "inventory": N_("inventory"),
 }
 
-# What a reading's identity and texts are called.
-FIELDS = {
-    "maker": N_("Maker"),
-    "model": N_("Model"),
-    "serial": N_("Serial number"),
-    "firmware": N_("Firmware"),
-    "name": N_("Name"),
-    "location": N_("Location"),
-    "description": N_("Description"),
-    "console": N_("Display"),
-}
-
 
 def keyword(key: str) -> str:
     return _(KEYS[key]) if key in KEYS else key
 
 
-def field_title(key: str) -> str:
-    return _(FIELDS[key]) if key in FIELDS else key
+def field_title(words: CatalogueOut | None, key: str) -> str:
+    """What a reading's identity or text is called; one about a part or a number, as that is: "port.1"."""
+    if words is None:
+        return key
+    stem, _dot, instance = key.rpartition(".")
+    if key in words.texts or key in words.parts:
+        return words.texts.get(key) or words.parts[key]
+    if stem in words.texts:
+        return f"{words.texts[stem]} {instance}"
+    return part_title(words, key) if stem in words.parts else number_title(words, key)[0]

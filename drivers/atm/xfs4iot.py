@@ -31,7 +31,7 @@ from drivers.atm.service import Answer, Kept, Service
 from drivers.atm.status import Said, line, machine_word, read_status, together
 from drivers.atm.storage import read_storage
 from drivers.atm.tls import context
-from drivers.base import DeviceWord, DriverOptions, Reading, Shared, cut_raw
+from drivers.base import DeviceWord, DriverOptions, Found, Reading, Shared, Turn, cut_raw
 from drivers.errors import DeviceError, Garbled, NotSupported, Reason, Refused, Unreachable
 
 CONNECT_SECONDS = 3.0
@@ -71,6 +71,10 @@ class Xfs4IotOptions(DriverOptions):
     @property
     def secure(self) -> bool:
         return bool(self.ca or self.pin or self.trust_any_certificate)
+
+    def context(self) -> ssl.SSLContext:
+        """Reads files: in a thread, please."""
+        return context(ca=self.ca, pin=self.pin, trust_any_certificate=self.trust_any_certificate)
 
 
 class Xfs4Iot:
@@ -138,6 +142,12 @@ class Xfs4Iot:
             raise next(iter(lost.values()))
         return heard
 
+    @classmethod
+    async def look(cls, address: str, options: Xfs4IotOptions, shared: Shared, turn: Turn) -> Found | None:
+        from drivers.atm.looking import look
+
+        return await look(address, options, turn)
+
     def _links(self) -> list[Service]:
         return [*([self._publisher] if self._publisher else []), *self._services.values()]
 
@@ -148,10 +158,7 @@ class Xfs4Iot:
 
     async def _open(self, service: Service, seconds: float = CONNECT_SECONDS) -> None:
         if service.is_secure and self._tls is None:
-            asked = self._options
-            self._tls = await asyncio.to_thread(
-                context, ca=asked.ca, pin=asked.pin, trust_any_certificate=asked.trust_any_certificate
-            )
+            self._tls = await asyncio.to_thread(self._options.context)
         await service.open(self._tls if service.is_secure else None, seconds)
 
     async def _find(self) -> Service:
@@ -221,7 +228,6 @@ class Xfs4Iot:
 def reading(publisher: Answer, said: Iterable[Said]) -> Reading:
     """Raw answers in which something was unknown come first: what is cut off is what was understood."""
     told = list(said)
-    vendor = publisher.payload.get("vendorName")
     ordered = sorted(told, key=lambda one: "unknown" not in one.parts.values())
     raw = {question: answer for one in ordered for question, answer in one.raw.items() if answer}
     return Reading(
@@ -229,9 +235,14 @@ def reading(publisher: Answer, said: Iterable[Said]) -> Reading:
         parts=together(told, "parts"),
         numbers=together(told, "numbers"),
         texts=together(told, "texts"),
-        identity={"maker": line(vendor)} if isinstance(vendor, str) and vendor else {},
+        identity=identity(publisher),
         raw=cut_raw({**raw, GET_SERVICES: publisher.raw}),
     )
+
+
+def identity(publisher: Answer) -> dict[str, str]:
+    vendor = publisher.payload.get("vendorName")
+    return {"maker": line(vendor)} if isinstance(vendor, str) and vendor else {}
 
 
 def _silent(service: Service, error: DeviceError | TimeoutError) -> Said:

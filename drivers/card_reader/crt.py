@@ -29,10 +29,13 @@ _REPLY_SECONDS = 0.45  # 0.3 s to the ACK, then the reply
 _TEXT_LIMIT = 512
 
 
+Model = Literal["crt-310", "crt-571", "crt-591", "crt-591h"]
+
+
 class CrtOptions(SerialOptions):
     """`unit` is the address set by the switches of a CRT-571/591. `sensors` adds a dispenser's sensors, raw."""
 
-    model: Literal["crt-310", "crt-571", "crt-591", "crt-591h"]
+    model: Model
     unit: int = Field(default=0, ge=0, le=15)
     sensors: bool = False
 

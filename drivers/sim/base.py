@@ -4,9 +4,12 @@ A simulator speaks the real protocol from the other end: a pty or TCP port for s
 for files. Programs and people use the same one.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
+from math import isfinite
 from typing import Protocol
+
+from drivers.base import DriverOptions
 
 
 class Fault(StrEnum):
@@ -40,10 +43,64 @@ class Simulator(Protocol):
         """Stop, and leave no port, socket, task or file behind."""
 
 
-def check_state(what: str, state: Mapping[str, str], known: Mapping[str, Collection[str]]) -> None:
-    """ValueError, a sentence, if `state` holds a part that `what` does not have, or says a word it cannot."""
-    for key, word in state.items():
+Known = Mapping[str, Collection[str] | None]  # the words of each part; None: a number
+
+
+def check_state(what: str, state: Mapping[str, str], known: Known) -> None:
+    """ValueError, a sentence, if `state` holds a part that `what` does not have, or says what it cannot."""
+    for key, said in state.items():
         if key not in known:
-            raise ValueError(f'{what} has no "{key}"; it has {", ".join(known)}')
-        if word not in known[key]:
-            raise ValueError(f'{key} of {what} cannot be "{word}"; it can be {", ".join(known[key])}')
+            raise ValueError(f'{what} has no "{key}"; it has {", ".join(known) or "nothing to set"}')
+        words = known[key]
+        if words is None and not is_number(said):
+            raise ValueError(f'{key} of {what} is a number, and "{said}" is none')
+        if words is not None and said not in words:
+            raise ValueError(f'{key} of {what} cannot be "{said}"; it can be {_listed(words)}')
+
+
+def known_words(said: Mapping[str, Iterable[str]], told_by_error: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The words of each part that has them in every answer, and those it is told to be by an error alone."""
+    known = {key: list(words) for key, words in said.items()}
+    for key, word in told_by_error:
+        known.setdefault(key, ["ok"]).append(word)
+    return known
+
+
+def is_number(text: str) -> bool:
+    try:
+        return isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def check_options(what: str, options: Mapping[str, object], driver_s: type[DriverOptions], *own: str) -> None:
+    """ValueError if there is an option that is neither the driver's, nor `own`, nor `port`."""
+    known = [*own, "port", *driver_s.model_fields]
+    for key in options:
+        if key not in known:
+            raise ValueError(f'{what} has no option "{key}"; it has {_listed(known)}')
+
+
+def choice(options: Mapping[str, object], key: str, words: Collection[str], default: str) -> str:
+    """What an option says, one of `words`; else ValueError."""
+    said = str(options.get(key, default))
+    if said not in words:
+        raise ValueError(f'{key} cannot be "{said}"; it can be {_listed(words)}')
+    return said
+
+
+def whole(options: Mapping[str, object], key: str, most: int, default: int = 0) -> int:
+    """What an option says, a whole number from 0 to `most`; else ValueError."""
+    said = str(options.get(key, default))
+    if not said.isdecimal() or int(said) > most:
+        raise ValueError(f'{key} is a whole number up to {most}, and "{said}" is none')
+    return int(said)
+
+
+def read_port(options: Mapping[str, object], default: int = 0) -> int:
+    """The `port` to answer at; 0 is any that is free."""
+    return whole(options, "port", 65535, default)
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(words))

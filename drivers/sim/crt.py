@@ -6,8 +6,9 @@ answer is told by it: card "jammed", "module.motor", "module.sensor", "module.ch
 """
 
 from binascii import crc_hqx
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 from drivers.card_reader.crt import (
     CARD_5X1,
@@ -20,12 +21,14 @@ from drivers.card_reader.crt import (
     SHUTTER_310,
     STACKER_5X1,
     STATUS_310,
+    CrtOptions,
+    Model,
     frame_5x1,
     frame_310,
     frame_591h,
 )
 from drivers.card_reader.frame import ACK, ENQ, EOT, NAK, STX, bcc
-from drivers.sim.base import check_state
+from drivers.sim.base import check_options, check_state, choice, known_words, whole
 from drivers.sim.serial_end import Answer, Dialect, SerialSimulator, serial_simulator
 
 HEALTHY_310 = {"card": "none", "shutter": "closed"}
@@ -169,30 +172,23 @@ def _error(table: Mapping[tuple[str, str], bytes], state: dict[str, str]) -> tup
     return next((({key: word}, code) for (key, word), code in table.items() if state.get(key) == word), None)
 
 
-def _known(tables: Mapping[str, Iterable[str]], errors: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """The words each part can say, by a code of its own or by an error."""
-    known = {key: list(words) for key, words in tables.items()}
-    for key, word in errors:
-        known.setdefault(key, ["ok"]).append(word)
-    return known
-
-
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> SerialSimulator:
-    model = str(options.get("model", "crt-310"))
+    check_options("a simulated card reader", options, CrtOptions, "knows", "link")
+    model = choice(options, "model", get_args(Model), "crt-310")
     dialect: Dialect
     if model == "crt-310":
-        known = _known({"card": _CARD_310, "shutter": SHUTTER_310.values()}, _ERRORS_310)
-        dialect, healthy = Crt310Dialect(str(options.get("knows", "v3"))), HEALTHY_310
+        known = known_words({"card": _CARD_310, "shutter": SHUTTER_310.values()}, _ERRORS_310)
+        dialect, healthy = Crt310Dialect(choice(options, "knows", ("v3", "v2", "none"), "v3")), HEALTHY_310
     elif model == "crt-591h":
-        known = _known(
+        known = known_words(
             {"card": CARD_591H.values()}, (item for said in ERRORS_591H.values() for item in said.parts.items())
         )
         known["initialised"] = ["yes", "no"]
         dialect, healthy = Crt591hDialect(), HEALTHY_591H
     else:
         tables = {"card": CARD_5X1, "stacker": STACKER_5X1, "retract": RETRACT_5X1}
-        known = _known({key: table.values() for key, table in tables.items()}, _ERRORS_5X1)
+        known = known_words({key: table.values() for key, table in tables.items()}, _ERRORS_5X1)
         known["initialised"] = ["yes", "no"]
-        dialect, healthy = Crt5x1Dialect(int(str(options.get("unit", 0)))), HEALTHY_5X1
+        dialect, healthy = Crt5x1Dialect(whole(options, "unit", 15)), HEALTHY_5X1
     check_state(f"a simulated {model}", state, known)
     return serial_simulator(name, dialect, options, {**healthy, **state}, folder)

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from drivers.pos.ecr import ACK, NAK, STX, lrc, mellon_frame
+from drivers.pos.ecr import ACK, NAK, STX, EcrOptions, lrc, mellon_frame
+from drivers.sim.base import check_options, check_state, choice
 from drivers.sim.serial_end import Answer, Dialect, SerialSimulator, serial_simulator
 
 _POLL_SIZE = 7
@@ -30,5 +31,8 @@ class MellonDialect:
 
 
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> SerialSimulator:
-    dialect: Dialect = MellonDialect() if options.get("dialect") == "mellon" else GenericDialect()
+    check_options("a simulated till terminal", options, EcrOptions, "link")
+    check_state("a simulated till terminal", state, {})
+    mellon = choice(options, "dialect", ("generic", "mellon"), "generic") == "mellon"
+    dialect: Dialect = MellonDialect() if mellon else GenericDialect()
     return serial_simulator(name, dialect, options, state, folder)

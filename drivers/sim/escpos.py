@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from drivers.escpos import DLE, EOT, XOFF, XON, EscposOptions, Flags, answer_bits, asb_bits, read_parts
+from drivers.sim.base import check_options, check_state, known_words
 from drivers.sim.serial_end import Answer, SerialSimulator, serial_simulator
 
 _OWN = ("asb", "knows", "link")
@@ -38,6 +39,7 @@ _TOLD_BY: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("device", "deviceBusy"): ("feeding", "offline"),
     ("device", "offline"): ("offline",),
 }
+_NOT_BY_A_BIT = (("drawer", "open"), ("slip", "present"))
 
 
 class EscposDialect:
@@ -65,30 +67,45 @@ class EscposDialect:
             first, *rest = (_bits(bits, true) for bits in asb_bits(self._options.stations))
             frame = bytes([0x10 | first, *rest])
             answer = bytes([XOFF]) + frame + bytes([XON]) + answer + frame
-        return Answer(answer, self._tells(true) if n == self._options.questions()[-1] else None)
+        return Answer(answer, self.tells(state) if n == self._options.questions()[-1] else None)
 
-    def _true(self, state: dict[str, str]) -> set[str]:
-        said = set(state.items())
-        true = {name for key, names in _TOLD_BY.items() if key in said for name in names}
-        if (state["drawer"] == "open") == (self._options.drawer != "low"):
-            true.add("drawer high")
-        return true
-
-    def _tells(self, true: set[str]) -> dict[str, str]:
+    def tells(self, state: dict[str, str]) -> dict[str, str]:
+        """What the answers to all questions say together."""
+        true = self._true(state)
         told: Flags = {}
         for n in self._options.questions():
             told |= {name: name in true for name in answer_bits(n, self._options.stations)}
         return read_parts(told, self._options)
+
+    def _true(self, state: dict[str, str]) -> set[str]:
+        said = set(state.items())
+        true = {name for key, names in _TOLD_BY.items() if key in said for name in names}
+        if (state.get("drawer") == "open") == (self._options.drawer != "low"):
+            true.add("drawer high")
+        return true
 
 
 def _bits(bits: Mapping[str, int], true: set[str]) -> int:
     return sum(mask for name, mask in bits.items() if name in true)
 
 
+def _check(state: dict[str, str], healthy: dict[str, str]) -> None:
+    """A printer has the parts it tells of when all is well, and those it tells of only when they are not."""
+    known = known_words({key: [word] for key, word in healthy.items()}, [*_TOLD_BY, *_NOT_BY_A_BIT])
+    of_another = known.keys() & _HEALTHY.keys() - healthy.keys()
+    own = {key: words for key, words in known.items() if key not in of_another}
+    own["device"] = [word.replace("ok", "online") for word in own["device"]]
+    check_state("a simulated receipt printer", state, own)
+
+
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> SerialSimulator:
-    driver_s = EscposOptions.model_validate({key: value for key, value in options.items() if key not in _OWN})
+    check_options("a simulated receipt printer", options, EscposOptions, *_OWN)
+    fields = EscposOptions.model_fields
+    driver_s = EscposOptions.model_validate({key: said for key, said in options.items() if key in fields})
     knows = options.get("knows")
     dialect = EscposDialect(
         driver_s, knows if isinstance(knows, list) else [1, 2, 3, 4, 5], asb=bool(options.get("asb"))
     )
-    return serial_simulator(name, dialect, options, {**_HEALTHY, **state}, folder)
+    healthy = dialect.tells(_HEALTHY)
+    _check(state, healthy)
+    return serial_simulator(name, dialect, options, {**healthy, **state}, folder)

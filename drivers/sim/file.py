@@ -11,12 +11,14 @@ folder is gone.
 import asyncio
 import os
 import shutil
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from drivers.file import FileOptions
 from drivers.file_layout import Layout, Words, is_path, read_layout, shipped_layout
-from drivers.sim.base import Fault, Showed
+from drivers.sim.base import Fault, Known, Showed, check_options, check_state
 
 LOOK_SECONDS = 0.1
 GARBAGE = bytes(range(128, 256)) * 8 + b"\xff\n"
@@ -129,7 +131,18 @@ def _cell(words: Words, word: str) -> str:
     return next((theirs for theirs, ours in words.words.items() if ours == word), word)
 
 
+def _known(layout: Layout, subjects: Iterable[str]) -> Known:
+    """What can be set of each subject; "unknown" is a word of ours that the other system does not have."""
+    words = {**layout.parts, **({"device": layout.device} if layout.device else {})}
+    own: dict[str, Collection[str] | None] = {key: [*one.words.values(), "unknown"] for key, one in words.items()}
+    if layout.last:
+        own["activity"] = [*_DAYS]
+    own |= dict.fromkeys(layout.numbers)
+    return {f"{subject}:{key}": said for subject in subjects for key, said in own.items()}
+
+
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> FileSimulator:
+    check_options("a simulated export", options, FileOptions, "rows")
     said = options["layout"]
     if isinstance(said, str):
         layout = read_layout(said) if is_path(said) else shipped_layout(said)
@@ -138,6 +151,6 @@ def make(name: str, options: dict[str, object], state: dict[str, str], folder: P
     rows = options.get("rows") or {name: options["row"]}
     if not isinstance(rows, dict):
         raise ValueError("rows maps subjects to terminal numbers")
-    return FileSimulator(
-        name, layout, {str(subject): str(number) for subject, number in rows.items()}, dict(state), folder
-    )
+    by_subject = {str(subject): str(number) for subject, number in rows.items()}
+    check_state("a simulated export", state, _known(layout, by_subject))
+    return FileSimulator(name, layout, by_subject, dict(state), folder)

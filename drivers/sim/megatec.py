@@ -1,14 +1,15 @@
 """A UPS that speaks Megatec (Q1): on-line, or line-interactive with `type = "line-interactive"` in the options.
 
-State: power, battery, "module.ups", the numbers of the driver, and alarm "shutdown pending" or "test in progress".
-`knows = "Q1"` is one that gives every other question back; `missing = "---.-"` leaves out what the state leaves empty.
+State: power, battery, "module.ups", the numbers of the driver, and alarm: "present" with nothing else the matter is a
+battery test. A number that is "" or "--.-" is left out. `knows = "Q1"` is one that gives every other question back.
 `ratings` and `identity` are what it answers to F and I.
 """
 
 from pathlib import Path
 
+from drivers.sim.base import Known, check_options, check_state, choice, is_number
 from drivers.sim.serial_end import Answer, SerialSimulator, serial_simulator
-from drivers.ups.megatec import IDENTITY, RATINGS
+from drivers.ups.megatec import IDENTITY, RATINGS, MegatecOptions
 
 HEALTHY = {
     "power": "mains",
@@ -21,6 +22,15 @@ HEALTHY = {
     "ups.temperature": "30.0",
 }
 _CELL, _BATTERY = "2.25", "27.5"
+_KNOWN: Known = {
+    "power": ("mains", "battery", "bypass", "none"),
+    "battery": ("ok", "low"),
+    "module.ups": ("ok", "fault"),
+    "alarm": ("none", "present"),
+    "battery.voltage": None,
+    "battery.cell.voltage": None,
+    **{key: None for key, said in HEALTHY.items() if is_number(said)},
+}
 
 
 class MegatecDialect:
@@ -42,19 +52,19 @@ class MegatecDialect:
         return self._state(state)
 
     def _state(self, state: dict[str, str]) -> Answer:
-        power, alarm = state["power"], state.get("alarm")
+        power = state["power"]
         bits = (
             power == "battery",
             state["battery"] == "low",
             power == "bypass",
             state["module.ups"] == "fault",
             self._line_interactive,
-            alarm == "test in progress",
-            alarm == "shutdown pending",
+            state.get("alarm") == "present",
+            False,
             False,
         )
         flags = "".join("01"[bit] for bit in bits)
-        alarmed = any(bits[:4]) or any(bits[5:])
+        alarmed = any(bits[:4]) or bits[5]
         tells = {key: state[key] for key in ("power", "battery", "module.ups")}
         return Answer(
             f"({self._numbers(state)} {flags}\r".encode("ascii"), {**tells, "alarm": "present" if alarmed else "none"}
@@ -84,8 +94,10 @@ class MegatecDialect:
 
 
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> SerialSimulator:
+    check_options("a simulated UPS", options, MegatecOptions, "type", "knows", "ratings", "identity", "link")
+    check_state("a simulated UPS", {key: said for key, said in state.items() if said.strip("-. ")}, _KNOWN)
     dialect = MegatecDialect(
-        str(options.get("type", "online")),
+        choice(options, "type", ("online", "line-interactive"), "online"),
         str(options.get("knows", "Q1 F I")),
         str(options.get("ratings", "220.0 027 192.0 50.0")),
         str(options.get("identity", f"{'SIMULATED':15} {'UPS 6K':10} {'V1.0':10}")),

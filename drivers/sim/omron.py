@@ -1,17 +1,18 @@
 """An OMRON 3S4YR-MVFW card reader.
 
-State: card and shutter; card "jammed", and "module.motor", "module.sensor", "module.shutter" or "module.chip" with
-"fault", are told by an error answer. `initialised = "no"` is one that was powered and not reset yet.
+State: card and shutter; card "jammed", and a part of its inside ("module.motor", "module.memory") that is not "ok", are
+told by an error answer. `initialised = "no"` is one that was powered and not reset yet.
 """
 
 from pathlib import Path
 
 from drivers.card_reader.frame import ACK, DLE, ENQ, EOT, NAK, STX
-from drivers.card_reader.omron import CARD, ERRORS, SENSORS, SHUTTER, STATUS, find_end, frame, parse
+from drivers.card_reader.omron import CARD, ERRORS, SENSORS, SHUTTER, STATUS, OmronOptions, find_end, frame, parse
 from drivers.errors import Garbled
+from drivers.sim.base import check_options, check_state, known_words
 from drivers.sim.serial_end import Answer, SerialSimulator, serial_simulator
 
-HEALTHY = {"card": "none", "shutter": "closed"}
+HEALTHY = {"card": "none", "shutter": "closed", "initialised": "yes"}
 _TOLD_BY_ERROR = {
     code: said.parts for code, said in ERRORS.items() if said.parts.get("card") not in ("present", "unknown")
 }
@@ -69,4 +70,8 @@ def _reply(question: bytes, state: dict[str, str]) -> Answer:
 
 
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> SerialSimulator:
+    check_options("a simulated OMRON reader", options, OmronOptions, "link")
+    errors = (told for parts in _TOLD_BY_ERROR.values() for told in parts.items())
+    known = known_words({"card": CARD.values(), "shutter": SHUTTER.values()}, errors)
+    check_state("a simulated OMRON reader", state, {**known, "initialised": ("yes", "no")})
     return serial_simulator(name, OmronDialect(), options, {**HEALTHY, **state}, folder)

@@ -8,9 +8,10 @@ NCR 5021: shutter, document "jammed", and device ("offline", "deviceBusy").
 from pathlib import Path
 
 from drivers.passbook import ncr_5021
+from drivers.passbook.driver import PassbookOptions
 from drivers.passbook.olivetti import ASK_DOCUMENT, ASK_FIRMWARE, ASK_STATUS
 from drivers.passbook.table import CodeTable, read_profile
-from drivers.sim.base import check_state
+from drivers.sim.base import check_options, check_state, choice
 from drivers.sim.serial_end import Answer, SerialSimulator, serial_simulator
 
 HEALTHY = {"cover": "closed", "paper": "ok", "document": "none"}
@@ -100,7 +101,8 @@ def _known(table: CodeTable) -> dict[str, list[str]]:
 
 
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> SerialSimulator:
-    if options.get("emulation") == "ncr-5021":
+    check_options("a simulated passbook printer", options, PassbookOptions, "link")
+    if choice(options, "emulation", ("olivetti", "ncr-5021"), "olivetti") == "ncr-5021":
         check_state("a simulated NCR 5021", state, _NCR_5021)
         return serial_simulator(name, Ncr5021Dialect(), options, {**HEALTHY_NCR_5021, **state}, folder)
     table = read_profile("simulated")

@@ -17,7 +17,8 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 
-from drivers.sim.base import Fault, Showed
+from drivers.card_reader.pcsc import SCHEME, PcscOptions
+from drivers.sim.base import Fault, Showed, check_options, check_state, read_port
 from drivers.sim.serial_end import GARBAGE, SLOW_SECONDS
 
 PORT = 35963
@@ -35,6 +36,7 @@ class CardSimulator:
     def __init__(self, name: str, reader: str, port: int, state: dict[str, str]) -> None:
         self.name = name
         self.fault = Fault.NONE
+        self.garbage = GARBAGE
         self.state = state
         self.showed: Showed | None = None
         self.taken = asyncio.Event()  # pcscd has seen the card and tried to power it
@@ -53,7 +55,7 @@ class CardSimulator:
         self._living = asyncio.get_running_loop().create_task(self._live())
         if self.state["card"] != "none":
             await self.wait_until_taken()
-        return f"pcsc:{self._reader}"
+        return f"{SCHEME}{self._reader}"
 
     async def wait_until_taken(self) -> None:
         """Return when pcscd tells of the card; OSError if nobody takes it."""
@@ -131,7 +133,7 @@ class CardSimulator:
         if self.fault is Fault.HANG_UP:
             self._link.abort()
             return
-        answer = GARBAGE if self.fault is Fault.GARBAGE else data
+        answer = self.garbage if self.fault is Fault.GARBAGE else data
         framed = len(answer).to_bytes(2, "big") + answer
         self._stuck = self.fault in (Fault.SILENT, Fault.SLOW, Fault.HALF)
         if self.fault is Fault.SLOW:
@@ -161,7 +163,6 @@ class _Contacts(asyncio.Protocol):
 
 
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> CardSimulator:
-    port, reader = options.get("port", PORT), options.get("reader", READER)
-    if not isinstance(port, int) or not isinstance(reader, str):
-        raise ValueError("port is a number, and reader a name")
-    return CardSimulator(name, reader, port, {**HEALTHY, **state})
+    check_options("the simulated reader", options, PcscOptions, "reader")
+    check_state("the simulated reader", state, {"card": ("none", "present", "mute")})
+    return CardSimulator(name, str(options.get("reader", READER)), read_port(options, PORT), {**HEALTHY, **state})

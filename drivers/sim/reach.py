@@ -9,7 +9,8 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-from drivers.sim.base import Fault, Showed
+from drivers.reach import ReachOptions
+from drivers.sim.base import Fault, Showed, check_options, check_state, read_port
 
 _FILLERS = 4
 _QUEUE = 16
@@ -93,4 +94,6 @@ class ReachSimulator:
 
 
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> ReachSimulator:
-    return ReachSimulator(name, state, int(str(options.get("port", 0))))
+    check_options("a simulated host", options, ReachOptions)
+    check_state("a simulated host", state, {})
+    return ReachSimulator(name, state, read_port(options))

@@ -13,16 +13,16 @@ ENTRY_POINTS = "branchfleet.simulators"
 Make = Callable[[str, dict[str, object], dict[str, str], Path], Simulator]
 
 SIMULATORS: dict[str, str] = {
-    "snmp": "drivers.sim.snmp:make",
     "passbook": "drivers.sim.passbook:make",
+    "escpos": "drivers.sim.escpos:make",
     "card_reader/crt": "drivers.sim.crt:make",
     "card_reader/omron": "drivers.sim.omron:make",
-    "ups/megatec": "drivers.sim.megatec:make",
-    "atm/xfs4iot": "drivers.sim.xfs4iot:make",
     "card_reader/pcsc": "drivers.sim.pcsc:make",
-    "escpos": "drivers.sim.escpos:make",
     "pos/zvt": "drivers.sim.zvt:make",
     "pos/ecr": "drivers.sim.ecr:make",
+    "atm/xfs4iot": "drivers.sim.xfs4iot:make",
+    "ups/megatec": "drivers.sim.megatec:make",
+    "snmp": "drivers.sim.snmp:make",
     "reach": "drivers.sim.reach:make",
     "file": "drivers.sim.file:make",
 }

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from drivers.sim.base import Fault, Showed
+from drivers.sim.base import Fault, Showed, choice, read_port
 
 SLOW_SECONDS = 30.0  # longer than any driver waits
 # Not in any of our protocols; with markup, a formula and control bytes, because such bytes arrive one day.
@@ -101,8 +101,8 @@ def serial_simulator(
     name: str, dialect: Dialect, options: dict[str, object], state: dict[str, str], folder: Path
 ) -> SerialSimulator:
     """On a pseudo terminal where there are any, on a TCP port with `link = "tcp"` or a `port`, and everywhere else."""
-    port = int(str(options.get("port", 0)))
-    tcp = bool(port) or options.get("link") == "tcp" or sys.platform != "linux"
+    port = read_port(options)
+    tcp = bool(port) or choice(options, "link", ("pty", "tcp"), "pty") == "tcp" or sys.platform != "linux"
     return SerialSimulator(name, dialect, state, folder, tcp=tcp, port=port)
 
 

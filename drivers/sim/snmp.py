@@ -11,13 +11,15 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from drivers.sim.base import Fault, Showed
+from drivers.sim.base import Fault, Showed, check_options, choice, read_port, whole
 from drivers.sim.snmp_ber import Oid
 from drivers.sim.snmp_community import CommunityEnd
-from drivers.sim.snmp_devices import Limits, build, known_keys
+from drivers.sim.snmp_devices import PROFILES, Limits, build, known_keys
 from drivers.sim.snmp_view import View, read_recording
+from drivers.snmp.driver import SnmpOptions
 
 SLOW_SECONDS = 25.0  # longer than the driver's whole time
+NOTES = 10**6  # more than any cassette holds
 GARBAGE = b"\x00\xffthis is not SNMP\x00"
 
 
@@ -32,7 +34,7 @@ class SnmpSimulator:
     told: a poll may take several messages, and a half told change is none yet."""
 
     def __init__(self, name: str, options: dict[str, object], state: dict[str, str]) -> None:
-        profile = str(options.get("profile", "host"))
+        profile = choice(options, "profile", ("auto", *PROFILES), "host")
         self._profile = "host" if profile == "auto" else profile
         self.messages = 0  # heard so far
         recording = options.get("recording")
@@ -40,7 +42,7 @@ class SnmpSimulator:
         if self._recording is None:
             _check(self._profile, state)
         self._options = options
-        self._limits = Limits(int(str(options.get("low", 200))), int(str(options.get("full", 0))))
+        self._limits = Limits(whole(options, "low", NOTES, 200), whole(options, "full", NOTES))
         self._ports = options.get("ports")
         self.name = name
         self.state = dict(state)
@@ -51,7 +53,7 @@ class SnmpSimulator:
         self._seen_state = dict(self.state)
         self._began = time.monotonic()
         self._told: dict[str, str] = {}
-        self._address: tuple[str, int] = ("127.0.0.1", int(str(options.get("port", 0))))  # 0: any that is free
+        self._address: tuple[str, int] = ("127.0.0.1", read_port(options))
         self._transport: asyncio.DatagramTransport | None = None
         self._closed: asyncio.Future[None] | None = None
         self._opening: asyncio.Task[tuple[str, int]] | None = None
@@ -147,7 +149,9 @@ class SnmpSimulator:
         try:
             device = build(self._profile, self.name, self.state, self._limits)
         except KeyError as error:
-            raise ValueError(f"a simulated {self._profile} cannot be {error}; it was to be {self.state}") from None
+            word = error.args[0]
+            key = next((key for key, said in self.state.items() if said == word), "state")
+            raise ValueError(f'{key} of a simulated {self._profile} cannot be "{word}"') from None
         return View(device.objects, device.words)
 
     def _tell(self, told: list[Oid]) -> None:
@@ -184,9 +188,13 @@ class _Protocol(asyncio.DatagramProtocol):
 def _check(profile: str, state: dict[str, str]) -> None:
     known = known_keys(profile)
     for key in state:
-        if key not in known and key.rpartition(".")[0] not in known:
+        family, _, number = key.rpartition(".")
+        if key not in known and not (family in known and number.isdecimal()):
             raise ValueError(f'a simulated {profile} has no "{key}"; it has {", ".join(known)}')
 
 
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> SnmpSimulator:
+    check_options("a simulated device", options, SnmpOptions, "recording")
+    said = {key: str(value) if key == "version" else value for key, value in options.items()}
+    SnmpOptions.model_validate({key: value for key, value in said.items() if key in SnmpOptions.model_fields})
     return SnmpSimulator(name, options, state)

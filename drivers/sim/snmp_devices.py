@@ -96,6 +96,7 @@ _KEYS = {
     ),
     "atm-ncr": ("service", "module", "cassette", "cassette.count"),
 }
+PROFILES = tuple(_KEYS)
 
 
 def _number(state: State, key: str, otherwise: float) -> float:

@@ -21,13 +21,14 @@ from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from drivers.atm.xfs4iot import Xfs4IotOptions
 from drivers.sim import xfs4iot_words as words
-from drivers.sim.base import Fault, Showed
+from drivers.sim.base import Fault, Showed, check_options, choice, read_port
 
 HEARD = 1000
 SLOW_SECONDS = 40.0  # longer than the driver's whole time
 PATH = "/xfs4iot/v1.0"
-GARBAGE = '\x00[/x]=cmd|\'/c calc\'!A0\x1b[2J{"header":{"name":7}}\u202e存'
+GARBAGE = '\x00[/x]=cmd|\'/c calc\'!A0\x1b[2J{"header":{"name":7}}\u202e存'.encode()
 _SILENCE = logging.getLogger("drivers.sim.xfs4iot.websockets")
 _SILENCE.addHandler(logging.NullHandler())
 _SILENCE.propagate = False  # a handshake that fails is the caller's to tell
@@ -59,11 +60,12 @@ class Xfs4IotSimulator:
     def __init__(self, name: str, options: Mapping[str, object], state: Mapping[str, str]) -> None:
         self.name = name
         self.fault = Fault.NONE
+        self.garbage = GARBAGE
         self.showed: Showed | None = None
         self.heard: deque[dict[str, Any]] = deque(maxlen=HEARD)
-        self._version = str(options.get("version", "3.0"))
+        self._version = choice(options, "version", (words.OLD, "3.0"), "3.0")
         self._host = str(options.get("host", "127.0.0.1"))
-        self._port = int(str(options.get("port", 0)))
+        self._port = read_port(options)
         self._certificate = (options.get("certificate"), options.get("key"))
         self._server: Server | None = None
         self._connected: dict[ServerConnection, str] = {}
@@ -133,7 +135,7 @@ class Xfs4IotSimulator:
             connection.transport.abort()
             return
         if self.fault is Fault.GARBAGE:
-            await connection.send(GARBAGE)
+            await connection.send(self.garbage, text=True)
             return
         if self.fault is Fault.SLOW:
             with suppress(TimeoutError):
@@ -235,4 +237,8 @@ def _only_xfs4iot(connection: ServerConnection, request: Request) -> Response | 
 
 
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> Xfs4IotSimulator:
+    check_options("a simulated ATM", options, Xfs4IotOptions, "version", "host", "certificate", "key")
+    for file in filter(None, (options.get("certificate"), options.get("key"))):
+        if not Path(str(file)).is_file():
+            raise ValueError(f"certificate and key are PEM files, and there is none at {file}")
     return Xfs4IotSimulator(name, options, state)

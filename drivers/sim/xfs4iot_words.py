@@ -57,6 +57,7 @@ _PARTS: dict[str, tuple[str, Mapping[str, str] | tuple[str, ...]]] = {
     "alarm": (AUXILIARIES, {"none": "off", "present": "on"}),
     "vendorMode": (VENDOR_MODE, ("inactive", "enterPending", "active", "exitPending")),
 }
+_SEVERAL = ("cassette", "cassette.count", "retract", "shutter", "paper", "cabinet", "alarm")  # each with its own name
 _OLD_DOOR = {"closed": "doorClosed", "open": "doorOpen"}
 
 
@@ -65,8 +66,9 @@ def owner(key: str, version: str) -> str:
     family = _family(key)
     if family == "module" and key.partition(".")[2] in SERVICES:
         return key.partition(".")[2]
-    if family not in _PARTS:
-        raise ValueError(f"a simulated ATM has no {key!r}; it has {', '.join(_PARTS)} and module.SERVICE")
+    if family not in _PARTS or (family in _SEVERAL) == (key == family):
+        names = (f"{part}.NAME" if part in _SEVERAL else part for part in _PARTS)
+        raise ValueError(f"a simulated ATM has no {key!r}; it has {', '.join(names)} and module.SERVICE")
     return CASH if family == "safe" and version == OLD else _PARTS[family][0]
 
 

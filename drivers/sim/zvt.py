@@ -4,11 +4,13 @@ Options: the driver's `framing`, and `link = "tcp"`; bare framing there, blocks 
 "please wait" (04 FF 0E) first. State: `status`, its code in two hex digits ("00", "9C"), and `firmware`.
 """
 
+import re
 from pathlib import Path
 
 from drivers.errors import Garbled
-from drivers.pos.zvt import ACKNOWLEDGED, CODES, COMPLETION, INTERMEDIATE, STATUS_ENQUIRY
+from drivers.pos.zvt import ACKNOWLEDGED, CODES, COMPLETION, INTERMEDIATE, STATUS_ENQUIRY, ZvtOptions
 from drivers.pos.zvt_line import NAK, BareLine, Command, Line, SerialLine
+from drivers.sim.base import check_options, check_state, choice
 from drivers.sim.serial_end import Answer, SerialSimulator, serial_simulator
 
 HEALTHY = {"status": "00", "firmware": "SIM-APP-1.0"}
@@ -74,8 +76,20 @@ class ZvtDialect:
         return Answer(self._line.wrap(Command(COMPLETION, length + version + code)), dict(known.parts) if known else {})
 
 
+def _check(state: dict[str, str]) -> None:
+    firmware = state.get("firmware", "")
+    if not firmware.isascii() or len(firmware) > 99:
+        raise ValueError("firmware of a simulated ZVT terminal is at most 99 ASCII characters")
+    status = state.get("status", "00")
+    if not re.fullmatch("[0-9A-Fa-f]{2}", status):
+        raise ValueError(f'status of a simulated ZVT terminal is a code of two hex digits, and "{status}" is none')
+    check_state("a simulated ZVT terminal", state, {"status": [status], "firmware": [firmware]})
+
+
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> SerialSimulator:
-    framing = options.get("framing", "by address")
+    check_options("a simulated ZVT terminal", options, ZvtOptions, "intermediate", "link")
+    _check(state)
+    framing = choice(options, "framing", ("by address", "bare", "serial"), "by address")
     bare = options.get("link") == "tcp" if framing == "by address" else framing == "bare"
     dialect = ZvtDialect(BareLine() if bare else SerialLine(), intermediate=bool(options.get("intermediate")))
     return serial_simulator(name, dialect, options, {**HEALTHY, **state}, folder)

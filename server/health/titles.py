@@ -30,12 +30,10 @@ def number_of(key: str) -> Number | None:
 
 def part_title(key: str, lang: str) -> str:
     """ "cassette.2" -> "2号钞箱", "Cassette 2"; "port.eth0" -> "端口 eth0"."""
-    words = catalogue()
-    known = number_of(key) or words.find_part(key)
-    if known is None:
+    found = catalogue().find_title(key)
+    if found is None:
         return key
-    family = key if key in words.part or key in words.number else key.rpartition(".")[0]
-    instance = key[len(family) + 1 :]
+    known, instance = found
     if lang == "en":
         return f"{known.en} {instance}".rstrip()
     return f"{instance}号{known.zh}" if instance.isdecimal() else f"{known.zh} {instance}".rstrip()

@@ -68,7 +68,7 @@ def test_a_reading_is_shown_in_chinese_with_units(command: Command, home: Path, 
     assert rows[1] == ["状态", "硬件故障"]
     assert rows[2:5] == [["部件", "纸张", "缺纸"], ["钞箱", "2", "钞少"], ["lid", "ajar"]]
     assert rows[5:7] == [["数值", "电池电量", "97", "%"], ["打印页数", "123456789"]]
-    assert ["显示", "console", "请联系管理员"] in rows
+    assert ["显示", "显示屏", "请联系管理员"] in rows
     assert ["标识", "型号", "PR2", "plus"] in rows
 
 

@@ -126,7 +126,14 @@ def test_it_ends_with_its_input_or_a_signal_and_leaves_nothing(
 
 @pytest.mark.parametrize(
     ("driver", "options"),
-    [("snmp", ["--option", "profile=ups"]), ("card_reader/crt", ["--option", "model=crt-591"]), ("reach", [])],
+    [
+        ("snmp", ["--option", "profile=ups"]),
+        ("card_reader/crt", ["--option", "model=crt-591"]),
+        ("escpos", []),
+        ("ups/megatec", []),
+        ("atm/xfs4iot", []),
+        ("reach", []),
+    ],
 )
 def test_it_answers_at_the_port_that_was_asked_for(simulated: Simulated, driver: str, options: list[str]) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as free:
@@ -151,6 +158,28 @@ def test_it_answers_at_the_port_that_was_asked_for(simulated: Simulated, driver:
         (["file", "--option", "layout=pos-daily"], Exit.BAD_INPUT, "needs --option row="),
         (["file", "--option", "layout=3"], Exit.BAD_INPUT, "wrong"),
         ([*FILE, "--port", "9"], Exit.BAD_INPUT, "takes no --port"),
+        ([*FILE, "--set", "file:activity=unknown"], Exit.BAD_INPUT, "it can be active, dormant, stop"),
+        (["escpos", "--option", "statons=3"], Exit.BAD_INPUT, 'has no option "statons"'),
+        (["escpos", "--set", "paper.journal=low"], Exit.BAD_INPUT, "it has cover"),
+        (["card_reader/crt", "--option", "model=crt-1"], Exit.BAD_INPUT, "it can be crt-310, crt-571"),
+        (["card_reader/crt", "--option", "model=crt-591", "--option", "unit=16"], Exit.BAD_INPUT, "number up to 15"),
+        (["card_reader/omron", "--set", "card=captured"], Exit.BAD_INPUT, "it can be none, entering, present, jammed"),
+        (["card_reader/pcsc", "--set", "card=jammed"], Exit.BAD_INPUT, "it can be none, present, mute"),
+        (["card_reader/pcsc", "--option", "port=x"], Exit.BAD_INPUT, "port is a whole number"),
+        (["pos/zvt", "--set", "status=zz"], Exit.BAD_INPUT, "two hex digits"),
+        (["pos/zvt", "--option", "framing=blocks"], Exit.BAD_INPUT, "it can be by address, bare, serial"),
+        (["pos/ecr", "--set", "paper=out"], Exit.BAD_INPUT, "nothing to set"),
+        (["pos/ecr", "--option", "dialect=other"], Exit.BAD_INPUT, "it can be generic, mellon"),
+        (["atm/xfs4iot", "--set", "paper=out"], Exit.BAD_INPUT, "it has card, antiFraud"),
+        (["atm/xfs4iot", "--option", "version=9"], Exit.BAD_INPUT, "it can be 2021-1, 3.0"),
+        (["atm/xfs4iot", "--option", "certificate=/nowhere"], Exit.BAD_INPUT, "there is none at /nowhere"),
+        (["ups/megatec", "--set", "power=unknown"], Exit.BAD_INPUT, "it can be mains, battery, bypass, none"),
+        (["snmp", "--option", "profile=ups-huawei"], Exit.BAD_INPUT, "it can be auto, host"),
+        (["snmp", "--option", "version=3"], Exit.BAD_INPUT, "needs a `user`"),
+        (["snmp", "--set", "port.x=up"], Exit.BAD_INPUT, 'has no "port.x"'),
+        (["snmp", "--option", "recording=/nowhere"], Exit.BAD_INPUT, "/nowhere: No such file"),
+        (["reach", "--set", "paper=out"], Exit.BAD_INPUT, "nothing to set"),
+        (["passbook", "--option", "emulation=ibm"], Exit.BAD_INPUT, "it can be olivetti, ncr-5021"),
     ],
 )
 def test_what_cannot_be_simulated_is_said_in_one_sentence(

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -138,36 +138,36 @@ def pcscd() -> Iterator[Pcscd]:
 
 
 @pytest.fixture
-def for_this_machine(request: pytest.FixtureRequest) -> Callable[[str, Mapping[str, object]], dict[str, object]]:
-    """Options of a simulator, with what it needs of this machine: a card is simulated, the reader around it is real."""
-
-    def complete(kind: str, options: Mapping[str, object]) -> dict[str, object]:
-        if kind != "card_reader/pcsc":
-            return dict(options)
-        service: Pcscd = request.getfixturevalue("pcscd")
-        return {"port": service.port, **options}
-
-    return complete
-
-
-@pytest.fixture
-async def start(
-    tmp_path: Path, for_this_machine: Callable[[str, Mapping[str, object]], dict[str, object]]
-) -> AsyncIterator[Start]:
+async def start(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Start]:
     """`await start("passbook", {"emulation": ...}, {"paper": "out"})` -> the simulator and its address."""
     started: list[Simulator] = []
 
     async def begin(
         kind: str, options: dict[str, object] | None = None, state: dict[str, str] | None = None
     ) -> tuple[Simulator, str]:
-        complete = for_this_machine(kind, options or {})
-        simulator = make(kind, f"1001/{len(started)}", complete, state or {}, tmp_path)
+        if kind == "card_reader/pcsc":  # a card: the reader around it is real
+            service: Pcscd = request.getfixturevalue("pcscd")
+            options = {"port": service.port, **(options or {})}
+        simulator = make(kind, f"1001/{len(started)}", options or {}, state or {}, tmp_path)
         started.append(simulator)
         return simulator, await simulator.start()
 
     yield begin
     for simulator in started:
         await simulator.close()
+
+
+@pytest.fixture
+def with_its_peer(request: pytest.FixtureRequest) -> Callable[[contract.Row], contract.Row]:
+    """A row of the contract as it is tried here: the reader around a simulated card is a real pcscd's."""
+
+    def made(row: contract.Row) -> contract.Row:
+        if row.driver != "card_reader/pcsc":
+            return row
+        service: Pcscd = request.getfixturevalue("pcscd")
+        return row._replace(simulator={"port": service.port, **row.simulator})
+
+    return made
 
 
 @pytest.fixture

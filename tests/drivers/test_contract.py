@@ -26,6 +26,31 @@ SECURED: Options = {
 }
 
 ROWS: dict[str, tuple[str, Options, Options]] = {
+    "passbook": ("passbook", PASSBOOK, {}),
+    "passbook behind a terminal server": ("passbook", PASSBOOK, {"link": "tcp"}),
+    "passbook of an unknown model": ("passbook", {"emulation": "olivetti"}, {}),
+    "passbook in ncr 5021 emulation": ("passbook", {"emulation": "ncr-5021"}, {"emulation": "ncr-5021"}),
+    "receipt printer": ("escpos", {}, {}),
+    "receipt printer that speaks unasked": ("escpos", {"drawer": "high"}, {"asb": True, "drawer": "high"}),
+    "four-station printer behind a terminal server": ("escpos", FOUR_STATIONS, {**FOUR_STATIONS, "link": "tcp"}),
+    "slip printer": ("escpos", {"stations": ["slip"]}, {"stations": ["slip"]}),
+    "crt-310": ("card_reader/crt", {"model": "crt-310"}, {"model": "crt-310"}),
+    "crt-591": ("card_reader/crt", {"model": "crt-591"}, {"model": "crt-591"}),
+    "crt-571 with sensors": ("card_reader/crt", {"model": "crt-571", "sensors": True}, {"model": "crt-571"}),
+    "crt-591h": ("card_reader/crt", {"model": "crt-591h"}, {"model": "crt-591h"}),
+    "omron": ("card_reader/omron", {}, {}),
+    "omron with sensors": ("card_reader/omron", {"sensors": True}, {}),
+    "pcsc": ("card_reader/pcsc", {}, {}),
+    "zvt terminal": ("pos/zvt", {"timetable": "none"}, {"intermediate": True}),
+    "zvt terminal on the network": ("pos/zvt", {"timetable": "none"}, {"link": "tcp"}),
+    "ecr terminal": ("pos/ecr", {"dialect": "generic"}, {}),
+    "ecr terminal of mellon": ("pos/ecr", {"dialect": "mellon"}, {"dialect": "mellon", "link": "tcp"}),
+    "xfs4iot": ("atm/xfs4iot", {"wait": 0.4}, {}),
+    "xfs4iot of 2021": ("atm/xfs4iot", {"wait": 0.4}, {"version": "2021-1"}),
+    "xfs4iot without events": ("atm/xfs4iot", {"wait": 0.4, "events": False}, {}),
+    "ups": ("ups/megatec", {}, {}),
+    "ups behind a terminal server": ("ups/megatec", {}, {"link": "tcp", "type": "line-interactive"}),
+    "ups that knows one question": ("ups/megatec", {}, {"knows": "Q1"}),
     "snmp ups": ("snmp", {"profile": "ups", "wait": 0.4}, {"profile": "ups"}),
     "snmp apc ups": ("snmp", {"profile": "ups", "wait": 0.4}, {"profile": "ups-apc"}),
     "snmp switch": ("snmp", {"wait": 0.4}, {"profile": "network"}),
@@ -34,31 +59,6 @@ ROWS: dict[str, tuple[str, Options, Options]] = {
     "snmp printer of v1": ("snmp", {"version": "1", "wait": 0.4}, {"profile": "printer", "version": "1"}),
     "snmp atm": ("snmp", {"wait": 0.4}, {"profile": "atm-ncr"}),
     "snmp host of v3": ("snmp", {**SECURED, "wait": 0.4}, {"profile": "host", **SECURED}),
-    "passbook": ("passbook", PASSBOOK, {}),
-    "passbook behind a terminal server": ("passbook", PASSBOOK, {"link": "tcp"}),
-    "passbook of an unknown model": ("passbook", {"emulation": "olivetti"}, {}),
-    "passbook in ncr 5021 emulation": ("passbook", {"emulation": "ncr-5021"}, {"emulation": "ncr-5021"}),
-    "crt-310": ("card_reader/crt", {"model": "crt-310"}, {"model": "crt-310"}),
-    "crt-591": ("card_reader/crt", {"model": "crt-591"}, {"model": "crt-591"}),
-    "crt-571 with sensors": ("card_reader/crt", {"model": "crt-571", "sensors": True}, {"model": "crt-571"}),
-    "crt-591h": ("card_reader/crt", {"model": "crt-591h"}, {"model": "crt-591h"}),
-    "omron": ("card_reader/omron", {}, {}),
-    "omron with sensors": ("card_reader/omron", {"sensors": True}, {}),
-    "ups": ("ups/megatec", {}, {}),
-    "ups behind a terminal server": ("ups/megatec", {}, {"link": "tcp", "type": "line-interactive"}),
-    "ups that knows one question": ("ups/megatec", {}, {"knows": "Q1"}),
-    "xfs4iot": ("atm/xfs4iot", {"wait": 0.4}, {}),
-    "xfs4iot of 2021": ("atm/xfs4iot", {"wait": 0.4}, {"version": "2021-1"}),
-    "xfs4iot without events": ("atm/xfs4iot", {"wait": 0.4, "events": False}, {}),
-    "pcsc": ("card_reader/pcsc", {}, {}),
-    "receipt printer": ("escpos", {}, {}),
-    "receipt printer that speaks unasked": ("escpos", {"drawer": "high"}, {"asb": True, "drawer": "high"}),
-    "four-station printer behind a terminal server": ("escpos", FOUR_STATIONS, {**FOUR_STATIONS, "link": "tcp"}),
-    "slip printer": ("escpos", {"stations": ["slip"]}, {"stations": ["slip"]}),
-    "zvt terminal": ("pos/zvt", {"timetable": "none"}, {"intermediate": True}),
-    "zvt terminal on the network": ("pos/zvt", {"timetable": "none"}, {"link": "tcp"}),
-    "ecr terminal": ("pos/ecr", {"dialect": "generic"}, {}),
-    "ecr terminal of mellon": ("pos/ecr", {"dialect": "mellon"}, {"dialect": "mellon", "link": "tcp"}),
     "reach": ("reach", {}, {}),
     "file of pos": ("file", {"layout": "pos-daily", "row": "62010001"}, {"layout": "pos-daily", "row": "62010001"}),
     "file of atms": ("file", {"layout": "atm-status", "row": "A0010001"}, {"layout": "atm-status", "row": "A0010001"}),
@@ -73,10 +73,9 @@ def test_every_driver_and_its_simulator_are_held_to_the_contract() -> None:
 @pytest.mark.parametrize("promise", PROMISES)
 @pytest.mark.parametrize("row", ROWS)
 async def test_a_driver_keeps_its_promises(
-    row: str, promise: str, tmp_path: Path, for_this_machine: Callable[[str, Options], Options]
+    row: str, promise: str, with_its_peer: Callable[[Row], Row], tmp_path: Path
 ) -> None:
-    name, options, of_simulator = ROWS[row]
-    await PROMISES[promise](Row(name, options, for_this_machine(name, of_simulator)), tmp_path)
+    await PROMISES[promise](with_its_peer(Row(*ROWS[row])), tmp_path)
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

@@ -61,7 +61,7 @@ def reading_text(cells: Cells, words: CatalogueOut | None, readings: Sequence[Re
             text.append("\n")
         lines = [*_parts(cells, words, reading), *_numbers(cells, words, reading)]
         lines += [
-            pair(cells, field_title(key), cells.folded(value[:VALUE_LONGEST], VALUE, NAME))
+            pair(cells, field_title(words, key), cells.folded(value[:VALUE_LONGEST], VALUE, NAME))
             for key, value in (reading.identity | reading.texts).items()
         ]
         for line in lines:

@@ -24,6 +24,7 @@ SIMULATED: dict[str, tuple[str, dict[str, object]]] = {
     "ups": ("snmp", {"profile": "ups"}),
     "printer": ("snmp", {"profile": "printer", "community": "branch-secret"}),
     "pc": ("snmp", {"profile": "host", **V3}),
+    "atm": ("atm/xfs4iot", {}),
     "passbook": ("passbook", {}),
 }
 
@@ -204,3 +205,8 @@ def test_ctrl_c_prints_what_was_found_so_far(devices: dict[str, str], tmp_path: 
     assert found["stopped"] is True
     assert [one["key"] for one in found["proposed"]] == ["ups-1"]
     assert "Stopped after" in err
+
+
+def test_an_atm_is_found_on_the_network_as_well(command: Command, devices: dict[str, str]) -> None:
+    [atm] = tomllib.loads(command("--range", devices["atm"]).out)["position"]
+    assert (atm["driver"], atm["class"], atm["address"]) == ("atm/xfs4iot", "atm", devices["atm"])

@@ -216,5 +216,5 @@ async def test_the_engine_leaves_nothing_behind(
 def test_a_state_a_device_cannot_have_is_an_error_when_it_is_made() -> None:
     with pytest.raises(ValueError, match='has no "shutter"'):
         make("snmp", "x", {"profile": "ups"}, {"shutter": "open"}, None)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="cannot be 'shut'"):
+    with pytest.raises(ValueError, match='power of a simulated ups cannot be "shut"'):
         make("snmp", "x", {"profile": "ups"}, {"power": "shut"}, None)  # type: ignore[arg-type]
