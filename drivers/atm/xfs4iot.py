@@ -147,6 +147,8 @@ class Xfs4Iot:
         return service
 
     async def _open(self, service: Service, seconds: float = CONNECT_SECONDS) -> None:
+        if self._options.secure and not service.is_secure:
+            raise NotSupported(Reason.BAD_OPTIONS, f"`ca`, `pin` and `trust_any_certificate` want wss://, not {service.url}")
         if service.is_secure and self._tls is None:
             asked = self._options
             self._tls = await asyncio.to_thread(

@@ -286,6 +286,21 @@ async def test_tls_and_none_do_not_go_together(
         await poll(driver(ATM, plain, ca=identity.ca))
 
 
+@pytest.mark.parametrize("options", [{"ca": "bank.pem"}, {"pin": "0" * 64}, {"trust_any_certificate": True}])
+async def test_an_address_without_tls_is_not_asked_where_an_option_means_tls(
+    options: dict[str, object], start: Start, driver: Make, poll: Poll
+) -> None:
+    simulator, address = await start(ATM)
+    with pytest.raises(NotSupported, match="want wss://") as error:
+        await poll(driver(ATM, f"ws://{address}/xfs4iot/v1.0", **options))
+    assert error.value.reason == Reason.BAD_OPTIONS
+    assert not simulator.heard
+
+
+def test_the_port_that_is_usually_plain_has_tls_where_an_option_means_tls() -> None:
+    assert publishers("a:80", secure=True) == ["wss://a:80/xfs4iot/v1.0"]
+
+
 async def test_a_ca_file_that_cannot_be_read_is_a_matter_of_options(driver: Make, poll: Poll, tmp_path: Path) -> None:
     with pytest.raises(NotSupported) as error:
         await poll(driver(ATM, "127.0.0.1:9", ca=str(tmp_path / "none.pem")))
