@@ -6,6 +6,8 @@ a status was acknowledged are in that status; any later one stands as `news` unt
 """
 
 import asyncio
+import errno
+import re
 import socket
 import ssl
 import weakref
@@ -26,6 +28,7 @@ MESSAGES = 200  # heard for one answer; who says more says nothing
 CLOSE_SECONDS = 0.5
 # A link that is idle for minutes is asked for by the kernel, so that a machine without power is noticed between polls.
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3}
+_REFUSED = re.compile(rf"\[(Errno {errno.ECONNREFUSED}|WinError 1225)\]")
 
 
 @dataclass(frozen=True)
@@ -188,7 +191,7 @@ def cannot_connect(url: str, error: Exception) -> DeviceError:
         return Garbled(Reason.BAD_FRAME, f"{url} does not speak TLS: {_of_tls(error)}")
     if isinstance(error, socket.gaierror):
         return Unreachable(Reason.NAME_UNKNOWN, f"the name in {url} is not known")
-    if isinstance(error, ConnectionRefusedError):
+    if _is_refused(error):
         return Unreachable(Reason.CONNECTION_REFUSED, f"{url} refuses the connection")
     if isinstance(error, TimeoutError):
         return Unreachable(Reason.NO_ANSWER, f"{url} does not answer")
@@ -199,6 +202,12 @@ def cannot_connect(url: str, error: Exception) -> DeviceError:
     if isinstance(error, ConnectionError | ConnectionClosed):
         return Unreachable(Reason.HUNG_UP, f"{url} hung up")
     return Unreachable(Reason.NO_ROUTE, f"there is no way to {url}: {error}")
+
+
+def _is_refused(error: Exception) -> bool:
+    """asyncio joins the errors of a host's several addresses into the text of one OSError without a number."""
+    joined = isinstance(error, OSError) and error.errno is None
+    return isinstance(error, ConnectionRefusedError) or (joined and _REFUSED.search(str(error)) is not None)
 
 
 def _of_tls(error: ssl.SSLError) -> str:

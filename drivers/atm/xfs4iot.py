@@ -170,7 +170,7 @@ class Xfs4Iot:
                 errors.append(error)
             else:
                 return publisher
-            if loop.time() >= until or errors[-1].reason in (Reason.NAME_UNKNOWN, Reason.NO_ROUTE):
+            if loop.time() >= until or errors[-1].reason is Reason.NAME_UNKNOWN:
                 break
         raise min(errors, key=lambda error: next(n for n, kind in enumerate(_TELLING) if isinstance(error, kind)))
 

@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import hashlib
 import ipaddress
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -164,6 +165,33 @@ async def test_what_hangs_up_at_once_is_told_from_what_is_no_websocket(
         with pytest.raises(kind) as error:
             await poll(driver(ATM, f"127.0.0.1:{port}"))
     assert error.value.reason == reason
+
+
+@pytest.fixture
+def two_addresses(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a host that has two addresses, as one with IPv4 and IPv6 has."""
+    resolve = socket.getaddrinfo
+
+    def both(host: Any, *more: Any, **named: Any) -> list[Any]:
+        hosts = ("127.77.0.4", "127.77.0.5") if host == "atm-1.bank" else (host,)
+        return [found for one in hosts for found in resolve(one, *more, **named)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    return "atm-1.bank"
+
+
+@pytest.mark.parametrize("host", ["127.77.0.4", "127.77.0.5"])
+async def test_a_host_of_two_addresses_is_looked_through(
+    host: str, two_addresses: str, start: Start, driver: Make, poll: Poll
+) -> None:
+    await start(ATM, {"host": host, "port": 5847})
+    assert (await poll(driver(ATM, two_addresses))).device == "online"
+
+
+async def test_a_host_that_refuses_at_both_addresses_refuses(two_addresses: str, driver: Make, poll: Poll) -> None:
+    with pytest.raises(Unreachable) as error:
+        await poll(driver(ATM, f"{two_addresses}:5847"))
+    assert error.value.reason == Reason.CONNECTION_REFUSED
 
 
 async def test_a_name_nobody_knows_is_looked_up_once(driver: Make, poll: Poll) -> None:
