@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import msgspec
 
+from drivers.atm.message import as_text
 from drivers.base import DeviceWord
 from drivers.catalogue import Level, catalogue
 from drivers.errors import Garbled, Reason
@@ -95,7 +96,7 @@ def read_status(name: str, payload: Mapping[str, Any]) -> Said:
             if value is not None and value not in table().none:
                 key = row.key.replace("*", instance)
                 parts[key] = graver(key, parts.get(key), row.words.get(value, "unknown"))
-    texts = {} if device in (DeviceWord.ONLINE, DeviceWord.DEVICE_BUSY) else {f"module.{name}": line(common["device"])}
+    texts = {} if device in (DeviceWord.ONLINE, DeviceWord.DEVICE_BUSY) else {f"module.{name}": line(as_text(common["device"]))}
     has = {key for key, value in payload.items() if value is not None}
     return Said(name, device, bool(has & NEEDED), parts, texts=texts, has_cash=bool(has & CASH))
 
@@ -144,10 +145,9 @@ def graver(key: str, one: str | None, other: str) -> str:
     return other if one is None else max(one, other, key=lambda word: _GRAVITY.index(known.level(key, word)))
 
 
-def line(text: Any) -> str:
+def line(text: str) -> str:
     """One line of what a device says."""
-    said = text if isinstance(text, str) else repr(text)
-    return " ".join("".join(one if one.isprintable() else " " for one in said[: TEXT_LIMIT * 2]).split())[:TEXT_LIMIT]
+    return " ".join("".join(one if one.isprintable() else " " for one in text[: TEXT_LIMIT * 2]).split())[:TEXT_LIMIT]
 
 
 # -- the whole machine ----------------------------------------------------------------------------------------------

@@ -125,6 +125,15 @@ def test_the_device_word_of_a_service(common: dict[str, Any], device: str, modul
     assert (said.device, said.parts) == (device, {"module.A": module})
 
 
+def test_a_device_word_of_lists_within_lists_is_unknown() -> None:
+    """However deep: deeper than Python can write it."""
+    device: list[Any] = []
+    for _ in range(100_000):
+        device = [device]
+    said = read_status("A", {"common": {"device": device}})
+    assert (said.parts, said.texts) == ({"module.A": "unknown"}, {"module.A": "list"})
+
+
 @pytest.mark.parametrize("payload", [{}, {"common": {}}, {"common": "online"}, {"common": None}])
 def test_a_status_without_a_device_word_is_garbled(payload: dict[str, Any]) -> None:
     with pytest.raises(Garbled):
@@ -181,7 +190,7 @@ def test_what_two_services_have_stands_under_their_names() -> None:
 # -- any JSON -------------------------------------------------------------------------------------------------------
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
     max_leaves=20,
 )
