@@ -28,6 +28,7 @@ INSTANCES = 32  # of one part: cassettes, positions, paper supplies
 NEEDED = frozenset({"cardReader", "cashDispenser", "cashAcceptor", "cashManagement", "keyManagement", "pinPad"})
 CASH = frozenset({"cashDispenser", "cashAcceptor", "cashManagement"})
 _MODULE = {Level.GOOD: "ok", Level.ATTENTION: "attention", Level.FAULT: "fault", Level.UNKNOWN: "unknown"}
+_POSITION = {"inPosition": "ok", "notInPosition": "attention"}
 _GRAVITY = [Level.GOOD, Level.ATTENTION, Level.UNKNOWN, Level.FAULT]
 _INSTANCE = re.compile(r"[A-Za-z0-9_-]{1,24}")  # of a key that has room for a service's name besides
 TEXT_LIMIT = 255
@@ -132,11 +133,14 @@ def device_word(value: Any) -> DeviceWord:
 
 
 def module_word(device: DeviceWord, position: Any = None) -> str:
-    """A service as a part: a device that is pulled out of its place is worth a look, whatever else it says."""
+    """A service as a part: a device that is pulled out of its place is worth a look, and one that cannot tell whether
+    it is in its place is not known to be well."""
     if device is DeviceWord.NO_DEVICE:
         return "ok"  # not meant to be in this machine
     word = _MODULE[Level(catalogue().device[device].level)]
-    return "attention" if word == "ok" and position == "notInPosition" else word
+    if position is None or position == "notSupported":
+        return word
+    return graver("module", word, _POSITION.get(as_text(position), "unknown"))
 
 
 def graver(key: str, one: str | None, other: str) -> str:
