@@ -106,9 +106,10 @@ class Service:
             raise Unreachable(Reason.NO_ANSWER, f"{name} was not answered in {seconds:g} s") from None
 
     async def _in_its_version(self, name: str, seconds: float) -> Answer:
+        """In the version that it took last, or else in any. Once it took one, a no is no lack of the command."""
         known = self._versions.pop(name, None)
         refused: list[NotSupported] = []
-        for version in (known,) if known else VERSIONS:
+        for version in dict.fromkeys((known or VERSIONS[0], *VERSIONS)):
             try:
                 answer = await self._complete(name, version, seconds)
             except NotSupported as error:
@@ -116,6 +117,9 @@ class Service:
             else:
                 self._versions[name] = version
                 return answer
+        if known:
+            self._versions[name] = known
+            raise Refused(Reason.NEGATIVE_ANSWER, refused[0].detail, raw=refused[0].raw)
         raise refused[0]
 
     async def listen(self) -> None:

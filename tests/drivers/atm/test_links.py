@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from drivers.atm.message import STATUS
+from drivers.atm.service import Service
 from drivers.base import Reading, TellsNews
-from drivers.errors import DeviceError, Garbled, NotSupported, Reason, Unreachable
+from drivers.errors import DeviceError, Garbled, NotSupported, Reason, Refused, Unreachable
 from drivers.sim.base import Fault
 
 if TYPE_CHECKING:
@@ -286,6 +288,45 @@ async def test_each_service_is_asked_in_the_version_it_takes(
 
     polled = driver(ATM, (await atm(respond, ["A"])).address)
     assert (await poll(polled)).parts == {"module.A": "ok"}
+
+
+@pytest.mark.parametrize("code", ["internalError", "invalidData"])
+async def test_a_failure_in_the_version_that_worked_is_no_lack_of_the_machine(
+    code: str, atm: "Atm", say: "type[Say]"
+) -> None:
+    failing = False
+
+    def respond(service: str, header: Header) -> list[str]:
+        if failing or header["version"] != "1.0":
+            return [say.acknowledge(header), say.complete(header, None, code)]
+        return say.online(header)
+
+    service = Service("A", f"ws://{(await atm(respond, ['A'])).address}/xfs4iot/v1.0/A")
+    await service.open(None, 3.0)
+    assert (await service.ask(STATUS, 3.0)).payload == {"common": {"device": "online"}}
+    failing = True
+    for _ in range(2):
+        with pytest.raises(Refused, match=code) as error:
+            await service.ask(STATUS, 3.0)
+        assert error.value.reason == Reason.NEGATIVE_ANSWER
+    failing = False
+    assert (await service.ask(STATUS, 3.0)).payload
+    await service.close()
+
+
+async def test_a_service_that_takes_another_version_than_before_is_asked_in_that(
+    atm: "Atm", say: "type[Say]", driver: Make, poll: Poll
+) -> None:
+    taken = "2.0"
+
+    def respond(service: str, header: Header) -> list[str]:
+        if header["version"] != taken:
+            return [say.acknowledge(header), say.complete(header, None, "invalidCommand")]
+        return say.online(header)
+
+    polled = driver(ATM, (await atm(respond, ["A"])).address)
+    for taken in ("2.0", "3.0"):
+        assert (await poll(polled)).parts == {"module.A": "ok"}
 
 
 async def test_cassettes_that_cannot_be_asked_are_unknown_and_the_rest_stands(
