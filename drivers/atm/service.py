@@ -42,8 +42,8 @@ class Service:
         self.name = name
         self.url = url
         self.news = False
-        self.parts: frozenset[str] = frozenset()  # told when it last answered; unknown when it does not
-        self.needed = True  # whether the machine is of use without it; nobody knows before it answers
+        self.parts: tuple[str, ...] = ()  # that it ever told; unknown when it does not
+        self.needed = True  # whether the machine is of no use without it; nobody knows before it answers
         self._connection: ClientConnection | None = None
         self._versions: dict[str, str] = {}  # of each command, the one it takes
         self._requests = 0

@@ -90,14 +90,15 @@ def read_status(name: str, payload: Mapping[str, Any]) -> Said:
     common = payload.get("common")
     if not isinstance(common, dict) or "device" not in common:
         raise Garbled(Reason.BAD_FRAME, "the status does not say how the device is")
-    device = device_word(common["device"])
+    told = common["device"]
+    device = device_word(told)
     parts = {f"module.{name}": module_word(device, common.get("devicePosition"))}
     for row in table().part:
         for instance, value in islice(_at(payload, row.of.split(".")), INSTANCES):
             if value is not None and value not in table().none:
                 key = row.key.replace("*", instance)
                 parts[key] = graver(key, parts.get(key), row.words.get(value, "unknown"))
-    texts = {} if device in (DeviceWord.ONLINE, DeviceWord.DEVICE_BUSY) else {f"module.{name}": line(as_text(common["device"]))}
+    texts = {} if device in (DeviceWord.ONLINE, DeviceWord.DEVICE_BUSY) else {f"module.{name}": line(as_text(told))}
     has = {key for key, value in payload.items() if value is not None}
     return Said(name, device, bool(has & NEEDED), parts, texts=texts, has_cash=bool(has & CASH))
 

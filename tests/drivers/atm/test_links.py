@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -317,16 +318,17 @@ async def test_a_failure_in_the_version_that_worked_is_no_lack_of_the_machine(
 async def test_a_service_that_takes_another_version_than_before_is_asked_in_that(
     atm: "Atm", say: "type[Say]", driver: Make, poll: Poll
 ) -> None:
-    taken = "2.0"
+    takes = {"version": "2.0"}
 
     def respond(service: str, header: Header) -> list[str]:
-        if header["version"] != taken:
+        if header["version"] != takes["version"]:
             return [say.acknowledge(header), say.complete(header, None, "invalidCommand")]
         return say.online(header)
 
     polled = driver(ATM, (await atm(respond, ["A"])).address)
-    for taken in ("2.0", "3.0"):
-        assert (await poll(polled)).parts == {"module.A": "ok"}
+    assert (await poll(polled)).parts == {"module.A": "ok"}
+    takes["version"] = "3.0"
+    assert (await poll(polled)).parts == {"module.A": "ok"}
 
 
 async def test_cassettes_that_cannot_be_asked_are_unknown_and_the_rest_stands(
@@ -349,8 +351,54 @@ async def test_cassettes_that_cannot_be_asked_are_unknown_and_the_rest_stands(
     reading = await poll(polled)
     assert reading.parts == {"module.A": "ok", "dispenser": "ok", "cassette.1": "unknown"}
     assert reading.texts["cassette"] == "the service hung up"
-    fresh = await poll(driver(ATM, scripted.address))
-    assert fresh.parts == {"module.A": "ok", "dispenser": "ok", "cassette": "unknown"}
+    fresh = driver(ATM, scripted.address)
+    for _ in range(2):
+        assert (await poll(fresh)).parts == {"module.A": "ok", "dispenser": "ok", "cassette": "unknown"}
+    failing = False
+    assert (await poll(fresh)).parts == {"module.A": "ok", "dispenser": "ok", "cassette.1": "low"}
+
+
+async def test_cash_that_is_left_out_is_unknown_and_the_machine_still_needs_it(
+    atm: "Atm", say: "type[Say]", driver: Make, poll: Poll
+) -> None:
+    unit = {"status": "ok", "cash": {"status": {"replenishmentStatus": "low"}}}
+    common: dict[str, object] = {"device": "online"}
+    cash: dict[str, object] = {"cashManagement": {"dispenser": "ok"}}
+
+    def respond(service: str, header: Header) -> list[str]:
+        if service == "CardReader":
+            return say.online(header, cardReader={"media": "notPresent"})
+        if header["name"] == "Storage.GetStorage":
+            return [say.complete(header, {"storage": {"unit1": unit}})]
+        return [say.complete(header, {"common": common, **cash})]
+
+    polled = driver(ATM, (await atm(respond, ["CashRecycler", "CardReader"])).address)
+    whole = await poll(polled)
+    assert whole.parts.items() >= {"dispenser": "ok", "cassette.1": "low"}.items()
+    cash.clear()
+    for _ in range(2):
+        assert (await poll(polled)).parts == {**whole.parts, "dispenser": "unknown", "cassette.1": "unknown"}
+    common["device"] = "hardwareError"
+    assert (await poll(polled)).device == "hardwareError"
+    common["device"] = "online"
+    cash["cashManagement"] = {"dispenser": "ok"}
+    again = await poll(polled)
+    assert (again.device, again.parts) == (whole.device, whole.parts)
+
+
+async def test_a_service_that_tells_other_parts_at_every_poll_is_not_remembered_without_end(
+    atm: "Atm", say: "type[Say]", driver: Make, poll: Poll
+) -> None:
+    polls = count()
+
+    def respond(service: str, header: Header) -> list[str]:
+        number = next(polls)
+        return say.online(header, printer={"paper": {f"{number}-{one}": "low" for one in range(30)}})
+
+    polled = driver(ATM, (await atm(respond, ["A"])).address)
+    for _ in range(10):
+        reading = await poll(polled)
+    assert 200 <= len(reading.parts) < 250
 
 
 async def test_a_service_without_cash_is_not_asked_for_cassettes(
