@@ -1,7 +1,8 @@
 """What a service said, as parts of the catalogue: Common.Status of any service, Storage.GetStorage of one with cash.
 
-Which property is which part is data (`parts.toml`). Two services with the same part, such as two printers, have it
-under their own names: "paper.Journal-upper".
+Which property is which part is data (`parts.toml`). Where a machine names several services of one kind, such as two
+printers, their parts are under their own names: "paper.Printer2-upper". Which kind they are is read from the names, and
+one that does not tell may be of any kind: what a part is called must not depend on who answers just now.
 """
 
 import re
@@ -28,6 +29,26 @@ INSTANCES = 32  # of one part: cassettes, positions, paper supplies
 NEEDED = frozenset({"cardReader", "cashDispenser", "cashAcceptor", "cashManagement", "keyManagement", "pinPad"})
 CASH = frozenset({"cashDispenser", "cashAcceptor", "cashManagement"})
 _MODULE = {Level.GOOD: "ok", Level.ATTENTION: "attention", Level.FAULT: "fault", Level.UNKNOWN: "unknown"}
+# The classes of services by their names in the standard; those in one line may tell the same parts.
+_KINDS = (
+    ("cardreader", "carddispenser"),
+    ("cashdispenser", "cashacceptor", "cashrecycler", "cashmanagement"),
+    ("printer",),
+    ("pinpad", "encryptor", "keymanagement", "keyboard", "crypto"),
+    ("barcodereader",),
+    ("auxiliaries",),
+    ("vendormode",),
+    ("vendorapplication",),
+    ("textterminal",),
+    ("lights",),
+    ("camera",),
+    ("biometric",),
+    ("check",),
+    ("deposit",),
+    ("powermanagement",),
+    ("banknoteneutralization",),
+)
+OF_THE_MACHINE = frozenset({"antiFraud", "exchange", "safe"})  # told by services of several kinds: the gravest counts
 _POSITION = {"inPosition": "ok", "notInPosition": "attention"}
 _GRAVITY = [Level.GOOD, Level.ATTENTION, Level.UNKNOWN, Level.FAULT]
 _INSTANCE = re.compile(r"[A-Za-z0-9_-]{1,24}")  # of a key that has room for a service's name besides
@@ -181,10 +202,33 @@ def machine_word(said: Iterable[Said]) -> DeviceWord:
 
 
 def together(said: Iterable[Said], kind: str) -> dict[str, Any]:
-    """The `parts`, `numbers` or `texts` of all services; what two of them have is under the names of both."""
-    told = [(one.name, key, value) for one in said for key, value in getattr(one, kind).items()]
+    """The `parts`, `numbers` or `texts` of all services the machine names, those that are silent among them."""
+    services = list(said)
+    names = [one.name for one in services]
+    told = [(one.name, key, value) for one in services for key, value in getattr(one, kind).items()]
     seen = Counter(key for _, key, _ in told)
-    return {key if seen[key] == 1 else _owned(key, name): value for name, key, value in told}
+    found: dict[str, Any] = {}
+    for name, key, value in told:
+        if key in OF_THE_MACHINE:
+            found[key] = graver(key, found.get(key), value)
+        elif key == f"module.{name}" or (seen[key] == 1 and _is_alone(name, names)):
+            found[key] = value
+        else:
+            found[_owned(key, name)] = value
+    return found
+
+
+def _is_alone(name: str, names: Iterable[str]) -> bool:
+    """Whether no other service can be of the kind of this one."""
+    own = _kind(name)
+    others = [_kind(other) for other in names if other != name]
+    return not others or bool(own and all(others) and own not in others)
+
+
+def _kind(name: str) -> tuple[str, ...]:
+    """What "Receipt_Printer-2" says it is: a line of _KINDS, or () if its name does not tell."""
+    letters = "".join(one for one in name.lower() if one.isalpha())
+    return next((words for words in _KINDS if any(word in letters for word in words)), ())
 
 
 def _owned(key: str, name: str) -> str:

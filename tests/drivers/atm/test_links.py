@@ -230,14 +230,14 @@ async def test_a_service_that_fails_costs_the_others_nothing(
 
     scripted = await atm(respond)
     polled = driver(ATM, scripted.address, wait=0.2)
-    assert (await poll(polled)).parts == {"module.A": "ok", "card": "none", "module.B": "ok"}
+    assert (await poll(polled)).parts == {"module.A": "ok", "card.A": "none", "module.B": "ok"}
     failing = True
     reading = await poll(polled)
     assert reading.device == "unknown"
-    assert reading.parts == {"module.A": "unknown", "card": "unknown", "module.B": "ok"}
+    assert reading.parts == {"module.A": "unknown", "card.A": "unknown", "module.B": "ok"}
     assert reading.texts["module.A"]
     failing = False
-    assert (await poll(polled)).parts == {"module.A": "ok", "card": "none", "module.B": "ok"}
+    assert (await poll(polled)).parts == {"module.A": "ok", "card.A": "none", "module.B": "ok"}
 
 
 async def test_an_answer_comes_twice_and_the_second_is_nobody_s(
@@ -460,6 +460,27 @@ async def test_a_service_that_is_no_longer_named_is_hung_up_and_unknown(
     assert reading.parts == {"module.B": "ok", "card.B": "jammed", "module.A": "unknown", "card.A": "unknown"}
     named.append("A")
     assert (await poll(polled)).parts["card.A"] == "jammed"
+
+
+@pytest.mark.parametrize("names", [("Printer1", "Printer2"), ("ReceiptPrinter", "journal-printer"), ("Slip", "Lights")])
+async def test_parts_are_called_the_same_after_a_restart_with_one_service_silent(
+    names: tuple[str, str], atm: "Atm", say: "type[Say]", driver: Make, poll: Poll
+) -> None:
+    """A condition that was open on the old name would never be closed."""
+    failing = False
+
+    def respond(service: str, header: Header) -> list[str]:
+        if failing and service == names[1]:
+            return [say.complete(header, None, "hardwareError")]
+        return say.online(header, printer={"paper": {"upper": "low"}})
+
+    scripted = await atm(respond, names)
+    whole = await poll(driver(ATM, scripted.address))
+    assert whole.parts[f"paper.{names[0]}-upper"] == "low"
+    failing = True
+    again = await poll(driver(ATM, scripted.address))
+    assert whole.parts.keys() - again.parts.keys() == {f"paper.{names[1]}-upper"}
+    assert again.parts.keys() <= whole.parts.keys()
 
 
 async def test_hostile_text_stays_text(atm: "Atm", say: "type[Say]", driver: Make, poll: Poll) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -193,6 +194,35 @@ def test_what_two_services_have_stands_under_their_names() -> None:
     assert together([one, two], "numbers") == {"cassette.count.A-1": 5.0, "cassette.count.B-1": 5.0}
     assert all(catalogue().find_part(key) for key in merged)
     assert catalogue().find_number("cassette.count.A-1")
+
+
+@pytest.mark.parametrize(
+    ("names", "key"),
+    [
+        ("CardReader1", "card"),
+        ("A", "card"),
+        ("CardReader1 Printer1 CashRecycler1 PinPad1 Auxiliaries1 VendorMode1 Lights TextTerminal Camera", "card"),
+        ("cardreader barcodereader", "card"),
+        ("CardReader1 CardReader2", "card.CardReader1"),
+        ("Dip_Card-Reader CARDREADER", "card.Dip_Card-Reader"),
+        ("CardReader1 Siu", "card.CardReader1"),
+        ("A CardReader1", "card.A"),
+        ("CashDispenser CashAcceptor", "card.CashDispenser"),
+    ],
+)
+def test_what_a_part_is_called_follows_from_the_names_of_the_services(names: str, key: str) -> None:
+    """That of the first here; the others are silent."""
+    first, *others = (Said(name, DeviceWord.UNKNOWN, True) for name in names.split())
+    first = replace(first, parts={f"module.{first.name}": "ok", "card": "none"}, texts={f"module.{first.name}": "x"})
+    assert together([first, *others], "parts") == {f"module.{first.name}": "ok", key: "none"}
+    assert together([first, *others], "texts") == {f"module.{first.name}": "x"}
+
+
+def test_what_is_of_the_whole_machine_is_the_gravest_that_was_said() -> None:
+    words = ("inactive", "unknown", "active")
+    said = [Said(name, DeviceWord.ONLINE, True, {"exchange": word}) for name, word in zip("ABC", words, strict=True)]
+    assert together(said, "parts") == {"exchange": "unknown"}
+    assert together(said[:1], "parts") == {"exchange": "inactive"}
 
 
 # -- any JSON -------------------------------------------------------------------------------------------------------
