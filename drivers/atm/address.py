@@ -31,13 +31,12 @@ def check(address: str) -> str | None:
 
 
 def publishers(address: str, *, secure: bool) -> list[str]:
-    """Where the publisher may be, in the order to try. `secure`: never without TLS. ValueError if it is no address."""
+    """Where the publisher may be, in the order to try. `secure`: with TLS, but for an address that says ws:// itself.
+    ValueError if it is no address."""
     if "://" in address:
         return [_url(address)]
     host, port = split(address)
-    ports = PORTS if port is None else (port,)
-    if secure:
-        ports = tuple(one for one in ports if one != PLAIN_PORT)
+    ports = (port,) if port else tuple(one for one in PORTS if not (secure and one == PLAIN_PORT))
     return [_join("wss" if secure or one == SECURE_PORT else "ws", host, one) for one in ports]
 
 

@@ -107,7 +107,14 @@ def _text(header: Mapping[str, Any], payload: Mapping[str, Any], key: str) -> st
     value = header.get(key)
     if value is None:
         value = payload.get(key)
-    return "" if value is None else value if isinstance(value, str) else repr(value)[:64]
+    return "" if value is None else as_text(value)
+
+
+def as_text(value: Any) -> str:
+    """A value that should have been a text. Lists within lists may be deeper than Python can write them."""
+    if isinstance(value, int | float):
+        return repr(value)[:64]
+    return value if isinstance(value, str) else type(value).__name__
 
 
 def _garbled(frame: bytes, what: str) -> Garbled:

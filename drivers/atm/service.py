@@ -6,6 +6,8 @@ a status was acknowledged are in that status; any later one stands as `news` unt
 """
 
 import asyncio
+import errno
+import re
 import socket
 import ssl
 import weakref
@@ -26,6 +28,7 @@ MESSAGES = 200  # heard for one answer; who says more says nothing
 CLOSE_SECONDS = 0.5
 # A link that is idle for minutes is asked for by the kernel, so that a machine without power is noticed between polls.
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3}
+_REFUSED = re.compile(rf"\[(Errno {errno.ECONNREFUSED}|WinError 1225)\]")
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,8 @@ class Service:
         self.name = name
         self.url = url
         self.news = False
-        self.parts: frozenset[str] = frozenset()  # told when it last answered; unknown when it does not
-        self.needed = True  # whether the machine is of use without it; nobody knows before it answers
+        self.parts: tuple[str, ...] = ()  # that it ever told; unknown when it does not
+        self.needed = True  # whether the machine is of no use without it; nobody knows before it answers
         self._connection: ClientConnection | None = None
         self._versions: dict[str, str] = {}  # of each command, the one it takes
         self._requests = 0
@@ -103,9 +106,10 @@ class Service:
             raise Unreachable(Reason.NO_ANSWER, f"{name} was not answered in {seconds:g} s") from None
 
     async def _in_its_version(self, name: str, seconds: float) -> Answer:
+        """In the version that it took last, or else in any. Once it took one, a no is no lack of the command."""
         known = self._versions.pop(name, None)
         refused: list[NotSupported] = []
-        for version in (known,) if known else VERSIONS:
+        for version in dict.fromkeys((known or VERSIONS[0], *VERSIONS)):
             try:
                 answer = await self._complete(name, version, seconds)
             except NotSupported as error:
@@ -113,6 +117,9 @@ class Service:
             else:
                 self._versions[name] = version
                 return answer
+        if known:
+            self._versions[name] = known
+            raise Refused(Reason.NEGATIVE_ANSWER, refused[0].detail, raw=refused[0].raw)
         raise refused[0]
 
     async def listen(self) -> None:
@@ -188,7 +195,7 @@ def cannot_connect(url: str, error: Exception) -> DeviceError:
         return Garbled(Reason.BAD_FRAME, f"{url} does not speak TLS: {_of_tls(error)}")
     if isinstance(error, socket.gaierror):
         return Unreachable(Reason.NAME_UNKNOWN, f"the name in {url} is not known")
-    if isinstance(error, ConnectionRefusedError):
+    if _is_refused(error):
         return Unreachable(Reason.CONNECTION_REFUSED, f"{url} refuses the connection")
     if isinstance(error, TimeoutError):
         return Unreachable(Reason.NO_ANSWER, f"{url} does not answer")
@@ -199,6 +206,12 @@ def cannot_connect(url: str, error: Exception) -> DeviceError:
     if isinstance(error, ConnectionError | ConnectionClosed):
         return Unreachable(Reason.HUNG_UP, f"{url} hung up")
     return Unreachable(Reason.NO_ROUTE, f"there is no way to {url}: {error}")
+
+
+def _is_refused(error: Exception) -> bool:
+    """asyncio joins the errors of a host's several addresses into the text of one OSError without a number."""
+    joined = isinstance(error, OSError) and error.errno is None
+    return isinstance(error, ConnectionRefusedError) or (joined and _REFUSED.search(str(error)) is not None)
 
 
 def _of_tls(error: ssl.SSLError) -> str:

@@ -1,7 +1,8 @@
 """What a service said, as parts of the catalogue: Common.Status of any service, Storage.GetStorage of one with cash.
 
-Which property is which part is data (`parts.toml`). Two services with the same part, such as two printers, have it
-under their own names: "paper.Journal-upper".
+Which property is which part is data (`parts.toml`). Where a machine names several services of one kind, such as two
+printers, their parts are under their own names: "paper.Printer2-upper". Which kind they are is read from the names, and
+one that does not tell may be of any kind: what a part is called must not depend on who answers just now.
 """
 
 import re
@@ -17,6 +18,7 @@ from typing import Any, Self
 
 import msgspec
 
+from drivers.atm.message import as_text
 from drivers.base import DeviceWord
 from drivers.catalogue import Level, catalogue
 from drivers.errors import Garbled, Reason
@@ -27,6 +29,27 @@ INSTANCES = 32  # of one part: cassettes, positions, paper supplies
 NEEDED = frozenset({"cardReader", "cashDispenser", "cashAcceptor", "cashManagement", "keyManagement", "pinPad"})
 CASH = frozenset({"cashDispenser", "cashAcceptor", "cashManagement"})
 _MODULE = {Level.GOOD: "ok", Level.ATTENTION: "attention", Level.FAULT: "fault", Level.UNKNOWN: "unknown"}
+# The classes of services by their names in the standard; those in one line may tell the same parts.
+_KINDS = (
+    ("cardreader", "carddispenser"),
+    ("cashdispenser", "cashacceptor", "cashrecycler", "cashmanagement"),
+    ("printer",),
+    ("pinpad", "encryptor", "keymanagement", "keyboard", "crypto"),
+    ("barcodereader",),
+    ("auxiliaries",),
+    ("vendormode",),
+    ("vendorapplication",),
+    ("textterminal",),
+    ("lights",),
+    ("camera",),
+    ("biometric",),
+    ("check",),
+    ("deposit",),
+    ("powermanagement",),
+    ("banknoteneutralization",),
+)
+OF_THE_MACHINE = frozenset({"antiFraud", "exchange", "safe"})  # told by services of several kinds: the gravest counts
+_POSITION = {"inPosition": "ok", "notInPosition": "attention"}
 _GRAVITY = [Level.GOOD, Level.ATTENTION, Level.UNKNOWN, Level.FAULT]
 _INSTANCE = re.compile(r"[A-Za-z0-9_-]{1,24}")  # of a key that has room for a service's name besides
 TEXT_LIMIT = 255
@@ -88,14 +111,15 @@ def read_status(name: str, payload: Mapping[str, Any]) -> Said:
     common = payload.get("common")
     if not isinstance(common, dict) or "device" not in common:
         raise Garbled(Reason.BAD_FRAME, "the status does not say how the device is")
-    device = device_word(common["device"])
+    told = common["device"]
+    device = device_word(told)
     parts = {f"module.{name}": module_word(device, common.get("devicePosition"))}
     for row in table().part:
         for instance, value in islice(_at(payload, row.of.split(".")), INSTANCES):
             if value is not None and value not in table().none:
                 key = row.key.replace("*", instance)
                 parts[key] = graver(key, parts.get(key), row.words.get(value, "unknown"))
-    texts = {} if device in (DeviceWord.ONLINE, DeviceWord.DEVICE_BUSY) else {f"module.{name}": line(common["device"])}
+    texts = {} if device in (DeviceWord.ONLINE, DeviceWord.DEVICE_BUSY) else {f"module.{name}": line(as_text(told))}
     has = {key for key, value in payload.items() if value is not None}
     return Said(name, device, bool(has & NEEDED), parts, texts=texts, has_cash=bool(has & CASH))
 
@@ -131,11 +155,14 @@ def device_word(value: Any) -> DeviceWord:
 
 
 def module_word(device: DeviceWord, position: Any = None) -> str:
-    """A service as a part: a device that is pulled out of its place is worth a look, whatever else it says."""
+    """A service as a part: a device that is pulled out of its place is worth a look, and one that cannot tell whether
+    it is in its place is not known to be well."""
     if device is DeviceWord.NO_DEVICE:
         return "ok"  # not meant to be in this machine
     word = _MODULE[Level(catalogue().device[device].level)]
-    return "attention" if word == "ok" and position == "notInPosition" else word
+    if position is None or position == "notSupported":
+        return word
+    return graver("module", word, _POSITION.get(as_text(position), "unknown"))
 
 
 def graver(key: str, one: str | None, other: str) -> str:
@@ -144,10 +171,9 @@ def graver(key: str, one: str | None, other: str) -> str:
     return other if one is None else max(one, other, key=lambda word: _GRAVITY.index(known.level(key, word)))
 
 
-def line(text: Any) -> str:
+def line(text: str) -> str:
     """One line of what a device says."""
-    said = text if isinstance(text, str) else repr(text)
-    return " ".join("".join(one if one.isprintable() else " " for one in said[: TEXT_LIMIT * 2]).split())[:TEXT_LIMIT]
+    return " ".join("".join(one if one.isprintable() else " " for one in text[: TEXT_LIMIT * 2]).split())[:TEXT_LIMIT]
 
 
 # -- the whole machine ----------------------------------------------------------------------------------------------
@@ -176,10 +202,33 @@ def machine_word(said: Iterable[Said]) -> DeviceWord:
 
 
 def together(said: Iterable[Said], kind: str) -> dict[str, Any]:
-    """The `parts`, `numbers` or `texts` of all services; what two of them have is under the names of both."""
-    told = [(one.name, key, value) for one in said for key, value in getattr(one, kind).items()]
+    """The `parts`, `numbers` or `texts` of all services the machine names, those that are silent among them."""
+    services = list(said)
+    names = [one.name for one in services]
+    told = [(one.name, key, value) for one in services for key, value in getattr(one, kind).items()]
     seen = Counter(key for _, key, _ in told)
-    return {key if seen[key] == 1 else _owned(key, name): value for name, key, value in told}
+    found: dict[str, Any] = {}
+    for name, key, value in told:
+        if key in OF_THE_MACHINE:
+            found[key] = graver(key, found.get(key), value)
+        elif key == f"module.{name}" or (seen[key] == 1 and _is_alone(name, names)):
+            found[key] = value
+        else:
+            found[_owned(key, name)] = value
+    return found
+
+
+def _is_alone(name: str, names: Iterable[str]) -> bool:
+    """Whether no other service can be of the kind of this one."""
+    own = _kind(name)
+    others = [_kind(other) for other in names if other != name]
+    return not others or bool(own and all(others) and own not in others)
+
+
+def _kind(name: str) -> tuple[str, ...]:
+    """What "Receipt_Printer-2" says it is: a line of _KINDS, or () if its name does not tell."""
+    letters = "".join(one for one in name.lower() if one.isalpha())
+    return next((words for words in _KINDS if any(word in letters for word in words)), ())
 
 
 def _owned(key: str, name: str) -> str:

@@ -82,7 +82,7 @@ class _Unit:
     def label(self, name: str) -> str:
         """What people call it: "CNY 100 · Top Left"; what else it says of itself after that."""
         currency, value = self._configuration.get("currency"), self._configuration.get("value")
-        money = f"{currency} {value:g}" if isinstance(currency, str) and _is_number(value) and value else None
+        money = f"{currency} {value:g}" if isinstance(currency, str) and _is_worth(value) else None
         own = (self._configuration.get("name"), money, self._unit.get("positionName"), self._unit.get("serialNumber"))
         said = [line(text) for text in (*own, self._status.get("operationStatus")) if isinstance(text, str) and text]
         return line(" · ".join(said) or name)
@@ -135,8 +135,9 @@ def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_worth(value: Any) -> TypeGuard[float]:
+    """JSON's whole numbers have no end, and a float has."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e9
 
 
 def _is_count(value: Any) -> TypeGuard[int]:

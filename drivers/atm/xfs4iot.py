@@ -20,6 +20,7 @@ more than that something changed. Nothing is missed between a poll and listening
 import asyncio
 import ssl
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import islice
 from typing import ClassVar, Self
 
@@ -38,6 +39,8 @@ CONNECT_SECONDS = 3.0
 PORT_SECONDS = 1.0  # for each port where the publisher is looked for
 FIND_SECONDS = 8.0  # for all of them
 SERVICE_SECONDS = 12.0  # for one service; they are asked at the same time, each being a device of its own
+SOME_CASSETTE = "cassette"  # where none was ever told
+PARTS = 200  # of one service that are remembered; a recycler has some 30
 # Which of the reasons found on the way says most, where no port had a publisher.
 _TELLING = (Refused, Garbled, NotSupported, Unreachable)
 
@@ -157,6 +160,9 @@ class Xfs4Iot:
         return service
 
     async def _open(self, service: Service, seconds: float = CONNECT_SECONDS) -> None:
+        if self._options.secure and not service.is_secure:
+            sentence = f"`ca`, `pin` and `trust_any_certificate` want wss://, not {service.url}"
+            raise NotSupported(Reason.BAD_OPTIONS, sentence)
         if service.is_secure and self._tls is None:
             self._tls = await asyncio.to_thread(self._options.context)
         await service.open(self._tls if service.is_secure else None, seconds)
@@ -175,7 +181,7 @@ class Xfs4Iot:
                 errors.append(error)
             else:
                 return publisher
-            if loop.time() >= until or errors[-1].reason in (Reason.NAME_UNKNOWN, Reason.NO_ROUTE):
+            if loop.time() >= until or errors[-1].reason is Reason.NAME_UNKNOWN:
                 break
         raise min(errors, key=lambda error: next(n for n, kind in enumerate(_TELLING) if isinstance(error, kind)))
 
@@ -206,8 +212,7 @@ class Xfs4Iot:
         said = said.plus(raw={_question(service, STATUS): status.raw})
         if said.has_cash:
             said = await self._look_at_cash(service, said)
-        service.parts, service.needed = frozenset(said.parts), said.needed
-        return said
+        return _remembered(service, said)
 
     async def _look_at_cash(self, service: Service, said: Said) -> Said:
         try:
@@ -215,9 +220,11 @@ class Xfs4Iot:
             units = read_storage(storage.payload, self._options.low, self._options.full)
         except DeviceError as error:
             await service.close()
-            lost = dict.fromkeys(service.parts - set(said.parts), "unknown") or {"cassette": "unknown"}
+            known = any(part.startswith(("cassette.", "retract.")) for part in service.parts)
             raw = {_question(service, GET_STORAGE): error.raw}
-            return said.plus(parts=lost, texts={"cassette": line(error.detail)}, raw=raw)
+            return said.plus(
+                parts={} if known else {SOME_CASSETTE: "unknown"}, texts={SOME_CASSETTE: line(error.detail)}, raw=raw
+            )
         raw = {_question(service, GET_STORAGE): storage.raw}
         return said.plus(parts=units.parts, numbers=units.numbers, texts=units.texts, raw=raw)
 
@@ -245,11 +252,22 @@ def identity(publisher: Answer) -> dict[str, str]:
     return {"maker": line(vendor)} if isinstance(vendor, str) and vendor else {}
 
 
+def _remembered(service: Service, said: Said) -> Said:
+    """With what the service told before and leaves out now: that is unknown, and not gone. Neither is a machine of
+    use again without a service because it does not speak of its cash any more."""
+    if service.parts:
+        said = replace(said, needed=said.needed or service.needed)
+    lost = [part for part in service.parts if part not in said.parts]
+    service.parts = tuple(part for part in (*said.parts, *lost) if part != SOME_CASSETTE)[:PARTS]
+    service.needed = said.needed
+    return said.plus(parts=dict.fromkeys(lost, "unknown"))
+
+
 def _silent(service: Service, error: DeviceError | TimeoutError) -> Said:
     module = f"module.{service.name}"
     detail = error.detail if isinstance(error, DeviceError) else f"it did not answer in {SERVICE_SECONDS:g} s"
     raw = {_question(service, STATUS): error.raw} if isinstance(error, DeviceError) else {}
-    parts = dict.fromkeys((module, *sorted(service.parts)), "unknown")
+    parts = dict.fromkeys((module, *service.parts), "unknown")
     return Said(service.name, DeviceWord.UNKNOWN, service.needed, parts, texts={module: line(detail)}, raw=raw)
 
 

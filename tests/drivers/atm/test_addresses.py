@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import hashlib
 import ipaddress
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -166,6 +167,33 @@ async def test_what_hangs_up_at_once_is_told_from_what_is_no_websocket(
     assert error.value.reason == reason
 
 
+@pytest.fixture
+def two_addresses(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a host that has two addresses, as one with IPv4 and IPv6 has."""
+    resolve = socket.getaddrinfo
+
+    def both(host: Any, *more: Any, **named: Any) -> list[Any]:
+        hosts = ("127.77.0.4", "127.77.0.5") if host == "atm-1.bank" else (host,)
+        return [found for one in hosts for found in resolve(one, *more, **named)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    return "atm-1.bank"
+
+
+@pytest.mark.parametrize("host", ["127.77.0.4", "127.77.0.5"])
+async def test_a_host_of_two_addresses_is_looked_through(
+    host: str, two_addresses: str, start: Start, driver: Make, poll: Poll
+) -> None:
+    await start(ATM, {"host": host, "port": 5847})
+    assert (await poll(driver(ATM, two_addresses))).device == "online"
+
+
+async def test_a_host_that_refuses_at_both_addresses_refuses(two_addresses: str, driver: Make, poll: Poll) -> None:
+    with pytest.raises(Unreachable) as error:
+        await poll(driver(ATM, f"{two_addresses}:5847"))
+    assert error.value.reason == Reason.CONNECTION_REFUSED
+
+
 async def test_a_name_nobody_knows_is_looked_up_once(driver: Make, poll: Poll) -> None:
     with pytest.raises(Unreachable) as error:
         await poll(driver(ATM, "atm.invalid"))
@@ -284,6 +312,21 @@ async def test_tls_and_none_do_not_go_together(
     _, plain = await start(ATM)
     with pytest.raises((Garbled, Unreachable)):
         await poll(driver(ATM, plain, ca=identity.ca))
+
+
+@pytest.mark.parametrize("options", [{"ca": "bank.pem"}, {"pin": "0" * 64}, {"trust_any_certificate": True}])
+async def test_an_address_without_tls_is_not_asked_where_an_option_means_tls(
+    options: dict[str, object], start: Start, driver: Make, poll: Poll
+) -> None:
+    simulator, address = await start(ATM)
+    with pytest.raises(NotSupported, match="want wss://") as error:
+        await poll(driver(ATM, f"ws://{address}/xfs4iot/v1.0", **options))
+    assert error.value.reason == Reason.BAD_OPTIONS
+    assert not simulator.heard
+
+
+def test_the_port_that_is_usually_plain_has_tls_where_an_option_means_tls() -> None:
+    assert publishers("a:80", secure=True) == ["wss://a:80/xfs4iot/v1.0"]
 
 
 async def test_a_ca_file_that_cannot_be_read_is_a_matter_of_options(driver: Make, poll: Poll, tmp_path: Path) -> None:

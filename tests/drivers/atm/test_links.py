@@ -4,12 +4,15 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from drivers.atm.message import STATUS
+from drivers.atm.service import Service
 from drivers.base import Reading, TellsNews
-from drivers.errors import DeviceError, Garbled, NotSupported, Reason, Unreachable
+from drivers.errors import DeviceError, Garbled, NotSupported, Reason, Refused, Unreachable
 from drivers.sim.base import Fault
 
 if TYPE_CHECKING:
@@ -227,14 +230,14 @@ async def test_a_service_that_fails_costs_the_others_nothing(
 
     scripted = await atm(respond)
     polled = driver(ATM, scripted.address, wait=0.2)
-    assert (await poll(polled)).parts == {"module.A": "ok", "card": "none", "module.B": "ok"}
+    assert (await poll(polled)).parts == {"module.A": "ok", "card.A": "none", "module.B": "ok"}
     failing = True
     reading = await poll(polled)
     assert reading.device == "unknown"
-    assert reading.parts == {"module.A": "unknown", "card": "unknown", "module.B": "ok"}
+    assert reading.parts == {"module.A": "unknown", "card.A": "unknown", "module.B": "ok"}
     assert reading.texts["module.A"]
     failing = False
-    assert (await poll(polled)).parts == {"module.A": "ok", "card": "none", "module.B": "ok"}
+    assert (await poll(polled)).parts == {"module.A": "ok", "card.A": "none", "module.B": "ok"}
 
 
 async def test_an_answer_comes_twice_and_the_second_is_nobody_s(
@@ -288,6 +291,46 @@ async def test_each_service_is_asked_in_the_version_it_takes(
     assert (await poll(polled)).parts == {"module.A": "ok"}
 
 
+@pytest.mark.parametrize("code", ["internalError", "invalidData"])
+async def test_a_failure_in_the_version_that_worked_is_no_lack_of_the_machine(
+    code: str, atm: "Atm", say: "type[Say]"
+) -> None:
+    failing = False
+
+    def respond(service: str, header: Header) -> list[str]:
+        if failing or header["version"] != "1.0":
+            return [say.acknowledge(header), say.complete(header, None, code)]
+        return say.online(header)
+
+    service = Service("A", f"ws://{(await atm(respond, ['A'])).address}/xfs4iot/v1.0/A")
+    await service.open(None, 3.0)
+    assert (await service.ask(STATUS, 3.0)).payload == {"common": {"device": "online"}}
+    failing = True
+    for _ in range(2):
+        with pytest.raises(Refused, match=code) as error:
+            await service.ask(STATUS, 3.0)
+        assert error.value.reason == Reason.NEGATIVE_ANSWER
+    failing = False
+    assert (await service.ask(STATUS, 3.0)).payload
+    await service.close()
+
+
+async def test_a_service_that_takes_another_version_than_before_is_asked_in_that(
+    atm: "Atm", say: "type[Say]", driver: Make, poll: Poll
+) -> None:
+    takes = {"version": "2.0"}
+
+    def respond(service: str, header: Header) -> list[str]:
+        if header["version"] != takes["version"]:
+            return [say.acknowledge(header), say.complete(header, None, "invalidCommand")]
+        return say.online(header)
+
+    polled = driver(ATM, (await atm(respond, ["A"])).address)
+    assert (await poll(polled)).parts == {"module.A": "ok"}
+    takes["version"] = "3.0"
+    assert (await poll(polled)).parts == {"module.A": "ok"}
+
+
 async def test_cassettes_that_cannot_be_asked_are_unknown_and_the_rest_stands(
     atm: "Atm", say: "type[Say]", driver: Make, poll: Poll
 ) -> None:
@@ -308,8 +351,54 @@ async def test_cassettes_that_cannot_be_asked_are_unknown_and_the_rest_stands(
     reading = await poll(polled)
     assert reading.parts == {"module.A": "ok", "dispenser": "ok", "cassette.1": "unknown"}
     assert reading.texts["cassette"] == "the service hung up"
-    fresh = await poll(driver(ATM, scripted.address))
-    assert fresh.parts == {"module.A": "ok", "dispenser": "ok", "cassette": "unknown"}
+    fresh = driver(ATM, scripted.address)
+    for _ in range(2):
+        assert (await poll(fresh)).parts == {"module.A": "ok", "dispenser": "ok", "cassette": "unknown"}
+    failing = False
+    assert (await poll(fresh)).parts == {"module.A": "ok", "dispenser": "ok", "cassette.1": "low"}
+
+
+async def test_cash_that_is_left_out_is_unknown_and_the_machine_still_needs_it(
+    atm: "Atm", say: "type[Say]", driver: Make, poll: Poll
+) -> None:
+    unit = {"status": "ok", "cash": {"status": {"replenishmentStatus": "low"}}}
+    common: dict[str, object] = {"device": "online"}
+    cash: dict[str, object] = {"cashManagement": {"dispenser": "ok"}}
+
+    def respond(service: str, header: Header) -> list[str]:
+        if service == "CardReader":
+            return say.online(header, cardReader={"media": "notPresent"})
+        if header["name"] == "Storage.GetStorage":
+            return [say.complete(header, {"storage": {"unit1": unit}})]
+        return [say.complete(header, {"common": common, **cash})]
+
+    polled = driver(ATM, (await atm(respond, ["CashRecycler", "CardReader"])).address)
+    whole = await poll(polled)
+    assert whole.parts.items() >= {"dispenser": "ok", "cassette.1": "low"}.items()
+    cash.clear()
+    for _ in range(2):
+        assert (await poll(polled)).parts == {**whole.parts, "dispenser": "unknown", "cassette.1": "unknown"}
+    common["device"] = "hardwareError"
+    assert (await poll(polled)).device == "hardwareError"
+    common["device"] = "online"
+    cash["cashManagement"] = {"dispenser": "ok"}
+    again = await poll(polled)
+    assert (again.device, again.parts) == (whole.device, whole.parts)
+
+
+async def test_a_service_that_tells_other_parts_at_every_poll_is_not_remembered_without_end(
+    atm: "Atm", say: "type[Say]", driver: Make, poll: Poll
+) -> None:
+    polls = count()
+
+    def respond(service: str, header: Header) -> list[str]:
+        number = next(polls)
+        return say.online(header, printer={"paper": {f"{number}-{one}": "low" for one in range(30)}})
+
+    polled = driver(ATM, (await atm(respond, ["A"])).address)
+    for _ in range(10):
+        reading = await poll(polled)
+    assert 200 <= len(reading.parts) < 250
 
 
 async def test_a_service_without_cash_is_not_asked_for_cassettes(
@@ -371,6 +460,27 @@ async def test_a_service_that_is_no_longer_named_is_hung_up_and_unknown(
     assert reading.parts == {"module.B": "ok", "card.B": "jammed", "module.A": "unknown", "card.A": "unknown"}
     named.append("A")
     assert (await poll(polled)).parts["card.A"] == "jammed"
+
+
+@pytest.mark.parametrize("names", [("Printer1", "Printer2"), ("ReceiptPrinter", "journal-printer"), ("Slip", "Lights")])
+async def test_parts_are_called_the_same_after_a_restart_with_one_service_silent(
+    names: tuple[str, str], atm: "Atm", say: "type[Say]", driver: Make, poll: Poll
+) -> None:
+    """A condition that was open on the old name would never be closed."""
+    failing = False
+
+    def respond(service: str, header: Header) -> list[str]:
+        if failing and service == names[1]:
+            return [say.complete(header, None, "hardwareError")]
+        return say.online(header, printer={"paper": {"upper": "low"}})
+
+    scripted = await atm(respond, names)
+    whole = await poll(driver(ATM, scripted.address))
+    assert whole.parts[f"paper.{names[0]}-upper"] == "low"
+    failing = True
+    again = await poll(driver(ATM, scripted.address))
+    assert whole.parts.keys() - again.parts.keys() == {f"paper.{names[1]}-upper"}
+    assert again.parts.keys() <= whole.parts.keys()
 
 
 async def test_hostile_text_stays_text(atm: "Atm", say: "type[Say]", driver: Make, poll: Poll) -> None:

@@ -136,6 +136,14 @@ def test_what_is_no_message_is_garbled_and_kept(frame: bytes) -> None:
     assert garbled.value.raw == frame[:4096]
 
 
+def test_lists_within_lists_are_a_message_or_garbled_at_any_depth() -> None:
+    """Some are just not too deep to be read, and too deep to be written."""
+    head = b'{"header":{"type":"completion","name":"Common.Status","completionCode":'
+    for depth in range(500, 1200):
+        with suppress(Garbled):
+            assert parse(head + b"[" * depth + b"]" * depth + b"}}").code == "list"
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_message_or_garbled(frame: bytes) -> None:
     with suppress(Garbled):

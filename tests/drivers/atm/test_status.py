@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -113,7 +114,15 @@ def test_the_parts_of_a_service(payload: dict[str, Any], parts: dict[str, str]) 
         ({"device": "starting"}, "starting", "attention"),
         ({"device": "hardwareError"}, "hardwareError", "fault"),
         ({"device": "online", "devicePosition": "notInPosition"}, "online", "attention"),
-        ({"device": "online", "devicePosition": "Unknown"}, "online", "ok"),
+        ({"device": "online", "devicePosition": "inPosition"}, "online", "ok"),
+        ({"device": "online", "devicePosition": "notSupported"}, "online", "ok"),
+        ({"device": "online", "devicePosition": None}, "online", "ok"),
+        ({"device": "online", "devicePosition": "unknown"}, "online", "unknown"),
+        ({"device": "online", "devicePosition": "InPosition"}, "online", "unknown"),
+        ({"device": "online", "devicePosition": ["inPosition"]}, "online", "unknown"),
+        ({"device": "starting", "devicePosition": "unknown"}, "starting", "unknown"),
+        ({"device": "hardwareError", "devicePosition": "unknown"}, "hardwareError", "fault"),
+        ({"device": "noDevice", "devicePosition": "unknown"}, "noDevice", "ok"),
         ({"device": "onLine"}, "unknown", "unknown"),
         ({"device": "inUse"}, "unknown", "unknown"),
         ({"device": None}, "unknown", "unknown"),
@@ -123,6 +132,15 @@ def test_the_parts_of_a_service(payload: dict[str, Any], parts: dict[str, str]) 
 def test_the_device_word_of_a_service(common: dict[str, Any], device: str, module: str) -> None:
     said = read_status("A", {"common": common})
     assert (said.device, said.parts) == (device, {"module.A": module})
+
+
+def test_a_device_word_of_lists_within_lists_is_unknown() -> None:
+    """However deep: deeper than Python can write it."""
+    device: list[Any] = []
+    for _ in range(100_000):
+        device = [device]
+    said = read_status("A", {"common": {"device": device}})
+    assert (said.parts, said.texts) == ({"module.A": "unknown"}, {"module.A": "list"})
 
 
 @pytest.mark.parametrize("payload", [{}, {"common": {}}, {"common": "online"}, {"common": None}])
@@ -178,10 +196,39 @@ def test_what_two_services_have_stands_under_their_names() -> None:
     assert catalogue().find_number("cassette.count.A-1")
 
 
+@pytest.mark.parametrize(
+    ("names", "key"),
+    [
+        ("CardReader1", "card"),
+        ("A", "card"),
+        ("CardReader1 Printer1 CashRecycler1 PinPad1 Auxiliaries1 VendorMode1 Lights TextTerminal Camera", "card"),
+        ("cardreader barcodereader", "card"),
+        ("CardReader1 CardReader2", "card.CardReader1"),
+        ("Dip_Card-Reader CARDREADER", "card.Dip_Card-Reader"),
+        ("CardReader1 Siu", "card.CardReader1"),
+        ("A CardReader1", "card.A"),
+        ("CashDispenser CashAcceptor", "card.CashDispenser"),
+    ],
+)
+def test_what_a_part_is_called_follows_from_the_names_of_the_services(names: str, key: str) -> None:
+    """That of the first here; the others are silent."""
+    first, *others = (Said(name, DeviceWord.UNKNOWN, True) for name in names.split())
+    first = replace(first, parts={f"module.{first.name}": "ok", "card": "none"}, texts={f"module.{first.name}": "x"})
+    assert together([first, *others], "parts") == {f"module.{first.name}": "ok", key: "none"}
+    assert together([first, *others], "texts") == {f"module.{first.name}": "x"}
+
+
+def test_what_is_of_the_whole_machine_is_the_gravest_that_was_said() -> None:
+    words = ("inactive", "unknown", "active")
+    said = [Said(name, DeviceWord.ONLINE, True, {"exchange": word}) for name, word in zip("ABC", words, strict=True)]
+    assert together(said, "parts") == {"exchange": "unknown"}
+    assert together(said[:1], "parts") == {"exchange": "inactive"}
+
+
 # -- any JSON -------------------------------------------------------------------------------------------------------
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
     max_leaves=20,
 )

@@ -123,6 +123,13 @@ def test_a_cassette_is_called_by_what_is_in_it_and_where_it_is() -> None:
     assert read(unit7=unit(PAYS)).texts == {"cassette.1": "unit7"}
 
 
+@pytest.mark.parametrize("value", [10**400, -(10**400), 1e9, -1.0, 0, True], ids=lambda value: str(value)[:5])
+def test_a_value_no_banknote_has_is_left_out(value: object) -> None:
+    one = unit(PAYS)
+    one["cash"]["configuration"] |= {"currency": "CNY", "value": value}
+    assert read(a={**one, "serialNumber": "S1"}).texts == {"cassette.1": "S1"}
+
+
 def test_units_without_cash_are_left_out_and_what_is_no_unit_is_unknown() -> None:
     card = {"status": "ok", "card": {"status": {"replenishmentStatus": "full"}}}
     assert read(a=card, b=unit(PAYS, "low"), c=7).parts == {"cassette.1": "low", "cassette.2": "unknown"}
