@@ -125,7 +125,7 @@ class SerialLink:
         except DeviceError as error:
             self._failed = error.reason
             if isinstance(error, Busy) and self._queue is not None:
-                said = await asyncio.to_thread(self._queue.look)
+                said = await self._queue.look()
                 raise Busy(error.reason, f"{error.detail}; its queue: {said.words}", parts=said.parts) from error
             raise
         if self._queue is not None:

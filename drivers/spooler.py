@@ -11,11 +11,14 @@ be asked.
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote, urlsplit
 
 from drivers import ipp
+from drivers.blocking import Blocking
 from drivers.errors import DeviceError
 
+ANSWER_SECONDS = 3.0  # for all that is asked of a queue
 STUCK_SECONDS = 600  # a job that waits or prints for longer will not come by itself
 
 # printer-state-reasons (RFC 8011, 5.4.12) and what CUPS adds, without their severity.
@@ -58,16 +61,17 @@ class Queue:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._service = Blocking("the print service", "queue")
         self._complained: set[str] = set()
 
     def forget(self) -> None:
         """The device itself has spoken since."""
         self._complained.clear()
 
-    def look(self) -> Said:
-        """What it says now. Blocks for a few seconds at most, and never fails."""
+    async def look(self) -> Said:
+        """What it says now, ANSWER_SECONDS at most; "unknown" if nothing came by then. Never a DeviceError."""
         try:
-            said = _ask(self._name)
+            said = await self._service.ask(partial(_ask, self._name), ANSWER_SECONDS)
         except DeviceError as error:
             return Said({"queue": "unknown"}, error.detail)
         parts = {part: WELL[part] for part in self._complained} | said.parts

@@ -2,8 +2,11 @@
 
 import shutil
 import subprocess
+import sys
+import textwrap
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from socket import create_connection, create_server
 from tempfile import mkdtemp
@@ -126,26 +129,26 @@ def cups() -> Iterator[Cups]:
         shutil.rmtree(folder)
 
 
-def test_a_queue_that_is_well_says_nothing_of_paper(cups: Cups) -> None:
-    assert Queue(cups.uri).look().parts == {"queue": "ok"}
+async def test_a_queue_that_is_well_says_nothing_of_paper(cups: Cups) -> None:
+    assert (await Queue(cups.uri).look()).parts == {"queue": "ok"}
 
 
-def test_a_queue_tells_what_its_printer_lacks_and_takes_it_back(cups: Cups) -> None:
+async def test_a_queue_tells_what_its_printer_lacks_and_takes_it_back(cups: Cups) -> None:
     queue = Queue(cups.uri)
     cups.say("media-empty-error", "cover-open-warning")
-    said = queue.look()
+    said = await queue.look()
     assert said.parts == {"queue": "ok", "paper": "out", "cover": "open"}
     assert "media-empty-error" in said.words
     cups.say()
-    assert queue.look().parts == {"queue": "ok", "paper": "ok", "cover": "closed"}
+    assert (await queue.look()).parts == {"queue": "ok", "paper": "ok", "cover": "closed"}
     queue.forget()
-    assert queue.look().parts == {"queue": "ok"}
+    assert (await queue.look()).parts == {"queue": "ok"}
 
 
-def test_a_stopped_queue_is_told_and_its_jobs_have_an_age(cups: Cups, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stopped_queue_is_told_and_its_jobs_have_an_age(cups: Cups, monkeypatch: pytest.MonkeyPatch) -> None:
     cups.run("cupsdisable", "passbook")
     cups.run("lp", "-d", "passbook", str(Path(__file__)))
-    assert Queue(cups.uri).look().parts == {"queue": "stopped"}
+    assert (await Queue(cups.uri).look()).parts == {"queue": "stopped"}
     [printer] = ipp.ask(ipp.GET_PRINTER_ATTRIBUTES, cups.uri, ["printer-up-time"])
     jobs = ipp.ask(ipp.GET_JOBS, cups.uri, ["job-state", "time-at-creation"])
     assert not is_stuck(printer, jobs)
@@ -169,12 +172,49 @@ def test_a_job_is_stuck_by_the_clock_of_its_service(job: ipp.Group, stuck: bool)
     assert is_stuck({"printer-up-time": [1000]}, [job]) is stuck
 
 
-def test_a_queue_that_is_not_there_is_unknown_and_said_why(cups: Cups) -> None:
-    assert Queue(f"{cups.uri}-2").look() == spooler.Said({"queue": "unknown"}, "the print service has no such queue")
+async def test_a_queue_that_is_not_there_is_unknown_and_said_why(cups: Cups) -> None:
+    said = await Queue(f"{cups.uri}-2").look()
+    assert said == spooler.Said({"queue": "unknown"}, "the print service has no such queue")
 
 
-def test_no_print_service_is_unknown() -> None:
-    assert Queue("ipp://127.0.0.1:1/printers/x").look().parts == {"queue": "unknown"}
+async def test_no_print_service_is_unknown() -> None:
+    assert (await Queue("ipp://127.0.0.1:1/printers/x").look()).parts == {"queue": "unknown"}
+
+
+@contextmanager
+def hung_service(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A print service that takes every question and answers none, until the block ends."""
+    monkeypatch.setattr(spooler, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(ipp, "SECONDS", 60)
+    with create_server(("127.0.0.1", 0)) as server:
+        yield f"ipp://127.0.0.1:{server.getsockname()[1]}/printers/x"
+
+
+async def test_a_hung_print_service_leaves_a_held_printer_in_use(
+    start: Start, driver: Make, poll: Poll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, port = await start("passbook")
+    with teller(OPENED, port), hung_service(monkeypatch) as uri:
+        polled = driver("passbook", port, emulation="olivetti", profile="simulated", queue=uri)
+        with pytest.raises(Busy, match="did not answer") as busy:
+            await poll(polled)
+        assert busy.value.parts == {"queue": "unknown"}
+        with pytest.raises(Busy, match="still owes") as again:
+            await poll(polled)
+        assert again.value.parts == {"queue": "unknown"}
+
+
+def test_a_hung_print_service_does_not_hold_up_the_agents_end() -> None:
+    code = """
+        import asyncio, socket
+        from drivers import ipp, spooler
+
+        spooler.ANSWER_SECONDS, ipp.SECONDS = 0.1, 3600
+        server = socket.create_server(("127.0.0.1", 0))
+        said = asyncio.run(spooler.Queue(f"ipp://127.0.0.1:{server.getsockname()[1]}/printers/x").look())
+        assert said.parts == {"queue": "unknown"}, said
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, timeout=60)
 
 
 async def test_a_held_printer_is_told_of_by_its_queue_and_gets_not_one_byte(
