@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -18,6 +19,7 @@ import pytest
 import serial
 import serial.rfc2217
 
+from drivers import serial_link
 from drivers.base import Driver, Reading
 from drivers.errors import Busy, DeviceError, Garbled, Reason, Refused, Unreachable
 from drivers.serial_link import HOLD_SECONDS, Ask, Conversation, SerialLink, SerialOptions, check_serial_address
@@ -245,9 +247,9 @@ async def test_a_late_answer_is_not_taken_for_the_answer_to_the_next_question(li
         printer.state["paper"] = "ok"
         return (yield Ask(b"\x1bj", lambda answer: len(answer) >= 3))
 
-    serial_link = SerialLink(port, SerialOptions())
-    assert await serial_link.converse(ask_twice()) == b"\x1br0"
-    await serial_link.close()
+    asked = SerialLink(port, SerialOptions())
+    assert await asked.converse(ask_twice()) == b"\x1br0"
+    await asked.close()
 
 
 @pytest.mark.parametrize(("hold", "at_most"), [(None, 10), (HOLD_SECONDS / 5, 2)])
@@ -283,6 +285,43 @@ async def test_a_conversation_that_is_given_up_lets_the_port_go(
     assert polling.cancelled()
     printer.fault = Fault.NONE
     assert (await poll(driver("passbook", port, **OPTIONS))).device == "online"
+
+
+async def test_a_conversation_that_was_given_up_while_the_port_opened_never_asks(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that is looked up for longer than the driver's whole time, which is how a broken DNS looks."""
+    printer, port = await start("passbook", {"link": "tcp"})
+    found, asked = threading.Event(), threading.Event()
+    look_up = socket.create_connection
+
+    def slow(*words: Any, **named: Any) -> socket.socket:
+        asked.set()
+        assert found.wait(60)
+        return look_up(*words, **named)
+
+    def ask() -> Conversation[bytes]:
+        return (yield Ask(b"\x1bj", lambda answer: len(answer) >= 3))
+
+    monkeypatch.setattr(socket, "create_connection", slow)
+    monkeypatch.setattr(serial_link, "CLOSE_SECONDS", 0.05)
+    link = SerialLink(port, SerialOptions())
+    first = asyncio.ensure_future(link.converse(ask()))
+    assert await asyncio.to_thread(asked.wait, 60)
+    first.cancel()
+    await asyncio.wait([first])
+    await link.close()
+    with pytest.raises(Unreachable, match="still owes") as refused:
+        await link.converse(ask())
+    assert refused.value.reason == Reason.NO_ANSWER
+    await link.close()
+    found.set()
+    monkeypatch.setattr(serial_link, "CLOSE_SECONDS", 60)
+    await link.close()
+    assert printer.heard == 0
+    assert await link.converse(ask()) == b"\x1br0"
+    assert printer.heard == 2
+    await link.close()
 
 
 # -- ports that are none --------------------------------------------------------------------------------------------
@@ -371,8 +410,6 @@ async def test_an_rfc2217_server_is_spoken_to(start: Start, driver: Make, poll: 
 @contextmanager
 def _rfc2217_server(port: str) -> Iterator[str]:
     """pyserial's own server side, for one connection, in a thread."""
-    import socket
-
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
