@@ -26,6 +26,7 @@ _NOBODY_LOOKED = {
     Reason.NO_FILE,
     Reason.NO_ROW,
     Reason.NO_PERMISSION,
+    Reason.CANNOT_OPEN,
     Reason.NAME_UNKNOWN,
     Reason.OWNER_UNKNOWN,
 }

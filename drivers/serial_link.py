@@ -208,6 +208,9 @@ def _ask(port: AnyPort, ask: Ask, let_go: float, given_up: threading.Event) -> b
     raise Unreachable(Reason.NO_ANSWER, "nothing was answered")
 
 
+_NO_PORT = (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.ENOTTY)
+
+
 def _cannot_open(address: str, error: Exception) -> DeviceError:
     """Why a port did not open, by the error number where pyserial keeps it and by its text where it does not."""
     cause = error if getattr(error, "errno", None) is not None else error.__context__ or error
@@ -227,7 +230,9 @@ def _cannot_open(address: str, error: Exception) -> DeviceError:
         return Unreachable(Reason.NO_ROUTE, f"there is no way to {address}")
     if "://" in address:
         return Unreachable(Reason.NO_ANSWER, f"{address} does not answer: {text}")
-    return Unreachable(Reason.NO_SUCH_PORT, f"{address} is not a serial port of this machine")
+    if number in _NO_PORT or (sys.platform == "win32" and "FileNotFoundError" in text):
+        return Unreachable(Reason.NO_SUCH_PORT, f"{address} is not a serial port of this machine")
+    return Refused(Reason.CANNOT_OPEN, f"the system does not open {address}: {text}")
 
 
 # -- ports that leave the lines alone -------------------------------------------------------------------------------
@@ -350,7 +355,7 @@ else:
                 try:
                     self._was = termios.tcgetattr(self._number)
                 except termios.error as error:
-                    raise OSError(errno.ENOTTY, f"not a serial port: {error}") from error
+                    raise OSError(*error.args) from error
             super()._reconfigure_port(force_update)  # type: ignore[misc]
 
         def _claim(self) -> None:

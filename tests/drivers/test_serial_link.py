@@ -1,6 +1,7 @@
 """Serial manners, on real ptys: nobody else's port is touched, and one's own is held shortly and put back."""
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -340,6 +341,40 @@ async def test_a_file_is_not_a_port(tmp_path: Path, driver: Make, poll: Poll) ->
         await poll(driver("passbook", str(path), **OPTIONS))
     assert unreachable.value.reason == Reason.NO_SUCH_PORT
     assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOMEM, errno.EMFILE, errno.EINTR])
+async def test_a_port_that_is_there_and_does_not_open_is_not_called_missing(
+    number: int, start: Start, driver: Make, poll: Poll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dead adapter or an agent out of handles, as the kernel tells it."""
+    _, port = await start("passbook")
+    opens = os.open
+
+    def fails(path: Any, *words: Any, **named: Any) -> int:
+        if path == port:
+            raise OSError(number, os.strerror(number))
+        return opens(path, *words, **named)
+
+    with monkeypatch.context() as patched, pytest.raises(Refused, match=os.strerror(number)) as refused:
+        patched.setattr(os, "open", fails)
+        await poll(driver("passbook", port, **OPTIONS))
+    assert refused.value.reason == Reason.CANNOT_OPEN
+
+
+async def test_a_terminal_that_cannot_be_asked_for_its_settings_is_not_called_missing(
+    start: Start, driver: Make, poll: Poll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A UART that is not there, whose /dev/ttyS31 is: it opens, and says EIO to everything."""
+    _, port = await start("passbook")
+
+    def fails(number: int) -> list[Any]:
+        raise termios.error(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched, pytest.raises(Refused) as refused:
+        patched.setattr(termios, "tcgetattr", fails)
+        await poll(driver("passbook", port, **OPTIONS))
+    assert refused.value.reason == Reason.CANNOT_OPEN
 
 
 async def test_a_terminal_server_that_refuses_is_told_apart(driver: Make, poll: Poll) -> None:
