@@ -45,6 +45,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
 WELL = {"paper": "ok", "cover": "closed", "toner": "ok", "output": "ok", "alarm": "none", "queue": "ok"}
 # Where two things are said of one part, the first of these counts.
 _GRAVEST = ("stopped", "offline", "stuck", "out", "jammed", "open", "full", "low", "high")
+_AT_WORK, _STOPPED = (3, 4), 5  # printer-state: idle, processing; stopped
 _SEVERITIES = ("-error", "-warning", "-report")
 
 
@@ -112,9 +113,17 @@ def ask_ipp(uri: str) -> Said:
     printer = next(iter(ipp.ask(ipp.GET_PRINTER_ATTRIBUTES, uri, wanted)), {})
     jobs = ipp.ask(ipp.GET_JOBS, uri, ["job-state", "time-at-creation", "time-at-processing"])
     reasons = [reason for reason in printer.get("printer-state-reasons", []) if isinstance(reason, str)]
-    stopped = ipp.number(printer, "printer-state") == 5 or printer.get("printer-is-accepting-jobs") == [False]
-    parts = of_reasons([*reasons, "paused"] if stopped else reasons, stuck=is_stuck(printer, jobs))
-    return Said(parts, ", ".join(reasons))
+    return Said(of_printer(printer, reasons, stuck=is_stuck(printer, jobs)), ", ".join(reasons))
+
+
+def of_printer(printer: ipp.Group, reasons: list[str], *, stuck: bool) -> dict[str, str]:
+    """Parts by what was said of a printer. A queue is ok only by a state of idle or processing, and with reasons: a
+    service that has none says the reason "none"."""
+    state = ipp.number(printer, "printer-state")
+    if state == _STOPPED or printer.get("printer-is-accepting-jobs") == [False]:
+        reasons = [*reasons, "paused"]
+    well = state in _AT_WORK and bool(reasons)
+    return {"queue": "ok" if well else "unknown"} | of_reasons(reasons, stuck=stuck)
 
 
 def of_reasons(reasons: Iterable[str], *, stuck: bool) -> dict[str, str]:
@@ -127,7 +136,7 @@ def of_reasons(reasons: Iterable[str], *, stuck: bool) -> dict[str, str]:
             said.append(known)
         elif severity in ("-error", "-warning"):
             said.append(("alarm", "present"))
-    return {"queue": "ok"} | gravest(said)
+    return gravest(said)
 
 
 def gravest(said: Iterable[tuple[str, str]]) -> dict[str, str]:

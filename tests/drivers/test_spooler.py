@@ -21,7 +21,7 @@ from drivers.base import Driver, Reading
 from drivers.catalogue import catalogue
 from drivers.errors import Busy
 from drivers.passbook.driver import PassbookOptions
-from drivers.spooler import Queue, gravest, is_stuck, of_reasons
+from drivers.spooler import Queue, gravest, is_stuck, of_printer, of_reasons
 from tests.drivers.test_port_owner import OPENED, teller
 
 Start = Callable[..., Awaitable[tuple[Any, str]]]
@@ -252,7 +252,25 @@ def test_of_several_words_the_gravest_counts() -> None:
     ],
 )
 def test_a_reason_without_a_part_is_an_alarm_only_if_it_is_one(reason: str, parts: dict[str, str]) -> None:
-    assert of_reasons([reason], stuck=False) == {"queue": "ok", **parts}
+    assert of_reasons([reason], stuck=False) == parts
+
+
+@pytest.mark.parametrize(
+    ("printer", "reasons", "queue"),
+    [
+        ({"printer-state": [3]}, ["none"], "ok"),
+        ({"printer-state": [4]}, ["media-low-warning"], "ok"),
+        ({"printer-state": [5]}, ["none"], "stopped"),
+        ({"printer-state": [3], "printer-is-accepting-jobs": [False]}, ["none"], "stopped"),
+        ({"printer-state": [3]}, ["offline-report"], "offline"),
+        ({"printer-state": [9]}, ["none"], "unknown"),
+        ({"printer-state": [3]}, [], "unknown"),
+        ({}, ["media-empty"], "unknown"),
+        ({}, [], "unknown"),
+    ],
+)
+def test_a_queue_is_ok_only_by_its_own_word(printer: ipp.Group, reasons: list[str], queue: str) -> None:
+    assert of_printer(printer, reasons, stuck=False)["queue"] == queue
 
 
 @given(st.lists(st.text(max_size=30)), st.booleans())
