@@ -47,6 +47,23 @@ WELL = {"paper": "ok", "cover": "closed", "toner": "ok", "output": "ok", "alarm"
 _GRAVEST = ("stopped", "offline", "stuck", "out", "jammed", "open", "full", "low", "high")
 _AT_WORK, _STOPPED = (3, 4), 5  # printer-state: idle, processing; stopped
 _SEVERITIES = ("-error", "-warning", "-report")
+# Reasons that say nothing is wrong. Any other without a severity is an error, says the standard.
+NEUTRAL = frozenset(
+    (
+        "none",
+        "connecting-to-device",
+        "moving-to-paused",
+        "stopping",
+        "resuming",
+        "hold-new-jobs",
+        "identify-printer-requested",
+        "cups-waiting-for-job-completed",
+        "cups-remote-pending",
+        "cups-remote-pending-held",
+        "cups-remote-processing",
+        "cups-remote-completed",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -127,14 +144,14 @@ def of_printer(printer: ipp.Group, reasons: list[str], *, stuck: bool) -> dict[s
 
 
 def of_reasons(reasons: Iterable[str], *, stuck: bool) -> dict[str, str]:
-    """Parts by reasons; a warning or an error that has no part of its own is an alarm."""
+    """Parts by reasons; one that has no part of its own is an alarm, unless it is neutral or a mere report."""
     said = [("queue", "stuck")] if stuck else []
     for reason in reasons:
         severity = next((each for each in _SEVERITIES if reason.endswith(each)), "")
-        known = REASONS.get(reason.removesuffix(severity))
-        if known is not None:
-            said.append(known)
-        elif severity in ("-error", "-warning"):
+        bare = reason.removesuffix(severity)
+        if bare in REASONS:
+            said.append(REASONS[bare])
+        elif severity != "-report" and bare not in NEUTRAL:
             said.append(("alarm", "present"))
     return gravest(said)
 
