@@ -44,7 +44,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
 }
 WELL = {"paper": "ok", "cover": "closed", "toner": "ok", "output": "ok", "alarm": "none", "queue": "ok"}
 # Where two things are said of one part, the first of these counts.
-_GRAVEST = ("stopped", "offline", "stuck", "out", "jammed", "open", "full", "low", "high")
+_GRAVEST = ("stopped", "offline", "stuck", "out", "jammed", "open", "full", "low", "high", "unknown")
 _AT_WORK, _STOPPED = (3, 4), 5  # printer-state: idle, processing; stopped
 _SEVERITIES = ("-error", "-warning", "-report")
 # Reasons that say nothing is wrong. Any other without a severity is an error, says the standard.
@@ -116,8 +116,9 @@ if sys.platform == "win32":
     def _ask(queue: str) -> Said:
         if "://" in queue:
             return ask_ipp(queue)
-        status, jobs = winspool.ask(queue)
-        return Said({"queue": "ok"} | gravest(winspool.said(status, jobs)), f"status {status:#x}")
+        status, attributes, jobs = winspool.ask(queue)
+        said = gravest(winspool.said(status, attributes, jobs))
+        return Said({"queue": "ok"} | said, f"status {status:#x}, attributes {attributes:#x}")
 
 else:
 

@@ -287,15 +287,22 @@ def test_every_word_a_queue_may_say_is_the_catalogues() -> None:
     assert {part for part, _ in spooler.REASONS.values()} < set(spooler.WELL)
 
 
-@given(st.integers(0, 0xFFFFFFFF), st.lists(st.integers(0, 0xFFFFFFFF)))
-def test_any_status_of_windows_gives_words_of_the_catalogue(status: int, jobs: list[int]) -> None:
-    _known(gravest(winspool.said(status, jobs)))
+@given(st.integers(0, 0xFFFFFFFF), st.integers(0, 0xFFFFFFFF), st.lists(st.integers(0, 0xFFFFFFFF)))
+def test_any_status_of_windows_gives_words_of_the_catalogue(status: int, attributes: int, jobs: list[int]) -> None:
+    _known(gravest(winspool.said(status, attributes, jobs)))
 
 
 def test_the_status_bits_of_windows_are_told() -> None:
-    assert gravest(winspool.said(0, [])) == {}
-    assert gravest(winspool.said(0x1 | 0x10, [])) == {"queue": "stopped", "paper": "out"}
-    assert gravest(winspool.said(0x2, [0x2, 0x40])) == {"alarm": "present", "queue": "stuck", "paper": "out"}
+    assert gravest(winspool.said(0, 0, [])) == {}
+    assert gravest(winspool.said(0x1 | 0x10, 0, [])) == {"queue": "stopped", "paper": "out"}
+    assert gravest(winspool.said(0x2, 0, [0x2, 0x40])) == {"alarm": "present", "queue": "stuck", "paper": "out"}
+
+
+def test_a_printer_that_windows_cannot_reach_or_was_told_not_to_use_is_not_ok() -> None:
+    assert gravest(winspool.said(0x800000, 0, [])) == {"queue": "unknown"}
+    assert gravest(winspool.said(0x2000000, 0, [])) == {"queue": "offline"}
+    assert gravest(winspool.said(0x800000 | 0x1, 0, [])) == {"queue": "stopped"}
+    assert gravest(winspool.said(0, 0x400, [])) == {"queue": "offline"}
 
 
 def _known(parts: dict[str, str]) -> None:
