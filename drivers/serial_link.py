@@ -124,16 +124,13 @@ class SerialLink:
             given_up = threading.Event()
             job = await self._thread.begin(partial(self._hold, conversation, given_up))
             self._given_up = given_up
-            result = await asyncio.shield(job)
+            return await asyncio.shield(job)
         except DeviceError as error:
             self._failed = error.reason
             if isinstance(error, Busy) and self._queue is not None:
                 said = await self._queue.look()
                 raise Busy(error.reason, f"{error.detail}; its queue: {said.words}", parts=said.parts) from error
             raise
-        if self._queue is not None:
-            self._queue.forget()
-        return result
 
     async def news(self) -> bool:
         """After a conversation that could not have its port: wait until it is let go or plugged in. Else False."""

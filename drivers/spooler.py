@@ -3,9 +3,10 @@
 On Linux CUPS is asked by IPP at localhost:631, or another print service if `queue` is an "ipp://HOST:PORT/PATH"; on
 Windows the spooler. Nothing is printed, nothing reaches the printer.
 
-The queue knows what it was told, no more. So a part it does not speak of is left out, and one it spoke ill of is well
-again only when it takes that back. `queue` is the queue itself: ok, stopped, offline, stuck; "unknown" if it cannot
-be asked.
+The queue knows what it was told, no more. So it calls no part well: what it complains of now is said, and every other
+part is left out. `queue` is the queue itself: ok, stopped, offline, stuck; "unknown" if it cannot be asked. What was
+complained of before and is left out now is thereby taken back, unless `queue` is unknown; what the device itself said
+is not. To tell the two apart is the judge's (server/health/judge.py), who remembers when this agent is started again.
 """
 
 import sys
@@ -42,7 +43,6 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "offline": ("queue", "offline"),
     "timed-out": ("queue", "offline"),
 }
-WELL = {"paper": "ok", "cover": "closed", "toner": "ok", "output": "ok", "alarm": "none", "queue": "ok"}
 # Where two things are said of one part, the first of these counts.
 _GRAVEST = ("stopped", "offline", "stuck", "out", "jammed", "open", "full", "low", "high", "unknown")
 _AT_WORK, _STOPPED = (3, 4), 5  # printer-state: idle, processing; stopped
@@ -75,26 +75,18 @@ class Said:
 
 
 class Queue:
-    """The print queue of one position. Remembers what it spoke ill of."""
+    """The print queue of one position."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._service = Blocking("the print service", "queue")
-        self._complained: set[str] = set()
-
-    def forget(self) -> None:
-        """The device itself has spoken since."""
-        self._complained.clear()
 
     async def look(self) -> Said:
         """What it says now, ANSWER_SECONDS at most; "unknown" if nothing came by then. Never a DeviceError."""
         try:
-            said = await self._service.ask(partial(_ask, self._name), ANSWER_SECONDS)
+            return await self._service.ask(partial(_ask, self._name), ANSWER_SECONDS)
         except DeviceError as error:
             return Said({"queue": "unknown"}, error.detail)
-        parts = {part: WELL[part] for part in self._complained} | said.parts
-        self._complained |= said.parts.keys() - {"queue"}
-        return Said(parts, said.words)
 
 
 def check_queue(queue: str) -> str:

@@ -101,16 +101,21 @@ class Pending(msgspec.Struct, frozen=True, omit_defaults=True):
     began: int
     known: int | None = None
     record: int | None = None
+    hearsay: bool = False  # as of Open
 
 
 class Open(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A condition is open. `ended` and `known` are set while it waits for `clear_after`."""
+    """A condition is open. `ended` and `known` are set while it waits for `clear_after`.
+
+    `hearsay`: whoever said it last was a print queue, while a program held the device's port.
+    """
 
     word: str
     severity: Severity
     began: int
     ended: int | None = None
     known: int | None = None
+    hearsay: bool = False
 
 
 class State(msgspec.Struct, omit_defaults=True):
