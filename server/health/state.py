@@ -16,6 +16,7 @@ from server.schemas import Standing
 
 KEY_LIMIT = 64  # characters of a part's or number's key; a device that says longer ones is not judged by them
 MINUTE = 60_000_000  # µs
+HAD_THE_PORT = frozenset({"noAnswer", "hungUp", "badFrame", "badChecksum"})  # what a poll may fail by that had asked
 DAY = 24 * 60 * MINUTE
 
 
@@ -259,10 +260,13 @@ def view_of(told: Told, place: Place) -> View:
 def tested_by(before: View, at: int, place: Place) -> SelfTest | None:
     """The last self-test of a device that is found in use at `at`, after the view `before`.
 
+    None where that poll never had the port: it was missing, its owner unknown, the driver failed.
     A hold that ends where the port was found taken attests more than was asked: the poll before was an interval ago.
     """
     if before.busy:
         return before.tested
+    if not before.answered and before.reason not in HAD_THE_PORT:
+        return None
     return SelfTest(max(before.at, min(before.held_to, at - place.interval)), before.device, before.parts)
 
 

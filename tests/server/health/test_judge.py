@@ -134,6 +134,25 @@ def test_no_answer_before_the_port_was_taken_is_the_last_self_test(court: Any) -
     assert self_test(court) == (60, "offline", {})
 
 
+@pytest.mark.parametrize(
+    ("device", "kind", "reason", "tested"),
+    [
+        ("noDevice", "unreachable", "noSuchPort", None),
+        ("unknown", "refused", "ownerUnknown", None),
+        ("unknown", "refused", "cannotOpen", None),
+        ("unknown", "failed", "driverFailed", None),
+        ("unknown", "garbled", "badFrame", (60, "unknown", {})),
+        ("offline", "unreachable", "hungUp", (60, "offline", {})),
+    ],
+)
+def test_a_poll_that_never_had_the_port_is_no_self_test(
+    court: Any, device: str, kind: str, reason: str, tested: object
+) -> None:
+    court.tell(60, device, failure=kind, reason=reason)
+    court.fail(70, "inUse", "busy")
+    assert self_test(court) == tested
+
+
 def test_a_self_test_is_not_another_devices(court: Any) -> None:
     court.tell(0)
     court.fail(60, "inUse", "busy")
