@@ -2,7 +2,8 @@
 
 A conversation is a generator: it yields an `Ask` and is sent the bytes that answered. `SerialLink.converse` runs the
 whole of it in a thread of its own: open, every question, close. So the port is held no longer than was said even
-when the event loop is late, and a device file holds no blocking call and can be run without a port.
+when the event loop is late, and a device file holds no blocking call and can be run without a port. One conversation
+at a time: where an open hangs, nothing more is asked until it is through.
 
 Before the first byte:
 - nobody else may have it open. That is looked for before the port is opened, because Linux raises DTR and RTS at every
@@ -10,7 +11,8 @@ Before the first byte:
   every opener is alone;
 - DTR and RTS are left alone: pyserial would set both, here neither is touched. Linux itself raises them as we open
   and, with `hupcl`, lowers them as we close; `stty -F /dev/ttyS0 -hupcl` stops that;
-- speed and framing are put back when the port is let go.
+- speed and framing are put back when the port is let go. Not on Windows: there they stay as the poll set them until the
+  next program that opens the port sets its own.
 
 Addresses: "COM3", "/dev/ttyS0", and for terminal servers "socket://HOST:PORT" (raw TCP) and "rfc2217://HOST:PORT".
 """
