@@ -32,7 +32,7 @@ def in_a_thread(work: Callable[[], T], name: str) -> "asyncio.Future[T]":
 
 
 class Blocking:
-    """What is asked by calls that block, one question at a time. `what` is a sentence's subject: "the print service"."""
+    """Something asked by calls that block, one question at a time. `what` begins a sentence: "the print service"."""
 
     def __init__(self, what: str, thread: str) -> None:
         self._what = what

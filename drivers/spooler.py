@@ -40,6 +40,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "paused": ("queue", "stopped"),
     "shutdown": ("queue", "stopped"),
     "stopped-partly": ("queue", "stopped"),
+    "hold-new-jobs": ("queue", "stopped"),
     "offline": ("queue", "offline"),
     "timed-out": ("queue", "offline"),
 }
@@ -55,7 +56,6 @@ NEUTRAL = frozenset(
         "moving-to-paused",
         "stopping",
         "resuming",
-        "hold-new-jobs",
         "identify-printer-requested",
         "cups-waiting-for-job-completed",
         "cups-remote-pending",

@@ -1,7 +1,7 @@
 """The print spooler of Windows: the status of a queue and of its jobs (winspool.drv). Never run yet, only type-checked.
 
-PRINTER_STATUS_*, PRINTER_ATTRIBUTE_* and JOB_STATUS_* are those of winspool.h. A queue of a serial printer mostly knows no more than whether
-it is paused and whether a job failed.
+PRINTER_STATUS_*, PRINTER_ATTRIBUTE_* and JOB_STATUS_* are those of winspool.h. A queue of a serial printer mostly knows
+no more than whether it is paused and whether a job failed.
 """
 
 import sys
@@ -90,7 +90,7 @@ if sys.platform == "win32":
         )
 
     def ask(queue: str) -> tuple[int, int, list[int]]:
-        """The status and the attributes of a queue, the status of its jobs; NotSupported if Windows has no such queue."""
+        """Status and attributes of a queue, and the status of its jobs; NotSupported if Windows has no such queue."""
         spool = ctypes.WinDLL("winspool.drv", use_last_error=True)
         handle = wintypes.HANDLE()
         if not spool.OpenPrinterW(ctypes.c_wchar_p(queue), ctypes.byref(handle), None):

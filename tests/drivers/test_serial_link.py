@@ -356,8 +356,8 @@ async def test_a_port_that_is_there_and_does_not_open_is_not_called_missing(
             raise OSError(number, os.strerror(number))
         return opens(path, *words, **named)
 
-    with monkeypatch.context() as patched, pytest.raises(Refused, match=os.strerror(number)) as refused:
-        patched.setattr(os, "open", fails)
+    monkeypatch.setattr(os, "open", fails)
+    with pytest.raises(Refused, match=os.strerror(number)) as refused:
         await poll(driver("passbook", port, **OPTIONS))
     assert refused.value.reason == Reason.CANNOT_OPEN
 
@@ -371,8 +371,8 @@ async def test_a_terminal_that_cannot_be_asked_for_its_settings_is_not_called_mi
     def fails(number: int) -> list[Any]:
         raise termios.error(errno.EIO, os.strerror(errno.EIO))
 
-    with monkeypatch.context() as patched, pytest.raises(Refused) as refused:
-        patched.setattr(termios, "tcgetattr", fails)
+    monkeypatch.setattr(termios, "tcgetattr", fails)
+    with pytest.raises(Refused) as refused:
         await poll(driver("passbook", port, **OPTIONS))
     assert refused.value.reason == Reason.CANNOT_OPEN
 

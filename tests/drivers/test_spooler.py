@@ -247,6 +247,7 @@ def test_of_several_words_the_gravest_counts() -> None:
         ("spool-area-full", {"alarm": "present"}),
         ("fuser-over-temp", {"alarm": "present"}),
         ("connecting-to-device-warning", {}),
+        ("hold-new-jobs", {"queue": "stopped"}),
         ("offline-report", {"queue": "offline"}),
         ("media-jam", {"paper": "jammed"}),
         ("door-open-report", {"cover": "open"}),
