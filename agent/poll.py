@@ -1,4 +1,4 @@
-"""One poll of one position: open, poll, close, within the driver's time, one question in flight a device.
+"""One poll of one position: open and poll within the driver's time, then close; one question in flight a device.
 
 Nothing a driver does gets past this file: it gives what was seen, or why nothing was.
 """
@@ -13,11 +13,10 @@ import msgspec
 from agent.assignment import Target
 from agent.tidy import tidy, tidy_bytes, tidy_text
 from agent.wire import DeviceWord, Failure, Reading
-from drivers.base import Driver
+from drivers.base import CLOSE_SECONDS, Driver
 from drivers.errors import Busy, DeviceError, Reason, Unreachable
 
 AT_ONCE = 128  # polls in flight: below the 512 sockets one Windows select takes, and kind to a branch's line
-CLOSE_SECONDS = 2.0  # for a close that hangs
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +25,7 @@ _NOBODY_LOOKED = {
     Reason.NO_FILE,
     Reason.NO_ROW,
     Reason.NO_PERMISSION,
+    Reason.CANNOT_OPEN,
     Reason.NAME_UNKNOWN,
     Reason.OWNER_UNKNOWN,
 }

@@ -21,6 +21,7 @@ class Watch:
         self._poll = poll
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
+        self._defects: set[str] = set()  # positions whose driver's defect has been logged in full
 
     def begin(self, target: Target) -> None:
         """A poll has ended: wait for news until `drop`."""
@@ -57,5 +58,11 @@ class Watch:
                 await self._poll(target)
         except DeviceError:
             return  # the poll in its time says what is the matter
-        except Exception:  # the border to a driver, as in poll.py: its position is polled in its time
-            log.exception("Waiting for news of %s failed by a defect", target.polled.position)
+        except Exception as error:  # the border to a driver, as in poll.py: its position is polled in its time
+            self._log_defect(target.polled.position, error)
+
+    def _log_defect(self, position: str, error: Exception) -> None:
+        first = position not in self._defects
+        self._defects.add(position)
+        if first:
+            log.error("Waiting for news of %s failed by a defect", position, exc_info=error)

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol, Self, TypeVar, runtime_checkable
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
+CLOSE_SECONDS = 2.0  # that a close may take, whatever open and poll took
 RAW_LIMIT = 4096  # bytes of raw answer kept with a reading; the rest is cut
 
 
@@ -98,7 +99,7 @@ class Driver(Protocol):
     """One device of one family at one address."""
 
     Options: ClassVar[type[DriverOptions]]
-    timeout: ClassVar[float]  # seconds: the whole of open, poll and close never lasts longer
+    timeout: ClassVar[float]  # seconds: open and poll together never last longer; close has CLOSE_SECONDS of its own
 
     def __init__(self, address: str, options: Any, shared: Shared) -> None: ...
 

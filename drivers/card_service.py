@@ -4,9 +4,8 @@ SCardListReaders and SCardGetStatusChange are all that is asked: both answer fro
 Nothing here connects to a card, powers one or sends it a byte; a teller's program does, and cannot tell that somebody
 looked.
 
-Each question has a context and a thread of its own, so a service that was restarted is found by the next question. The
-threads are daemons: one that hangs in a service that takes questions and answers none keeps neither a poll nor the
-agent's end waiting, and until it comes back nothing more is asked.
+Each question has a context and a thread of its own (blocking.py), so a service that was restarted is found by the next
+question, and one that takes questions and answers none is asked nothing more.
 
 Specified by PC/SC part 5 and winscard.h. What pcsc-lite adds and is used: the upper half of a state word counts how
 often a card was put in or taken out since the service found the reader.
@@ -15,12 +14,12 @@ often a card was put in or taken out since the service found the reader.
 import asyncio
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
+from drivers.blocking import Blocking, in_a_thread
 from drivers.errors import DeviceError, NotSupported, Reason, Refused, Unreachable
 
 HOW_TO_GET = "card readers are asked by pyscard, which is not installed here: pip install 'branchfleet[pcsc]'"
@@ -32,7 +31,6 @@ _FRUITLESS_SECONDS = 1.0
 _CANCEL_SECONDS = 0.05
 
 Scard = Any  # pyscard has no types
-T = TypeVar("T")
 Choose = Callable[[Sequence[str]], str | None]
 
 
@@ -75,24 +73,16 @@ class CardService:
 
     def __init__(self, choose: Choose) -> None:
         self._choose = choose
-        self._asked: asyncio.Future[Any] | None = None
+        self._service = Blocking("the smart card service", "pcsc")
 
     async def look(self) -> Known:
         """What the service knows now, or a DeviceError."""
-        if self._asked is not None and not (await asyncio.wait([self._asked], timeout=0))[0]:
-            raise Unreachable(Reason.NO_ANSWER, "the smart card service still owes the answer to an earlier question")
-        asked = _in_a_thread(partial(_look_once, self._choose))
-        self._asked = asked
-        done, _ = await asyncio.wait([asked], timeout=ANSWER_SECONDS)
-        if not done:
-            raise Unreachable(Reason.NO_ANSWER, f"the smart card service did not answer in {ANSWER_SECONDS:g} s")
-        return asked.result()
+        return await self._service.ask(partial(_look_once, self._choose), ANSWER_SECONDS)
 
     async def change(self, known: Known) -> bool:
         """Wait until what the service knows differs from `known`, or it goes away. Ends promptly when cancelled."""
         waiting = _Waiting(self._choose, known)
-        asked = _in_a_thread(waiting.run)
-        self._asked = asked
+        asked = await self._service.begin(waiting.run)
         try:
             await asyncio.wait([asked])
             return asked.result()
@@ -101,8 +91,7 @@ class CardService:
 
     async def close(self) -> None:
         """Return when nothing is being asked any more, or after CLOSE_SECONDS: a question cannot be taken back."""
-        if self._asked is not None:
-            await asyncio.wait([self._asked], timeout=CLOSE_SECONDS)
+        await self._service.done(CLOSE_SECONDS)
 
 
 async def _give_up(waiting: "_Waiting", asked: "asyncio.Future[bool]") -> None:
@@ -113,25 +102,8 @@ async def _give_up(waiting: "_Waiting", asked: "asyncio.Future[bool]") -> None:
     until = loop.time() + CLOSE_SECONDS
     while not asked.done() and loop.time() < until:
         if cancelled is None or cancelled.done():
-            cancelled = _in_a_thread(waiting.cancel)
+            cancelled = in_a_thread(waiting.cancel, "pcsc")
         await asyncio.wait([asked], timeout=_CANCEL_SECONDS)
-
-
-def _in_a_thread(work: Callable[[], T]) -> "asyncio.Future[T]":
-    """asyncio's own threads are waited for when the program ends, even if they never come back."""
-    job: Future[T] = Future()
-
-    def run() -> None:
-        job.set_running_or_notify_cancel()
-        try:
-            job.set_result(work())
-        except BaseException as error:  # the border of the thread: it belongs to whoever asked
-            job.set_exception(error)
-
-    threading.Thread(target=run, name="pcsc", daemon=True).start()
-    asked = asyncio.wrap_future(job)
-    asked.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be left to be told
-    return asked
 
 
 # -- in the thread --------------------------------------------------------------------------------------------------

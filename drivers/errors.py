@@ -21,6 +21,7 @@ class Reason(StrEnum):
     NO_ROUTE = "noRoute"
     NAME_UNKNOWN = "nameUnknown"
     NO_SUCH_PORT = "noSuchPort"
+    CANNOT_OPEN = "cannotOpen"  # the port is there and the system does not open it
     NO_SERVICE = "noService"  # the service of this PC that the device is reached by does not run
     AMBIGUOUS = "ambiguous"  # the address means several
     NO_PERMISSION = "noPermission"

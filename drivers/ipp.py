@@ -4,15 +4,18 @@ Only Get-Printer-Attributes and Get-Jobs are asked, which change nothing. Blocki
 """
 
 import http.client
+import socket
 import struct
+import time
 from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from drivers.errors import Garbled, NotSupported, Reason, Refused, Unreachable
 
 GET_JOBS = 0x000A
 GET_PRINTER_ATTRIBUTES = 0x000B
-SECONDS = 2.0  # for each step of an answer: it comes from this machine
+SECONDS = 2.0  # from the question's first byte to the answer's last: it comes from this machine
 LIMIT = 1 << 20  # bytes of one answer
 _PORT = 631
 _OPERATION, _END = 0x01, 0x03
@@ -27,7 +30,7 @@ Group = dict[str, list[Value]]  # attribute -> its values
 def ask(operation: int, uri: str, wanted: list[str]) -> list[Group]:
     """The groups of attributes that answer, the operation's own left out. A DeviceError if there is no such answer."""
     place = urlsplit(uri)
-    link = http.client.HTTPConnection(place.hostname or "", place.port or _PORT, timeout=SECONDS)
+    link = _Connection(place.hostname or "", place.port or _PORT, timeout=SECONDS)
     try:
         link.request("POST", place.path, question(operation, uri, wanted), {"Content-Type": "application/ipp"})
         answer = link.getresponse()
@@ -43,6 +46,27 @@ def ask(operation: int, uri: str, wanted: list[str]) -> list[Group]:
     if len(body) > LIMIT:
         raise Garbled(Reason.TOO_LONG, "the print service's answer is too long")
     return parse(body)
+
+
+class _Connection(http.client.HTTPConnection):
+    def connect(self) -> None:
+        self.sock = _Line(socket.create_connection((self.host, self.port), timeout=SECONDS))
+
+
+class _Line(socket.socket):
+    """Reads until SECONDS are over. A socket's own time-out begins anew with each byte a service drips."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        super().__init__(connected.family, connected.type, connected.proto, connected.detach())
+        self._until = time.monotonic() + SECONDS
+        self.settimeout(SECONDS)
+
+    def recv_into(self, *words: Any) -> int:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self.settimeout(left)
+        return super().recv_into(*words)
 
 
 def question(operation: int, uri: str, wanted: list[str]) -> bytes:

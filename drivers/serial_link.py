@@ -2,7 +2,8 @@
 
 A conversation is a generator: it yields an `Ask` and is sent the bytes that answered. `SerialLink.converse` runs the
 whole of it in a thread of its own: open, every question, close. So the port is held no longer than was said even
-when the event loop is late, and a device file holds no blocking call and can be run without a port.
+when the event loop is late, and a device file holds no blocking call and can be run without a port. One conversation
+at a time: where an open hangs, nothing more is asked until it is through.
 
 Before the first byte:
 - nobody else may have it open. That is looked for before the port is opened, because Linux raises DTR and RTS at every
@@ -10,7 +11,8 @@ Before the first byte:
   every opener is alone;
 - DTR and RTS are left alone: pyserial would set both, here neither is touched. Linux itself raises them as we open
   and, with `hupcl`, lowers them as we close; `stty -F /dev/ttyS0 -hupcl` stops that;
-- speed and framing are put back when the port is let go.
+- speed and framing are put back when the port is let go. Not on Windows: there they stay as the poll set them until the
+  next program that opens the port sets its own.
 
 Addresses: "COM3", "/dev/ttyS0", and for terminal servers "socket://HOST:PORT" (raw TCP) and "rfc2217://HOST:PORT".
 """
@@ -23,9 +25,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -35,12 +37,14 @@ import serial.urlhandler.protocol_socket
 from pydantic import AfterValidator
 
 from drivers.base import RAW_LIMIT, DriverOptions
+from drivers.blocking import Blocking
 from drivers.errors import Busy, DeviceError, Garbled, Reason, Refused, Unreachable
 from drivers.spooler import Queue, check_queue
 
 HOLD_SECONDS = 0.5  # of a port of this machine, first byte to last
 NETWORK_HOLD_SECONDS = 2.0  # of a port behind a network, where the line's delay is added to each answer
 CONNECT_SECONDS = 2.0
+CLOSE_SECONDS = 1.5  # for a conversation that is given up to let the port go
 ANSWER_SECONDS = 0.3
 _SLICE_SECONDS = 0.02  # a read blocks this long at most, so that giving up is noticed
 _DRAIN_SECONDS = 0.05
@@ -107,30 +111,28 @@ class SerialLink:
         self._address = address
         self._options = options
         self._hold_seconds = hold or (NETWORK_HOLD_SECONDS if "://" in address else HOLD_SECONDS)
-        self._given_up = threading.Event()
-        self._job: asyncio.Future[Any] | None = None
+        self._thread = Blocking(f"the port {address}", "serial")
+        self._given_up = threading.Event()  # of the newest conversation; each has its own
         self._failed: Reason | None = None
         self._queue = Queue(options.queue) if isinstance(options, PrinterPortOptions) and options.queue else None
 
     async def converse(self, conversation: Conversation[T]) -> T:
-        """Open the port, run `conversation` to its end, let the port go; its result, or a DeviceError."""
-        self._given_up.clear()
-        thread = ThreadPoolExecutor(1, thread_name_prefix="serial")
-        job = asyncio.get_running_loop().run_in_executor(thread, self._hold, conversation)
-        thread.shutdown(wait=False)
-        self._job = job
+        """Open the port, run `conversation` to its end, let the port go; its result, or a DeviceError.
+
+        While an earlier conversation that was given up still waits for the port to open, nothing is asked: Unreachable.
+        """
         self._failed = None
         try:
-            result = await asyncio.shield(job)
+            given_up = threading.Event()
+            job = await self._thread.begin(partial(self._hold, conversation, given_up))
+            self._given_up = given_up
+            return await asyncio.shield(job)
         except DeviceError as error:
             self._failed = error.reason
             if isinstance(error, Busy) and self._queue is not None:
-                said = await asyncio.to_thread(self._queue.look)
+                said = await self._queue.look()
                 raise Busy(error.reason, f"{error.detail}; its queue: {said.words}", parts=said.parts) from error
             raise
-        if self._queue is not None:
-            self._queue.forget()
-        return result
 
     async def news(self) -> bool:
         """After a conversation that could not have its port: wait until it is let go or plugged in. Else False."""
@@ -139,19 +141,18 @@ class SerialLink:
         return self._failed is Reason.NO_SUCH_PORT and await _plugged_in(self._address)
 
     async def close(self) -> None:
-        """Return when the port is let go; a conversation that still runs is given up."""
-        if self._job is None:
-            return
-        self._given_up.set()
-        await asyncio.wait([self._job])
-        if not self._job.cancelled():
-            self._job.exception()  # told to whoever waited for the conversation
-        self._job = None
+        """Return when the port is let go; a conversation that still runs is given up.
 
-    def _hold(self, conversation: Conversation[T]) -> T:
+        Or after CLOSE_SECONDS: an open that blocks cannot be broken off. Once it is through, the port is let go and
+        nothing is sent.
+        """
+        self._given_up.set()
+        await self._thread.done(CLOSE_SECONDS)
+
+    def _hold(self, conversation: Conversation[T], given_up: threading.Event) -> T:
         port = self._open()
         try:
-            return _converse(port, conversation, time.monotonic() + self._hold_seconds, self._given_up)
+            return _converse(port, conversation, time.monotonic() + self._hold_seconds, given_up)
         except (serial.SerialException, OSError) as error:
             raise Unreachable(Reason.HUNG_UP, f"{self._address} hung up: {error}") from error
         finally:
@@ -186,7 +187,7 @@ def _converse(port: AnyPort, conversation: Conversation[T], let_go: float, given
 
 def _ask(port: AnyPort, ask: Ask, let_go: float, given_up: threading.Event) -> bytes:
     until = min(time.monotonic() + ask.seconds, let_go)
-    if time.monotonic() >= let_go:
+    if given_up.is_set() or time.monotonic() >= let_go:
         raise Unreachable(Reason.NO_ANSWER, "the port was let go before this could be asked")
     if ask.fresh:
         port.reset_input_buffer()
@@ -204,6 +205,9 @@ def _ask(port: AnyPort, ask: Ask, let_go: float, given_up: threading.Event) -> b
     if answer:
         raise Garbled(Reason.BAD_FRAME, "the answer stopped in the middle", raw=bytes(answer[:RAW_LIMIT]))
     raise Unreachable(Reason.NO_ANSWER, "nothing was answered")
+
+
+_NO_PORT = (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.ENOTTY)
 
 
 def _cannot_open(address: str, error: Exception) -> DeviceError:
@@ -225,7 +229,9 @@ def _cannot_open(address: str, error: Exception) -> DeviceError:
         return Unreachable(Reason.NO_ROUTE, f"there is no way to {address}")
     if "://" in address:
         return Unreachable(Reason.NO_ANSWER, f"{address} does not answer: {text}")
-    return Unreachable(Reason.NO_SUCH_PORT, f"{address} is not a serial port of this machine")
+    if number in _NO_PORT or (sys.platform == "win32" and "FileNotFoundError" in text):
+        return Unreachable(Reason.NO_SUCH_PORT, f"{address} is not a serial port of this machine")
+    return Refused(Reason.CANNOT_OPEN, f"the system does not open {address}: {text}")
 
 
 # -- ports that leave the lines alone -------------------------------------------------------------------------------
@@ -348,7 +354,7 @@ else:
                 try:
                     self._was = termios.tcgetattr(self._number)
                 except termios.error as error:
-                    raise OSError(errno.ENOTTY, f"not a serial port: {error}") from error
+                    raise OSError(*error.args) from error
             super()._reconfigure_port(force_update)  # type: ignore[misc]
 
         def _claim(self) -> None:

@@ -3,19 +3,23 @@
 On Linux CUPS is asked by IPP at localhost:631, or another print service if `queue` is an "ipp://HOST:PORT/PATH"; on
 Windows the spooler. Nothing is printed, nothing reaches the printer.
 
-The queue knows what it was told, no more. So a part it does not speak of is left out, and one it spoke ill of is well
-again only when it takes that back. `queue` is the queue itself: ok, stopped, offline, stuck; "unknown" if it cannot
-be asked.
+The queue knows what it was told, no more. So it calls no part well: what it complains of now is said, and every other
+part is left out. `queue` is the queue itself: ok, stopped, offline, stuck; "unknown" if it cannot be asked. What was
+complained of before and is left out now is thereby taken back, unless `queue` is unknown; what the device itself said
+is not. To tell the two apart is the judge's (server/health/judge.py), who remembers when this agent is started again.
 """
 
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote, urlsplit
 
 from drivers import ipp
+from drivers.blocking import Blocking
 from drivers.errors import DeviceError
 
+ANSWER_SECONDS = 3.0  # for all that is asked of a queue
 STUCK_SECONDS = 600  # a job that waits or prints for longer will not come by itself
 
 # printer-state-reasons (RFC 8011, 5.4.12) and what CUPS adds, without their severity.
@@ -36,13 +40,30 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "paused": ("queue", "stopped"),
     "shutdown": ("queue", "stopped"),
     "stopped-partly": ("queue", "stopped"),
+    "hold-new-jobs": ("queue", "stopped"),
     "offline": ("queue", "offline"),
     "timed-out": ("queue", "offline"),
 }
-WELL = {"paper": "ok", "cover": "closed", "toner": "ok", "output": "ok", "alarm": "none", "queue": "ok"}
 # Where two things are said of one part, the first of these counts.
-_GRAVEST = ("stopped", "offline", "stuck", "out", "jammed", "open", "full", "low", "high")
+_GRAVEST = ("stopped", "offline", "stuck", "out", "jammed", "open", "full", "low", "high", "unknown")
+_AT_WORK, _STOPPED = (3, 4), 5  # printer-state: idle, processing; stopped
 _SEVERITIES = ("-error", "-warning", "-report")
+# Reasons that say nothing is wrong. Any other without a severity is an error, says the standard.
+NEUTRAL = frozenset(
+    (
+        "none",
+        "connecting-to-device",
+        "moving-to-paused",
+        "stopping",
+        "resuming",
+        "identify-printer-requested",
+        "cups-waiting-for-job-completed",
+        "cups-remote-pending",
+        "cups-remote-pending-held",
+        "cups-remote-processing",
+        "cups-remote-completed",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -54,25 +75,18 @@ class Said:
 
 
 class Queue:
-    """The print queue of one position. Remembers what it spoke ill of."""
+    """The print queue of one position."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._complained: set[str] = set()
+        self._service = Blocking("the print service", "queue")
 
-    def forget(self) -> None:
-        """The device itself has spoken since."""
-        self._complained.clear()
-
-    def look(self) -> Said:
-        """What it says now. Blocks for a few seconds at most, and never fails."""
+    async def look(self) -> Said:
+        """What it says now, ANSWER_SECONDS at most; "unknown" if nothing came by then. Never a DeviceError."""
         try:
-            said = _ask(self._name)
+            return await self._service.ask(partial(_ask, self._name), ANSWER_SECONDS)
         except DeviceError as error:
             return Said({"queue": "unknown"}, error.detail)
-        parts = {part: WELL[part] for part in self._complained} | said.parts
-        self._complained |= said.parts.keys() - {"queue"}
-        return Said(parts, said.words)
 
 
 def check_queue(queue: str) -> str:
@@ -94,8 +108,9 @@ if sys.platform == "win32":
     def _ask(queue: str) -> Said:
         if "://" in queue:
             return ask_ipp(queue)
-        status, jobs = winspool.ask(queue)
-        return Said({"queue": "ok"} | gravest(winspool.said(status, jobs)), f"status {status:#x}")
+        status, attributes, jobs = winspool.ask(queue)
+        said = gravest(winspool.said(status, attributes, jobs))
+        return Said({"queue": "ok"} | said, f"status {status:#x}, attributes {attributes:#x}")
 
 else:
 
@@ -108,22 +123,30 @@ def ask_ipp(uri: str) -> Said:
     printer = next(iter(ipp.ask(ipp.GET_PRINTER_ATTRIBUTES, uri, wanted)), {})
     jobs = ipp.ask(ipp.GET_JOBS, uri, ["job-state", "time-at-creation", "time-at-processing"])
     reasons = [reason for reason in printer.get("printer-state-reasons", []) if isinstance(reason, str)]
-    stopped = ipp.number(printer, "printer-state") == 5 or printer.get("printer-is-accepting-jobs") == [False]
-    parts = of_reasons([*reasons, "paused"] if stopped else reasons, stuck=is_stuck(printer, jobs))
-    return Said(parts, ", ".join(reasons))
+    return Said(of_printer(printer, reasons, stuck=is_stuck(printer, jobs)), ", ".join(reasons))
+
+
+def of_printer(printer: ipp.Group, reasons: list[str], *, stuck: bool) -> dict[str, str]:
+    """Parts by what was said of a printer. A queue is ok only by a state of idle or processing, and with reasons: a
+    service that has none says the reason "none"."""
+    state = ipp.number(printer, "printer-state")
+    if state == _STOPPED or printer.get("printer-is-accepting-jobs") == [False]:
+        reasons = [*reasons, "paused"]
+    well = state in _AT_WORK and bool(reasons)
+    return {"queue": "ok" if well else "unknown"} | of_reasons(reasons, stuck=stuck)
 
 
 def of_reasons(reasons: Iterable[str], *, stuck: bool) -> dict[str, str]:
-    """Parts by reasons; a warning or an error that has no part of its own is an alarm."""
+    """Parts by reasons; one that has no part of its own is an alarm, unless it is neutral or a mere report."""
     said = [("queue", "stuck")] if stuck else []
     for reason in reasons:
         severity = next((each for each in _SEVERITIES if reason.endswith(each)), "")
-        known = REASONS.get(reason.removesuffix(severity))
-        if known is not None:
-            said.append(known)
-        elif severity in ("-error", "-warning"):
+        bare = reason.removesuffix(severity)
+        if bare in REASONS:
+            said.append(REASONS[bare])
+        elif severity != "-report" and bare not in NEUTRAL:
             said.append(("alarm", "present"))
-    return {"queue": "ok"} | gravest(said)
+    return gravest(said)
 
 
 def gravest(said: Iterable[tuple[str, str]]) -> dict[str, str]:

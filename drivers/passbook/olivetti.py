@@ -1,10 +1,12 @@
 """The Olivetti PR2 protocol: PR2, PR2E, Nantian PR9, and others in that emulation.
 
-Asked are ESC SP B (where is the document), ESC j (status of the machine), and once ESC SP b (firmware). The bytes are
-in the Compuprint MDP40B Programmer Manual, appendix C; what the status byte x of `ESC r x` and the position byte m of
-`ESC B 5 m ESC Z` mean is a table (table.py): what it does not map reads `unknown`, and the byte is kept. Recordings:
-tests/drivers/cases/passbook.
+Asked are ESC SP B (where is the document), ESC j (status of the machine), and ESC SP b (firmware) until it is answered
+or three polls went by. The bytes are in the Compuprint MDP40B Programmer Manual, appendix C; what the status byte x of
+`ESC r x` and the position byte m of `ESC B 5 m ESC Z` mean is a table (table.py): what it does not map reads `unknown`,
+and the byte is kept. Recordings: tests/drivers/cases/passbook.
 """
+
+from contextlib import suppress
 
 from drivers.base import DeviceWord, Reading, cut_raw
 from drivers.errors import DeviceError, Garbled, Reason
@@ -17,6 +19,7 @@ ASK_FIRMWARE = b"\x1b b"
 _FRONT_STAND = 0x35  # the id in the document answer: the passbook's own stand
 _END = b"\x1bZ"
 _FIRMWARE_LIMIT = 256
+_FIRMWARE_POLLS = 3  # at most: a model that does not say would hold the port 0.3 s longer at every poll
 _PARTS = ("cover", "paper", "document")
 
 
@@ -24,7 +27,8 @@ class Olivetti:
     def __init__(self, table: CodeTable, *, asks_document: bool) -> None:
         self._table = table
         self._asks_document = asks_document
-        self._firmware: str | None = None  # asked once; "" when this model does not say
+        self._firmware = ""
+        self._to_ask = _FIRMWARE_POLLS
 
     def talk(self) -> Conversation[Reading]:
         raw: dict[str, bytes] = {}
@@ -36,11 +40,11 @@ class Olivetti:
             meaning |= self._table.document.get(_hex(parse_document(raw["ESC SP B"])), {})
         raw["ESC j"] = yield Ask(ASK_STATUS, _has_three)
         meaning |= self._table.status.get(_hex(parse_status(raw["ESC j"])), {})
-        if self._firmware is None:
-            try:
+        if self._to_ask > 0:
+            self._to_ask -= 1
+            with suppress(DeviceError):  # noise or silence: the next poll asks again
                 self._firmware = parse_firmware((yield Ask(ASK_FIRMWARE, _ended, limit=_FIRMWARE_LIMIT)))
-            except DeviceError:
-                self._firmware = ""
+                self._to_ask = 0
         word = DeviceWord(meaning.pop("device", DeviceWord.UNKNOWN))
         identity = {"firmware": self._firmware} if self._firmware else {}
         return Reading(device=word, parts=meaning, identity=identity, raw=cut_raw(raw))

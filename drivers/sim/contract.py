@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from drivers.base import RAW_LIMIT, Driver, Reading, Shared
+from drivers.base import CLOSE_SECONDS, RAW_LIMIT, Driver, Reading, Shared
 from drivers.catalogue import catalogue
 from drivers.errors import DeviceError
 from drivers.registry import find
@@ -66,13 +66,17 @@ async def running(row: Row, folder: Path) -> AsyncIterator[tuple[Simulator, Driv
 
 
 async def poll_once(driver: Driver) -> Reading:
-    """Open, poll, close, as an agent does it, and within the driver's own time."""
-    async with asyncio.timeout(driver.timeout):
-        try:
+    """Open and poll, within the driver's own time, and close, within CLOSE_SECONDS, as an agent does it."""
+    try:
+        async with asyncio.timeout(driver.timeout):
             await driver.open()
             return await driver.poll()
-        finally:
-            await driver.close()
+    finally:
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await driver.close()
+        except TimeoutError:
+            raise BrokenPromise(f"a close took longer than {CLOSE_SECONDS:g} s") from None
 
 
 async def until_it_answers(driver: Driver) -> Reading:

@@ -4,6 +4,11 @@ A condition opens when its rule has been met for `after`, counted in corrected t
 by the server's clock since the server knew. It closes when the rule is refuted, for `clear_after`, and dates from when
 it ended. Silence refutes nothing: a device that falls silent without paper is without paper until it says otherwise.
 
+A print queue, asked while a program holds the port, says what it complains of and leaves out the rest. What it said
+last it takes back by leaving it out; of what the device itself said last, its leaving out says nothing. A queue that is
+unknown takes nothing back, and while the port is free nobody asks it: what it said of a part that the device does not
+speak of, or calls unknown, stands until it is asked again.
+
 `due` of the new state says when time alone may change it; the follower comes back then.
 """
 
@@ -161,29 +166,38 @@ class _Case:
             return
         found = find(self.place.rules, merged, self.state, self.words)
         for key, (rule, word) in found.met.items():
-            self._met(key, rule, word, at)
-        for key in found.refuted - found.met.keys():
+            hearsay = not merged.answered and _split(key)[1] in merged.parts
+            self._met(key, rule, word, at, hearsay=hearsay)
+        refuted = found.refuted | self._taken_back(merged)
+        for key in refuted - found.met.keys():
             self._refuted(key, at)
         for key in [k for k in self.state.pending if k not in found.met]:
             self.state.pending[key] = msgspec.structs.replace(self.state.pending[key], known=None)
         for key, open_ in self.state.open.items():
-            if key not in found.met and key not in found.refuted and key != key_of(STALE):
+            if key not in found.met and key not in refuted and key != key_of(STALE):
                 self.state.open[key] = _unend(open_)
 
-    def _met(self, key: str, rule: Rule, word: str, at: int) -> None:
+    def _taken_back(self, merged: Merged) -> set[str]:
+        """What a print queue said last and says no more."""
+        if merged.answered or merged.parts.get("queue", "unknown") == "unknown":
+            return set()
+        told: dict[str, Pending | Open] = {**self.state.pending, **self.state.open}
+        return {key for key, said in told.items() if said.hearsay and _split(key)[1] not in merged.parts}
+
+    def _met(self, key: str, rule: Rule, word: str, at: int, *, hearsay: bool) -> None:
         open_, pending = self.state.open.get(key), self.state.pending.get(key)
         if open_ is not None:
             if open_.word != word and rule.when is not None and rule.when.number is None:
                 self.changes.append(Reworded(self.place.id, *_split(key), word))
                 open_ = msgspec.structs.replace(open_, word=word)
-            self.state.open[key] = _unend(open_)
+            self.state.open[key] = msgspec.structs.replace(_unend(open_), hearsay=hearsay)
         elif pending is not None:
             known = self.now if pending.known is None else pending.known
-            self.state.pending[key] = msgspec.structs.replace(pending, word=word, known=known)
+            self.state.pending[key] = msgspec.structs.replace(pending, word=word, known=known, hearsay=hearsay)
         else:
             newest = self.state.newest
             record = newest.record if newest else None
-            self.state.pending[key] = Pending(word, at, self.now, record)
+            self.state.pending[key] = Pending(word, at, self.now, record, hearsay)
             if rule.after == 0:
                 self._open(key, at)
 
@@ -278,7 +292,7 @@ class _Case:
         if blamed is not None and self.place.kind is SubjectKind.POSITION:
             return  # the parent has the condition; this one waits, and may yet be blamed itself
         del self.state.pending[key]
-        self.state.open[key] = Open(pending.word, rule.severity, pending.began)
+        self.state.open[key] = Open(pending.word, rule.severity, pending.began, hearsay=pending.hearsay)
         cause, subject = blamed if blamed is not None else ("", None)
         if not cause and rule_key == SILENT:
             cause = "pcOff" if self.around.evidence.lines else "unknown"

@@ -16,6 +16,7 @@ from server.schemas import Standing
 
 KEY_LIMIT = 64  # characters of a part's or number's key; a device that says longer ones is not judged by them
 MINUTE = 60_000_000  # µs
+HAD_THE_PORT = frozenset({"noAnswer", "hungUp", "badFrame", "badChecksum"})  # what a poll may fail by that had asked
 DAY = 24 * 60 * MINUTE
 
 
@@ -101,16 +102,21 @@ class Pending(msgspec.Struct, frozen=True, omit_defaults=True):
     began: int
     known: int | None = None
     record: int | None = None
+    hearsay: bool = False  # as of Open
 
 
 class Open(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A condition is open. `ended` and `known` are set while it waits for `clear_after`."""
+    """A condition is open. `ended` and `known` are set while it waits for `clear_after`.
+
+    `hearsay`: whoever said it last was a print queue, while a program held the device's port.
+    """
 
     word: str
     severity: Severity
     began: int
     ended: int | None = None
     known: int | None = None
+    hearsay: bool = False
 
 
 class State(msgspec.Struct, omit_defaults=True):
@@ -254,10 +260,13 @@ def view_of(told: Told, place: Place) -> View:
 def tested_by(before: View, at: int, place: Place) -> SelfTest | None:
     """The last self-test of a device that is found in use at `at`, after the view `before`.
 
+    None where that poll never had the port: it was missing, its owner unknown, the driver failed.
     A hold that ends where the port was found taken attests more than was asked: the poll before was an interval ago.
     """
     if before.busy:
         return before.tested
+    if not before.answered and before.reason not in HAD_THE_PORT:
+        return None
     return SelfTest(max(before.at, min(before.held_to, at - place.interval)), before.device, before.parts)
 
 

@@ -38,6 +38,7 @@ async def test_a_reading_comes_back_whole(lamp: LampSays) -> None:
     [
         ("Unreachable", "noAnswer", DeviceWord.OFFLINE),
         ("Unreachable", "noSuchPort", DeviceWord.NO_DEVICE),
+        ("Refused", "cannotOpen", DeviceWord.UNKNOWN),
         ("Unreachable", "noPermission", DeviceWord.UNKNOWN),
         ("Unreachable", "noFile", DeviceWord.UNKNOWN),
         ("Busy", "portInUse", DeviceWord.IN_USE),

@@ -126,6 +126,19 @@ async def test_news_that_fails_ends_the_waiting_and_not_the_polls(
     assert bool([record for record in caplog.records if "defect" in record.message]) == isinstance(fails, KeyError)
 
 
+async def test_a_defect_in_news_is_logged_once_however_often_it_fails(
+    until: Until, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with watched(0.1) as (bell, _):
+        bell.fails = KeyError("a defect")
+        for waits in range(1, 4):
+            await until(lambda waits=waits: bell.said.count("wait") >= waits)  # type: ignore[misc]
+            bell.rung.set()
+            await until(lambda: not bell.rung.is_set())
+        await until(lambda: bell.said.count("wait") > 3)
+    assert len([record for record in caplog.records if "defect" in record.message]) == 1
+
+
 async def test_a_position_that_goes_is_waited_for_no_more(until: Until) -> None:
     async with watched(HOUR) as (bell, schedule):
         await until(lambda: bell.said[-1:] == ["wait"])

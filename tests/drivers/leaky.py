@@ -13,7 +13,7 @@ ENOUGH = threading.Event()
 
 
 class LeakyOptions(DriverOptions):
-    breaks: Literal["nothing", "handle", "task", "thread", "memory", "time", "word", "number", "raw", "again"]
+    breaks: Literal["nothing", "handle", "task", "thread", "memory", "time", "close", "word", "number", "raw", "again"]
 
 
 class Leaky:
@@ -55,11 +55,12 @@ class Leaky:
                 KEPT[-1].start()
             case "memory":
                 KEPT.append(bytearray(20_000))
-            case "time":
+            case "time" | "close":
                 await asyncio.sleep(3600)
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        if self._breaks == "close" and self._polls > 1:
+            await asyncio.sleep(3600)
 
 
 class LeakySimulator:

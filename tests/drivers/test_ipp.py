@@ -1,9 +1,10 @@
 """Asking a print service: the bytes of RFC 8010, and any bytes at all for an answer."""
 
 import http.server
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from hypothesis import example, given
@@ -100,6 +101,34 @@ def test_an_answer_without_end_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(ipp, "LIMIT", 100)
     with service(200, ANSWER) as uri, pytest.raises(Garbled, match="too long"):
         ipp.ask(ipp.GET_JOBS, uri, [])
+
+
+def test_a_service_that_drips_its_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ipp, "SECONDS", 0.3)
+    with dripping() as uri, pytest.raises(Unreachable, match="timed out"):
+        ipp.ask(ipp.GET_JOBS, uri, [])
+
+
+@contextmanager
+def dripping() -> Iterator[str]:
+    """A service that sends a byte of a header well before each time-out, for as long as somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+                while not left.wait(0.02):
+                    connection.sendall(b"x")
+
+        left = threading.Event()
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            yield f"ipp://127.0.0.1:{server.getsockname()[1]}/printers/p"
+        finally:
+            left.set()
+            thread.join()
 
 
 def test_nobody_there_is_unreachable() -> None:

@@ -68,6 +68,7 @@ async def test_a_driver_of_a_third_party_that_keeps_its_promises_is_seen_to(leak
         ("task", ENDS, "tasks {<Task"),
         ("thread", ENDS, "threads {<Thread"),
         ("time", ENDS, "longer than the driver's 0.3 s"),
+        ("close", ENDS, "a close took longer than 2 s"),
         ("word", ENDS, "'paper' has no word 'soggy'"),
         ("number", ENDS, "no number 'smell'"),
         ("raw", ENDS, "5000 raw bytes"),

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from drivers.base import Driver, Reading
-from drivers.errors import Garbled, Refused, Unreachable
+from drivers.errors import DeviceError, Garbled, Reason, Refused, Unreachable
 from drivers.passbook import ncr_5021
 from drivers.passbook.driver import PassbookOptions
-from drivers.passbook.olivetti import parse_document, parse_firmware, parse_status
+from drivers.passbook.olivetti import Olivetti, parse_document, parse_firmware, parse_status
 from drivers.passbook.table import CodeTable, profile_names, read_profile
 from drivers.sim.base import Fault
 
@@ -90,6 +90,33 @@ async def test_the_firmware_is_asked_once(start: Start, driver: Make, poll: Poll
     asked = printer.heard
     assert (await poll(polled)).identity == first.identity
     assert printer.heard - asked == asked - len(b"\x1b b")
+
+
+def _firmware_of(printer: Olivetti, answer: bytes | DeviceError) -> tuple[bool, str]:
+    """One poll of a printer that is well. Whether it was asked for its firmware, and the one then known."""
+    talk = printer.talk()
+    asked = False
+    try:
+        next(talk)
+        ask = talk.send(b"\x1br0")
+        asked = ask.question == b"\x1b b"
+        talk.throw(answer) if isinstance(answer, DeviceError) else talk.send(answer)
+    except StopIteration as end:
+        return asked, end.value.identity.get("firmware", "")
+    raise AssertionError("a poll asks no more than that")
+
+
+def test_a_firmware_that_was_not_heard_once_is_asked_for_again() -> None:
+    printer = Olivetti(read_profile("simulated"), asks_document=False)
+    assert _firmware_of(printer, Unreachable(Reason.NO_ANSWER, "nothing was answered")) == (True, "")
+    assert _firmware_of(printer, b"\x1bb1.00E;011;\x1bZ") == (True, "1.00E;011;")
+    assert _firmware_of(printer, b"") == (False, "1.00E;011;")
+
+
+def test_a_model_that_does_not_tell_its_firmware_holds_the_teller_up_in_three_polls_and_no_more() -> None:
+    printer = Olivetti(read_profile("simulated"), asks_document=False)
+    silence = Unreachable(Reason.NO_ANSWER, "nothing was answered")
+    assert [_firmware_of(printer, silence)[0] for _ in range(5)] == [True, True, True, False, False]
 
 
 async def test_a_model_without_the_document_question_is_not_asked_it(start: Start, driver: Make, poll: Poll) -> None:

@@ -1,9 +1,11 @@
 """Serial manners, on real ptys: nobody else's port is touched, and one's own is held shortly and put back."""
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -18,6 +20,7 @@ import pytest
 import serial
 import serial.rfc2217
 
+from drivers import serial_link
 from drivers.base import Driver, Reading
 from drivers.errors import Busy, DeviceError, Garbled, Reason, Refused, Unreachable
 from drivers.serial_link import HOLD_SECONDS, Ask, Conversation, SerialLink, SerialOptions, check_serial_address
@@ -245,9 +248,9 @@ async def test_a_late_answer_is_not_taken_for_the_answer_to_the_next_question(li
         printer.state["paper"] = "ok"
         return (yield Ask(b"\x1bj", lambda answer: len(answer) >= 3))
 
-    serial_link = SerialLink(port, SerialOptions())
-    assert await serial_link.converse(ask_twice()) == b"\x1br0"
-    await serial_link.close()
+    asked = SerialLink(port, SerialOptions())
+    assert await asked.converse(ask_twice()) == b"\x1br0"
+    await asked.close()
 
 
 @pytest.mark.parametrize(("hold", "at_most"), [(None, 10), (HOLD_SECONDS / 5, 2)])
@@ -285,6 +288,43 @@ async def test_a_conversation_that_is_given_up_lets_the_port_go(
     assert (await poll(driver("passbook", port, **OPTIONS))).device == "online"
 
 
+async def test_a_conversation_that_was_given_up_while_the_port_opened_never_asks(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that is looked up for longer than the driver's whole time, which is how a broken DNS looks."""
+    printer, port = await start("passbook", {"link": "tcp"})
+    found, asked = threading.Event(), threading.Event()
+    look_up = socket.create_connection
+
+    def slow(*words: Any, **named: Any) -> socket.socket:
+        asked.set()
+        assert found.wait(60)
+        return look_up(*words, **named)
+
+    def ask() -> Conversation[bytes]:
+        return (yield Ask(b"\x1bj", lambda answer: len(answer) >= 3))
+
+    monkeypatch.setattr(socket, "create_connection", slow)
+    monkeypatch.setattr(serial_link, "CLOSE_SECONDS", 0.05)
+    link = SerialLink(port, SerialOptions())
+    first = asyncio.ensure_future(link.converse(ask()))
+    assert await asyncio.to_thread(asked.wait, 60)
+    first.cancel()
+    await asyncio.wait([first])
+    await link.close()
+    with pytest.raises(Unreachable, match="still owes") as refused:
+        await link.converse(ask())
+    assert refused.value.reason == Reason.NO_ANSWER
+    await link.close()
+    found.set()
+    monkeypatch.setattr(serial_link, "CLOSE_SECONDS", 60)
+    await link.close()
+    assert printer.heard == 0
+    assert await link.converse(ask()) == b"\x1br0"
+    assert printer.heard == 2
+    await link.close()
+
+
 # -- ports that are none --------------------------------------------------------------------------------------------
 
 
@@ -301,6 +341,40 @@ async def test_a_file_is_not_a_port(tmp_path: Path, driver: Make, poll: Poll) ->
         await poll(driver("passbook", str(path), **OPTIONS))
     assert unreachable.value.reason == Reason.NO_SUCH_PORT
     assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOMEM, errno.EMFILE, errno.EINTR])
+async def test_a_port_that_is_there_and_does_not_open_is_not_called_missing(
+    number: int, start: Start, driver: Make, poll: Poll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dead adapter or an agent out of handles, as the kernel tells it."""
+    _, port = await start("passbook")
+    opens = os.open
+
+    def fails(path: Any, *words: Any, **named: Any) -> int:
+        if path == port:
+            raise OSError(number, os.strerror(number))
+        return opens(path, *words, **named)
+
+    monkeypatch.setattr(os, "open", fails)
+    with pytest.raises(Refused, match=os.strerror(number)) as refused:
+        await poll(driver("passbook", port, **OPTIONS))
+    assert refused.value.reason == Reason.CANNOT_OPEN
+
+
+async def test_a_terminal_that_cannot_be_asked_for_its_settings_is_not_called_missing(
+    start: Start, driver: Make, poll: Poll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A UART that is not there, whose /dev/ttyS31 is: it opens, and says EIO to everything."""
+    _, port = await start("passbook")
+
+    def fails(number: int) -> list[Any]:
+        raise termios.error(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(termios, "tcgetattr", fails)
+    with pytest.raises(Refused) as refused:
+        await poll(driver("passbook", port, **OPTIONS))
+    assert refused.value.reason == Reason.CANNOT_OPEN
 
 
 async def test_a_terminal_server_that_refuses_is_told_apart(driver: Make, poll: Poll) -> None:
@@ -371,8 +445,6 @@ async def test_an_rfc2217_server_is_spoken_to(start: Start, driver: Make, poll: 
 @contextmanager
 def _rfc2217_server(port: str) -> Iterator[str]:
     """pyserial's own server side, for one connection, in a thread."""
-    import socket
-
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:

@@ -2,8 +2,11 @@
 
 import shutil
 import subprocess
+import sys
+import textwrap
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from socket import create_connection, create_server
 from tempfile import mkdtemp
@@ -18,7 +21,7 @@ from drivers.base import Driver, Reading
 from drivers.catalogue import catalogue
 from drivers.errors import Busy
 from drivers.passbook.driver import PassbookOptions
-from drivers.spooler import Queue, gravest, is_stuck, of_reasons
+from drivers.spooler import Queue, gravest, is_stuck, of_printer, of_reasons
 from tests.drivers.test_port_owner import OPENED, teller
 
 Start = Callable[..., Awaitable[tuple[Any, str]]]
@@ -126,26 +129,24 @@ def cups() -> Iterator[Cups]:
         shutil.rmtree(folder)
 
 
-def test_a_queue_that_is_well_says_nothing_of_paper(cups: Cups) -> None:
-    assert Queue(cups.uri).look().parts == {"queue": "ok"}
+async def test_a_queue_that_is_well_says_nothing_of_paper(cups: Cups) -> None:
+    assert (await Queue(cups.uri).look()).parts == {"queue": "ok"}
 
 
-def test_a_queue_tells_what_its_printer_lacks_and_takes_it_back(cups: Cups) -> None:
+async def test_a_queue_tells_what_its_printer_lacks_and_calls_nothing_well(cups: Cups) -> None:
     queue = Queue(cups.uri)
     cups.say("media-empty-error", "cover-open-warning")
-    said = queue.look()
+    said = await queue.look()
     assert said.parts == {"queue": "ok", "paper": "out", "cover": "open"}
     assert "media-empty-error" in said.words
     cups.say()
-    assert queue.look().parts == {"queue": "ok", "paper": "ok", "cover": "closed"}
-    queue.forget()
-    assert queue.look().parts == {"queue": "ok"}
+    assert (await queue.look()).parts == {"queue": "ok"}
 
 
-def test_a_stopped_queue_is_told_and_its_jobs_have_an_age(cups: Cups, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stopped_queue_is_told_and_its_jobs_have_an_age(cups: Cups, monkeypatch: pytest.MonkeyPatch) -> None:
     cups.run("cupsdisable", "passbook")
     cups.run("lp", "-d", "passbook", str(Path(__file__)))
-    assert Queue(cups.uri).look().parts == {"queue": "stopped"}
+    assert (await Queue(cups.uri).look()).parts == {"queue": "stopped"}
     [printer] = ipp.ask(ipp.GET_PRINTER_ATTRIBUTES, cups.uri, ["printer-up-time"])
     jobs = ipp.ask(ipp.GET_JOBS, cups.uri, ["job-state", "time-at-creation"])
     assert not is_stuck(printer, jobs)
@@ -169,12 +170,49 @@ def test_a_job_is_stuck_by_the_clock_of_its_service(job: ipp.Group, stuck: bool)
     assert is_stuck({"printer-up-time": [1000]}, [job]) is stuck
 
 
-def test_a_queue_that_is_not_there_is_unknown_and_said_why(cups: Cups) -> None:
-    assert Queue(f"{cups.uri}-2").look() == spooler.Said({"queue": "unknown"}, "the print service has no such queue")
+async def test_a_queue_that_is_not_there_is_unknown_and_said_why(cups: Cups) -> None:
+    said = await Queue(f"{cups.uri}-2").look()
+    assert said == spooler.Said({"queue": "unknown"}, "the print service has no such queue")
 
 
-def test_no_print_service_is_unknown() -> None:
-    assert Queue("ipp://127.0.0.1:1/printers/x").look().parts == {"queue": "unknown"}
+async def test_no_print_service_is_unknown() -> None:
+    assert (await Queue("ipp://127.0.0.1:1/printers/x").look()).parts == {"queue": "unknown"}
+
+
+@contextmanager
+def hung_service(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A print service that takes every question and answers none, until the block ends."""
+    monkeypatch.setattr(spooler, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(ipp, "SECONDS", 60)
+    with create_server(("127.0.0.1", 0)) as server:
+        yield f"ipp://127.0.0.1:{server.getsockname()[1]}/printers/x"
+
+
+async def test_a_hung_print_service_leaves_a_held_printer_in_use(
+    start: Start, driver: Make, poll: Poll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, port = await start("passbook")
+    with teller(OPENED, port), hung_service(monkeypatch) as uri:
+        polled = driver("passbook", port, emulation="olivetti", profile="simulated", queue=uri)
+        with pytest.raises(Busy, match="did not answer") as busy:
+            await poll(polled)
+        assert busy.value.parts == {"queue": "unknown"}
+        with pytest.raises(Busy, match="still owes") as again:
+            await poll(polled)
+        assert again.value.parts == {"queue": "unknown"}
+
+
+def test_a_hung_print_service_does_not_hold_up_the_agents_end() -> None:
+    code = """
+        import asyncio, socket
+        from drivers import ipp, spooler
+
+        spooler.ANSWER_SECONDS, ipp.SECONDS = 0.1, 3600
+        server = socket.create_server(("127.0.0.1", 0))
+        said = asyncio.run(spooler.Queue(f"ipp://127.0.0.1:{server.getsockname()[1]}/printers/x").look())
+        assert said.parts == {"queue": "unknown"}, said
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, timeout=60)
 
 
 async def test_a_held_printer_is_told_of_by_its_queue_and_gets_not_one_byte(
@@ -206,13 +244,35 @@ def test_of_several_words_the_gravest_counts() -> None:
         ("cups-waiting-for-job-completed", {}),
         ("spool-area-full-report", {}),
         ("spool-area-full-error", {"alarm": "present"}),
+        ("spool-area-full", {"alarm": "present"}),
+        ("fuser-over-temp", {"alarm": "present"}),
+        ("connecting-to-device-warning", {}),
+        ("hold-new-jobs", {"queue": "stopped"}),
         ("offline-report", {"queue": "offline"}),
         ("media-jam", {"paper": "jammed"}),
         ("door-open-report", {"cover": "open"}),
     ],
 )
 def test_a_reason_without_a_part_is_an_alarm_only_if_it_is_one(reason: str, parts: dict[str, str]) -> None:
-    assert of_reasons([reason], stuck=False) == {"queue": "ok", **parts}
+    assert of_reasons([reason], stuck=False) == parts
+
+
+@pytest.mark.parametrize(
+    ("printer", "reasons", "queue"),
+    [
+        ({"printer-state": [3]}, ["none"], "ok"),
+        ({"printer-state": [4]}, ["media-low-warning"], "ok"),
+        ({"printer-state": [5]}, ["none"], "stopped"),
+        ({"printer-state": [3], "printer-is-accepting-jobs": [False]}, ["none"], "stopped"),
+        ({"printer-state": [3]}, ["offline-report"], "offline"),
+        ({"printer-state": [9]}, ["none"], "unknown"),
+        ({"printer-state": [3]}, [], "unknown"),
+        ({}, ["media-empty"], "unknown"),
+        ({}, [], "unknown"),
+    ],
+)
+def test_a_queue_is_ok_only_by_its_own_word(printer: ipp.Group, reasons: list[str], queue: str) -> None:
+    assert of_printer(printer, reasons, stuck=False)["queue"] == queue
 
 
 @given(st.lists(st.text(max_size=30)), st.booleans())
@@ -221,20 +281,26 @@ def test_any_reasons_give_words_of_the_catalogue(reasons: list[str], stuck: bool
 
 
 def test_every_word_a_queue_may_say_is_the_catalogues() -> None:
-    for part, word in [*spooler.REASONS.values(), *spooler.WELL.items(), ("queue", "stuck"), ("queue", "unknown")]:
+    for part, word in [*spooler.REASONS.values(), ("queue", "ok"), ("queue", "stuck"), ("queue", "unknown")]:
         _known({part: word})
-    assert {part for part, _ in spooler.REASONS.values()} < set(spooler.WELL)
 
 
-@given(st.integers(0, 0xFFFFFFFF), st.lists(st.integers(0, 0xFFFFFFFF)))
-def test_any_status_of_windows_gives_words_of_the_catalogue(status: int, jobs: list[int]) -> None:
-    _known(gravest(winspool.said(status, jobs)))
+@given(st.integers(0, 0xFFFFFFFF), st.integers(0, 0xFFFFFFFF), st.lists(st.integers(0, 0xFFFFFFFF)))
+def test_any_status_of_windows_gives_words_of_the_catalogue(status: int, attributes: int, jobs: list[int]) -> None:
+    _known(gravest(winspool.said(status, attributes, jobs)))
 
 
 def test_the_status_bits_of_windows_are_told() -> None:
-    assert gravest(winspool.said(0, [])) == {}
-    assert gravest(winspool.said(0x1 | 0x10, [])) == {"queue": "stopped", "paper": "out"}
-    assert gravest(winspool.said(0x2, [0x2, 0x40])) == {"alarm": "present", "queue": "stuck", "paper": "out"}
+    assert gravest(winspool.said(0, 0, [])) == {}
+    assert gravest(winspool.said(0x1 | 0x10, 0, [])) == {"queue": "stopped", "paper": "out"}
+    assert gravest(winspool.said(0x2, 0, [0x2, 0x40])) == {"alarm": "present", "queue": "stuck", "paper": "out"}
+
+
+def test_a_printer_that_windows_cannot_reach_or_was_told_not_to_use_is_not_ok() -> None:
+    assert gravest(winspool.said(0x800000, 0, [])) == {"queue": "unknown"}
+    assert gravest(winspool.said(0x2000000, 0, [])) == {"queue": "offline"}
+    assert gravest(winspool.said(0x800000 | 0x1, 0, [])) == {"queue": "stopped"}
+    assert gravest(winspool.said(0, 0x400, [])) == {"queue": "offline"}
 
 
 def _known(parts: dict[str, str]) -> None:

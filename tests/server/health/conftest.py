@@ -69,9 +69,9 @@ class Court:
 
     def tell(self, at: float, device: str = "online", *, agent: int = AGENT, late: float = 0.2, **said: Any) -> None:
         """A state, heard `late` seconds after it became so; what was due before is done first."""
-        failure = said.pop("failure", None)
+        failure, reason = said.pop("failure", None), said.pop("reason", "noAnswer")
         reading = Reading(device=DeviceWord(device), **said)
-        told = Told(agent, self.at(at), reading, Failure(failure, "noAnswer", "") if failure else None)
+        told = Told(agent, self.at(at), reading, Failure(failure, reason, "") if failure else None)
         self.pass_to(at + late)
         self.see(told, at + late)
 

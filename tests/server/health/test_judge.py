@@ -134,6 +134,25 @@ def test_no_answer_before_the_port_was_taken_is_the_last_self_test(court: Any) -
     assert self_test(court) == (60, "offline", {})
 
 
+@pytest.mark.parametrize(
+    ("device", "kind", "reason", "tested"),
+    [
+        ("noDevice", "unreachable", "noSuchPort", None),
+        ("unknown", "refused", "ownerUnknown", None),
+        ("unknown", "refused", "cannotOpen", None),
+        ("unknown", "failed", "driverFailed", None),
+        ("unknown", "garbled", "badFrame", (60, "unknown", {})),
+        ("offline", "unreachable", "hungUp", (60, "offline", {})),
+    ],
+)
+def test_a_poll_that_never_had_the_port_is_no_self_test(
+    court: Any, device: str, kind: str, reason: str, tested: object
+) -> None:
+    court.tell(60, device, failure=kind, reason=reason)
+    court.fail(70, "inUse", "busy")
+    assert self_test(court) == tested
+
+
 def test_a_self_test_is_not_another_devices(court: Any) -> None:
     court.tell(0)
     court.fail(60, "inUse", "busy")
@@ -149,10 +168,52 @@ def test_what_a_print_queue_tells_of_a_held_printer_is_judged(court: Any) -> Non
     court.hold(400)
     assert court.opened == [("part.fault", "paper", "out", 300)]
     assert court.stands() is Standing.FAULT
-    court.tell(500, "inUse", failure="busy", parts={"queue": "ok", "paper": "ok"})
+    court.tell(500, "inUse", failure="busy", parts={"queue": "ok"})
     assert court.closed == [("part.fault", "paper", 500)]
     assert court.stands() is Standing.IN_USE
     assert self_test(court) == (0, "online", {"paper": "ok"})
+
+
+def in_use(court: Any, at: float, **queue: str) -> None:
+    court.tell(at, "inUse", failure="busy", parts=queue)
+
+
+@pytest.mark.parametrize("between", ["nothing", "a direct poll", "the agent's start"])
+def test_a_print_queue_takes_back_what_it_complains_of_no_more(court: Any, between: str) -> None:
+    in_use(court, 0, queue="ok", toner="low", alarm="present")
+    court.hold(100)
+    opened = {"part.attention toner", "part.attention alarm"}
+    assert court.open == opened
+    if between == "a direct poll":  # of a printer that knows no toner
+        court.tell(200, parts={"paper": "ok"})
+        assert court.open == opened
+    elif between == "the agent's start":
+        in_use(court, 200, queue="ok", toner="low", alarm="present")
+    in_use(court, 300, queue="unknown")
+    assert court.open == opened
+    in_use(court, 400, queue="ok", alarm="present")
+    assert court.open == {"part.attention alarm"}
+    in_use(court, 500, queue="stuck")
+    assert court.open == set()
+
+
+def test_a_print_queue_takes_nothing_back_that_the_device_said_since(court: Any) -> None:
+    in_use(court, 0, queue="ok", paper="out")
+    court.hold(100)
+    court.tell(200, parts={"paper": "out"})
+    in_use(court, 300, queue="ok")
+    court.hold(900)
+    assert court.open == {"part.fault paper"}
+    assert court.closed == []
+
+
+def test_what_a_print_queue_took_back_before_it_counted_opens_nothing(court: Any) -> None:
+    in_use(court, 0, queue="ok", paper="out")
+    in_use(court, 30, queue="ok")
+    court.hold(300)
+    in_use(court, 310, queue="ok", paper="out")
+    court.hold(340)
+    assert court.opened == []
 
 
 def test_a_print_queue_that_is_well_makes_a_held_printer_no_better(court: Any) -> None:
