@@ -116,6 +116,7 @@ class FastEngine:
         self._sockets.close()
         for line in self._lines.values():
             line.end(stopped())
+            del line.socket  # whoever still holds the line of a poll that was broken off holds no file
         self._lines.clear()
         await self._own.close()
 
