@@ -56,7 +56,7 @@ class SnmpSimulator:
         self._address: tuple[str, int] = ("127.0.0.1", read_port(options))
         self._transport: asyncio.DatagramTransport | None = None
         self._closed: asyncio.Future[None] | None = None
-        self._opening: asyncio.Task[tuple[str, int]] | None = None
+        self._settling: asyncio.Task[None] | None = None
         self._late: set[asyncio.TimerHandle] = set()
         self._end: End | None = None
 
@@ -68,10 +68,22 @@ class SnmpSimulator:
     def fault(self, fault: Fault) -> None:
         """Switched on and off at any time; with HANG_UP the port is closed, so the kernel answers in our place."""
         was, self._fault = self._fault, fault
-        if fault is Fault.HANG_UP and self._transport is not None:
+        if (was is Fault.HANG_UP) == (fault is Fault.HANG_UP) or self._transport is None:
+            return
+        if fault is Fault.HANG_UP:
             self._transport.close()
-        elif was is Fault.HANG_UP and fault is not Fault.HANG_UP and self._closed is not None:
-            self._opening = asyncio.get_running_loop().create_task(self._open())
+        self._settling = asyncio.get_running_loop().create_task(self._settle(self._settling))
+
+    async def _settle(self, before: asyncio.Task[None] | None) -> None:
+        """Have the port open or closed as the fault is now, however often it was switched meanwhile."""
+        if before is not None:
+            await before
+        if self._transport is None:
+            return
+        if self._fault is Fault.HANG_UP:
+            self._transport.close()  # the one that was being opened as the fault came back
+        elif self._transport.is_closing():
+            await self._open()
 
     def switched_on(self, seconds_ago: float) -> None:
         """Its up time says so from now on."""
@@ -89,8 +101,8 @@ class SnmpSimulator:
         return f"{host}:{port}"
 
     async def close(self) -> None:
-        if self._opening is not None:
-            await self._opening
+        if self._settling is not None:
+            await self._settling
         for handle in self._late:
             handle.cancel()
         self._late.clear()

@@ -218,3 +218,18 @@ def test_a_state_a_device_cannot_have_is_an_error_when_it_is_made() -> None:
         make("snmp", "x", {"profile": "ups"}, {"shutter": "open"}, None)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match='power of a simulated ups cannot be "shut"'):
         make("snmp", "x", {"profile": "ups"}, {"power": "shut"}, None)  # type: ignore[arg-type]
+
+
+async def test_a_port_that_is_switched_off_and_on_at_once_is_there_in_the_end(
+    start: Start, driver: Make, poll: Poll
+) -> None:
+    """Faults come and go faster than a port opens."""
+    simulator, address = await start("snmp", {"profile": "ups"})
+    for steps in range(4):
+        for fault in (Fault.HANG_UP, Fault.NONE, Fault.HANG_UP, Fault.NONE):
+            simulator.fault = fault
+            for _ in range(steps):
+                await asyncio.sleep(0)
+        assert simulator._settling is not None
+        await simulator._settling
+        assert (await poll(driver("snmp", address, profile="ups"))).device == "online"
