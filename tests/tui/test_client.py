@@ -14,8 +14,10 @@ async def test_an_export_may_be_long_in_the_making_and_a_list_may_not(monkeypatc
     """A province's workbook is whole before its first byte; meanwhile nothing comes."""
     monkeypatch.setattr(line, "ANSWER", 0.1)
     asked, written = asyncio.Event(), asyncio.Event()
+    serving: set[asyncio.Task[None] | None] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
         request = await reader.readuntil(b"\r\n\r\n")
         asked.set()
         if b"/export" in request:
@@ -38,3 +40,4 @@ async def test_an_export_may_be_long_in_the_making_and_a_list_may_not(monkeypatc
             await client.branches()
         written.set()
         assert await exporting == b"ledger"
+    await asyncio.gather(*(task for task in serving if task))  # each ends once its end of the line is closed
