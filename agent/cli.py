@@ -1,6 +1,7 @@
 """The command `branchfleet-agent`. Standard output is data, standard error narrates, exit codes are in `exit.py`."""
 
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -248,6 +249,10 @@ def main(arguments: list[str] | None = None) -> None:
         _say(trouble.sentence)
         sys.exit(trouble.code)
     except Exception as error:  # the border of the program: a sentence for the person, the rest in a file
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more as it ends
+            _say("The output cannot be written: the disk it goes to is full.")
+            sys.exit(Exit.CANNOT_WRITE)
         _say(f"{Exit.DEFECT.sentence} {type(error).__name__}; please report it with the file {_written_down()}")
         sys.exit(Exit.DEFECT)
 

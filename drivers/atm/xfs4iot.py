@@ -183,7 +183,11 @@ class Xfs4Iot:
                 return publisher
             if loop.time() >= until or errors[-1].reason is Reason.NAME_UNKNOWN:
                 break
-        raise min(errors, key=lambda error: next(n for n, kind in enumerate(_TELLING) if isinstance(error, kind)))
+        telling = min(errors, key=lambda error: next(n for n, kind in enumerate(_TELLING) if isinstance(error, kind)))
+        if len(self._candidates) == 1:
+            raise telling
+        detail = f"none of the standard's ports has a publisher; of one is said: {telling.detail}"
+        raise type(telling)(telling.reason, detail, raw=telling.raw) from telling
 
     async def _take(self, told: dict[str, str]) -> None:
         """The services named now keep their links. One that was named before and is no more stays, to be unknown: a

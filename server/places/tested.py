@@ -20,7 +20,9 @@ def tested(row: HealthRow | None, lang: str) -> SelfTestOut | None:
         return None
     level, part, word = gravest(newest.tested)
     said = word_title(part, word, lang)
-    if part:
+    if level is Level.GOOD:
+        said = word_title("module", "ok", lang)  # well in every part, where "online" says only that it answered
+    elif part:
         said = f"{part_title(part, lang)}{': ' if lang == 'en' else ' '}{said}"
     return SelfTestOut(at=newest.tested.at, level=level.value, word=said)
 

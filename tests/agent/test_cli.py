@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -248,3 +249,12 @@ def test_every_exit_code_has_a_sentence_of_its_own() -> None:
     sentences = [code.sentence for code in Exit]
     assert all(sentence.endswith(".") for sentence in sentences)
     assert len(set(sentences)) == len(sentences)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to a full disk by /dev/full: needs Linux")
+def test_output_to_a_full_disk_is_a_sentence_and_no_defect() -> None:
+    with Path("/dev/full").open("w") as full:
+        agent = Path(sys.executable).with_name("branchfleet-agent")
+        ran = subprocess.run([agent, "ports", "--json"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ran.returncode == Exit.CANNOT_WRITE
+    assert ran.stderr.splitlines()[-1] == "The output cannot be written: the disk it goes to is full."
