@@ -1,0 +1,57 @@
+"""The TLS a server answers with. A renewed certificate is taken up while it runs: new connections see it, old ones live on."""
+
+import logging
+import ssl
+from pathlib import Path
+from typing import Protocol
+
+from server.errors import Told
+
+log = logging.getLogger(__name__)
+
+
+class Source(Protocol):
+    """Where the certificate comes from: the home's own CA, or the bank's."""
+
+    def files(self) -> tuple[Path, Path]: ...
+
+    def trusted(self) -> bytes: ...
+
+
+class Tls:
+    """`context` for a listener; `look()` now and then."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.context = _context()
+        self._loaded = b""
+        self._said = ""
+        self.load()
+
+    def load(self) -> None:
+        """Take up the certificate that is there now. Told or OSError says why not; what was loaded stays then."""
+        certificate, key = self.source.files()
+        content = certificate.read_bytes() + key.read_bytes()
+        if content == self._loaded:
+            return
+        _context().load_cert_chain(certificate, key)  # a trial: the running context takes no half of a pair
+        self.context.load_cert_chain(certificate, key)
+        self._loaded = content
+        log.info("The server's certificate is loaded from %s.", certificate)
+
+    def look(self) -> None:
+        """Renew what is due, take up what changed, and say once what stands against it."""
+        try:
+            self.load()
+        except (Told, OSError) as error:  # ssl.SSLError is an OSError
+            if str(error) != self._said:
+                log.error("The server's certificate stays as it is: %s", error)
+            self._said = str(error)
+        else:
+            self._said = ""
+
+
+def _context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context

@@ -1,0 +1,128 @@
+"""The bank-local CA and the server's certificate, as files of the home's folder `tls`.
+
+authority.pem   the CA's certificate with its key, 0600
+server.pem      the server's certificate with its key, 0600; renewed by itself
+ca.pem          what agents and consoles trust: the CA's certificate alone
+
+Each file is whole by itself and put in its place by a rename, so a disk that fills in between leaves the last ones.
+"""
+
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Callable, Set
+from pathlib import Path
+
+from cryptography import x509
+
+from agent.wire import BUILT
+from server.authority.certificates import SERVER_DAYS, Held, held, is_due, issue, make_authority, names_of, pem
+from server.errors import Told
+
+FOLDER = "tls"
+AUTHORITY = "authority.pem"
+SERVER = "server.pem"
+TRUSTED = "ca.pem"
+
+
+class CertificateError(Told):
+    """A certificate or its key cannot be used: one sentence."""
+
+
+class Local:
+    """The CA of `home`, made where there is none. `names` are those the server's certificate is to speak for."""
+
+    def __init__(self, home: Path, names: Callable[[], Set[str]], now: Callable[[], int]) -> None:
+        self._folder = home / FOLDER
+        self._names = names
+        self._now = now
+
+    def files(self) -> tuple[Path, Path]:
+        """Where the certificate and its key are, renewed if it is due. CertificateError, or OSError of a full disk."""
+        path = self._folder / SERVER
+        current = _read(path) if path.exists() else None
+        if current is None or self._outlived(current):
+            self.renew()
+        return path, path
+
+    def renew(self, days: int = SERVER_DAYS) -> None:
+        """A new certificate for the server, and a new key."""
+        _write(self._folder / SERVER, issue(self.authority(), self._names(), self._right_now(), days).pem())
+
+    def authority(self) -> Held:
+        path = self._folder / AUTHORITY
+        if path.exists():
+            return _read(path)
+        if (self._folder / TRUSTED).exists():
+            raise CertificateError(
+                "{path} is gone, and agents trust what it signed: put it back from a backup, or remove {folder} and "
+                "enrol every agent anew.",
+                path=path,
+                folder=self._folder,
+            )
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        made = make_authority(f"Branchfleet CA {socket.gethostname()[:32]} {secrets.token_hex(4)}", self._right_now())
+        _write(path, made.pem())
+        return made
+
+    def trusted(self) -> bytes:
+        """PEM of what agents and consoles are to trust."""
+        text = pem(self.authority().certificate)
+        path = self._folder / TRUSTED
+        if not path.exists() or path.read_bytes() != text:
+            _write(path, text, 0o644)
+        return text
+
+    def _outlived(self, current: Held) -> bool:
+        certificate = current.certificate
+        return (
+            is_due(certificate, self._now())
+            or not names_of(certificate) >= self._names()
+            or certificate.issuer != self.authority().certificate.subject
+        )
+
+    def _right_now(self) -> int:
+        now = self._now()
+        if now < BUILT:
+            raise CertificateError("This machine's clock is wrong: it is behind the making of this program. Set it.")
+        return now
+
+
+def private(path: Path) -> bytes:
+    """What a key file holds, unless others can read it too."""
+    try:
+        text = path.read_bytes()
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise CertificateError("{path}: cannot be read: {why}.", path=path, why=error.strerror) from None
+    if sys.platform != "win32" and mode & 0o077:
+        raise CertificateError("{path}: others can read this key. Say: chmod 600 {path}", path=path)
+    return text
+
+
+def _read(path: Path) -> Held:
+    try:
+        return held(private(path))
+    except ValueError:
+        raise CertificateError("{path} is not a certificate with its key. Put it back from a backup.", path=path) from None
+
+
+def _write(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Put a whole file in its place; `mode` from its first moment. The old one stays if anything fails."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        fresh.unlink(missing_ok=True)
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def authority_of(trusted: bytes) -> x509.Certificate:
+    """The CA in force, of those that are trusted: the first."""
+    return x509.load_pem_x509_certificates(trusted)[0]
