@@ -157,3 +157,15 @@ def test_thousands_of_positions_make_several_holds_of_one_minute(report: Report,
             report.seen(f"1/{number}", reading(), clocks())
     holds = report.hold(clocks())
     assert [len(hold.held) for hold in holds] == [HOLD_POSITIONS, HOLD_POSITIONS, 200]
+
+
+def test_how_things_stand_is_known_whatever_was_told(report: Report, clocks: Clocks) -> None:
+    report.seen("1/a", reading(raw={"q": b"long"}), clocks())
+    clocks.forward(60)
+    report.seen("1/a", reading(), clocks())
+    report.forget()
+    (ahead,) = report.ahead()
+    assert (ahead.state.position, ahead.state.reading.raw) == ("1/a", {})
+    assert ahead.held - ahead.state.clock.boot == 60_000_000
+    report.forget("1/a")
+    assert report.ahead() == []
