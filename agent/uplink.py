@@ -54,7 +54,7 @@ class Uplink:
         self._ahead = Forerunner(ahead, clocks)
         self._jitter = jitter
         self._exchange: Exchange | None = None
-        self._count = RECORDS_LIMIT
+        self._count = SMALL  # it doubles with every batch that comes through
         self._failures = 0
         self._behind: Parcel | None = None  # what was sent last, while more waits
         self._wait = 0.0  # seconds the server asked for before more of what waits
