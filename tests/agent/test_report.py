@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from agent.poll import Seen, failed
@@ -160,9 +161,9 @@ def test_thousands_of_positions_make_several_holds_of_one_minute(report: Report,
 
 
 def test_how_things_stand_is_known_whatever_was_told(report: Report, clocks: Clocks) -> None:
-    report.seen("1/a", reading(raw={"q": b"long"}), clocks())
-    clocks.forward(60)
-    report.seen("1/a", reading(), clocks())
+    began = clocks()
+    report.seen("1/a", reading(raw={"q": b"long"}), began)
+    report.seen("1/a", reading(), msgspec.structs.replace(began, boot=began.boot + 60_000_000))
     report.forget()
     (ahead,) = report.ahead()
     assert (ahead.state.position, ahead.state.reading.raw) == ("1/a", {})
