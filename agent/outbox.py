@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from agent.clock import Clocks
-from agent.spool import Spool, SpoolDamaged, SpoolFull, begin_anew
+from agent.spool import DAYS, Spool, SpoolDamaged, SpoolFull, begin_anew
 from agent.wire import AnyRecord, Hold
 
 MEMORY = 5000  # records kept while the disk is full: about 20 MB at the worst
@@ -34,12 +34,14 @@ class Outbox:
         limit: int,
         *,
         forget: Callable[[], None],
+        days: int = DAYS,
         memory: int = MEMORY,
         retry: float = RETRY_SECONDS,
     ) -> None:
         self._spool = spool
         self._clocks = clocks
         self._limit = limit
+        self._days = days
         self._forget = forget  # states were lost: what the server was told is no longer what we think
         self._memory = memory
         self._retry = retry
@@ -135,7 +137,7 @@ class Outbox:
                 log.error("%s It is moved aside and a new one begun.", damage)
                 self._damage = str(damage)
                 self._spool.close()
-        self._spool = begin_anew(self._spool.path, self._clocks, self._limit, self._damage)
+        self._spool = begin_anew(self._spool.path, self._clocks, self._limit, self._damage, self._days)
         self._damage = ""
         self._begun_anew = True
         return question(self._spool)

@@ -9,7 +9,7 @@ import msgspec
 
 from agent.poll import Seen
 from agent.room import HOLD_POSITIONS
-from agent.wire import AnyRecord, Catalogue, Clock, Held, Hold, State
+from agent.wire import Ahead, AnyRecord, Catalogue, Clock, Held, Hold, State
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ class Report:
         self._catalogue = catalogue
         self._last: dict[str, State] = {}
         self._counts: dict[str, Held] = {}
+        self._stands: dict[str, Ahead] = {}  # how each position stands, whatever the server was told of it
         self._since = clock.boot
 
     def seen(self, position: str, seen: Seen, clock: Clock) -> News:
@@ -39,8 +40,10 @@ class Report:
             so_far = self._counts.get(position, Held(0, 0))
             answered = seen.failure is None
             self._counts[position] = Held(so_far.good + answered, so_far.failed + (not answered))
+            self._stands[position] = Ahead(self._stands[position].state, clock.boot)
             return News([])
         self._last[position] = state
+        self._stands[position] = Ahead(_without_raw(state), clock.boot)
         counted = self._counts.pop(position, None)
         if counted is None:
             return News([state], _urgent(last, state))
@@ -57,6 +60,10 @@ class Report:
         self._since = clock.boot
         return holds
 
+    def ahead(self) -> list[Ahead]:
+        """How every position stands, for a server that will hear of it in its turn only."""
+        return list(self._stands.values())
+
     def forget(self, position: str | None = None) -> None:
         """The next poll is news: the server does not know what it was told, or the position is another one now."""
         if position is None:
@@ -65,6 +72,7 @@ class Report:
         else:
             self._last.pop(position, None)
             self._counts.pop(position, None)
+            self._stands.pop(position, None)
 
     def _differs(self, last: State, now: State) -> bool:
         a, b = last.reading, now.reading
@@ -81,6 +89,12 @@ class Report:
         if known.counter and now < before:
             return True  # a reset
         return abs(now - before) > known.deadband
+
+
+def _without_raw(state: State) -> State:
+    """The bytes come with the record."""
+    failure = state.failure and msgspec.structs.replace(state.failure, raw=b"")
+    return msgspec.structs.replace(state, reading=msgspec.structs.replace(state.reading, raw={}), failure=failure)
 
 
 def _trouble(state: State) -> tuple[str, str] | None:

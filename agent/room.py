@@ -1,5 +1,7 @@
 """Room in a spool that reached its limit, at the least cost: what the server holds goes first, then holds are merged,
-then the oldest records are dropped, and events say which. Works inside the spool's transaction.
+then the oldest are dropped, detail before changes, and events say which. Works inside the spool's transaction.
+
+A spool may hold gigabytes and its agent little memory: whatever is done here is done to a stretch of it at a time.
 """
 
 import sqlite3
@@ -9,12 +11,15 @@ import msgspec
 
 from agent.wire import AnyRecord, Event, EventName, Held, Hold, State
 
-GOAL = 0.9  # of the limit: making room anew for every record would rewrite the file all day
+SHARE = 0.1  # of the limit is made free at once: making room anew for every record would rewrite the file all day
+AT_ONCE = 16 << 20  # bytes freed at once at most: a spool of gigabytes must not keep its thread for minutes
+WINDOW = 20_000  # records read for thinning at a time
 THIN_SPAN = 600_000_000  # µs one merged hold may cover: a position in it may have been last seen this much earlier
 HOLD_POSITIONS = 400  # in one hold: at most 56 KB, and a server takes 64 KiB as one record
 OPEN_RUNS = 64
 
 FULL = "the spool was full"
+OLD = "they were older than the spool may keep them"
 
 Note = Callable[[EventName, int, int, int, str], None]  # writes an event: `count` of the numbers from..to, and why
 
@@ -23,14 +28,37 @@ def make_room(db: sqlite3.Connection, limit: int, note: Note) -> bool:
     """Bring the records within `limit` bytes. True if some were dropped that the server never got."""
     if _bytes(db) <= limit:
         return False
-    goal = int(limit * GOAL)
+    goal = limit - min(int(limit * SHARE), AT_ONCE)
     _let_go(db, _bytes(db) - goal)
-    if _bytes(db) > goal:
-        _thin(db, note)
+    while _bytes(db) > goal and _thin(db, note):
+        pass
     if _bytes(db) > goal:
         _drop(db, _bytes(db) - goal, note)
         return True
     return False
+
+
+def drop_before(db: sqlite3.Connection, first: int, note: Note) -> bool:
+    """Drop what waits and has a number below `first`. True if there was any.
+
+    Of each position the newest of these states stays: the holds that follow it speak of it.
+    """
+    newest: dict[str, int] = {}
+    loss = Loss()
+    doomed: list[int] = []
+    waiting = db.execute("SELECT seq, body FROM record WHERE acked IS NULL AND seq < ? ORDER BY seq", (first,))
+    for seq, body in waiting:
+        record = read(body)
+        if isinstance(record, State):
+            seq, newest[record.position] = newest.get(record.position, 0), seq
+        if seq:
+            doomed.append(seq)
+            loss.add(seq)
+            loss.absorb(record)
+    _delete(db, doomed)
+    if doomed:
+        note(EventName.GAP, loss.first, loss.last, loss.count, OLD)
+    return bool(doomed)
 
 
 def read(body: bytes) -> AnyRecord | None:
@@ -47,32 +75,49 @@ def _bytes(db: sqlite3.Connection) -> int:
     return found
 
 
+def _delete(db: sqlite3.Connection, numbers: Iterable[int]) -> None:
+    db.executemany("DELETE FROM record WHERE seq = ?", ((seq,) for seq in numbers))
+
+
 def _let_go(db: sqlite3.Connection, excess: int) -> None:
     """Remove the oldest records the server holds; they were kept only in case it loses them."""
-    rows = db.execute("SELECT seq, length(body) FROM record WHERE acked IS NOT NULL ORDER BY seq").fetchall()
+    held = db.execute("SELECT seq, length(body) FROM record WHERE acked IS NOT NULL ORDER BY seq")
+    _delete(db, _oldest(held, excess))
+
+
+def _oldest(rows: Iterable[tuple[int, int]], excess: int) -> list[int]:
+    """As many of the numbers, from the first, as it takes to free `excess` bytes."""
+    numbers = []
     for seq, size in rows:
         if excess <= 0:
             break
-        db.execute("DELETE FROM record WHERE seq = ?", (seq,))
+        numbers.append(seq)
         excess -= size
+    return numbers
 
 
-def _thin(db: sqlite3.Connection, note: Note) -> None:
-    """Merge neighbouring holds that were never handed out: what the server may know already must stay as it was."""
+def _thin(db: sqlite3.Connection, note: Note) -> bool:
+    """Merge neighbouring holds that were never handed out: what the server may know already must stay as it was.
+
+    One window of the spool; False once there is none left that was not gone through.
+    """
     waiting = db.execute(
-        "SELECT body FROM record WHERE acked IS NULL AND kind IN ('hold', 'state')"
-        " AND seq > (SELECT offered FROM spool) ORDER BY seq"
-    )
-    records = (record for (body,) in waiting if (record := read(body)) is not None)
+        "SELECT seq, body FROM record WHERE acked IS NULL AND kind IN ('hold', 'state')"
+        " AND seq > (SELECT max(offered, thinned) FROM spool) ORDER BY seq LIMIT ?",
+        (WINDOW,),
+    ).fetchall()
+    if not waiting:
+        return False
     gone: list[int] = []
-    for run in _runs(records):
+    for run in _runs(record for _, body in waiting if (record := read(body)) is not None):
         merged = msgspec.structs.replace(run[-1], since=run[0].since, held=_sum(run))
         db.execute("UPDATE record SET body = ? WHERE seq = ?", (msgspec.msgpack.encode(merged), merged.seq))
-        for hold in run[:-1]:
-            db.execute("DELETE FROM record WHERE seq = ?", (hold.seq,))
-            gone.append(hold.seq)
+        gone += [hold.seq for hold in run[:-1]]
+    _delete(db, gone)
+    db.execute("UPDATE spool SET thinned = ?", (waiting[-1][0],))
     if gone:
         note(EventName.THINNING, min(gone), max(gone), len(gone), FULL)
+    return True
 
 
 class _Run:
@@ -133,24 +178,44 @@ def _sum(run: list[Hold]) -> dict[str, Held]:
 
 
 def _drop(db: sqlite3.Connection, excess: int, note: Note) -> None:
-    """Remove what waits: holds, then states, events last, the oldest of each first.
+    """Remove what waits: holds, then states that tell of numbers only, then all states, events last; oldest first.
 
     Holds go before states, because a hold left without the state it follows would speak for an older one.
     """
-    rows = db.execute(
-        "SELECT seq, kind, body FROM record WHERE acked IS NULL"
-        " ORDER BY CASE kind WHEN 'hold' THEN 0 WHEN 'event' THEN 2 ELSE 1 END, seq"
-    ).fetchall()
     loss = Loss()
-    for seq, kind, body in rows:
-        if excess <= 0:
-            break
-        db.execute("DELETE FROM record WHERE seq = ?", (seq,))
-        loss.add(seq)
-        if kind == "event":
-            loss.absorb(read(body))
-        excess -= len(body)
+    for rows in (_kind(db, "hold"), _details(db), _kind(db, "state", "entry", "fact", "result"), _kind(db, "event")):
+        doomed = _oldest(rows, excess)
+        for seq in doomed:
+            size, kind, body = db.execute(
+                "SELECT length(body), kind, CASE kind WHEN 'event' THEN body END FROM record WHERE seq = ?", (seq,)
+            ).fetchone()
+            excess -= size
+            loss.add(seq)
+            if kind == "event":
+                loss.absorb(read(body))
+        _delete(db, doomed)
     note(EventName.GAP, loss.first, loss.last, loss.count, FULL)
+
+
+def _kind(db: sqlite3.Connection, *kinds: str) -> Iterator[tuple[int, int]]:
+    """Number and size of what waits of these kinds."""
+    marks = ", ".join("?" * len(kinds))
+    asked = f"SELECT seq, length(body) FROM record WHERE acked IS NULL AND kind IN ({marks}) ORDER BY seq"  # noqa: S608
+    yield from db.execute(asked, kinds)
+
+
+def _details(db: sqlite3.Connection) -> Iterator[tuple[int, int]]:
+    """States that differ from the one before, of their position, in numbers alone."""
+    before: dict[str, object] = {}
+    for seq, body in db.execute("SELECT seq, body FROM record WHERE acked IS NULL AND kind = 'state' ORDER BY seq"):
+        state = read(body)
+        if not isinstance(state, State):
+            continue
+        reading, failure = state.reading, state.failure
+        says = (reading.device, reading.parts, reading.texts, failure and (failure.kind, failure.reason))
+        if before.get(state.position) == says:
+            yield seq, len(body)
+        before[state.position] = says
 
 
 class Loss:

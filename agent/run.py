@@ -49,11 +49,13 @@ async def run_agent(settings: Settings, stop: Stop, clocks: Clocks | None = None
     """Poll and send until `stop` is asked for. Raises Trouble if it cannot even begin."""
     clocks = clocks or system_clocks(settings.home)
     try:
-        spool, _ = await asyncio.to_thread(open_spool, settings.spool_path, clocks, settings.spool_bytes)
+        spool, _ = await asyncio.to_thread(
+            open_spool, settings.spool_path, clocks, settings.spool_bytes, settings.spool_days
+        )
     except SpoolError as error:
         raise Trouble(_CODES.get(type(error), Exit.CANNOT_WRITE), str(error)) from error
     report = Report(catalogue(), clocks())
-    outbox = Outbox(spool, clocks, settings.spool_bytes, forget=report.forget)
+    outbox = Outbox(spool, clocks, settings.spool_bytes, forget=report.forget, days=settings.spool_days)
     shared = Shared()
     try:
         async with open_link(settings.server, settings.token) as link:
@@ -93,7 +95,14 @@ async def _live(
             outbox.put(report.hold(clocks()))
 
     schedule = Schedule(look, clocks)
-    uplink = Uplink(link, outbox, clocks, version=own_version(), on_ack=lambda ack: duties.heard(ack.assignment))
+    uplink = Uplink(
+        link,
+        outbox,
+        clocks,
+        version=own_version(),
+        on_ack=lambda ack: duties.heard(ack.assignment),
+        ahead=report.ahead,
+    )
     duties = Duties(settings.home, clocks, link, uplink, schedule, report, shared)
 
     outbox.put([_start_event(clocks)], urgent=True)

@@ -43,7 +43,8 @@ class Written(BaseModel):
 
     server: Annotated[str, AfterValidator(_server)] | None = None
     token: Annotated[str, AfterValidator(_token)] | None = None
-    spool_limit_mb: Annotated[int, Field(ge=1, le=100_000)] = 200  # at most this much is kept while the line is down
+    spool_limit_mb: Annotated[int, Field(ge=1, le=100_000)] = 2048  # at most this much is kept while the line is down
+    spool_days: Annotated[int, Field(ge=1, le=3650)] = 60  # and so long, counting the time the agent ran
 
 
 class Settings(BaseModel):
@@ -54,7 +55,8 @@ class Settings(BaseModel):
     home: Path
     server: str
     token: str
-    spool_limit_mb: int = 200
+    spool_limit_mb: int = 2048
+    spool_days: int = 60
 
     @property
     def spool_path(self) -> Path:
@@ -99,7 +101,13 @@ def load_settings(home: Path, environment: Mapping[str, str], *, server: str | N
             f"The agent in {home} has no {missing}. Set it up with: "
             "branchfleet-agent setup --server http://SERVER:8088 --token -",
         )
-    return Settings(home=home, server=written.server, token=written.token, spool_limit_mb=written.spool_limit_mb)
+    return Settings(
+        home=home,
+        server=written.server,
+        token=written.token,
+        spool_limit_mb=written.spool_limit_mb,
+        spool_days=written.spool_days,
+    )
 
 
 def check_address(server: str, token: str) -> tuple[str, str]:

@@ -15,12 +15,15 @@ from uuid import uuid4
 import msgspec
 
 from agent.clock import Clocks
-from agent.room import Loss, let_go_of_state, make_room, read
+from agent.room import Loss, drop_before, let_go_of_state, make_room, read
 from agent.wire import AnyRecord, Clock, Event, EventName, State
 
-SCHEMA = 1
-LIMIT = 200 << 20  # bytes of records; a quiet branch writes about 1 MB a day
-KEPT_MICROS = 7 * 86_400_000_000  # acknowledged records stay this long, by the server's clock
+SCHEMA = 2
+LIMIT = 2048 << 20  # bytes of records; a quiet branch writes about 1 MB a day
+DAYS = 60  # records wait this long at most, counting only the time the agent ran: no clock can make them older
+DAY = 86_400_000_000  # µs
+KEPT_MICROS = 7 * DAY  # acknowledged records stay this long, by the server's clock
+FORGOTTEN = "the server lost them when they had been let go of here"
 _FULL = {
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR,
@@ -36,7 +39,15 @@ CREATE TABLE spool (
     next INTEGER NOT NULL DEFAULT 1,     -- the number the next record gets
     offered INTEGER NOT NULL DEFAULT 0,  -- the highest number ever handed out: up to here the server may know it
     epoch TEXT NOT NULL DEFAULT '',      -- of the server's database at the last ack
-    bytes INTEGER NOT NULL DEFAULT 0     -- of all bodies; the triggers keep it
+    bytes INTEGER NOT NULL DEFAULT 0,    -- of all bodies; the triggers keep it
+    thinned INTEGER NOT NULL DEFAULT 0,  -- up to this number holds are merged as far as they can be
+    ran INTEGER NOT NULL DEFAULT 0,      -- µs the agent has run with this file, over all boots
+    boot_id TEXT NOT NULL DEFAULT '',    -- the boot, and its clock, up to which `ran` counts
+    boot INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE day (                       -- the number of the first record of each day the agent ran
+    day INTEGER PRIMARY KEY,
+    first INTEGER NOT NULL
 );
 CREATE TABLE record (
     seq INTEGER PRIMARY KEY,
@@ -50,6 +61,16 @@ CREATE TRIGGER came AFTER INSERT ON record BEGIN UPDATE spool SET bytes = bytes 
 CREATE TRIGGER went AFTER DELETE ON record BEGIN UPDATE spool SET bytes = bytes - length(old.body); END;
 CREATE TRIGGER merged AFTER UPDATE OF body ON record
     BEGIN UPDATE spool SET bytes = bytes + length(new.body) - length(old.body); END;
+"""
+
+
+# What schema 1 lacks. SQLite adds columns without rewriting the file, however large it is.
+_SINCE_1 = """
+ALTER TABLE spool ADD COLUMN thinned INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE spool ADD COLUMN ran INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE spool ADD COLUMN boot_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE spool ADD COLUMN boot INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE day (day INTEGER PRIMARY KEY, first INTEGER NOT NULL);
 """
 
 
@@ -100,10 +121,11 @@ class Acked(msgspec.Struct, frozen=True):
 class Spool:
     """An open spool. Any method may raise SpoolFull or SpoolDamaged; what it was to change is then as before."""
 
-    def __init__(self, path: Path, clocks: Clocks, limit: int = LIMIT) -> None:
+    def __init__(self, path: Path, clocks: Clocks, limit: int = LIMIT, days: int = DAYS) -> None:
         self.path = path
         self._clocks = clocks
         self._limit = limit
+        self._days = days
         with self._translated():
             self._db = _connect(path)
             try:
@@ -121,6 +143,8 @@ class Spool:
                 f"BEGIN IMMEDIATE; {_TABLES} INSERT INTO spool (only, stream) VALUES (1, '{uuid4().hex}');"  # noqa: S608
                 f"PRAGMA user_version = {SCHEMA}; COMMIT;"
             )
+        elif version == 1:
+            self._db.executescript(f"BEGIN IMMEDIATE; {_SINCE_1} PRAGMA user_version = {SCHEMA}; COMMIT;")
         check = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if check != "ok" or not self.stream:
             raise SpoolDamaged(f"The spool {self.path} is damaged: {check}.")
@@ -147,8 +171,28 @@ class Spool:
                 first = self._next()
                 self._db.execute("UPDATE spool SET next = next + ?", (lost,))
                 self._note(EventName.GAP, first, first + lost - 1, lost, why)
+            another_day = self._pass_time()
             self._insert(records)
-            return make_room(self._db, self._limit, self._note)
+            dropped = another_day and self._drop_old()
+            return make_room(self._db, self._limit, self._note) or dropped
+
+    def _pass_time(self) -> bool:
+        """Count how long the agent has run. True if another day of that has begun."""
+        clock = self._clocks()
+        ran, boot_id, boot = self._db.execute("SELECT ran, boot_id, boot FROM spool").fetchone()
+        if boot_id == clock.boot_id:
+            ran += max(0, clock.boot - boot)
+        self._db.execute("UPDATE spool SET ran = ?, boot_id = ?, boot = ?", (ran, clock.boot_id, clock.boot))
+        begun = self._db.execute("INSERT OR IGNORE INTO day SELECT ?, next FROM spool", (ran // DAY,))
+        return begun.rowcount > 0
+
+    def _drop_old(self) -> bool:
+        oldest = "SELECT max(first) FROM day WHERE day <= (SELECT max(day) FROM day) - ?"
+        first = self._db.execute(oldest, (self._days,)).fetchone()[0]
+        if first is None:
+            return False
+        self._db.execute("DELETE FROM day WHERE first < ?", (first,))
+        return drop_before(self._db, first, self._note)
 
     def _insert(self, records: Iterable[AnyRecord]) -> None:
         rows = []
@@ -234,17 +278,40 @@ class Spool:
                 newly += self._db.execute(got, (server, low, high)).rowcount
                 decided = high
             before = self._db.execute("SELECT epoch FROM spool").fetchone()[0]
+            other_past = bool(again) or before not in ("", epoch)
+            if other_past:
+                self._name_forgotten(held, end)
             if epoch != before:
                 self._db.execute("UPDATE spool SET epoch = ?", (epoch,))
             self._db.execute("DELETE FROM record WHERE acked < ?", (server - KEPT_MICROS,))
-        return Acked(newly, again, other_past=bool(again) or before not in ("", epoch))
+        return Acked(newly, again, other_past)
+
+    def _name_forgotten(self, held: list[tuple[int, int]], end: int) -> None:
+        """Say which numbers neither the server nor this file has any more, unless an event that waits says it."""
+        waiting = self._db.execute(
+            "SELECT seq, kind, CASE kind WHEN 'event' THEN body END FROM record WHERE acked IS NULL"
+        )
+        there: list[tuple[int, int]] = list(held)
+        for seq, kind, body in waiting:
+            if there and there[-1][1] == seq - 1:
+                there[-1] = (there[-1][0], seq)
+            else:
+                there.append((seq, seq))
+            event = read(body) if kind == "event" else None
+            if isinstance(event, Event) and event.name in (EventName.GAP, EventName.THINNING):
+                there.append((int(event.detail["from"]), int(event.detail["to"])))
+        missing = holes(there, end)
+        if missing:
+            count = sum(high - low + 1 for low, high in missing)
+            self._note(EventName.GAP, missing[0][0], missing[-1][1], count, FORGOTTEN)
 
     def _move_to_new_stream(self) -> Acked:
         was = self.stream
         waiting = "SELECT body FROM record WHERE acked IS NULL ORDER BY seq"
         records = [record for (body,) in self._db.execute(waiting) if (record := read(body)) is not None]
         self._db.execute("DELETE FROM record")
-        self._db.execute("UPDATE spool SET stream = ?, next = 1, offered = 0, epoch = ''", (uuid4().hex,))
+        self._db.execute("DELETE FROM day")
+        self._db.execute("UPDATE spool SET stream = ?, next = 1, offered = 0, thinned = 0, epoch = ''", (uuid4().hex,))
         self._insert([new_stream(self._clocks(), "an older copy of the spool was brought back", was), *records])
         return Acked(0, len(records), other_past=True)
 
@@ -279,15 +346,15 @@ class Spool:
             raise
 
 
-def open_spool(path: Path, clocks: Clocks, limit: int = LIMIT) -> tuple[Spool, str]:
+def open_spool(path: Path, clocks: Clocks, limit: int = LIMIT, days: int = DAYS) -> tuple[Spool, str]:
     """The spool at `path`, and "" or what was wrong with the file that had to be moved aside for it."""
     try:
-        return Spool(path, clocks, limit), ""
+        return Spool(path, clocks, limit, days), ""
     except SpoolDamaged as damage:
-        return begin_anew(path, clocks, limit, str(damage)), str(damage)
+        return begin_anew(path, clocks, limit, str(damage), days), str(damage)
 
 
-def begin_anew(path: Path, clocks: Clocks, limit: int, damage: str) -> Spool:
+def begin_anew(path: Path, clocks: Clocks, limit: int, damage: str, days: int = DAYS) -> Spool:
     """Move a damaged spool aside, as `NAME.damaged`, and begin another that tells of it. The old one must be closed."""
     aside = path.with_name(f"{path.name}.damaged")
     try:
@@ -297,7 +364,7 @@ def begin_anew(path: Path, clocks: Clocks, limit: int, damage: str) -> Spool:
                 os.replace(part, aside.with_name(aside.name + ending))
     except OSError as error:
         raise SpoolFull(f"The damaged spool {path} cannot be moved aside: {error.strerror}.") from error
-    spool = Spool(path, clocks, limit)
+    spool = Spool(path, clocks, limit, days)
     spool.append([new_stream(clocks(), damage, "")])
     return spool
 
@@ -316,6 +383,19 @@ def merge_ranges(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             merged.append((low, high))
     return merged
+
+
+def holes(ranges: Iterable[tuple[int, int]], end: int) -> list[tuple[int, int]]:
+    """What of 1..end-1 is in none of the ranges."""
+    found: list[tuple[int, int]] = []
+    at = 1
+    for low, high in merge_ranges(ranges):
+        if at < min(low, end):
+            found.append((at, min(low, end) - 1))
+        at = max(at, high + 1)
+    if at < end:
+        found.append((at, end - 1))
+    return found
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -1,5 +1,8 @@
 """Sends what the spool holds, oldest first, and hears what the server has.
 
+After a long cut the way there is long, so while records wait it tells ahead how every position stands now, and again
+at once what changes. The records themselves go in their order, as fast as the server asks for.
+
 News gathers for some seconds, unless somebody should know at once. After a failure the wait doubles, with full jitter,
 so that a thousand branches do not come back in one second after the centre's line was cut.
 """
@@ -14,7 +17,7 @@ from agent.link import Away, Elsewhere, Link, LinkError, NotTaken, Rejected
 from agent.outbox import Outbox
 from agent.spool import Parcel, SpoolFull
 from agent.tidy import tidy_text
-from agent.wire import RECORDS_LIMIT, VERSION, Ack, Batch, Clock, Exchange
+from agent.wire import RECORDS_LIMIT, VERSION, Ack, Ahead, Batch, Clock, Exchange, State
 
 GATHER_SECONDS = 3.0  # news waits this long for company
 URGENT_SECONDS = 0.2  # and this long when it is urgent: what changed together arrives together
@@ -23,6 +26,8 @@ SMALL = 50  # records a batch shrinks to after failures: a slow line may not car
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
 SLOW_WAIT = 300.0  # where only a person can help
+AHEAD_AT_ONCE = 500  # positions told ahead in one batch
+AHEAD_MICROS = 20_000_000  # how they stand is told again after this, though nothing changed
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +43,7 @@ class Uplink:
         *,
         version: str,
         on_ack: Callable[[Ack], None],
+        ahead: Callable[[], list[Ahead]] = list,
         jitter: Callable[[float], float] = lambda most: random.uniform(0, most),  # noqa: S311
     ) -> None:
         self._link = link
@@ -45,10 +51,13 @@ class Uplink:
         self._clocks = clocks
         self._version = version
         self._on_ack = on_ack
+        self._ahead = Forerunner(ahead, clocks)
         self._jitter = jitter
         self._exchange: Exchange | None = None
-        self._count = RECORDS_LIMIT
+        self._count = SMALL  # it doubles with every batch that comes through
         self._failures = 0
+        self._behind: Parcel | None = None  # what was sent last, while more waits
+        self._wait = 0.0  # seconds the server asked for before more of what waits
         self._suspect: int | None = None  # number of the record that stopped the last batch by itself, it seems
 
     async def run(self) -> None:
@@ -75,6 +84,7 @@ class Uplink:
                 if not await self.send_one():
                     return
                 self._failures = 0
+                await self._keep_pace()
             except (LinkError, SpoolFull) as error:
                 if isinstance(error, Away):
                     self._count = max(self._count // 2, SMALL)
@@ -95,7 +105,9 @@ class Uplink:
         parcel = await self._outbox.ask(lambda spool: spool.next_batch(count, SIZE))
         if not parcel.records:
             return False
+        self._behind = parcel if parcel.waiting else None
         try:
+            await self._tell_ahead()
             ack = await self._post(parcel)
         except NotTaken as error:
             await self._make_smaller(parcel, error)
@@ -107,12 +119,42 @@ class Uplink:
         if acked.other_past:
             log.warning("The server's database is another than before; it gets again what it does not hold.")
             self._outbox.states_were_lost()
+        self._wait = min(ack.wait, LONGEST_WAIT) if self._behind else 0.0
         self._on_ack(ack)
         if not acked.held and not acked.other_past:
             raise self._odd("The server acknowledged nothing of what it was sent.")
         return True
 
-    async def _post(self, parcel: Parcel) -> Ack:
+    async def _keep_pace(self) -> None:
+        """Wait as long as the server asked for, and tell ahead what is urgent meanwhile."""
+        loop = asyncio.get_running_loop()
+        until, self._wait = loop.time() + self._wait, 0.0
+        while (left := until - loop.time()) > 0:
+            try:
+                async with asyncio.timeout(left):
+                    await self._outbox.urgent.wait()
+            except TimeoutError:
+                return
+            self._outbox.urgent.clear()
+            await asyncio.sleep(URGENT_SECONDS)
+            await self._tell_ahead()
+
+    async def _tell_ahead(self) -> None:
+        behind = self._behind
+        if behind is None:
+            return
+        for news in self._ahead.news():
+            try:
+                await self._post(Parcel(behind.stream, [], behind.waiting), news)
+            except NotTaken as error:
+                log.warning("%s It hears how things stand in their turn only.", error.sentence)
+                self._ahead.stop()
+                return
+            except LinkError:
+                self._ahead.forget()
+                raise
+
+    async def _post(self, parcel: Parcel, ahead: list[Ahead] | None = None) -> Ack:
         sent = self._clocks()
         batch = Batch(
             version=VERSION,
@@ -122,6 +164,7 @@ class Uplink:
             exchange=self._exchange,
             waiting=parcel.waiting,
             agent_version=self._version,
+            ahead=ahead or [],
         )
         ack = await self._link.send(batch)
         if ack.stream != parcel.stream:
@@ -168,3 +211,34 @@ class Uplink:
         most = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(self._failures - 1, 10))
         asked = error.wait if isinstance(error, Away) else 0.0
         return asked + self._jitter(most)
+
+
+class Forerunner:
+    """Which positions are to be told ahead: those that changed since, and after a while all."""
+
+    def __init__(self, stands: Callable[[], list[Ahead]], clocks: Clocks) -> None:
+        self._stands = stands
+        self._clocks = clocks
+        self._told: dict[str, State] = {}
+        self._told_at = 0
+        self._stopped = False
+
+    def news(self) -> list[list[Ahead]]:
+        """In pieces that fit a batch; they count as told."""
+        if self._stopped:
+            return []
+        boot = self._clocks().boot
+        if boot - self._told_at > AHEAD_MICROS:
+            self.forget()
+            self._told_at = boot
+        news = [one for one in self._stands() if self._told.get(one.state.position) is not one.state]
+        self._told.update((one.state.position, one.state) for one in news)
+        return [news[at : at + AHEAD_AT_ONCE] for at in range(0, len(news), AHEAD_AT_ONCE)]
+
+    def forget(self) -> None:
+        """It may not have come: all is news again."""
+        self._told.clear()
+
+    def stop(self) -> None:
+        """The server does not take it."""
+        self._stopped = True

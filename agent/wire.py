@@ -118,6 +118,13 @@ class Exchange(msgspec.Struct, frozen=True):
     server: int
 
 
+class Ahead(msgspec.Struct, frozen=True):
+    """How a position stands now, told while the records that lead there still wait; its record comes in its turn."""
+
+    state: State  # without a number
+    held: int  # boot µs it was last found so, on the boot of the state's clock
+
+
 class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One POST to /api/agent/records."""
 
@@ -128,6 +135,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     exchange: Exchange | None = None
     waiting: int = 0  # records still in the spool after this batch
     agent_version: str = ""
+    ahead: list[Ahead] = []  # while records wait: of every position
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -146,6 +154,7 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     server: int  # the server's clock when it answered, UTC µs
     assignment: str  # revision of the assignment this agent should have
     refused: list[Refusal] = []
+    wait: float = 0.0  # seconds before more of what waits may be sent: a thousand agents may be catching up
 
 
 class Polled(msgspec.Struct, frozen=True, kw_only=True):

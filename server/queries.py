@@ -15,7 +15,7 @@ from server.journal.tables import JournalRow
 from server.schemas import Status, TicketStatus
 from server.tickets.tables import Ticket
 
-HEALTH = "health"  # the name of health's follower
+HEALTH, PAST = "health", "health.history"  # the names of health's two cursors
 
 
 def setting(session: Session, key: str, default: str) -> str:
@@ -56,6 +56,8 @@ def _figures(session: Session, viewer: Scoped) -> dict[str, Any]:
 
     newest = session.exec(select(func.max(RecordRow.id))).one() or 0
     cursor = session.exec(select(Follower.cursor).where(Follower.name == HEALTH)).first() or 0
+    past = session.exec(select(Follower.cursor).where(Follower.name == PAST)).first() or 0
+    waiting = select(func.count()).select_from(RecordRow).where(col(RecordRow.history), col(RecordRow.id) > past)
     return {
         "branches": kinds.get(SubjectKind.BRANCH, 0),
         "positions": kinds.get(SubjectKind.POSITION, 0),
@@ -66,5 +68,5 @@ def _figures(session: Session, viewer: Scoped) -> dict[str, Any]:
         "tickets": count(Ticket),
         "tickets_open": count(Ticket, Ticket.status != TicketStatus.DONE),
         "journal": session.exec(select(func.count()).select_from(JournalRow)).one(),
-        "health_lag": max(0, newest - cursor),
+        "health_lag": max(0, newest - cursor) + session.exec(waiting).one(),
     }

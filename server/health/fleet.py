@@ -12,8 +12,9 @@ from server.health.findings import merge
 from server.health.judge import judge
 from server.health.rollups import Sums
 from server.health.rules import Rules
-from server.health.state import Around, Change, Evidence, Held, Place, Seen, State, Told, Voice
+from server.health.state import Ahead, Around, Change, Evidence, Held, Place, Seen, State, Told, Voice
 from server.health.tables import HealthRow
+from server.ingest.tables import AgentSeen
 from server.inventory.tables import Line, Observer, Position, Subject, SubjectKind
 from server.schemas import Standing
 
@@ -35,6 +36,7 @@ class Fleet:
     def __init__(self, session: Session, rules: Rules) -> None:
         self._session = session
         self._rules = rules
+        self._behind = set(session.exec(select(AgentSeen.agent_id).where(AgentSeen.behind)))
         self.places: dict[int, Place] = {}
         self.states: dict[int, State] = {}
         self.evidence: dict[int, Evidence] = {}  # branch id ->
@@ -129,7 +131,7 @@ class Fleet:
         self.states[subject] = after
         self.touched.add(subject)
         self.changes += changes
-        if changes or isinstance(seen, Told) or after.standing is not before.standing:
+        if changes or isinstance(seen, Told | Ahead) or after.standing is not before.standing:
             self.shown.add(subject)
         if isinstance(seen, Told | Held):
             self._testify(place, after, seen.at)
@@ -146,6 +148,7 @@ class Fleet:
             steady=state.steady,
             closed=state.standing is Standing.CLOSED,
             silent=state.standing is Standing.STALE,
+            behind=agent in self._behind,
         )
 
     def _testify(self, place: Place, state: State, at: int) -> None:
@@ -176,15 +179,17 @@ class Fleet:
         for subject in sorted(self.touched):
             state = self.states[subject]
             newest = state.newest
+            ahead = list(state.ahead.values())
+            seen_at = max((view.held_to for view in state.shown.values()), default=None)
             yield (
                 subject in self.stored,
                 {
                     "subject_id": subject,
                     "standing": state.standing,
                     "since": state.since,
-                    "fresh_until": state.fresh_until,
+                    "fresh_until": max(state.fresh_until, *(view.fresh_to for view in ahead), 0),
                     "device": state.device[:16],
-                    "seen_at": state.heard or state.seen_at,
+                    "seen_at": state.heard or seen_at,
                     "as_of": newest.as_of if newest else None,
                     "due_at": state.due,
                     "record_id": newest.record if newest else None,

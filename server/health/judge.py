@@ -23,6 +23,7 @@ from server.health.rules import SECOND, SILENT, STALE, Rule
 from server.health.standing import stand
 from server.health.state import (
     MINUTE,
+    Ahead,
     Around,
     Change,
     Closed,
@@ -36,6 +37,7 @@ from server.health.state import (
     Seen,
     State,
     Told,
+    View,
     fresh_to,
     tested_by,
     view_of,
@@ -78,6 +80,7 @@ class _Case:
         self.state = msgspec.structs.replace(
             state,
             views=dict(state.views),
+            ahead={agent: view for agent, view in state.ahead.items() if view.fresh_to >= now},
             pending=dict(state.pending),
             open=dict(state.open),
             closings={key: list(times) for key, times in state.closings.items()},
@@ -100,6 +103,8 @@ class _Case:
             self._told(seen)
         elif isinstance(seen, Held):
             self._held(seen)
+        elif isinstance(seen, Ahead):
+            self._ahead(seen)
         else:
             self._by_clock()
         state = self.state
@@ -110,18 +115,24 @@ class _Case:
         elif seen is None:
             self._stale()
         merged = self._merged()
-        state.device = merged.device if merged else ""
         blamed = self._blamed(self.now) if merged is not None and merged.unreachable else None
         state.explained = blamed[0] if blamed is not None else ""
-        stand(state, merged, self.now, gone=self._gone(), words=self.words)
+        met = None
+        if state.ahead:
+            shown = msgspec.structs.replace(state, views=state.shown)
+            merged = merge(shown, self.now, self.words)
+            met = find(self.place.rules, merged, state, self.words).met if merged else None
+        state.device = merged.device if merged else ""
+        stand(state, merged, self.now, gone=self._gone(), words=self.words, met=met)
         state.due = self._due()
 
     def _forget_views(self) -> None:
         """Let go of views the inventory took away: by another agent, through another driver."""
         state, place = self.state, self.place
         if place.agents:
-            for agent in [agent for agent in state.views if int(agent) not in place.agents]:
-                del state.views[agent]
+            for views in (state.views, state.ahead):
+                for agent in [agent for agent in views if int(agent) not in place.agents]:
+                    del views[agent]
         if place.driver is not None:
             if state.driver not in ("", place.driver):
                 self.close_all("driver")
@@ -140,6 +151,7 @@ class _Case:
         if view.busy and before is not None:
             view = msgspec.structs.replace(view, tested=tested_by(before, told.at, self.place))
         self.state.views[str(told.agent)] = view
+        self._caught_up(told.agent, told.at)
         self._speaks(told.at)
         self._find(told.at)
         self._by_evidence(told.at)
@@ -151,9 +163,24 @@ class _Case:
         self.state.views[str(held.agent)] = msgspec.structs.replace(
             view, held_to=held.at, fresh_to=fresh_to(held.at, view.as_of, self.place)
         )
+        self._caught_up(held.agent, held.at)
         self._speaks(held.at)
         self._find(held.at)
         self._by_evidence(held.at)
+
+    def _ahead(self, ahead: Ahead) -> None:
+        agent = str(ahead.told.agent)
+        known: View | None = self.state.views.get(agent)
+        if known is None or known.held_to < ahead.held_to:
+            view = view_of(ahead.told, self.place)
+            fresh = fresh_to(ahead.held_to, view.as_of, self.place)
+            self.state.ahead[agent] = msgspec.structs.replace(view, held_to=ahead.held_to, fresh_to=fresh)
+
+    def _caught_up(self, agent: int, at: int) -> None:
+        """The records have come to where it was told ahead."""
+        ahead = self.state.ahead.get(str(agent))
+        if ahead is not None and at >= ahead.held_to - SECOND:
+            del self.state.ahead[str(agent)]
 
     def _speaks(self, at: int) -> None:
         """Whoever gives data is not stale, unless the data itself is old."""
@@ -222,8 +249,11 @@ class _Case:
                 self._close(key, open_.ended)
 
     def _by_clock(self) -> None:
-        """What the server's clock proves, as nothing else was heard. It closes only what is fresh."""
-        if self._gone():
+        """What the server's clock proves, as nothing else was heard. It closes only what is fresh.
+
+        Of an agent that is behind the next records may say that it passed: there the clock proves nothing.
+        """
+        if self._gone() or self._behind():
             return
         for key, pending in list(self.state.pending.items()):
             rule = self.rules[key.partition(" ")[0]]
@@ -324,6 +354,7 @@ class _Case:
             self._close(key, self.now, cause)
         self.state.pending.clear()
         self.state.views.clear()
+        self.state.ahead.clear()
 
     def _clear_after(self, key: str) -> int:
         rule = self.rules[key.partition(" ")[0]]
@@ -342,6 +373,11 @@ class _Case:
         """Every agent that polls it said goodbye."""
         voices = [self.around.voices[agent] for agent in self.place.agents if agent in self.around.voices]
         return bool(voices) and len(voices) == len(self.place.agents) and all(voice.closed for voice in voices)
+
+    def _behind(self) -> bool:
+        """Every agent that polls it has more history to tell."""
+        voices = self.around.voices.values()
+        return bool(voices) and all(voice.behind for voice in voices)
 
     def _due(self) -> int | None:
         state = self.state

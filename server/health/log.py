@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, not_, select
 from sqlmodel import Session, col
 
 from agent.wire import AnyRecord, Event, EventName, Hold
 from agent.wire import State as StateRecord
-from server.health.state import Heard, Held, Seen, Told
-from server.ingest.tables import RecordRow, Stream
+from server.health.state import Ahead, Heard, Held, Seen, Told
+from server.ingest.tables import AheadRow, RecordRow, Stream
 
 _decode = msgspec.msgpack.Decoder(AnyRecord).decode
 
@@ -29,7 +29,13 @@ class Entry:
     body: bytes
 
 
-def entries(session: Session, after: int, limit: int) -> list[Entry]:
+def newest(session: Session) -> int:
+    """The highest number in the log; no lower one can become visible after it."""
+    return session.execute(select(func.max(col(RecordRow.id)))).scalar_one() or 0
+
+
+def entries(session: Session, after: int, upto: int, limit: int, *, history: bool) -> list[Entry]:
+    """Rows after a cursor: what is live, or what waited at agents that were cut off."""
     asked = (
         select(
             col(RecordRow.id),
@@ -42,11 +48,29 @@ def entries(session: Session, after: int, limit: int) -> list[Entry]:
             col(RecordRow.body),
         )
         .join(Stream, col(Stream.id) == col(RecordRow.stream_id))
-        .where(col(RecordRow.id) > after)
+        .where(
+            col(RecordRow.id) > after,
+            col(RecordRow.id) <= upto,
+            col(RecordRow.history) if history else not_(col(RecordRow.history)),
+        )
         .order_by(col(RecordRow.id))
         .limit(limit)
     )
     return [Entry(*row) for row in session.execute(asked)]
+
+
+def told_ahead(session: Session, limit: int) -> list[AheadRow]:
+    """What agents that are behind told ahead and nobody has seen yet."""
+    asked = select(AheadRow).where(col(AheadRow.fresh)).order_by(col(AheadRow.agent_id)).limit(limit)
+    return list(session.execute(asked).scalars())
+
+
+def ahead_of(row: AheadRow) -> Ahead:
+    """Raises msgspec.MsgspecError on what cannot be read."""
+    state = _decode(row.body)
+    if not isinstance(state, StateRecord):
+        raise msgspec.ValidationError("not a state")
+    return Ahead(Told(row.agent_id, row.at, state.reading, state.failure), row.held_to)
 
 
 def decode(entry: Entry) -> AnyRecord | None:

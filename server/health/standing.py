@@ -1,11 +1,13 @@
 """How a subject stands, in one word. Only GOOD is good; what is open or raw decides before what is merely unknown."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import ColumnElement, case, literal, null
 from sqlmodel import col
 
 from agent.wire import Catalogue, Level
 from server.health.findings import Merged
-from server.health.rules import SILENT
+from server.health.rules import SILENT, Rule
 from server.health.state import State
 from server.health.tables import HealthRow, Severity
 from server.inventory.tables import Position
@@ -27,18 +29,23 @@ WORST = (
 FRESH = (Standing.GOOD, Standing.ATTENTION, Standing.FAULT, Standing.IN_USE)
 
 
-def stand(state: State, merged: Merged | None, now: int, *, gone: bool, words: Catalogue) -> None:
-    """Set `standing`, and `since` if it changed."""
-    standing = _standing(state, merged, now, gone, words)
+Met = Mapping[str, tuple[Rule, str]]
+
+
+def stand(
+    state: State, merged: Merged | None, now: int, *, gone: bool, words: Catalogue, met: Met | None = None
+) -> None:
+    """Set `standing`, and `since` if it changed. `met`: the rules met by what is told ahead, where there is such."""
+    standing = _standing(state, merged, now, gone, words) if met is None else _ahead(merged, gone, words, met)
     if standing is state.standing and state.since:
         return
     state.standing = standing
     if standing is Standing.STALE:
         state.since = min(now, state.fresh_until)
-    elif standing is Standing.FAULT:
+    elif standing is Standing.FAULT and met is None:
         state.since = min(o.began for o in state.open.values() if o.severity is Severity.FAULT)
     else:
-        newest = state.newest
+        newest = max(state.shown.values(), key=lambda view: view.at, default=None)
         state.since = newest.at if newest and standing is not Standing.CLOSED else now
 
 
@@ -57,6 +64,20 @@ def _standing(state: State, merged: Merged | None, now: int, gone: bool, words: 
     if state.explained or (not merged.answered and merged.device in ("unknown", "")):
         return Standing.UNKNOWN
     if Severity.ATTENTION in severities or state.pending:
+        return Standing.ATTENTION
+    return _by_reading(merged, words)
+
+
+def _ahead(merged: Merged | None, gone: bool, words: Catalogue, met: Met) -> Standing:
+    """By what is fresh alone: what is open was opened before, and history has not come to its end."""
+    if gone or merged is None:
+        return Standing.CLOSED if gone else Standing.NEVER
+    severities = {rule.severity for rule, _ in met.values()}
+    if Severity.FAULT in severities:
+        return Standing.FAULT
+    if not merged.answered and merged.device in ("unknown", ""):
+        return Standing.UNKNOWN
+    if Severity.ATTENTION in severities:
         return Standing.ATTENTION
     return _by_reading(merged, words)
 

@@ -54,7 +54,14 @@ class Heard(msgspec.Struct, frozen=True):
     goodbye: bool = False
 
 
-Seen = Told | Held | Heard
+class Ahead(msgspec.Struct, frozen=True):
+    """How an agent that is behind says the subject stands; what led there has still to be told and judged."""
+
+    told: Told
+    held_to: int
+
+
+Seen = Told | Held | Heard | Ahead
 
 # -- remembered -------------------------------------------------------------------------------------
 
@@ -125,6 +132,7 @@ class State(msgspec.Struct, omit_defaults=True):
     standing: Standing = Standing.NEVER
     since: int = 0
     views: dict[str, View] = {}  # agent id ->
+    ahead: dict[str, View] = {}  # likewise, of agents that are behind: it is shown, and judged when its record comes
     pending: dict[str, Pending] = {}
     open: dict[str, Open] = {}
     closings: dict[str, list[int]] = {}  # when it last closed, for the guard against flapping
@@ -140,6 +148,11 @@ class State(msgspec.Struct, omit_defaults=True):
     @property
     def newest(self) -> View | None:
         return max(self.views.values(), key=lambda view: view.at, default=None)
+
+    @property
+    def shown(self) -> dict[str, View]:
+        """The views a screen shows: what is told ahead hides what it is ahead of."""
+        return {**self.views, **self.ahead}
 
     @property
     def seen_at(self) -> int | None:
@@ -171,6 +184,7 @@ class Voice(msgspec.Struct, frozen=True):
     steady: int
     closed: bool
     silent: bool
+    behind: bool = False  # what it tells is history: more of it is under way
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):

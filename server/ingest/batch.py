@@ -15,6 +15,7 @@ from agent.wire import (
     PLAIN_LIMIT,
     RECORDS_LIMIT,
     VERSION,
+    Ahead,
     AnyRecord,
     Clock,
     Exchange,
@@ -54,6 +55,7 @@ class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
     exchange: Exchange | None = None
     waiting: int = 0
     agent_version: str = ""
+    ahead: list[msgspec.Raw] = []
 
 
 class _Number(msgspec.Struct, frozen=True):
@@ -88,6 +90,12 @@ class Parcel:
     exchange: Exchange | None
     waiting: int
     agent_version: str
+    ahead: list[Ahead]
+
+    @property
+    def waited(self) -> bool:
+        """Whether these are records of an agent that is behind: more wait where they come from."""
+        return bool(self.records) and self.waiting > 0
 
 
 def open_batch(body: bytes, media: str, encoding: str, agent_id: int, arrived: int) -> Parcel:
@@ -113,6 +121,7 @@ def open_batch(body: bytes, media: str, encoding: str, agent_id: int, arrived: i
         exchange=envelope.exchange,
         waiting=min(max(envelope.waiting, 0), (1 << 31) - 1),
         agent_version=re.sub(r"[^\x20-\x7e]", "", envelope.agent_version)[:40],
+        ahead=[ahead for raw in envelope.ahead if (ahead := _open_ahead(bytes(raw), media)) is not None],
     )
 
 
@@ -148,7 +157,7 @@ def _check(envelope: _Envelope) -> None:
         )
     if not _STREAM.fullmatch(envelope.stream):
         raise Invalid("A stream's name is 1 to 64 letters, digits, '-' and '_'.")
-    if len(envelope.records) > RECORDS_LIMIT:
+    if max(len(envelope.records), len(envelope.ahead)) > RECORDS_LIMIT:
         raise TooLarge("A batch has {limit} records at most.", limit=RECORDS_LIMIT)
     if why := _wrong_clock(envelope.sent):
         raise Invalid("The batch cannot be read: {why}.", why=why)
@@ -175,6 +184,19 @@ def _open_record(raw: bytes, media: str, sent: Clock) -> Incoming:
         return Incoming(seq, _clock(raw, media, sent), "refused", raw, None, why)
     body = raw if media == MEDIA_MSGPACK else msgspec.msgpack.encode(record)
     return Incoming(seq, record.clock, str(record.__struct_config__.tag), body, record)
+
+
+def _open_ahead(raw: bytes, media: str) -> Ahead | None:
+    """None if it is nothing to show: its record comes in its turn and is judged then."""
+    if len(raw) > RECORD_LIMIT:
+        return None
+    try:
+        ahead: Ahead = _decoder(media, Ahead).decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    state = ahead.state
+    sound = not (_wrong_clock(state.clock) or _wrong(state)) and state.clock.boot <= ahead.held <= LARGEST
+    return ahead if sound else None
 
 
 def _wrong(record: AnyRecord) -> str:

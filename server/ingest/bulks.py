@@ -16,6 +16,7 @@ RECORD = Bulk(
         "boot": "int8",
         "boot_id": "varchar",
         "arrived": "int8",
+        "history": "bool",
         "body": "bytea",
     },
 )
@@ -51,6 +52,19 @@ OFFSET = Bulk(
 )
 SEEN = Bulk(
     "agent_seen",
-    {"agent_id": "int8", "at": "int8", "version": "varchar", "waiting": "int4", "boot_id": "varchar"},
+    {"agent_id": "int8", "at": "int8", "version": "varchar", "waiting": "int4", "boot_id": "varchar", "behind": "bool"},
     ("agent_id",),
+)
+AHEAD = Bulk(
+    "ahead",
+    {
+        "subject_id": "int8",
+        "agent_id": "int8",
+        "at": "int8",
+        "held_to": "int8",
+        "confidence": "int8",
+        "fresh": "bool",
+        "body": "bytea",
+    },
+    ("subject_id", "agent_id"),
 )

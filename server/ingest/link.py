@@ -41,6 +41,8 @@ class Bulk:
 class Link(Protocol):
     """One connection. Used by one thread at a time."""
 
+    sqlite: bool
+
     def begin(self) -> None: ...
 
     def commit(self) -> None: ...
@@ -75,6 +77,8 @@ def rows_in(link: Link, sql: str, values: Iterable[Any], *before: Any) -> list[R
 
 
 class SqliteLink:
+    sqlite = True
+
     def __init__(self, connection: PoolProxiedConnection) -> None:
         self._connection = connection
         self._cursor: Any = connection.cursor()
@@ -114,6 +118,8 @@ class SqliteLink:
 
 
 class PostgresLink:
+    sqlite = False
+
     def __init__(self, connection: PoolProxiedConnection) -> None:
         self._connection = connection
         self._cursor: Any = connection.cursor()

@@ -50,6 +50,7 @@ async def post_records(request: Request, agent: AgentCaller, state: StateOf, now
         server=now(),
         assignment=revision,
         refused=taken.refused,
+        wait=taken.wait,
     )
     return answer(ack, media)
 

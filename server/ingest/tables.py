@@ -3,7 +3,7 @@
 Written by the ingest thread alone, with plain SQL. A record is never rewritten.
 """
 
-from sqlalchemy import Column, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
 from server.storage.types import Id, Micros
@@ -37,6 +37,7 @@ class RecordRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("stream_id", "seq"),
         Index("ix_record_subject_at", "subject_id", "at"),
+        Index("ix_record_history", "id", sqlite_where=text("history = 1"), postgresql_where=text("history")),
         {"sqlite_autoincrement": True},  # an id never comes back, even when the newest rows have been dropped
     )
 
@@ -52,6 +53,8 @@ class RecordRow(SQLModel, table=True):
     boot: int = Field(sa_column=Column(Micros, nullable=False))
     boot_id: str = Field(max_length=64)
     arrived: int = Field(sa_column=Column(Micros, nullable=False))
+    # its agent was behind when it came: followers read it after what is live, in the same order
+    history: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # msgpack of the wire record
 
 
@@ -111,3 +114,22 @@ class AgentSeen(SQLModel, table=True):
     version: str = ""
     waiting: int = 0  # records in its spool when it last sent
     boot_id: str = ""
+    # records wait at the agent, or here unjudged, that lie before its newest; health says when that is over
+    behind: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+
+
+class AheadRow(SQLModel, table=True):
+    """How a subject stands by an agent that is behind: told ahead of the records, and gone when these are here."""
+
+    __tablename__ = "ahead"
+    __table_args__ = (
+        Index("ix_ahead_fresh", "agent_id", sqlite_where=text("fresh = 1"), postgresql_where=text("fresh")),
+    )
+
+    subject_id: int = Field(sa_column=Column(Id, ForeignKey("subject.id"), primary_key=True, autoincrement=False))
+    agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), primary_key=True, autoincrement=False))
+    at: int = Field(sa_column=Column(Micros, nullable=False))  # when it became so, corrected
+    held_to: int = Field(sa_column=Column(Micros, nullable=False))  # found so up to here, corrected
+    confidence: int = Field(sa_column=Column(Micros, nullable=False))
+    fresh: bool  # health has not seen it yet
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # msgpack of the wire state

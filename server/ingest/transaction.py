@@ -7,11 +7,13 @@ record that comes after a later one of its stream goes the slow way, `late.py`.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from agent.wire import Event, EventName, Hold, Refusal, State
 from server.errors import Forbidden
 from server.ingest import late, times
 from server.ingest.batch import Incoming, Parcel
-from server.ingest.bulks import OFFSET, RANGE, RECORD, SEEN
+from server.ingest.bulks import AHEAD, OFFSET, RANGE, RECORD, SEEN
 from server.ingest.link import Link, Row, rows_in
 from server.ingest.places import Place, Places
 from server.ingest.ranges import Ranges, holds, joined
@@ -27,6 +29,7 @@ class Taken:
 
     ranges: Ranges
     refused: list[Refusal]
+    wait: float = 0.0  # seconds before the agent may send more of what waits
 
 
 @dataclass(slots=True)
@@ -55,13 +58,16 @@ class Transaction:
         self._streams: dict[str, _Stream] = {}
         self._records: list[Row] = []
         self._seen: dict[int, Row] = {}
+        self._behind: dict[int, bool] = {}
+        self._ahead: dict[tuple[int, int], Row] = {}
 
     def take(self, parcel: Parcel) -> Taken:
         """Forbidden, with nothing changed, if the stream belongs to another agent."""
         stream = self._stream(parcel)
         agent_id = parcel.agent_id
         boot_id = parcel.sent.boot_id
-        self._seen[agent_id] = (agent_id, parcel.arrived, parcel.agent_version, parcel.waiting, boot_id)
+        history = self._behind[agent_id] = parcel.waiting > 0 or self._is_behind(agent_id)
+        self._seen[agent_id] = (agent_id, parcel.arrived, parcel.agent_version, parcel.waiting, boot_id, history)
         offsets, began = self._offsets(parcel)
         fresh = [incoming for incoming in parcel.records if not holds(stream.ranges, incoming.seq)]
         spoken_of = [self._spoken_of(incoming, parcel) for incoming in fresh]
@@ -97,7 +103,8 @@ class Transaction:
             clock = incoming.clock
             what = (record_id, stream.id, incoming.seq, kind, subject_id)
             whenever = (when.at, when.confidence, clock.wall, clock.boot, clock.boot_id, parcel.arrived)
-            self._records.append((*what, *whenever, incoming.body))
+            self._records.append((*what, *whenever, history, incoming.body))
+        self._tell_ahead(parcel, offsets)
         self._receive(stream, fresh)
         if delayed:
             self._fold_in(delayed, stream)
@@ -107,6 +114,27 @@ class Transaction:
         """Write what is still in memory."""
         self._flush()
         self._link.put(SEEN, list(self._seen.values()))
+        self._link.put(AHEAD, list(self._ahead.values()))
+
+    def _is_behind(self, agent_id: int) -> bool:
+        """Whether records of this agent still wait to be judged, here or there: then its others wait behind them."""
+        if agent_id not in self._behind:
+            lock = "" if self._link.sqlite else " FOR UPDATE"  # health says when it is over
+            found = self._link.rows(f"SELECT behind FROM agent_seen WHERE agent_id = ?{lock}", agent_id)  # noqa: S608
+            self._behind[agent_id] = bool(found and found[0][0])
+        return self._behind[agent_id]
+
+    def _tell_ahead(self, parcel: Parcel, offsets: dict[str, list[Offset]]) -> None:
+        """Keep how things stand by the clock of the boot that sends; other boots have nothing to tell ahead."""
+        for ahead in parcel.ahead:
+            state, sent = ahead.state, parcel.sent
+            place = self._places.find(self._link, parcel.agent_id, state.position, parcel.arrived)
+            when = times.correct(state.clock, offsets.get(state.clock.boot_id, ()), parcel.arrived)
+            if place is None or when is None or state.clock.boot_id != sent.boot_id:
+                continue
+            held_to = min(when.at + ahead.held - state.clock.boot, parcel.arrived)
+            key = (place.subject_id, parcel.agent_id)
+            self._ahead[key] = (*key, when.at, held_to, when.confidence, True, msgspec.msgpack.encode(state))
 
     # -- one record ---------------------------------------------------------------------------------
 

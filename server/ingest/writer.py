@@ -3,6 +3,9 @@
 Batches queue up; the thread takes as many as come within GROUP into one transaction, and each is answered only after
 the commit is durable. When a transaction fails by a defect of ours, its batches are tried one by one, and a batch in
 halves, down to the record that cannot be taken: that one is refused and kept, and everything else goes through.
+
+What waited at agents that were cut off (a batch behind which more waits) gives way to what is live: it is written when
+nothing else is queued, a few batches at a time, and `pace.py` says when an agent may send the next.
 """
 
 import logging
@@ -13,13 +16,15 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from itertools import count
 
 from sqlalchemy.exc import DBAPIError
 
 from server.errors import AWAY, BROKEN, FULL, ServerError, Unavailable
 from server.ingest.batch import Parcel
 from server.ingest.link import Link, open_link
+from server.ingest.pace import Pace
 from server.ingest.places import Places
 from server.ingest.transaction import Taken, Transaction
 from server.storage.database import Database
@@ -27,10 +32,21 @@ from server.storage.full import disk_is_full
 
 GROUP = 0.04  # seconds a transaction is kept open for more batches; a screen's deed waits no longer
 WAITING = 512  # batches that may wait; then agents are asked to come again later
+HISTORY_WAITING = 16  # of those with what waited at agents
 BUSY = "The server has more to write than it can just now. Try again shortly."
 CLOSING = "The server is shutting down. Try again shortly."
 
 _log = logging.getLogger(__name__)
+
+LIVE, HISTORY, END = range(3)  # what is queued, in the order it is taken
+
+
+@dataclass(order=True, slots=True)
+class _Queued:
+    turn: int
+    number: int
+    job: "Job | None" = field(compare=False)
+
 
 Job = tuple[Parcel, "Future[Taken]"]
 
@@ -42,7 +58,11 @@ class Writer:
         self._database = database
         self._committed = committed  # told after every commit
         self._places = Places()
-        self._jobs: queue.Queue[Job | None] = queue.Queue()
+        self._pace = Pace()
+        self._jobs: queue.PriorityQueue[_Queued] = queue.PriorityQueue()
+        self._numbers = count()
+        self._history = 0  # queued batches of what waited; counted under the guard
+        self._guard = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
         self._link: Link | None = None
         self._closing = False
@@ -53,22 +73,38 @@ class Writer:
     def stop(self) -> None:
         """Write what was submitted, then end."""
         self._closing = True
-        self._jobs.put(None)
+        self._put(END, None)
         self._thread.join()
 
     def submit(self, parcel: Parcel) -> "Future[Taken]":
         """The result comes after the durable commit; its exception is a ServerError."""
         future: Future[Taken] = Future()
+        turn = HISTORY if parcel.waited else LIVE
         if self._closing:
             future.set_exception(Unavailable(CLOSING))
-        elif self._jobs.qsize() >= WAITING:
+        elif self._jobs.qsize() >= WAITING or not self._admit(turn):
             future.set_exception(Unavailable(BUSY))
         else:
-            self._jobs.put((parcel, future))
+            self._put(turn, (parcel, future))
         return future
 
+    def _admit(self, turn: int) -> bool:
+        with self._guard:
+            if turn == HISTORY and self._history >= HISTORY_WAITING:
+                return False
+            self._history += turn == HISTORY
+            return True
+
+    def _put(self, turn: int, job: Job | None) -> None:
+        self._jobs.put(_Queued(turn, next(self._numbers), job))
+
+    def _took(self, queued: _Queued) -> Job | None:
+        with self._guard:
+            self._history -= queued.turn == HISTORY
+        return queued.job
+
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (job := self._took(self._jobs.get())) is not None:
             group = [job]
             try:
                 self._write(group)
@@ -87,7 +123,7 @@ class Writer:
             ends = time.monotonic() + GROUP
             while True:
                 try:
-                    taken.append(transaction.take(group[-1][0]))
+                    taken.append(self._take(transaction, group[-1][0]))
                 except ServerError as error:  # it changed nothing
                     taken.append(error)
                 if time.monotonic() >= ends or not self._grow(group):
@@ -98,13 +134,21 @@ class Writer:
             else:
                 future.set_result(result)
 
+    def _take(self, transaction: Transaction, parcel: Parcel) -> Taken:
+        began = time.perf_counter()
+        taken = transaction.take(parcel)
+        if not parcel.waited:
+            return taken
+        return replace(taken, wait=self._pace.after(parcel.agent_id, time.perf_counter() - began))
+
     def _grow(self, group: list[Job]) -> bool:
         try:
-            job = self._jobs.get_nowait()
+            queued = self._jobs.get_nowait()
         except queue.Empty:
             return False
+        job = self._took(queued)
         if job is None:  # the end is asked for: after this group
-            self._jobs.put(None)
+            self._put(END, None)
             return False
         group.append(job)
         return True

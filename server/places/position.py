@@ -1,7 +1,7 @@
 """One position, whole: what each agent sees of it, what is wrong, its tickets, and the machines that stood there."""
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlmodel import Session, col
 
 from agent.wire import State as StateRecord
@@ -11,7 +11,7 @@ from server.health import queries as health
 from server.health.state import DAY
 from server.health.tables import RollUp
 from server.health.titles import reason_title
-from server.ingest.tables import Latest, RecordRow
+from server.ingest.tables import AheadRow, Latest, RecordRow
 from server.inventory.tables import Position, Subject, SubjectKind
 from server.ledger.queries import cards_at, machines_at
 from server.places.positions import rows_of
@@ -53,18 +53,26 @@ def detail(session: Session, viewer: Scoped, branch: str, slug: str, lang: str, 
 
 
 def _readings(session: Session, own: int, driver: str | None, lang: str) -> list[ReadingOut]:
-    """The newest state of each view, newest first."""
+    """The newest state of each view, newest first; of an agent that is behind, what it told ahead."""
     asked = (
         select(Latest, RecordRow, col(Subject.key))
         .join(RecordRow, col(RecordRow.id) == col(Latest.record_id))
         .join(Subject, col(Subject.id) == col(Latest.agent_id))
         .where(col(Latest.subject_id) == own)
-        .order_by(func.coalesce(col(Latest.held_to), col(Latest.at)).desc(), col(Latest.agent_id))
     )
-    return [_reading(latest, row, agent, driver, lang) for latest, row, agent in session.execute(asked)]
+    found: dict[str, tuple[Latest | AheadRow, RecordRow | AheadRow]]
+    found = {agent: (latest, row) for latest, row, agent in session.execute(asked)}
+    told = select(AheadRow, col(Subject.key)).join(Subject, col(Subject.id) == col(AheadRow.agent_id))
+    for row, agent in session.execute(told.where(col(AheadRow.subject_id) == own)):
+        if agent not in found or found[agent][0].held_to < row.held_to:
+            found[agent] = (row, row)
+    readings = [_reading(latest, row, agent, driver, lang) for agent, (latest, row) in found.items()]
+    return sorted(readings, key=lambda reading: (-reading.held_to, reading.agent))
 
 
-def _reading(latest: Latest, row: RecordRow, agent: str, driver: str | None, lang: str) -> ReadingOut:
+def _reading(
+    latest: Latest | AheadRow, row: RecordRow | AheadRow, agent: str, driver: str | None, lang: str
+) -> ReadingOut:
     record = _decode(row.body)
     reading, failure = record.reading, record.failure
     device = str(reading.device)

@@ -124,6 +124,8 @@ class Centre:
         self.mood: list[str | int] = ["ok"]
         self.poison = ""
         self.mended = False
+        self.wait = 0.0  # seconds an agent that is behind is asked to wait
+        self.foresight = True  # takes what is told ahead
         self.credulous = False  # as the real one is: a number it has is a duplicate, whatever comes with it
         self.assignment = Assignment(agent="centre", revision="0", polled=[], hold_every=1.0)
         with socket.socket() as free:
@@ -196,7 +198,7 @@ class Centre:
             await _answer(send, 401, b'{"detail": "this token was revoked"}')
         elif isinstance(mood, int) and len(batch.records) > mood:
             await _answer(send, 413, b'{"detail": "too large"}')
-        elif any(isinstance(record, State) and record.position == self.poison for record in batch.records):
+        elif self._poisoned(batch):
             await _answer(send, 422, b'{"detail": "this cannot be read"}')
         else:
             if self.mended and not batch.records:
@@ -206,6 +208,11 @@ class Centre:
                 await _answer(send, 200, ack[: len(ack) // 2], length=len(ack))
             elif mood != "deaf":
                 await _answer(send, 200, ack)
+
+    def _poisoned(self, batch: Batch) -> bool:
+        if batch.ahead and not self.foresight:
+            return True
+        return any(isinstance(record, State) and record.position == self.poison for record in batch.records)
 
     def _keep(self, batch: Batch) -> Ack:
         self.batches.append(batch)
@@ -221,6 +228,7 @@ class Centre:
             received=merge_ranges((seq, seq) for seq in held),
             server=time.time_ns() // 1000,
             assignment=self.assignment.revision,
+            wait=self.wait,
         )
 
 

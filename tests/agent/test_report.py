@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from agent.poll import Seen, failed
@@ -157,3 +158,15 @@ def test_thousands_of_positions_make_several_holds_of_one_minute(report: Report,
             report.seen(f"1/{number}", reading(), clocks())
     holds = report.hold(clocks())
     assert [len(hold.held) for hold in holds] == [HOLD_POSITIONS, HOLD_POSITIONS, 200]
+
+
+def test_how_things_stand_is_known_whatever_was_told(report: Report, clocks: Clocks) -> None:
+    began = clocks()
+    report.seen("1/a", reading(raw={"q": b"long"}), began)
+    report.seen("1/a", reading(), msgspec.structs.replace(began, boot=began.boot + 60_000_000))
+    report.forget()
+    (ahead,) = report.ahead()
+    assert (ahead.state.position, ahead.state.reading.raw) == ("1/a", {})
+    assert ahead.held - ahead.state.clock.boot == 60_000_000
+    report.forget("1/a")
+    assert report.ahead() == []

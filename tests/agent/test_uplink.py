@@ -13,7 +13,7 @@ from agent.link import Away, Elsewhere, NotTaken, Rejected, open_link
 from agent.outbox import Outbox
 from agent.spool import Spool, SpoolFull
 from agent.uplink import Uplink
-from agent.wire import Ack, Clock, Event, EventName
+from agent.wire import Ack, Ahead, Clock, DeviceWord, Event, EventName, Reading, State
 
 if TYPE_CHECKING:
     from tests.agent.conftest import Centre
@@ -25,12 +25,16 @@ Clocks = Callable[[], Clock]
 
 @asynccontextmanager
 async def uplinked(
-    path: Path, clocks: Clocks, url: str, jitter: Callable[[float], float]
+    path: Path,
+    clocks: Clocks,
+    url: str,
+    jitter: Callable[[float], float],
+    ahead: Callable[[], list[Ahead]] = list,
 ) -> AsyncIterator[tuple[Uplink, Outbox]]:
     outbox = Outbox(Spool(path / "spool.db", clocks), clocks, 1 << 20, forget=lambda: None)
     writer = asyncio.create_task(outbox.run())
     async with open_link(url, "bfa_test") as link:
-        yield Uplink(link, outbox, clocks, version="1", on_ack=lambda _: None, jitter=jitter), outbox
+        yield Uplink(link, outbox, clocks, version="1", on_ack=lambda _: None, jitter=jitter, ahead=ahead), outbox
     writer.cancel()
     await outbox.close()
 
@@ -151,3 +155,71 @@ async def test_batches_shrink_while_nothing_comes_through_and_grow_again(
                 await asyncio.sleep(0.02)
         running.cancel()
     assert [len(batch.records) for batch in centre.batches] == [50, 100, 200, 50]
+
+
+def stands(clocks: Clocks, position: str, device: str = "online") -> Ahead:
+    clock = clocks()
+    return Ahead(State(seq=0, clock=clock, position=position, reading=Reading(device=DeviceWord(device))), clock.boot)
+
+
+async def test_while_records_wait_how_things_stand_is_told_before_them(
+    tmp_path: Path, clocks: Clocks, centre: Centre
+) -> None:
+    now = [stands(clocks, "1/a"), stands(clocks, "1/b")]
+    centre.mood = [*["away"] * 7, "ok"]
+    async with uplinked(tmp_path, clocks, centre.url, lambda _: 0.0, lambda: now) as (uplink, outbox):
+        outbox.put([event(clocks) for _ in range(120)])
+        await outbox.written(20)
+        running = asyncio.create_task(uplink.run())
+        async with asyncio.timeout(20):
+            while len(centre.order) < 120:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        running.cancel()
+    assert [(len(batch.ahead), len(batch.records), batch.waiting) for batch in centre.batches] == [
+        (2, 0, 70),
+        (0, 50, 70),
+        (0, 70, 0),
+    ]
+
+
+async def test_what_becomes_urgent_meanwhile_is_told_ahead_at_once(
+    tmp_path: Path, clocks: Clocks, centre: Centre
+) -> None:
+    now = [stands(clocks, "1/a"), stands(clocks, "1/b")]
+    centre.mood = [*["away"] * 7, "ok"]
+    centre.wait = 60.0  # the test would not end if the records had to come first
+    async with uplinked(tmp_path, clocks, centre.url, lambda _: 0.0, lambda: now) as (uplink, outbox):
+        outbox.put([event(clocks) for _ in range(120)])
+        await outbox.written(20)
+        running = asyncio.create_task(uplink.run())
+        async with asyncio.timeout(30):
+            while len(centre.batches) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+            now[1] = stands(clocks, "1/b", "offline")
+            outbox.put([event(clocks)], urgent=True)
+            while len(centre.batches) < 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        running.cancel()
+    assert centre.batches[2].ahead == [now[1]]
+    assert len(centre.order) == 50
+
+
+async def test_a_server_that_does_not_take_what_is_told_ahead_gets_the_records(
+    tmp_path: Path, clocks: Clocks, centre: Centre, caplog: pytest.LogCaptureFixture
+) -> None:
+    centre.mood = [*["away"] * 7, "ok"]
+    centre.foresight = False
+    async with uplinked(tmp_path, clocks, centre.url, lambda _: 0.0, lambda: [stands(clocks, "1/a")]) as (
+        uplink,
+        outbox,
+    ):
+        outbox.put([event(clocks) for _ in range(120)])
+        await outbox.written(20)
+        with caplog.at_level(logging.WARNING):
+            running = asyncio.create_task(uplink.run())
+            async with asyncio.timeout(20):
+                while len(centre.order) < 120:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            running.cancel()
+    assert not any(batch.ahead for batch in centre.batches)
+    assert sum("in their turn only" in text for text in caplog.messages) == 1

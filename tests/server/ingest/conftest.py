@@ -12,6 +12,7 @@ from sqlmodel import Session, select
 from agent.wire import (
     MEDIA_MSGPACK,
     VERSION,
+    Ahead,
     AnyRecord,
     Batch,
     Clock,
@@ -48,6 +49,8 @@ class Machine:
     wall_error: int = 0
     stream: str = ""
     seq: int = 0
+    waiting: int = 3  # that wait behind a batch, as it says
+    ahead: list[Ahead] = field(default_factory=list)
     booted: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -95,8 +98,9 @@ class Machine:
             sent=self.clock(),
             records=list(records),
             exchange=exchange,
-            waiting=3,
+            waiting=self.waiting,
             agent_version="0.1.0",
+            ahead=self.ahead,
         )
 
 

@@ -1,0 +1,272 @@
+"""A thousand agents come back at once after hours without a line, each with its spool: how late is what is live?
+
+Real spools and uplinks in this process, the real server in another, on the same machine. Meanwhile ten agents that
+were never cut off tell a change twice a second. Printed: how long a live change took to be judged, how long until the
+newest state of every agent that came back was shown, and how long until the last of what waited was in and judged.
+At the end every record of every stream is counted.
+
+    python -m benchmarks.refill --agents 1000 --hours 5
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from agent.clock import boot_micros
+from agent.link import open_link
+from agent.outbox import Outbox
+from agent.spool import Spool
+from agent.uplink import Uplink
+from agent.wire import Ahead, Clock, DeviceWord, Held, Hold, Reading, State
+from benchmarks.ingest import answering, cpu
+from server.accounts.tokens import AGENT, hash_token, new_token
+from server.inventory.tables import Agent, Branch, Observer, Position, Subject, SubjectKind
+from server.storage.database import Database
+
+LIVE = 10
+POSITIONS = 5
+MINUTE = 60_000_000
+BOOT = "boot"
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--agents", type=int, default=1000)
+    asked.add_argument("--hours", type=int, default=5)
+    wanted = asked.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bf-refill-") as folder:
+        home = Path(folder) / "server"
+        environ = {**os.environ, "BRANCHFLEET_HOME": str(home), "BRANCHFLEET_LANG": "en"}
+        subprocess.run([sys.executable, "-m", "server.cli", "init"], check=True, env=environ, capture_output=True)
+        file = home / "branchfleet.db"
+        database = Database(f"sqlite:///{file}")
+        tokens = seed(database, wanted.agents + LIVE)
+        database.close()
+        spools = make_spools(Path(folder), wanted.agents, wanted.hours * 60)
+        with serving(environ, Path(folder) / "log") as (port, pid):
+            print(json.dumps(asyncio.run(measure(port, pid, file, tokens, spools, wanted.hours * 60))), flush=True)
+
+
+def seed(database: Database, agents: int) -> list[str]:
+    """Agents with POSITIONS positions each, and their tokens."""
+    tokens = []
+    with database.write() as session:
+        session.add(Subject(id=1, kind=SubjectKind.BRANCH, key="0001", name="0001", branch_id=1))
+        session.flush()
+        session.add(Branch(id=1, kind="head-office"))
+        for number in range(agents):
+            own = 100 * (number + 1)
+            tokens.append(new_token(AGENT))
+            session.add(Subject(id=own, kind=SubjectKind.AGENT, key=f"agent-{number}", name="", branch_id=1))
+            for slot in range(1, POSITIONS + 1):
+                key = position(number, slot)
+                session.add(Subject(id=own + slot, kind=SubjectKind.POSITION, key=key, name=key, branch_id=1))
+            session.flush()
+            session.add(Agent(id=own, token_hash=hash_token(tokens[-1])))
+            for slot in range(1, POSITIONS + 1):
+                session.add(Position(id=own + slot, cls="pc", driver="snmp", interval_us=MINUTE))
+            session.flush()
+            session.add_all([Observer(subject_id=own + slot, agent_id=own) for slot in range(1, POSITIONS + 1)])
+    return tokens
+
+
+def position(number: int, slot: int) -> str:
+    return f"0001/d-{number}-{slot}"
+
+
+def make_spools(folder: Path, agents: int, minutes: int) -> list[Path]:
+    """A spool an agent: a hold a minute, a state an hour; at the end the first position has failed."""
+    made: list[Path] = []
+    now = boot_micros()
+    began = now - minutes * MINUTE
+    for number in range(agents):
+        path = folder / f"spool-{number}.db"
+        if number:
+            shutil.copy(made[0], path)
+            rename(path, number)
+        else:
+            spool = Spool(path, lambda: clock(now))
+            spool.append(list(history(number, began, minutes)))
+            spool.close()
+        made.append(path)
+    return made
+
+
+def rename(path: Path, number: int) -> None:
+    """The copy of the first agent's spool speaks of another agent's positions, as long as the names are."""
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE spool SET stream = ?", (uuid4().hex,))
+        rows = db.execute("SELECT seq, body FROM record").fetchall()
+        spoken = [(rewritten(body, number), seq) for seq, body in rows]
+        db.executemany("UPDATE record SET body = ? WHERE seq = ?", spoken)
+
+
+def rewritten(body: bytes, number: int) -> bytes:
+    for slot in range(1, POSITIONS + 1):
+        was, now = position(0, slot).encode(), position(number, slot).encode()
+        # a text of less than 32 bytes is one byte of 0xA0 + its length, and the text
+        body = body.replace(bytes([0xA0 + len(was)]) + was, bytes([0xA0 + len(now)]) + now)
+    return body
+
+
+def clock(boot: int) -> Clock:
+    return Clock(wall=boot + time.time_ns() // 1000 - boot_micros(), boot=boot, boot_id=BOOT)
+
+
+def history(number: int, began: int, minutes: int) -> Iterator[State | Hold]:
+    names = [position(number, slot) for slot in range(1, POSITIONS + 1)]
+    for minute in range(minutes):
+        at = began + minute * MINUTE
+        if minute % 60 == 0:
+            yield from (state(name, clock(at), load=minute) for name in names)
+        yield Hold(seq=0, clock=clock(at + MINUTE), since=at, held=dict.fromkeys(names, Held(1, 0)))
+    yield state(names[0], clock(began + minutes * MINUTE), "hardwareError")
+
+
+def state(key: str, at: Clock, device: str = "online", **numbers: float) -> State:
+    return State(seq=0, clock=at, position=key, reading=Reading(device=DeviceWord(device), numbers=numbers))
+
+
+@contextmanager
+def serving(environ: dict[str, str], log: Path) -> Iterator[tuple[int, int]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    with log.open("wb") as file:
+        command = [sys.executable, "-m", "server.cli", "run", "--port", str(port)]
+        process = subprocess.Popen(command, env=environ, stderr=file, stdout=file)
+        try:
+            yield port, process.pid
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+async def measure(
+    port: int, pid: int, file: Path, tokens: list[str], spools: list[Path], minutes: int
+) -> dict[str, float]:
+    await answering(port)
+    url = f"http://127.0.0.1:{port}"
+    before, began = cpu(pid), time.monotonic()
+    returning = asyncio.gather(*(come_back(url, tokens[n], spools[n], n) for n in range(len(spools))))
+    live = [
+        asyncio.create_task(stay(url, tokens[len(spools) + n], file, len(spools) + n, spools[0].parent))
+        for n in range(LIVE)
+    ]
+    shown = asyncio.create_task(until(file, "SELECT count(*) FROM health WHERE device = 'hardwareError'", len(spools)))
+    await returning
+    received = time.monotonic() - began
+    lag = "SELECT count(*) FROM agent_seen WHERE behind = 0 AND waiting = 0"
+    await until(file, lag, len(tokens))
+    judged = time.monotonic() - began
+    for one in live:
+        one.cancel()
+    lags = sorted(
+        x for one in await asyncio.gather(*live, return_exceptions=True) for x in getattr(one, "args", [[]])[0]
+    )
+    return {
+        "agents": len(spools),
+        "records": count(file, len(spools), minutes),
+        "live changes": len(lags),
+        "live p50 s": round(statistics.median(lags), 2),
+        "live p99 s": round(lags[len(lags) * 99 // 100], 2),
+        "live worst s": round(lags[-1], 2),
+        "all shown s": round(await shown - began, 1),
+        "all received s": round(received, 1),
+        "all judged s": round(judged, 1),
+        "server CPU s": round(cpu(pid) - before, 1),
+    }
+
+
+async def come_back(url: str, token: str, path: Path, number: int) -> None:
+    spool = Spool(path, lambda: clock(boot_micros()))
+    outbox = Outbox(spool, lambda: clock(boot_micros()), 1 << 31, forget=lambda: None)
+    boot = boot_micros()
+    names = [position(number, slot) for slot in range(1, POSITIONS + 1)]
+    now = [Ahead(state(names[0], clock(boot), "hardwareError"), boot)]
+    now += [Ahead(state(name, clock(boot)), boot) for name in names[1:]]
+    async with open_link(url, token) as link:
+        uplink = Uplink(
+            link, outbox, lambda: clock(boot_micros()), version="1", on_ack=lambda _: None, ahead=lambda: now
+        )
+        outbox.news.set()
+        sending = asyncio.create_task(uplink.run())
+        while (await outbox.ask(lambda spool: spool.next_batch(1, 1))).records:  # noqa: ASYNC110
+            await asyncio.sleep(0.5)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+    await outbox.close()
+
+
+class Lags(Exception):
+    """How late what one live agent told was judged, handed over when it is ended."""
+
+
+async def stay(url: str, token: str, file: Path, number: int, folder: Path) -> None:
+    """Tell a change, wait until it is judged, tell the next."""
+    path = folder / f"live-{number}.db"
+    outbox = Outbox(
+        Spool(path, lambda: clock(boot_micros())), lambda: clock(boot_micros()), 1 << 30, forget=lambda: None
+    )
+    writer = asyncio.create_task(outbox.run())
+    lags: list[float] = []
+    async with open_link(url, token) as link:
+        uplink = Uplink(link, outbox, lambda: clock(boot_micros()), version="1", on_ack=lambda _: None)
+        sending = asyncio.create_task(uplink.run())
+        try:
+            for turn in range(1 << 30):
+                word = ("online", "offline")[turn % 2]
+                told = time.monotonic()
+                outbox.put([state(position(number, 1), clock(boot_micros()), word)], urgent=True)
+                asked = f"SELECT count(*) FROM health WHERE subject_id = {100 * (number + 1) + 1} AND device = '{word}'"
+                lags.append(await until(file, asked, 1) - told)
+                await asyncio.sleep(0.5)
+        except asyncio.CancelledError:
+            raise Lags(lags) from None
+        finally:
+            sending.cancel()
+            writer.cancel()
+            await asyncio.gather(sending, writer, return_exceptions=True)
+            await outbox.close()
+
+
+async def until(file: Path, asked: str, least: int) -> float:
+    """When the database first says `least` or more."""
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)) as db:
+        while True:
+            if db.execute(asked).fetchone()[0] >= least:
+                return time.monotonic()
+            await asyncio.sleep(0.1)
+
+
+def count(file: Path, agents: int, minutes: int) -> int:
+    """Records of the agents that came back; not one may be missing or there twice."""
+    of_each = minutes + (minutes + 59) // 60 * POSITIONS + 1
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
+        held = db.execute(
+            "SELECT count(*), count(DISTINCT seq), max(seq) FROM record JOIN stream ON stream.id = stream_id"
+            " WHERE agent_id <= ? GROUP BY stream_id",
+            (100 * agents,),
+        ).fetchall()
+    if held != [(of_each, of_each, of_each)] * agents:
+        raise SystemExit(
+            f"records are missing: {agents} streams of {of_each} were sent, the database has {held[:5]} ..."
+        )
+    return agents * of_each
+
+
+if __name__ == "__main__":
+    main()
