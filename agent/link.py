@@ -156,7 +156,7 @@ async def open_line(server: str) -> AsyncIterator[Line]:
     """A line for as long as the block runs."""
     client = httpx2.AsyncClient(
         base_url=server,
-        headers={"Accept": MEDIA_MSGPACK},
+        headers={"Accept": MEDIA_MSGPACK, "Accept-Language": "en"},  # as the rest of what the agent says
         timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
         follow_redirects=False,
         trust_env=False,  # a branch PC's browser proxy is not ours

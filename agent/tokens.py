@@ -51,7 +51,7 @@ class Tokens:
         self._begin_stream = begin_stream
         self._instance = new_instance()
         self._after = last_instance(home)
-        self._known = False  # by the server as the one in this home, with numbers of its own
+        self._forked_at = 0  # for which a new stream was begun
         self._moved = False
         self._token = ""
         self._renew_at = self._ends_at = 0  # boot µs
@@ -65,8 +65,7 @@ class Tokens:
                 try:
                     await self._renew()
                 except Rejected:
-                    # once it is let in again, what was used under its name meanwhile is not its own
-                    self._token, self._instance, self._known = "", new_instance(), False
+                    self._token = ""
                     raise
                 except LinkError:
                     if not self._token or now >= self._ends_at:
@@ -85,11 +84,11 @@ class Tokens:
     async def _renew(self) -> None:
         sent = self._clocks().boot
         token = await self._by_either_key()
-        if token.new_stream and not self._known:
+        if token.forked_at not in (0, self._forked_at):
             await self._begin_stream()
+            self._forked_at = token.forked_at
             self._moved = True  # whoever holds records under the old numbers must fetch them again
-        if not self._known:
-            self._known = True
+        if self._after != self._instance:
             self._after = self._instance
             await asyncio.to_thread(keep_instance, self._home, self._instance)
         self._token = token.token

@@ -235,7 +235,9 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     seconds: int  # that it is good for
     rotate: bool  # it is time for a fresh key
-    new_stream: bool  # this home is not the one that was heard last: its numbers may have been used by another
+    # 0, or when (UTC µs) this home was found not to be the one heard last: its numbers may have been used by another,
+    # so what waits goes to a new stream, once for each such time
+    forked_at: int
     server: int  # the server's clock when it answered, UTC µs
 
 

@@ -46,7 +46,7 @@ class Receiver:
             "records": lambda: self._ack(body),
             "assignment": self._assignment,
             "challenge": lambda: Challenge(b"challenge"),
-            "token": lambda: Token(token="bfa_bench", seconds=3600, rotate=False, new_stream=False, server=0),
+            "token": lambda: Token(token="bfa_bench", seconds=3600, rotate=False, forked_at=0, server=0),
         }
         said = msgspec.msgpack.encode(answers[scope["path"].rpartition("/")[2]]())
         headers = [(b"content-length", str(len(said)).encode())]

@@ -52,7 +52,7 @@ def grant(session: Session, voice: Voice, ask: TokenAsk, address: str, now: int)
         token=issue_token(session, whose.id, now),
         seconds=TOKEN_US // 1_000_000,
         rotate=whose.identity.rotate or key.made_at + ROTATE_AFTER <= now,
-        new_stream=instance.forked,
+        forked_at=instance.began_at if instance.forked else 0,
         server=now,
     )
 

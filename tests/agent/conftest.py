@@ -200,7 +200,7 @@ class Centre:
             await _answer(send, 200, msgspec.msgpack.encode(Challenge(b"challenge")))
             return
         if scope["path"] == "/api/agent/token":
-            granted = Token(token=TOKEN, seconds=3600, rotate=False, new_stream=False, server=time.time_ns() // 1000)
+            granted = Token(token=TOKEN, seconds=3600, rotate=False, forked_at=0, server=time.time_ns() // 1000)
             await _answer(send, 200, msgspec.msgpack.encode(granted))
             return
         assert dict(scope["headers"])[b"authorization"] == f"Bearer {TOKEN}".encode()
