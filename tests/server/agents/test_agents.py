@@ -5,10 +5,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
 from agent.wire import MEDIA_JSON, Assignment
+from server.app import create_app
 from server.inventory.tables import Position
 from server.journal.deeds import Act
 from server.journal.tables import JournalRow
@@ -16,6 +18,11 @@ from server.secrets.deeds import set_secret
 from server.storage.database import Database
 
 KEY = bytes(range(32))
+
+
+@pytest.fixture
+def app(database: Database, settings: Any, now: Any) -> FastAPI:
+    return create_app(database, settings, now, KEY)
 
 
 @pytest.fixture
