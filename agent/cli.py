@@ -1,6 +1,5 @@
 """The command `branchfleet-agent`. Standard output is data, standard error narrates, exit codes are in `exit.py`."""
 
-import asyncio
 import errno
 import json
 import logging
@@ -10,17 +9,15 @@ import tempfile
 import traceback
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import msgspec
 import typer
 
 from agent import ask, show
 from agent.exit import Exit, Trouble
-from agent.link import Away, LinkError, Rejected, open_link
 from agent.ports import card_readers, serial_ports
-from agent.settings import check_address, find_home, load_settings, make_home, save_settings
-from agent.wire import Assignment, catalogue
+from agent.settings import find_home, load_settings, make_home
+from agent.wire import catalogue
 
 app = typer.Typer(
     help="The program on a branch PC: it polls devices and sends what they say to the centre.\n\n"
@@ -35,7 +32,6 @@ Home = Annotated[
     Path | None, typer.Option(help="The agent's folder; else BRANCHFLEET_AGENT_HOME, else the system's place for it.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 @app.command()
@@ -59,40 +55,26 @@ def run(
     raise typer.Exit(code)
 
 
-@app.command()
-def setup(
-    server: Annotated[str, typer.Option(help="The server's address, like http://127.0.0.1:8088.")],
-    token: Annotated[str, typer.Option(help="The agent's token; - reads it from standard input.")] = "-",  # noqa: S107
+@app.command("enroll")
+def enroll_(
+    server: Annotated[str, typer.Argument(help="The server's address, like https://10.66.0.10:8088.")],
+    code: Annotated[str, typer.Argument(help="The one-time code head office made; - reads it from standard input.")],
     home: Home = None,
 ) -> None:
-    """Tell the agent its server and its token, and try them.
+    """Make this PC the agent a one-time code was made for. Say it again if anything ended it half way.
 
-    Example: branchfleet-agent setup --server http://127.0.0.1:8088 --token -
+    Example: branchfleet-agent enroll https://10.66.0.10:8088 K7QM-4XWP9R-TDH3VN-CG8E2B
     """
+    from agent.enroll import enroll
+
     folder = find_home(home, os.environ)
-    said = ask.ask_person("token") if token == "-" else token  # noqa: S105
-    server, said = check_address(server, said.strip())
-    note = ""
-    try:
-        assignment = asyncio.run(_try(server, said))
-        note = f"The server knows this agent as {assignment.agent}: {len(assignment.polled)} positions to poll."
-    except Away as error:
-        note = f"{error.sentence} The agent will go on trying."
-    except Rejected as error:
-        raise Trouble(Exit.REFUSED, error.sentence) from error
-    except LinkError as error:
-        raise Trouble(Exit.UNREACHABLE, error.sentence) from error
-    save_settings(folder, server, said)
-    parts = urlsplit(server)
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        _say("The token and all records will cross the network unencrypted.")
-    _say(note)
-    _say(f"Set up in {folder}. Start it with: branchfleet-agent run")
-
-
-async def _try(server: str, token: str) -> Assignment:
-    async with open_link(server, token) as link:
-        return await link.assignment()
+    enrolled = enroll(server, ask.ask_person("code") if code == "-" else code, folder)
+    if enrolled.waiting:
+        _say(
+            f"{enrolled.agent} has a key already: head office has to confirm this PC, on its screen or by "
+            f"`branchfleet-server agent confirm {enrolled.agent}`. Until then the agent keeps what it sees."
+        )
+    _say(f"This PC is {enrolled.agent}; its key is in {folder}. Start it with: branchfleet-agent run")
 
 
 @app.command()

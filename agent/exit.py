@@ -33,7 +33,7 @@ _SENTENCES = {
     Exit.BUSY: "The port or the spool is in use by another program.",
     Exit.SPOOL_UNUSABLE: "The spool was written by a newer version.",
     Exit.CANNOT_WRITE: "The agent's folder or the output cannot be written, or the disk is full.",
-    Exit.NOT_SET_UP: "The agent is not set up: no server or no token.",
+    Exit.NOT_SET_UP: "The agent is not set up: it has no key, or no assignment.",
     Exit.UNREADABLE: "The device answered, but not with anything this driver can read.",
     Exit.DEFECT: "A defect of the program.",
     Exit.STOPPED: "It was stopped by a person before it was done.",

@@ -6,7 +6,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import httpx2
 import msgspec
@@ -51,7 +51,9 @@ class Away(LinkError):
 
 
 class Rejected(LinkError):
-    pass
+    def __init__(self, sentence: str, *, unknown: bool) -> None:
+        super().__init__(sentence)
+        self.unknown = unknown  # 401: not this token, or not this key; another may do
 
 
 class Elsewhere(LinkError):
@@ -68,12 +70,41 @@ class _Problem(msgspec.Struct):
     detail: str
 
 
-class Link:
-    """One server and this agent's token. Logs once when the server goes and once when it is back."""
+class Line:
+    """One server over HTTP: a question, and the one answer to it, or a LinkError."""
 
     def __init__(self, client: httpx2.AsyncClient, server: str) -> None:
         self._client = client
-        self._server = server
+        self.server = server
+
+    async def ask(
+        self, method: str, path: str, kind: type[T], *, content: bytes = b"", headers: dict[str, str] | None = None
+    ) -> T:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                request = self._client.stream(method, path, content=content or None, headers=headers)
+                async with request as response:
+                    answer = await _read(response)
+            return _judge(response, answer, kind)
+        except (httpx2.HTTPError, httpx2.StreamError, TimeoutError, OSError) as error:
+            raise Away(f"The server {self.server} does not answer: {_reason(error)}.") from error
+
+
+class Passes(Protocol):
+    """Where tokens come from: `agent/tokens.py`."""
+
+    async def current(self) -> str:
+        """Raises LinkError."""
+
+    def drop(self, token: str) -> None: ...
+
+
+class Link:
+    """One server and this agent's token. Logs once when the server goes and once when it is back."""
+
+    def __init__(self, line: Line, passes: Passes) -> None:
+        self._line = line
+        self._passes = passes
         self._trouble = ""
 
     async def send(self, batch: Batch) -> Ack:
@@ -88,22 +119,32 @@ class Link:
         self, method: str, path: str, kind: type[T], *, content: bytes = b"", headers: dict[str, str] | None = None
     ) -> T:
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                request = self._client.stream(method, path, content=content or None, headers=headers)
-                async with request as response:
-                    answer = await _read(response)
-            result = _judge(response, answer, kind)
-        except (httpx2.HTTPError, httpx2.StreamError, TimeoutError, OSError) as error:
-            raise self._noted(Away(f"The server {self._server} does not answer: {_reason(error)}.")) from error
+            try:
+                result = await self._with_token(method, path, kind, content, headers or {})
+            except Rejected as error:
+                if not error.unknown:
+                    raise
+                # Once more with another token; where there is to be none, asking for it says why
+                result = await self._with_token(method, path, kind, content, headers or {})
         except LinkError as error:
             raise self._noted(error) from None
         if self._trouble:
-            log.info("The server %s answers again.", self._server)
+            log.info("The server %s answers again.", self._line.server)
             self._trouble = ""
         return result
 
+    async def _with_token(self, method: str, path: str, kind: type[T], content: bytes, headers: dict[str, str]) -> T:
+        token = await self._passes.current()
+        try:
+            said = {"Authorization": f"Bearer {token}", **headers}
+            return await self._line.ask(method, path, kind, content=content, headers=said)
+        except Rejected as error:
+            if error.unknown:
+                self._passes.drop(token)
+            raise
+
     def _noted(self, error: LinkError) -> LinkError:
-        trouble = type(error).__name__
+        trouble = error.sentence if isinstance(error, Rejected) else type(error).__name__
         if trouble != self._trouble and not isinstance(error, NotTaken):
             log.warning("%s Records are kept here meanwhile.", error.sentence)
             self._trouble = trouble
@@ -111,18 +152,18 @@ class Link:
 
 
 @asynccontextmanager
-async def open_link(server: str, token: str) -> AsyncIterator[Link]:
-    """A link for as long as the block runs."""
+async def open_line(server: str) -> AsyncIterator[Line]:
+    """A line for as long as the block runs."""
     client = httpx2.AsyncClient(
         base_url=server,
-        headers={"Authorization": f"Bearer {token}", "Accept": MEDIA_MSGPACK},
+        headers={"Accept": MEDIA_MSGPACK, "Accept-Language": "en"},  # as the rest of what the agent says
         timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
         follow_redirects=False,
         trust_env=False,  # a branch PC's browser proxy is not ours
         verify=ssl.create_default_context() if server.startswith("https:") else False,
     )
     async with client:
-        yield Link(client, server)
+        yield Line(client, server)
 
 
 async def _read(response: httpx2.Response) -> bytes:
@@ -143,7 +184,8 @@ def _judge(response: httpx2.Response, answer: bytes, kind: type[T]) -> T:
             raise Elsewhere(f"What answers at {response.url} is not a Branchfleet server.") from error
     said = _problem(answer)
     if status in (401, 403):
-        raise Rejected(f"The server does not let this agent in: {said or 'its token is wrong or was revoked'}.")
+        sentence = f"The server does not let this agent in: {said or 'its token is wrong or was revoked'}."
+        raise Rejected(sentence, unknown=status == 401)
     if status in (400, 413, 415, 422):
         raise NotTaken(f"The server cannot take a batch: {said or status}.", judged=bool(said))
     if status in (408, 425, 429) or status >= 500:

@@ -11,14 +11,15 @@ from agent.assignment import Target
 from agent.clock import Clocks, system_clocks
 from agent.duties import Duties
 from agent.exit import Exit, Trouble
-from agent.link import Link, open_link
+from agent.link import Away, Link, open_line
 from agent.outbox import Outbox
 from agent.poll import Poller
 from agent.report import Report
 from agent.schedule import Schedule
 from agent.settings import Settings
 from agent.signals import ended_by_signals
-from agent.spool import SpoolError, SpoolFull, SpoolNewer, SpoolTaken, open_spool
+from agent.spool import Spool, SpoolError, SpoolFull, SpoolNewer, SpoolTaken, open_spool
+from agent.tokens import Tokens
 from agent.uplink import Uplink
 from agent.wire import Event, EventName, catalogue
 from drivers.base import Shared
@@ -57,8 +58,17 @@ async def run_agent(settings: Settings, stop: Stop, clocks: Clocks | None = None
     report = Report(catalogue(), clocks())
     outbox = Outbox(spool, clocks, settings.spool_bytes, forget=report.forget, days=settings.spool_days)
     shared = Shared()
+
+    async def begin_stream() -> None:
+        try:
+            await outbox.ask(_begin_stream)
+        except SpoolFull as error:
+            raise Away(str(error)) from error
+        outbox.states_were_lost()
+
     try:
-        async with open_link(settings.server, settings.token) as link:
+        async with open_line(settings.server) as line:
+            link = Link(line, Tokens(line, settings.home, settings.identity, clocks, begin_stream))
             return await _live(settings, stop, clocks, report, outbox, shared, link)
     finally:
         await outbox.close()
@@ -127,6 +137,10 @@ async def _live(
                 await uplink.flush()
     await _cancel(writer)
     return Exit.DEFECT if stop.reason == "defect" else Exit.DONE
+
+
+def _begin_stream(spool: Spool) -> None:
+    spool.move_to_new_stream("the server heard another copy of this agent since")
 
 
 async def _cancel(*tasks: "asyncio.Task[None]") -> None:

@@ -1,7 +1,6 @@
 """The agent's settings: flag > BRANCHFLEET_AGENT_* > agent.toml > default. Unknown keys are named with the nearest."""
 
 import difflib
-import json
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from agent.exit import Exit, Trouble
-from agent.files import write_private
+from agent.identity import Identity, load_identity
 
 FILE = "agent.toml"
 PREFIX = "BRANCHFLEET_AGENT_"
@@ -30,19 +29,12 @@ def _server(text: str) -> str:
     return text.rstrip("/")
 
 
-def _token(text: str) -> str:
-    if not text or not (text.isascii() and text.isprintable()) or " " in text:
-        raise ValueError("is not a token; `branchfleet-server agent token KEY` prints one")
-    return text
-
-
 class Written(BaseModel):
     """What agent.toml may hold."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     server: Annotated[str, AfterValidator(_server)] | None = None
-    token: Annotated[str, AfterValidator(_token)] | None = None
     spool_limit_mb: Annotated[int, Field(ge=1, le=100_000)] = 2048  # at most this much is kept while the line is down
     spool_days: Annotated[int, Field(ge=1, le=3650)] = 60  # and so long, counting the time the agent ran
 
@@ -50,11 +42,11 @@ class Written(BaseModel):
 class Settings(BaseModel):
     """What a running agent needs."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
     home: Path
-    server: str
-    token: str
+    identity: Identity
+    server: str  # where it enrolled, unless a setting says otherwise
     spool_limit_mb: int = 2048
     spool_days: int = 60
 
@@ -94,39 +86,25 @@ def load_settings(home: Path, environment: Mapping[str, str], *, server: str | N
     """Everything a run needs. Raises Trouble with a sentence for each thing that is wrong or missing."""
     flags: _Source = {"server": (server, "--server")} if server else {}
     written = _check(_from_file(home) | _from_environment(environment) | flags)
-    if written.server is None or written.token is None:
-        missing = "server" if written.server is None else "token"
+    identity = load_identity(home)
+    if identity is None:
         raise Trouble(
             Exit.NOT_SET_UP,
-            f"The agent in {home} has no {missing}. Set it up with: "
-            "branchfleet-agent setup --server http://SERVER:8088 --token -",
+            f"The agent in {home} is not enrolled. Have head office make a code, and say: "
+            "branchfleet-agent enroll SERVER CODE",
         )
     return Settings(
         home=home,
-        server=written.server,
-        token=written.token,
+        identity=identity,
+        server=written.server or identity.server,
         spool_limit_mb=written.spool_limit_mb,
         spool_days=written.spool_days,
     )
 
 
-def check_address(server: str, token: str) -> tuple[str, str]:
-    """Both as they will be used. Raises Trouble."""
-    written = _check({"server": (server, "--server"), "token": (token, "--token")})
-    return written.server or "", written.token or ""
-
-
-def save_settings(home: Path, server: str, token: str) -> Settings:
-    """Write server and token to agent.toml, mode 0600; other settings there stay."""
-    kept = _from_file(home)
-    values = {key: value for key, (value, _) in kept.items()} | {"server": server, "token": token}
-    lines = [f"{key} = {json.dumps(value)}\n" for key, value in values.items()]  # JSON's texts and numbers are TOML's
-    make_home(home)
-    try:
-        write_private(home / FILE, "".join(lines).encode())
-    except OSError as error:
-        raise Trouble(Exit.CANNOT_WRITE, f"{home / FILE} cannot be written: {error.strerror}.") from error
-    return load_settings(home, {})
+def check_server(server: str) -> str:
+    """The address as it will be used. Raises Trouble."""
+    return _check({"server": (server, "the command line")}).server or ""
 
 
 _Source = dict[str, tuple[Any, str]]  # key -> value, and where it was said
@@ -168,7 +146,6 @@ def _check(source: _Source) -> Written:
                 hint = f'; did you mean "{near[0]}"?' if near else f"; there are: {', '.join(Written.model_fields)}."
                 sentences.append(f'"{key}" in {where} is not a setting{hint}')
             else:
-                shown = "" if key == "token" else f" {value!r}"
                 said = one["msg"].removeprefix("Value error, ")
-                sentences.append(f'"{key}"{shown} in {where}: {said}.')
+                sentences.append(f'"{key}" {value!r} in {where}: {said}.')
         raise Trouble(Exit.BAD_INPUT, "\n".join(sentences)) from error

@@ -269,7 +269,7 @@ class Spool:
                 return Acked(0, 0, False)
             end = self._next()
             if held and held[-1][1] >= end:
-                return self._move_to_new_stream()
+                return self._move_to_new_stream("an older copy of the spool was brought back")
             newly = again = decided = 0
             for low, high in [*held, (end, end)]:
                 lost = "UPDATE record SET acked = NULL WHERE acked IS NOT NULL AND seq > ? AND seq < ?"
@@ -305,14 +305,19 @@ class Spool:
             count = sum(high - low + 1 for low, high in missing)
             self._note(EventName.GAP, missing[0][0], missing[-1][1], count, FORGOTTEN)
 
-    def _move_to_new_stream(self) -> Acked:
+    def move_to_new_stream(self, why: str) -> None:
+        """Give what waits other numbers: those it has may have been used for other records."""
+        with self._writing():
+            self._move_to_new_stream(why)
+
+    def _move_to_new_stream(self, why: str) -> Acked:
         was = self.stream
         waiting = "SELECT body FROM record WHERE acked IS NULL ORDER BY seq"
         records = [record for (body,) in self._db.execute(waiting) if (record := read(body)) is not None]
         self._db.execute("DELETE FROM record")
         self._db.execute("DELETE FROM day")
         self._db.execute("UPDATE spool SET stream = ?, next = 1, offered = 0, thinned = 0, epoch = ''", (uuid4().hex,))
-        self._insert([new_stream(self._clocks(), "an older copy of the spool was brought back", was), *records])
+        self._insert([new_stream(self._clocks(), why, was), *records])
         return Acked(0, len(records), other_past=True)
 
     # -- borders ------------------------------------------------------------------------------------

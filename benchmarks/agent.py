@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 import uvicorn
 
-from agent.settings import save_settings
-from agent.wire import Ack, Assignment, Batch, Polled
+from agent.identity import Identity, keep_identity, new_key
+from agent.wire import Ack, Assignment, Batch, Challenge, Polled, Token
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -42,8 +42,13 @@ class Receiver:
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
-        answer = self._ack(body) if scope["path"].endswith("/records") else self._assignment()
-        said = msgspec.msgpack.encode(answer)
+        answers: dict[str, Callable[[], Any]] = {
+            "records": lambda: self._ack(body),
+            "assignment": self._assignment,
+            "challenge": lambda: Challenge(b"challenge"),
+            "token": lambda: Token(token="bfa_bench", seconds=3600, rotate=False, forked_at=0, server=0),
+        }
+        said = msgspec.msgpack.encode(answers[scope["path"].rpartition("/")[2]]())
         headers = [(b"content-length", str(len(said)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": said})
@@ -76,7 +81,8 @@ def measure(interval: float) -> dict[str, float]:
         thread.start()
         with tempfile.TemporaryDirectory() as folder:
             home = Path(folder)
-            save_settings(home, f"http://127.0.0.1:{ours.getsockname()[1]}", "bfa_bench")
+            url = f"http://127.0.0.1:{ours.getsockname()[1]}"
+            keep_identity(home, Identity(server=url, name="bench", agent="bench", code="", key=new_key()))
             command = [sys.executable, "-m", "agent.cli", "run", "--home", folder]
             agent = subprocess.Popen(command, stderr=subprocess.DEVNULL)
             try:

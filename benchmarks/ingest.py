@@ -23,8 +23,10 @@ from sqlalchemy import text
 
 from agent.wire import VERSION, Batch, Clock, DeviceWord, Exchange, Reading, State
 from server.accounts.tokens import AGENT, hash_token, new_token
+from server.agents.tables import AgentToken
 from server.inventory.tables import Agent, Branch, Observer, Position, Subject, SubjectKind
 from server.storage.database import Database
+from server.storage.types import FOREVER
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -85,8 +87,9 @@ def seed(database: Database) -> list[str]:
             session.add(Subject(id=own, kind=SubjectKind.AGENT, key=f"agent-{number}", name="", branch_id=1))
             session.flush()
             tokens.append(new_token(AGENT))
-            session.add(Agent(id=own, token_hash=hash_token(tokens[-1])))
+            session.add(Agent(id=own))
             session.flush()
+            session.add(AgentToken(token_hash=hash_token(tokens[-1]), agent_id=own, expires_at=FOREVER))
             for device in range(1, DEVICES + 1):
                 key = f"0001/d-{number}-{device}"
                 session.add(Subject(id=own + device, kind=SubjectKind.POSITION, key=key, name=key, branch_id=1))

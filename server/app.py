@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import server.accounts.routes
+import server.agents.open_routes
 import server.agents.routes
 import server.events.routes
 import server.health.routes
@@ -26,11 +27,13 @@ import server.tickets.routes
 from agent.wire import BODY_LIMIT
 from server.accounts.passwords import Passwords
 from server.agents.assignment import Revisions
+from server.agents.challenges import voice
+from server.agents.limits import Limits
 from server.answers import wire_schemas
 from server.events.ticker import Ticker
 from server.health.follower import Follower
 from server.ingest.writer import Writer
-from server.migrations import EPOCH
+from server.migrations import EPOCH, NAME
 from server.problems import RESPONSES, answer_with_problems
 from server.schemas import Problem
 from server.settings import Settings
@@ -56,6 +59,7 @@ def routers() -> list[APIRouter]:
         server.ledger.routes.router,
         server.journal.routes.router,
         server.agents.routes.router,
+        server.agents.open_routes.router,
         server.ingest.routes.router,
         server.events.routes.router,
         server.routes.router,
@@ -69,6 +73,7 @@ def create_app(database: Database, settings: Settings, now: Now, key: bytes | No
     """
     with database.read() as session:
         epoch = server.queries.setting(session, EPOCH, "")
+        name = server.queries.setting(session, NAME, "")
     follower = Follower(database, now)
     state = State(
         database=database,
@@ -76,6 +81,8 @@ def create_app(database: Database, settings: Settings, now: Now, key: bytes | No
         now=now,
         key=key,
         epoch=epoch,
+        voice=voice(name, key, ca=""),
+        limits=Limits(now),
         passwords=Passwords(settings.password_memory),
         writer=Writer(database, committed=follower.wake),
         revisions=Revisions(database, key, now),

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,9 @@ from sqlmodel import Session
 from server.accounts.deeds import add_person, disable_person, reset_password
 from server.accounts.passwords import Passwords
 from server.accounts.queries import people, person_out
-from server.agents.deeds import issue_token
+from server.agents import deeds as agents
+from server.agents.codes import HOURS
+from server.agents.queries import agents as agents_out
 from server.border import sentences
 from server.clock import utc_now
 from server.exit import Exit
@@ -24,7 +27,7 @@ from server.home import Home, making
 from server.journal.deeds import Act, record
 from server.journal.verify import check
 from server.listening import listening
-from server.queries import status_out
+from server.queries import Everything, status_out
 from server.schemas import Role
 from server.secrets.deeds import set_secret
 
@@ -33,7 +36,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for progra
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 person = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="People and their roles.")
-agent = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Agents and their tokens.")
+agent = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Agents: who may speak as each.")
 secret = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Communities and passwords of devices.")
 journal = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The journal of deeds.")
 app.add_typer(person, name="person")
@@ -191,17 +194,95 @@ def person_disable(login: Annotated[str, typer.Argument(help="Whose access.")], 
         disable_person(session, act(), login)
 
 
-@agent.command("token")
-def agent_token(
-    key: Annotated[str, typer.Argument(help="The agent's key in the inventory.")], home: HomeOption = None
-) -> None:
-    """Print a new token for an agent, once; an earlier one stops working.
+AgentKey = Annotated[str, typer.Argument(help="The agent's key in the inventory.")]
 
-    Example: branchfleet-server agent token centre
+
+@agent.command("code")
+def agent_code(
+    branch: Annotated[str, typer.Argument(help="The branch the PC stands in.")],
+    key: Annotated[str | None, typer.Option("--agent", help="Its agent, where the branch has several.")] = None,
+    hours: Annotated[int, typer.Option(help="How long the code is good, 720 at most.")] = HOURS,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a one-time code to enrol a PC as an agent with. It is shown once; an earlier one of that agent ends.
+
+    Example: branchfleet-server agent code 1001
+    """
+    with changing(home) as (here, session):
+        code, agent, until = agents.make_code(session, act(), here.key(), branch, key, hours)
+    show({"code": str(code), "agent": agent, "until": local_time(until)}, as_json)
+
+
+@agent.command("list")
+def agent_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """List agents: key, branch, who may speak as it, until when its code is good, and from where it speaks.
+
+    Example: branchfleet-server agent list
+    """
+    with reading(home) as session:
+        rows = agents_out(session, Everything(), utc_now())
+    if as_json:
+        print(json.dumps([row.model_dump(mode="json") for row in rows], ensure_ascii=False))
+        return
+    for row in rows:
+        until = local_time(row.code_until) if row.code_until else ""
+        heard = [f"{one.what}: {one.host} {one.address} {local_time(one.at)}" for one in row.speakers]
+        print(row.key, row.branch, row.identity, until, "; ".join(heard), sep="\t")
+
+
+@agent.command("withdraw")
+def agent_withdraw(key: AgentKey, home: HomeOption = None) -> None:
+    """Withdraw an agent's open code, and the key that waits to be confirmed.
+
+    Example: branchfleet-server agent withdraw centre
     """
     with changing(home) as (_, session):
-        token = issue_token(session, act(), key)
-    print(token)
+        agents.withdraw(session, act(), key)
+
+
+@agent.command("confirm")
+def agent_confirm(key: AgentKey, home: HomeOption = None) -> None:
+    """Confirm the PC that waits: it goes on as this agent, with its positions and history, and the PC before ends.
+
+    Example: branchfleet-server agent confirm 1001-pc
+    """
+    with changing(home) as (_, session):
+        agents.confirm(session, act(), key)
+
+
+@agent.command("revoke")
+def agent_revoke(
+    key: AgentKey,
+    reason: Annotated[str, typer.Option(help="Why, for the journal.")] = "",
+    home: HomeOption = None,
+) -> None:
+    """Let nobody speak as this agent any more, from the next request on. A new code lets a PC in again.
+
+    Example: branchfleet-server agent revoke 1001-pc --reason "the PC was stolen"
+    """
+    with changing(home) as (_, session):
+        agents.revoke(session, act(), key, reason)
+
+
+@agent.command("release")
+def agent_release(key: AgentKey, home: HomeOption = None) -> None:
+    """End a quarantine, once only one PC with this identity is left.
+
+    Example: branchfleet-server agent release 1001-pc
+    """
+    with changing(home) as (_, session):
+        agents.release(session, act(), key)
+
+
+@agent.command("rotate")
+def agent_rotate(key: AgentKey, home: HomeOption = None) -> None:
+    """Have an agent make a fresh key when it next asks for a token, within the hour.
+
+    Example: branchfleet-server agent rotate centre
+    """
+    with changing(home) as (_, session):
+        agents.ask_rotation(session, act(), key)
 
 
 @secret.command("set")
@@ -237,6 +318,11 @@ def act(via: str = "cli") -> Act:
     except (KeyError, OSError):  # a container's user without a name
         user = str(os.getuid()) if hasattr(os, "getuid") else "?"
     return Act(actor=f"os:{user}"[:80], via=via, now=utc_now())
+
+
+def local_time(at: int) -> str:
+    """UTC µs as this machine's zone says it."""
+    return datetime.fromtimestamp(at / 1_000_000).astimezone().isoformat(sep=" ", timespec="minutes")
 
 
 def show(values: dict[str, Any], as_json: bool) -> None:

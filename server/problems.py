@@ -25,6 +25,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     413: {"content": _SAID, "description": "The body is too large"},
     415: {"content": _SAID, "description": "The body is of a kind the server does not take"},
     422: {"content": _SAID, "description": "What was said cannot be right"},
+    429: {"content": _SAID, "description": "Too many requests; Retry-After says when there is room"},
     503: {"content": _SAID, "description": "The server cannot do it now"},
 }
 
@@ -43,7 +44,12 @@ def answer_with_problems(app: FastAPI) -> None:
 
 def _problem(request: Request, status: int, told: Told) -> JSONResponse:
     said = told.say(gettext_for(language_of(request.headers.get("accept-language"))))
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "10"}}
+    headers = {
+        401: {"WWW-Authenticate": "Bearer"},
+        408: {"Retry-After": "1"},
+        429: {"Retry-After": str(told.values.get("seconds", 10))},
+        503: {"Retry-After": "10"},
+    }
     return JSONResponse({"detail": said}, status, headers.get(status))
 
 

@@ -386,6 +386,28 @@ class Home(Schema):
 # -- the rest ---------------------------------------------------------------------------------------
 
 
+class IdentityStanding(StrEnum):
+    """Who may speak as an agent."""
+
+    NONE = "none"  # it has no key
+    CODE = "code"  # nor yet, but a code to enrol it with
+    ENROLLED = "enrolled"
+    WAITING = "waiting"  # it has a key, and another waits for a person to confirm it
+    QUARANTINED = "quarantined"  # two speak as it
+    REVOKED = "revoked"
+
+
+class SpeakerOut(Schema):
+    """A PC that speaks, or would speak, as an agent. What it says of itself is data."""
+
+    what: Literal["key", "waiting", "program"]  # the good key, the one that waits, a process that got a token
+    at: int  # enrolled or replaced; of a program: its last token
+    host: str
+    system: str
+    address: str
+    fingerprint: str  # of the key; "" of a program
+
+
 class AgentOut(Schema):
     key: str
     name: str
@@ -395,6 +417,28 @@ class AgentOut(Schema):
     version: str
     waiting: int
     positions: int
+    identity: IdentityStanding
+    code_until: int | None  # when the code there is expires
+    speakers: list[SpeakerOut]  # the keys, then the newest two programs
+
+
+class AgentCodeCreate(Schema):
+    hours: Annotated[int, Field(ge=1, le=720)] = 72
+
+
+class AgentCodeOut(Schema):
+    """A one-time code, told once."""
+
+    agent: str
+    code: str
+    until: int
+
+
+class AgentStep(Schema):
+    """What a person decides about who an agent is."""
+
+    step: Literal["confirm", "withdraw", "revoke", "release", "rotate"]
+    reason: Annotated[str, Field(max_length=500)] = ""
 
 
 class JournalOut(Schema):

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from server.accounts.passwords import Passwords
 from server.agents.assignment import Revisions
+from server.agents.challenges import Voice
+from server.agents.limits import Limits
 from server.events.ticker import Ticker
 from server.ingest.writer import Writer
 from server.settings import Settings
@@ -18,6 +20,8 @@ class State:
     now: Now
     key: bytes | None  # of the home, to open secrets with
     epoch: str  # of the database: another one means that an older database came back
+    voice: Voice  # what agents know this server by
+    limits: Limits
     passwords: Passwords
     writer: Writer
     revisions: Revisions

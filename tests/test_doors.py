@@ -27,7 +27,7 @@ print(json.dumps([sorted(own), sorted(foreign)]))
 MODELS = {"pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection", "msgspec"}
 DRIVERS_DOOR = {"drivers", "drivers.base", "drivers.errors", "drivers.catalogue", "drivers.registry"}
 SIMULATORS_DOOR = {"drivers.sim", "drivers.sim.base", "drivers.sim.registry"}
-AGENT_DOOR = {"agent", "agent.wire", "agent.inventory"}
+AGENT_DOOR = {"agent", "agent.wire", "agent.proof", "agent.inventory"}
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,7 @@ AGENT_DOOR = {"agent", "agent.wire", "agent.inventory"}
         ("drivers.sim.base", DRIVERS_DOOR | SIMULATORS_DOOR),
         ("drivers.sim.registry", DRIVERS_DOOR | SIMULATORS_DOOR),
         ("agent.wire", DRIVERS_DOOR | AGENT_DOOR),
+        ("agent.proof", DRIVERS_DOOR | AGENT_DOOR),
         ("agent.inventory.schema", DRIVERS_DOOR | AGENT_DOOR),
         ("agent.inventory.read", DRIVERS_DOOR | AGENT_DOOR),
         ("server.schemas", DRIVERS_DOOR | AGENT_DOOR | {"server", "server.schemas"}),

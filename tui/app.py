@@ -15,6 +15,7 @@ from tui.client import Away, Defect, Refused, SignedOut
 from tui.commands import Going
 from tui.narrow import AsciiFilter
 from tui.opens import Place, place
+from tui.screens.agent import Agent
 from tui.screens.agents import Agents
 from tui.screens.branch import Branch
 from tui.screens.branches import Branches
@@ -50,7 +51,7 @@ def _screens() -> dict[str, Callable[[Place], Screen[None]]]:
         "ledger": lambda to: Card(to.key) if to.key else Ledger(ledger_query(to)),
         "branches": lambda to: Branch(to.key) if to.key else Branches(),
         "conditions": lambda to: Conditions(to.one("branch"), to.one("subject"), to.one("open") != "false"),
-        "agents": lambda to: Agents(),
+        "agents": lambda to: Agent(to.key) if to.key else Agents(),
         "journal": lambda to: Journal(to.key or to.one("about") or ""),
     }
 

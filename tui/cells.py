@@ -4,7 +4,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from server.schemas import ConditionOut, Standing, TicketOut
-from tui.marks import LEVELS, STANDINGS, TICKETS, Mark
+from tui.marks import IDENTITIES, LEVELS, STANDINGS, TICKETS, Mark
 from tui.plain import plain
 from tui.shell import Shell
 from tui.times import ago, day, moment, span
@@ -71,6 +71,10 @@ class Cells:
 def state_width() -> int:
     """Cells the widest standing needs, mark and word."""
     return 2 + max(cell_len(mark.title) for mark in STANDINGS.values())
+
+
+def identity_width() -> int:
+    return 2 + max(cell_len(mark.title) for mark in IDENTITIES.values())
 
 
 def ticket_width() -> int:

@@ -20,7 +20,10 @@ import httpx2
 from pydantic import TypeAdapter, ValidationError
 
 from server.schemas import (
+    AgentCodeCreate,
+    AgentCodeOut,
     AgentOut,
+    AgentStep,
     BranchOut,
     BranchPage,
     CardDetail,
@@ -192,6 +195,14 @@ class Client:
 
     async def agents(self) -> list[AgentOut]:
         return await self._get(list[AgentOut], "/api/agents")
+
+    async def agent_code(self, key: str, ask: AgentCodeCreate) -> AgentCodeOut:
+        path = f"/api/agents/{quote(key, safe='')}/code"
+        return _read(AgentCodeOut, await self._send("POST", path, body=ask))
+
+    async def agent_step(self, key: str, step: AgentStep) -> AgentOut:
+        path = f"/api/agents/{quote(key, safe='')}/step"
+        return _read(AgentOut, await self._send("POST", path, body=step))
 
     async def branches(self, *, offset: int = 0, limit: int = 100) -> BranchPage:
         return await self._get(BranchPage, "/api/branches", offset=offset, limit=limit)

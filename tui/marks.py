@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from server.schemas import Standing, TicketStatus
+from server.schemas import IdentityStanding, Standing, TicketStatus
 from tui.texts import N_, _
 
 Ink = Literal["good", "attention", "fault", "unknown", "idle", "plain", "dim"]
@@ -47,4 +47,13 @@ TICKETS: dict[TicketStatus, Mark] = {
     TicketStatus.ACCEPTED: Mark("▲", N_("accepted"), "attention"),
     TicketStatus.IN_PROGRESS: Mark("▲", N_("in progress"), "attention"),
     TicketStatus.DONE: Mark("●", N_("done"), "good"),
+}
+
+IDENTITIES: dict[IdentityStanding, Mark] = {
+    IdentityStanding.NONE: Mark("○", N_("not enrolled"), "unknown"),
+    IdentityStanding.CODE: Mark("○", N_("code given out"), "unknown"),
+    IdentityStanding.ENROLLED: Mark("●", N_("enrolled"), "good"),
+    IdentityStanding.WAITING: Mark("▲", N_("to be confirmed"), "attention"),
+    IdentityStanding.QUARANTINED: Mark("■", N_("in quarantine"), "fault"),
+    IdentityStanding.REVOKED: Mark("◇", N_("revoked"), "idle"),
 }

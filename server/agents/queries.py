@@ -1,17 +1,82 @@
 """The agents in a person's scope, and how they are."""
 
-from sqlalchemy import func, select
+from typing import Any
+
+from sqlalchemy import Select, func, select
 from sqlmodel import Session, col
 
+from agent.proof import fingerprint
 from server.accounts.scope import Scoped, in_scope
+from server.agents.codes import CodeStanding, standing_of
+from server.agents.tables import AgentCode, AgentIdentity, AgentInstance, AgentKey, KeyStanding
+from server.errors import NotFound
 from server.health.tables import HealthRow
 from server.ingest.tables import AgentSeen
 from server.inventory.tables import Observer, Subject, SubjectKind
-from server.schemas import AgentOut, Standing
+from server.schemas import AgentOut, IdentityStanding, SpeakerOut, Standing
+
+PROGRAMS = 2  # shown of each agent: in a quarantine these are the two
 
 
-def agents(session: Session, viewer: Scoped, now: int) -> list[AgentOut]:
-    """By key. What health has not judged for too long reads as stale."""
+class Identities:
+    """Who may speak as each of the agents whose ids `ids` selects."""
+
+    def __init__(self, session: Session, ids: Select[Any], now: int) -> None:
+        codes = session.execute(select(AgentCode).where(col(AgentCode.agent_id).in_(ids))).scalars()
+        self._codes = {code.agent_id: code for code in codes if standing_of(code, now) is CodeStanding.OPEN}
+        rows = session.execute(select(AgentIdentity).where(col(AgentIdentity.agent_id).in_(ids))).scalars()
+        self._identities = {row.agent_id: row for row in rows}
+        keys = select(AgentKey).where(col(AgentKey.standing).in_((KeyStanding.GOOD, KeyStanding.WAITING)))
+        self._keys: dict[int, list[AgentKey]] = {}
+        for key in session.execute(keys.where(col(AgentKey.agent_id).in_(ids)).order_by(AgentKey.standing)).scalars():
+            self._keys.setdefault(key.agent_id, []).append(key)
+        self._instances: dict[int, list[AgentInstance]] = {}
+        spoke = select(AgentInstance).where(col(AgentInstance.agent_id).in_(ids))
+        for one in session.execute(spoke.order_by(col(AgentInstance.asked_at).desc())).scalars():
+            self._instances.setdefault(one.agent_id, []).append(one)
+
+    def standing(self, agent_id: int) -> IdentityStanding:
+        identity = self._identities.get(agent_id)
+        keys = {key.standing for key in self._keys.get(agent_id, [])}
+        if identity and identity.quarantined_at is not None:
+            return IdentityStanding.QUARANTINED
+        if KeyStanding.WAITING in keys:
+            return IdentityStanding.WAITING
+        if KeyStanding.GOOD in keys:
+            return IdentityStanding.ENROLLED
+        if agent_id in self._codes:
+            return IdentityStanding.CODE
+        return IdentityStanding.REVOKED if identity and identity.revoked_at is not None else IdentityStanding.NONE
+
+    def code_until(self, agent_id: int) -> int | None:
+        code = self._codes.get(agent_id)
+        return code.expires_at if code else None
+
+    def speakers(self, agent_id: int) -> list[SpeakerOut]:
+        keys = [
+            SpeakerOut(
+                what="key" if key.standing is KeyStanding.GOOD else "waiting",
+                at=key.made_at,
+                host=key.host,
+                system=key.system,
+                address=key.address,
+                fingerprint=fingerprint(bytes.fromhex(key.public_key)),
+            )
+            for key in self._keys.get(agent_id, [])
+        ]
+        programs = [
+            SpeakerOut(
+                what="program", at=one.asked_at, host=one.host, system=one.system, address=one.address, fingerprint=""
+            )
+            for one in self._instances.get(agent_id, [])[:PROGRAMS]
+        ]
+        return keys + programs
+
+
+def agents(session: Session, viewer: Scoped, now: int, key: str | None = None) -> list[AgentOut]:
+    """By key, or the one of that key. What health has not judged for too long reads as stale."""
+    wanted = [col(Subject.kind) == SubjectKind.AGENT, col(Subject.removed_at).is_(None)]
+    wanted += [in_scope(viewer, col(Subject.branch_id)), *([col(Subject.key) == key] if key is not None else [])]
     polled = (
         select(col(Observer.agent_id).label("agent_id"), func.count().label("n"))
         .join(Subject, col(Subject.id) == col(Observer.subject_id))
@@ -26,10 +91,10 @@ def agents(session: Session, viewer: Scoped, now: int) -> list[AgentOut]:
         .join(AgentSeen, col(AgentSeen.agent_id) == col(Subject.id), isouter=True)
         .join(HealthRow, col(HealthRow.subject_id) == col(Subject.id), isouter=True)
         .join(polled, polled.c.agent_id == col(Subject.id), isouter=True)
-        .where(col(Subject.kind) == SubjectKind.AGENT, col(Subject.removed_at).is_(None))
-        .where(in_scope(viewer, col(Subject.branch_id)))
+        .where(*wanted)
         .order_by(col(Subject.key))
     ).all()
+    identities = Identities(session, select(col(Subject.id)).where(*wanted), now)
     return [
         AgentOut(
             key=subject.key,
@@ -40,9 +105,19 @@ def agents(session: Session, viewer: Scoped, now: int) -> list[AgentOut]:
             version=seen.version if seen else "",
             waiting=seen.waiting if seen else 0,
             positions=positions,
+            identity=identities.standing(subject.id or 0),
+            code_until=identities.code_until(subject.id or 0),
+            speakers=identities.speakers(subject.id or 0),
         )
         for subject, code, seen, health, positions in rows
     ]
+
+
+def agent(session: Session, viewer: Scoped, key: str, now: int) -> AgentOut:
+    found = agents(session, viewer, now, key)
+    if not found:
+        raise NotFound("There is no agent {key}: the inventory names the agents.", key=key)
+    return found[0]
 
 
 def _standing(health: HealthRow | None, now: int) -> Standing:

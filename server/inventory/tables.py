@@ -75,12 +75,11 @@ class Position(SQLModel, table=True):
 
 
 class Agent(SQLModel, table=True):
+    """That it is an agent. Who may speak as it is told in server/agents/tables.py."""
+
     __tablename__ = "agent"
 
     id: int = Field(sa_column=Column(Id, ForeignKey("subject.id"), primary_key=True, autoincrement=False))
-    token_hash: str | None = Field(default=None, max_length=64, unique=True)  # SHA-256 of the token
-    public_key: str | None = None  # Ed25519, from enrolment on
-    revoked_at: int | None = Field(default=None, sa_column=Column(Micros))
 
 
 class Observer(SQLModel, table=True):

@@ -20,6 +20,7 @@ from server.storage.database import Database
 from server.storage.types import new_uid
 
 EPOCH = "database.epoch"
+NAME = "server.name"  # by which agents know this server: its copies and restored backups have the same
 _ADVISORY = 0x6272_6D67  # "brmg": of several servers on one PostgreSQL, one at a time changes the schema
 
 
@@ -40,9 +41,10 @@ def upgrade(database: Database) -> None:
         _refuse_newer(connection)
         command.upgrade(config(connection), "head")
         with Session(connection) as session:
-            if session.get(Setting, EPOCH) is None:
-                session.add(Setting(key=EPOCH, value=new_uid()))
-                session.flush()
+            for key in (EPOCH, NAME):
+                if session.get(Setting, key) is None:
+                    session.add(Setting(key=key, value=new_uid()))
+            session.flush()
 
 
 def check_version(database: Database) -> None:

@@ -15,8 +15,22 @@ import msgspec
 import pytest
 import uvicorn
 
+from agent.identity import Identity, keep_identity, new_key
+from agent.settings import Settings
 from agent.spool import Spool, merge_ranges
-from agent.wire import Ack, AnyRecord, Assignment, Batch, Clock, Event, EventName, Polled, State
+from agent.wire import (
+    Ack,
+    AnyRecord,
+    Assignment,
+    Batch,
+    Challenge,
+    Clock,
+    Event,
+    EventName,
+    Polled,
+    State,
+    Token,
+)
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -184,6 +198,13 @@ class Centre:
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
+        if scope["path"] == "/api/agent/challenge":
+            await _answer(send, 200, msgspec.msgpack.encode(Challenge(b"challenge")))
+            return
+        if scope["path"] == "/api/agent/token":
+            granted = Token(token=TOKEN, seconds=3600, rotate=False, forked_at=0, server=time.time_ns() // 1000)
+            await _answer(send, 200, msgspec.msgpack.encode(granted))
+            return
         assert dict(scope["headers"])[b"authorization"] == f"Bearer {TOKEN}".encode()
         if scope["path"] == "/api/agent/assignment":
             said = msgspec.structs.replace(self.assignment, server=time.time_ns() // 1000)
@@ -236,6 +257,19 @@ async def _answer(send: Callable[[Any], Any], status: int, body: bytes, *, lengt
     headers = [(b"content-length", str(len(body) if length is None else length).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture
+def enrolled() -> Callable[[Path, str], Settings]:
+    """`enrolled(home, url)`: the settings of an agent whose home is enrolled there."""
+
+    def make(home: Path, server: str) -> Settings:
+        home.mkdir(exist_ok=True)
+        identity = Identity(server=server, name="server", agent="centre", code="AAAA", key=new_key())
+        keep_identity(home, identity)
+        return Settings(home=home, identity=identity, server=server)
+
+    return make
 
 
 @pytest.fixture

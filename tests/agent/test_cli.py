@@ -182,39 +182,10 @@ def test_ports_are_data_and_what_is_missing_is_narrated(command: Command) -> Non
         assert ran.err.strip()
 
 
-def test_setup_tries_the_server_and_writes_a_private_file(
-    command: Command, tmp_path: Path, centre: Centre, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("bfa_test\n"))
-    ran = command("setup", "--server", centre.url, "--token", "-")
-    assert (ran.code, ran.out) == (Exit.DONE, "")
-    assert "knows this agent as centre" in ran.err
-    assert (tmp_path / "home" / "agent.toml").stat().st_mode & 0o777 == 0o600
-
-
-def test_setup_without_a_line_is_kept_and_said(command: Command, centre: Centre, home: Path) -> None:
-    centre.stop()
-    ran = command("setup", "--server", centre.url, "--token", "bfa_test")
-    assert ran.code == Exit.DONE
-    assert "does not answer" in ran.err
-    assert (home / "agent.toml").exists()
-
-
-def test_setup_says_when_a_token_would_cross_the_network_in_clear(command: Command) -> None:
-    ran = command("setup", "--server", "http://192.0.2.1.invalid:8088", "--token", "bfa_test")
-    assert "unencrypted" in ran.err
-
-
-def test_setup_refuses_what_is_no_address(command: Command, home: Path) -> None:
-    ran = command("setup", "--server", "centre:8088", "--token", "bfa_test")
-    assert ran.code == Exit.BAD_INPUT
-    assert not (home / "agent.toml").exists()
-
-
-def test_run_without_setup_says_how(command: Command) -> None:
+def test_run_without_an_identity_says_how(command: Command) -> None:
     ran = command("run")
     assert ran.code == Exit.NOT_SET_UP
-    assert "branchfleet-agent setup" in ran.err
+    assert "branchfleet-agent enroll" in ran.err
 
 
 def test_run_in_a_folder_that_cannot_be_made_says_so(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.link import Away, Elsewhere, LinkError, NotTaken, Rejected, open_link
+from agent.link import Away, Elsewhere, Link, LinkError, NotTaken, Rejected, open_line
 from agent.wire import Ack, Assignment, Batch, Clock
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
@@ -33,20 +33,39 @@ async def answering(raw: bytes) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
+class Given:
+    """Tokens as an agent would get them: another each time one was dropped."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    async def current(self) -> str:
+        return f"bfa_{self.number}"
+
+    def drop(self, token: str) -> None:
+        self.number += token == f"bfa_{self.number}"
+
+
+@asynccontextmanager
+async def linked(url: str) -> AsyncIterator[Link]:
+    async with open_line(url) as line:
+        yield Link(line, Given())
+
+
 def http(status: int, body: bytes = b"", *headers: str) -> bytes:
     lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
 
 
 async def trouble(raw: bytes) -> LinkError:
-    async with answering(raw) as url, open_link(url, "bfa_x") as link:
+    async with answering(raw) as url, linked(url) as link:
         with pytest.raises(LinkError) as raised:
             await link.send(BATCH)
     return raised.value
 
 
 async def test_a_good_answer_is_an_ack() -> None:
-    async with answering(http(200, ACK)) as url, open_link(url, "bfa_x") as link:
+    async with answering(http(200, ACK)) as url, linked(url) as link:
         assert (await link.send(BATCH)).epoch == "e"
 
 
@@ -59,7 +78,8 @@ async def test_a_good_answer_is_an_ack() -> None:
         (http(500), Away, "answers 500"),
         (http(503, b'{"detail": "starting"}'), Away, "starting"),
         (http(429), Away, "429"),
-        (http(401, b'{"detail": "revoked"}'), Rejected, "revoked"),
+        (http(401, b'{"detail": "not known"}'), Rejected, "not known"),
+        (http(403, b'{"detail": "revoked"}'), Rejected, "revoked"),
         (http(403), Rejected, "token is wrong"),
         (http(404), Elsewhere, "not a Branchfleet server"),
         (http(302, b"", "Location: http://login.example/"), Elsewhere, "not a Branchfleet server"),
@@ -108,7 +128,7 @@ async def test_a_server_that_takes_the_question_and_never_answers_is_away(monkey
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     async with server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with open_link(url, "bfa_x") as link:
+        async with linked(url) as link:
             with pytest.raises(Away, match="no answer in time"):
                 await link.assignment()
         gone.set()
@@ -127,10 +147,10 @@ async def test_the_assignment_is_asked_with_the_token() -> None:
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with open_link(url, "bfa_x") as link:
+        async with linked(url) as link:
             assert (await link.assignment()).revision == "r"
     assert b"GET /api/agent/assignment " in asked[0]
-    assert b"authorization: bearer bfa_x" in asked[0].lower()
+    assert b"authorization: bearer bfa_0" in asked[0].lower()
     assert b"accept: application/msgpack" in asked[0].lower()
 
 
@@ -138,7 +158,7 @@ async def test_the_assignment_is_asked_with_the_token() -> None:
 @given(st.binary(max_size=200) | st.builds(http, st.integers(200, 599), st.binary(max_size=60)))
 def test_no_answer_raises_anything_but_a_link_error(raw: bytes) -> None:
     async def ask() -> None:
-        async with answering(raw) as url, open_link(url, "bfa_x") as link:
+        async with answering(raw) as url, linked(url) as link:
             try:
                 await link.send(BATCH)
             except LinkError as error:

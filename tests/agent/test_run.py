@@ -16,7 +16,7 @@ import pytest
 
 from agent.exit import Exit, Trouble
 from agent.run import Stop, run_agent
-from agent.settings import Settings, save_settings
+from agent.settings import Settings
 from agent.spool import Spool
 from agent.wire import EventName, Hold, Polled, State
 
@@ -28,6 +28,7 @@ else:
 LampSays = Callable[..., Polled]
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 Running = Callable[[], Any]
+Enrolled = Callable[[Path, str], Settings]
 
 
 @pytest.fixture(autouse=True)
@@ -42,10 +43,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, centre: Centre) -> Settings:
-    home = tmp_path / "home"
-    home.mkdir()
-    return Settings(home=home, server=centre.url, token="bfa_test")
+def settings(tmp_path: Path, centre: Centre, enrolled: Enrolled) -> Settings:
+    return enrolled(tmp_path / "home", centre.url)
 
 
 @pytest.fixture
@@ -293,10 +292,10 @@ def start(home: Path, third_party: Path) -> subprocess.Popen[str]:
 
 
 async def test_kill_9_and_a_new_start_lose_and_double_nothing(
-    centre: Centre, tmp_path: Path, third_party: Path, lamp: LampSays, until: Until
+    centre: Centre, enrolled: Enrolled, tmp_path: Path, third_party: Path, lamp: LampSays, until: Until
 ) -> None:
     home = tmp_path / "home"
-    save_settings(home, centre.url, "bfa_test")
+    enrolled(home, centre.url)
     words = ["online", "hardwareError", "starting", "userError"]
     centre.assign(lamp("1/a", device="online"))
     for life, word in enumerate(words):
@@ -319,10 +318,10 @@ async def test_kill_9_and_a_new_start_lose_and_double_nothing(
 
 
 async def test_sigterm_is_a_goodbye_and_exit_code_0(
-    centre: Centre, tmp_path: Path, third_party: Path, lamp: LampSays, until: Until
+    centre: Centre, enrolled: Enrolled, tmp_path: Path, third_party: Path, lamp: LampSays, until: Until
 ) -> None:
     home = tmp_path / "home"
-    save_settings(home, centre.url, "bfa_test")
+    enrolled(home, centre.url)
     centre.assign(lamp("1/a", device="online"))
     agent = start(home, third_party)
     await until(lambda: centre.states("1/a"))

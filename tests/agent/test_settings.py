@@ -1,13 +1,16 @@
 """Settings: flag over environment over file over default; a mistake is a sentence with the place and the nearest."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from agent.exit import Exit, Trouble
-from agent.settings import find_home, load_settings, save_settings
+from agent.settings import Settings, find_home, load_settings
 
-GOOD = 'server = "http://127.0.0.1:8088"\ntoken = "bfa_1"\n'
+Enrolled = Callable[[Path, str], Settings]
+
+GOOD = 'server = "http://127.0.0.1:8088"\n'
 
 
 def write(home: Path, text: str) -> None:
@@ -20,10 +23,12 @@ def refused(home: Path, environment: dict[str, str] | None = None) -> Trouble:
     return raised.value
 
 
-def test_the_nearer_word_counts(tmp_path: Path) -> None:
+def test_the_nearer_word_counts(tmp_path: Path, enrolled: Enrolled) -> None:
+    enrolled(tmp_path, "https://enrolled:1")
+    assert load_settings(tmp_path, {}).server == "https://enrolled:1"
     write(tmp_path, GOOD + "spool_limit_mb = 50\n")
     file = load_settings(tmp_path, {})
-    assert (file.server, file.token, file.spool_bytes) == ("http://127.0.0.1:8088", "bfa_1", 50 << 20)
+    assert (file.server, file.spool_bytes) == ("http://127.0.0.1:8088", 50 << 20)
     environment = {"BRANCHFLEET_AGENT_SERVER": "http://env:1", "BRANCHFLEET_AGENT_SPOOL_LIMIT_MB": "7", "PATH": "/"}
     assert load_settings(tmp_path, environment).server == "http://env:1"
     assert load_settings(tmp_path, environment).spool_limit_mb == 7
@@ -32,12 +37,12 @@ def test_the_nearer_word_counts(tmp_path: Path) -> None:
 
 def test_an_unknown_key_is_named_with_its_place_and_the_nearest(tmp_path: Path) -> None:
     write(tmp_path, GOOD + "sever = 1\nspool_limit = 2\n")
-    trouble = refused(tmp_path, {"BRANCHFLEET_AGENT_TOKE": "x"})
+    trouble = refused(tmp_path, {"BRANCHFLEET_AGENT_SERVE": "x"})
     assert trouble.code is Exit.BAD_INPUT
     assert trouble.sentence.splitlines() == [
         f'"sever" in {tmp_path}/agent.toml is not a setting; did you mean "server"?',
         f'"spool_limit" in {tmp_path}/agent.toml is not a setting; did you mean "spool_limit_mb"?',
-        '"toke" in the environment variable BRANCHFLEET_AGENT_TOKE is not a setting; did you mean "token"?',
+        '"serve" in the environment variable BRANCHFLEET_AGENT_SERVE is not a setting; did you mean "server"?',
     ]
 
 
@@ -45,15 +50,10 @@ def test_an_unknown_key_is_named_with_its_place_and_the_nearest(tmp_path: Path) 
     "server", ["", "127.0.0.1:8088", "ftp://x", "http://", "http://x:99999", "http://x:y", "http://a:b@x", "http://x?q"]
 )
 def test_an_address_that_is_none_is_refused(tmp_path: Path, server: str) -> None:
-    write(tmp_path, f'server = "{server}"\ntoken = "bfa_1"\n')
+    write(tmp_path, f'server = "{server}"\n')
     trouble = refused(tmp_path)
     assert trouble.code is Exit.BAD_INPUT
     assert "is not an address like" in trouble.sentence
-
-
-def test_a_wrong_token_is_never_shown(tmp_path: Path) -> None:
-    write(tmp_path, 'server = "http://x"\ntoken = "geheim wort"\n')
-    assert "geheim" not in refused(tmp_path).sentence
 
 
 @pytest.mark.parametrize(
@@ -65,25 +65,23 @@ def test_a_file_that_cannot_be_used_is_a_sentence(tmp_path: Path, content: bytes
     assert said in refused(tmp_path).sentence
 
 
-def test_notepads_mark_is_no_mistake(tmp_path: Path) -> None:
+def test_notepads_mark_is_no_mistake(tmp_path: Path, enrolled: Enrolled) -> None:
+    enrolled(tmp_path, "https://enrolled:1")
     (tmp_path / "agent.toml").write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
-    assert load_settings(tmp_path, {}).token == "bfa_1"
+    assert load_settings(tmp_path, {}).server == "http://127.0.0.1:8088"
 
 
 def test_an_agent_that_was_not_set_up_is_told_how(tmp_path: Path) -> None:
     trouble = refused(tmp_path)
     assert trouble.code is Exit.NOT_SET_UP
-    assert "branchfleet-agent setup" in trouble.sentence
+    assert "branchfleet-agent enroll" in trouble.sentence
 
 
-def test_setting_up_writes_a_private_file_and_keeps_the_rest(tmp_path: Path) -> None:
-    home = tmp_path / "new" / "home"
-    save_settings(home, "http://127.0.0.1:8088", "bfa_1")
-    assert (home / "agent.toml").stat().st_mode & 0o777 == 0o600
-    write(home, (home / "agent.toml").read_text(encoding="utf-8") + "spool_limit_mb = 9\n")
-    save_settings(home, "http://127.0.0.1:8089", "bfa_2")
-    settings = load_settings(home, {})
-    assert (settings.server, settings.token, settings.spool_limit_mb) == ("http://127.0.0.1:8089", "bfa_2", 9)
+def test_an_identity_that_is_not_as_written_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "identity.json").write_bytes(b'{"server": 1')
+    trouble = refused(tmp_path)
+    assert trouble.code is Exit.BAD_INPUT
+    assert "Enrol this PC again" in trouble.sentence
 
 
 def test_the_home_is_the_flag_or_the_variable_or_the_systems_place(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.link import Away, Elsewhere, NotTaken, Rejected, open_link
+from agent.link import Away, Elsewhere, Link, NotTaken, Rejected, open_line
 from agent.outbox import Outbox
 from agent.spool import Spool, SpoolFull
 from agent.uplink import Uplink
@@ -23,6 +23,16 @@ else:
 Clocks = Callable[[], Clock]
 
 
+class Given:
+    """A token that was given before."""
+
+    async def current(self) -> str:
+        return "bfa_test"
+
+    def drop(self, token: str) -> None:
+        pytest.fail("the token is good")
+
+
 @asynccontextmanager
 async def uplinked(
     path: Path,
@@ -33,7 +43,8 @@ async def uplinked(
 ) -> AsyncIterator[tuple[Uplink, Outbox]]:
     outbox = Outbox(Spool(path / "spool.db", clocks), clocks, 1 << 20, forget=lambda: None)
     writer = asyncio.create_task(outbox.run())
-    async with open_link(url, "bfa_test") as link:
+    async with open_line(url) as line:
+        link = Link(line, Given())
         yield Uplink(link, outbox, clocks, version="1", on_ack=lambda _: None, jitter=jitter, ahead=ahead), outbox
     writer.cancel()
     await outbox.close()
@@ -58,7 +69,7 @@ async def test_the_wait_doubles_up_to_a_minute_with_full_jitter(tmp_path: Path, 
 
 async def test_each_trouble_has_its_wait(tmp_path: Path, clocks: Clocks) -> None:
     async with uplinked(tmp_path, clocks, "http://127.0.0.1:1", lambda most: most) as (uplink, _):
-        assert uplink.wait_after(Rejected("no")) == 300
+        assert uplink.wait_after(Rejected("no", unknown=False)) == 300
         assert uplink.wait_after(NotTaken("no", judged=True)) == 300
         assert uplink.wait_after(Elsewhere("no")) == 1
         assert uplink.wait_after(SpoolFull("no")) == 2

@@ -11,6 +11,7 @@ from sqlmodel import select
 from server.accounts.passwords import Passwords
 from server.accounts.tables import Person, Scope, SignIn
 from server.accounts.tokens import AGENT, PERSON, hash_token, new_token
+from server.agents.tables import AgentToken
 from server.app import create_app
 from server.clock import SetClock
 from server.inventory.tables import (
@@ -27,6 +28,7 @@ from server.inventory.tables import (
 from server.schemas import Role
 from server.settings import Settings
 from server.storage.database import Database
+from server.storage.types import FOREVER
 
 HOUR = 3_600_000_000
 PASSWORD = "correct-horse-9"
@@ -154,14 +156,12 @@ def sign_in(
 
 @pytest.fixture
 def agent_token(database: Database, bank: dict[str, int]) -> Callable[[str], str]:
-    """`agent_token("centre")` gives that agent a fresh token."""
+    """`agent_token("centre")` gives that agent a token that lasts, as if it had enrolled and asked for one."""
 
     def make(key: str) -> str:
         token = new_token(AGENT)
         with database.write() as session:
-            agent = session.get_one(Agent, bank[key])
-            agent.token_hash = hash_token(token)
-            session.add(agent)
+            session.add(AgentToken(token_hash=hash_token(token), agent_id=bank[key], expires_at=FOREVER))
         return token
 
     return make

@@ -69,6 +69,20 @@ def made(say: Callable[..., Said]) -> dict[str, str]:
     return told
 
 
+BANK = """
+[bank]
+name = "清溪农商银行"
+[[branch]]
+key = "1001"
+name = "正午支行"
+kind = "head-office"
+[[agent]]
+key = "1001-pc"
+name = "网点采集"
+branch = "1001"
+"""
+
+
 def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -113,7 +127,7 @@ def test_a_folder_with_other_things_in_it_is_left_alone(home: Path, say: Any) ->
 
 
 @pytest.mark.parametrize(
-    "words", [("status",), ("run",), ("person", "list"), ("journal", "check"), ("agent", "token", "centre")]
+    "words", [("status",), ("run",), ("person", "list"), ("journal", "check"), ("agent", "code", "1001")]
 )
 def test_without_a_home_every_command_says_how_to_make_one(say: Any, words: tuple[str, ...]) -> None:
     failed(say(*words), Exit.NOT_SET_UP, "branchfleet-server init")
@@ -142,8 +156,20 @@ def test_a_secret_comes_from_stdin_and_is_never_shown(home: Path, made: Any, say
     failed(say("secret", "set", "a b", stdin="x"), Exit.BAD_INPUT, "not a secret's name")
 
 
-def test_a_token_for_an_agent_there_is_not_is_refused(made: Any, say: Any) -> None:
-    failed(say("agent", "token", "centre"), Exit.NO_SUCH_THING, "no agent centre")
+def test_who_may_speak_as_an_agent_is_decided_at_the_command_line(made: Any, say: Any, tmp_path: Path) -> None:
+    failed(say("agent", "code", "1001"), Exit.NO_SUCH_THING, "no branch 1001")
+    inventory = tmp_path / "inventory.toml"
+    inventory.write_text(BANK, encoding="utf-8")
+    assert say("apply", str(inventory), "--yes").returncode == Exit.DONE
+    told = json.loads(say("agent", "code", "1001", "--json").stdout)
+    assert told["agent"] == "1001-pc"
+    assert len(told["code"]) == 25
+    assert [row["identity"] for row in json.loads(say("agent", "list", "--json").stdout)] == ["code"]
+    assert say("agent", "list").stdout.startswith("1001-pc\t1001\tcode\t20")
+    assert say("agent", "withdraw", "1001-pc").returncode == Exit.DONE
+    for step in ("withdraw", "confirm", "revoke", "release", "rotate"):
+        failed(say("agent", step, "1001-pc"), Exit.REFUSED, "1001-pc")
+        failed(say("agent", step, "nobody"), Exit.NO_SUCH_THING, "no agent nobody")
 
 
 def test_the_journal_is_checked_and_a_change_is_found(home: Path, made: Any, say: Any) -> None:

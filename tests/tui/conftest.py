@@ -20,6 +20,7 @@ from server.accounts.deeds import add_person
 from server.accounts.passwords import Passwords
 from server.accounts.tables import Person, SignIn
 from server.accounts.tokens import AGENT, PERSON, hash_token, new_token
+from server.agents.tables import AgentToken
 from server.app import create_app
 from server.clock import utc_now
 from server.inventory.tables import Agent, Branch, DeviceClass, Observer, Position, Setting, Subject, SubjectKind
@@ -29,6 +30,7 @@ from server.ledger.fields import CardFields
 from server.schemas import Role
 from server.settings import Settings
 from server.storage.database import Database
+from server.storage.types import FOREVER
 from tui.app import ConsoleApp
 from tui.settings import Settings as ConsoleSettings
 from tui.texts import speak
@@ -72,7 +74,7 @@ class Bank:
 
     def open(self) -> None:
         """Start serving, on the same port as before if there was one."""
-        app = create_app(self.database, Settings(password_memory=32), utc_now)
+        app = create_app(self.database, Settings(password_memory=32), utc_now, bytes(range(32)))
         listener = socket.create_server(("127.0.0.1", self._port))
         self._port = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self._port}"
@@ -181,7 +183,11 @@ class Bank:
                 )
                 session.flush()
             self._subject(session, SubjectKind.AGENT, "centre", "总行采集", "0001")
-            session.add(Agent(id=self._ids["centre"], token_hash=hash_token(self._agent_token)))
+            session.add(Agent(id=self._ids["centre"]))
+            session.flush()
+            session.add(
+                AgentToken(token_hash=hash_token(self._agent_token), agent_id=self._ids["centre"], expires_at=FOREVER)
+            )
             for key, name, cls in POSITIONS:
                 self._subject(session, SubjectKind.POSITION, key, name, key[:4])
                 driver = None if key == "1002/printer-1" else "snmp"

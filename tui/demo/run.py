@@ -82,7 +82,7 @@ async def begin(started: Programs, home: Path, say: Say) -> Living:
         for person in demo["person"][1:]:
             logins[person["login"]] = _add(started, person)
         say(_("Starting the agents"))
-        starting = [asyncio.to_thread(start_agent, started, home, url, agent["key"]) for agent in tables["agent"]]
+        starting = [asyncio.to_thread(enroll, started, home, url, agent) for agent in tables["agent"]]
         await asyncio.gather(*starting)
         await _until(lambda: _any_observation(client), started, "the first observation")
         started.tell("simulators", "begin")
@@ -90,16 +90,18 @@ async def begin(started: Programs, home: Path, say: Say) -> Living:
         return Living(url, client.token or "", home, logins)
 
 
-def start_agent(started: Programs, home: Path, url: str, key: str) -> None:
-    """Start the agent called `key`; its first start gives it a home and a token."""
-    place = home / f"agent-{key}"
-    agent = command("branchfleet-agent")
-    if not place.exists():
-        token = started.say("branchfleet-server", "agent", "token", key).strip()
-        started.say(
-            "branchfleet-agent", "setup", "--home", str(place), "--server", url, "--token", "-", stdin=token + "\n"
-        )
-    started.start(f"agent-{key}", [agent, "run", "--home", str(place)])
+def enroll(started: Programs, home: Path, url: str, agent: dict[str, Any]) -> None:
+    """Make a home for an agent, enrol it by a one-time code, and start it."""
+    key = agent["key"]
+    code = json.loads(started.say("branchfleet-server", "agent", "code", agent["branch"], "--agent", key, "--json"))
+    started.say(
+        "branchfleet-agent", "enroll", url, "-", "--home", str(home / f"agent-{key}"), stdin=code["code"] + "\n"
+    )
+    start_agent(started, home, key)
+
+
+def start_agent(started: Programs, home: Path, key: str) -> None:
+    started.start(f"agent-{key}", [command("branchfleet-agent"), "run", "--home", str(home / f"agent-{key}")])
 
 
 def live(started: Programs, demo: Living, end: threading.Event, seconds: float = inf) -> None:
@@ -118,10 +120,10 @@ def live(started: Programs, demo: Living, end: threading.Event, seconds: float =
             off[outage["agent"]] = now + outage["seconds"]
         for key in [key for key, back in off.items() if back <= now]:
             del off[key]
-            start_agent(started, demo.home, demo.url, key)
+            start_agent(started, demo.home, key)
         started.check()
     for key in off:  # whoever is still switched off comes back, to send what it had
-        start_agent(started, demo.home, demo.url, key)
+        start_agent(started, demo.home, key)
 
 
 async def account(started: Programs, demo: Living) -> Outcome:

@@ -1,9 +1,10 @@
-"""The programs that poll: heard when, how much they still hold."""
+"""The programs that poll: heard when, how much they still hold, and who may speak as each."""
 
 from collections.abc import Sequence
 
-from server.schemas import AgentOut, Page
-from tui.cells import said, state_width
+from server.schemas import AgentOut, IdentityStanding, Page
+from tui.cells import identity_width, said, state_width
+from tui.marks import IDENTITIES
 from tui.screens.listing import Listing
 from tui.texts import N_, _
 from tui.widgets.columns import Column
@@ -14,10 +15,15 @@ class Agents(Listing[AgentOut]):
     EMPTY = N_("No agent is set up.")
     SEARCHED = False
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._agents: list[AgentOut] = []
+
     def columns(self) -> list[Column[AgentOut]]:
         cells = self.cells
         return [
             Column(_("State"), lambda row: cells.standing(row.standing), state_width()),
+            Column(_("Identity"), lambda row: cells.mark(IDENTITIES[row.identity]), identity_width()),
             Column(_("Agent"), lambda row: said(row.name), 20, grow=2),
             Column(_("Key"), lambda row: cells.dim(row.key), 12, drop=2),
             Column(_("Branch"), lambda row: said(row.branch), 8, grow=1, drop=1),
@@ -39,10 +45,14 @@ class Agents(Listing[AgentOut]):
         agents = await self.app.ask(self.app.client.agents())
         if agents is None:
             return None
+        self._agents = agents
         return agents[offset : offset + limit], Page(total=len(agents), offset=offset, at=self.app.client.now())
 
     def told(self, page: Page) -> list[str]:
-        return [_("{n} agents").format(n=page.total)]
+        odd = (IdentityStanding.WAITING, IdentityStanding.QUARANTINED)
+        waiting = sum(row.identity in odd for row in self._agents)
+        asked = _("{n} wait for a decision: Enter shows which").format(n=waiting) if waiting else ""
+        return [_("{n} agents").format(n=page.total), asked]
 
     def open_row(self, row: AgentOut) -> None:
-        self.app.open(f"branches/{row.branch}")
+        self.app.open(f"agents/{row.key}")

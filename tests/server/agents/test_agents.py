@@ -10,10 +10,8 @@ from fastapi.testclient import TestClient
 from sqlmodel import select
 
 from agent.wire import MEDIA_JSON, Assignment
-from server.agents.deeds import issue_token
 from server.app import create_app
-from server.errors import NotFound
-from server.inventory.tables import Agent, Position
+from server.inventory.tables import Position
 from server.journal.deeds import Act
 from server.journal.tables import JournalRow
 from server.secrets.deeds import set_secret
@@ -112,30 +110,6 @@ def test_a_position_whose_secret_there_is_not_is_left_out_and_the_rest_polled(
     options(database, bank["1002/atm-1"], community="secret:forgotten")
     assert [one.position for one in ask("centre").polled] == ["1001/atm-1", "1001/line/main"]
     assert "forgotten" in caplog.text
-
-
-def test_a_new_token_ends_the_old_one_and_neither_is_stored(
-    client: TestClient, database: Database, bank: dict[str, int], now: Any
-) -> None:
-    tokens: list[str] = []
-    for _ in range(2):
-        with database.write() as session:
-            tokens.append(issue_token(session, Act("admin", "cli", now()), "centre"))
-    statuses = [
-        client.get("/api/agent/assignment", headers={"Authorization": f"Bearer {token}"}).status_code
-        for token in tokens
-    ]
-    assert statuses == [401, 200]
-    with database.read() as session:
-        stored = session.get_one(Agent, bank["centre"]).token_hash
-        deeds = session.exec(select(JournalRow.deed)).all()
-    assert stored not in tokens
-    assert list(deeds) == ["agent.token", "agent.token"]
-
-
-def test_there_is_no_token_for_an_agent_there_is_not(database: Database, bank: dict[str, int], now: Any) -> None:
-    with pytest.raises(NotFound, match="no agent nowhere"), database.write() as session:
-        issue_token(session, Act("admin", "cli", now()), "nowhere")
 
 
 def test_json_is_given_where_it_is_asked_for(client: TestClient, agent_token: Any) -> None:

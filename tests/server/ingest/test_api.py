@@ -209,13 +209,13 @@ def test_a_full_disk_is_told_and_nothing_is_acknowledged_until_there_is_room(
     sqlite_database: Database, settings: Any, now: Any, sqlite_bank: dict[str, int], sqlite_machine: Any
 ) -> None:
     from server.accounts.tokens import AGENT, hash_token, new_token
-    from server.inventory.tables import Agent
+    from server.agents.tables import AgentToken
+    from server.storage.types import FOREVER
 
     token = new_token(AGENT)
     with sqlite_database.write() as session:
-        agent = session.get_one(Agent, sqlite_bank["1001-pc"])
-        agent.token_hash = hash_token(token)
-        session.add(agent)
+        agent_id = sqlite_bank["1001-pc"]
+        session.add(AgentToken(token_hash=hash_token(token), agent_id=agent_id, expires_at=FOREVER))
     connections: list[Any] = []
     pages = 0
 

@@ -1,0 +1,144 @@
+"""Enrolling: the server shows that it knows the code, its CA is pinned, and this PC's key becomes the agent's.
+
+Whatever ends this half way, the folder has no identity or a whole one, and the same command can be said again: the
+key is on the disk before the server hears of it, and the server knows it again.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from agent.clock import system_clocks
+from agent.exit import Exit, Trouble
+from agent.files import write_private
+from agent.identity import (
+    Identity,
+    keep_identity,
+    keep_instance,
+    last_instance,
+    load_identity,
+    new_key,
+    public_of,
+    sign,
+)
+from agent.link import LinkError, Rejected, open_line
+from agent.proof import (
+    NONCE_BYTES,
+    Code,
+    WrongCode,
+    enrollment_message,
+    enrollment_proof,
+    introduction_proof,
+    read_code,
+)
+from agent.settings import check_server, make_home
+from agent.spool import Spool, SpoolDamaged, SpoolError, SpoolTaken
+from agent.tokens import host_name, post, system_name
+from agent.wire import Enrollment, EnrollmentAsk, Introduction, IntroductionAsk
+
+BEGUN = "enrolling.json"
+BEFORE = "before"  # the name of the process before, where there was one that never had a token
+
+
+class _Begun(msgspec.Struct, frozen=True):
+    """An enrolment that is under way."""
+
+    code: str
+    key: bytes
+
+
+def enroll(server: str, typed: str, home: Path) -> Enrollment:
+    """Make the agent of `home` the one the code is for. Raises Trouble."""
+    server = check_server(server)
+    try:
+        code = read_code(typed)
+    except WrongCode as wrong:
+        raise Trouble(Exit.BAD_INPUT, str(wrong)) from wrong
+    make_home(home)
+    try:
+        with _nobody_else(home):
+            return asyncio.run(_enroll(server, code, home))
+    except Rejected as error:
+        raise Trouble(Exit.REFUSED, error.sentence) from error
+    except LinkError as error:
+        raise Trouble(Exit.UNREACHABLE, error.sentence) from error
+    except OSError as error:
+        raise Trouble(Exit.CANNOT_WRITE, f"{home} cannot be written: {error.strerror}.") from error
+
+
+async def _enroll(server: str, code: Code, home: Path) -> Enrollment:
+    known = await _introduced(server, code)
+    key = _key_for(home, code)
+    async with open_line(server) as line:
+        ask = EnrollmentAsk(
+            code=code.id,
+            public_key=public_of(key),
+            host=host_name(),
+            system=system_name(),
+            proof=enrollment_proof(code, public_of(key), host_name(), system_name()),
+            signature=sign(key, enrollment_message(code.id, public_of(key))),
+        )
+        enrolled = await post(line, "/api/agent/enrollment", ask, Enrollment)
+    if (home / "spool.db").exists() and not last_instance(home):
+        keep_instance(home, BEFORE)  # what the spool holds was numbered by another, and goes out under new numbers
+    identity = Identity(server=server, name=known.server, agent=enrolled.agent, code=code.id, key=key)
+    keep_identity(home, identity)
+    (home / BEGUN).unlink(missing_ok=True)
+    return enrolled
+
+
+async def _introduced(server: str, code: Code) -> Introduction:
+    """The server's name and CA, once it has shown that it knows the code."""
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    async with open_line(server) as line:
+        said = await post(line, "/api/agent/introduction", IntroductionAsk(code.id, nonce), Introduction)
+    if not secrets.compare_digest(said.proof, introduction_proof(code, nonce, said.server, said.ca)):
+        raise Trouble(
+            Exit.REFUSED,
+            f"What answers at {server} does not know this code. Read the code again; if it is right, this is not the "
+            "server that made it, and nothing was sent to it or kept.",
+        )
+    return said
+
+
+def _key_for(home: Path, code: Code) -> bytes:
+    """The key this code was tried with before, or a new one, on the disk."""
+    with suppress(Trouble):  # a damaged one is what enrolling mends
+        identity = load_identity(home)
+        if identity is not None and identity.code == code.id:
+            return identity.key
+    try:
+        begun = msgspec.json.decode((home / BEGUN).read_bytes(), type=_Begun)
+        if begun.code == code.id:
+            return begun.key
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+        pass
+    key = new_key()
+    write_private(home / BEGUN, msgspec.json.encode(_Begun(code.id, key)))
+    return key
+
+
+@contextmanager
+def _nobody_else(home: Path) -> Iterator[None]:
+    """No agent runs in this home meanwhile: it would go on with what it knew."""
+    path = home / "spool.db"
+    if not path.exists():
+        yield
+        return
+    try:
+        spool = Spool(path, system_clocks(home))
+    except SpoolTaken as error:
+        raise Trouble(Exit.BUSY, f"An agent runs in {home}. Stop it, enrol, and start it again.") from error
+    except SpoolDamaged:  # which the agent mends when it starts
+        yield
+        return
+    except SpoolError as error:
+        raise Trouble(Exit.CANNOT_WRITE, str(error)) from error
+    try:
+        yield
+    finally:
+        spool.close()

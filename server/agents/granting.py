@@ -1,0 +1,152 @@
+"""Tokens for who holds an agent's good key; and how two who hold one key at once are found out.
+
+A process draws a random name, its instance, and says it with the name of the one that last got a token in its home.
+Every challenge is answered once, and only while none made later was answered. So:
+
+- Another instance takes the place of the one before, whose tokens end: a PC was started again.
+- Should the one before answer a challenge made after that, both are alive: two PCs have one home. Nothing that was
+  under way when a process ended can look like this, because it has no later challenge.
+- An instance that did not come after the one before it may have numbers that another used: it begins a new stream.
+- A key that the agent itself replaced by a fresh one is a copy, whoever speaks with it.
+"""
+
+from sqlmodel import Session, col, delete, select
+
+from agent.proof import INSTANCE_LIMIT, fingerprint, rotation_message, token_message
+from agent.wire import Rotation, RotationAsk, Token, TokenAsk
+from server.agents.challenges import TooLate, Voice, check_signature
+from server.agents.enrolling import said
+from server.agents.identity import TOKEN_US, Whose, done, identity_of, issue_token, put, silence
+from server.agents.tables import AgentInstance, AgentKey, KeyStanding
+from server.errors import Forbidden, Invalid, ServerError, Unauthorized
+from server.journal.deeds import Act
+
+DAY = 86_400_000_000
+ROTATE_AFTER = 90 * DAY
+REMEMBERED = 90 * DAY  # how long an instance that was superseded is known by name
+QUARANTINED = (
+    "Two programs speak as this agent: a PC or its disk was copied, or its key was. Both are held off, and their "
+    "records are kept, until head office decides."
+)
+
+
+def grant(session: Session, voice: Voice, ask: TokenAsk, address: str, now: int) -> Token | ServerError:
+    """A token; a refusal is given back, because what it found out is to be written."""
+    if not (_is_name(ask.instance) and (not ask.after or _is_name(ask.after))):
+        raise Invalid("An instance's name is 1 to {most} letters and digits.", most=INSTANCE_LIMIT)
+    issued = voice.issued_at(ask.challenge, ask.public_key, now)
+    signed = token_message(voice.name, ask.public_key, ask.challenge, ask.instance, ask.after)
+    check_signature(ask.public_key, ask.signature, signed)
+    speaking = _speaking(session, ask.public_key, issued, now)
+    if isinstance(speaking, ServerError):
+        return speaking
+    whose, key = speaking
+    instance = session.get(AgentInstance, (whose.id, ask.instance))
+    if instance is None:
+        instance = _supersede(session, whose, ask, address, now)
+    elif instance.superseded_at is not None:
+        return _quarantine(session, whose, "instance", address, now)
+    instance.asked_at = now
+    session.add(instance)
+    return Token(
+        token=issue_token(session, whose.id, now),
+        seconds=TOKEN_US // 1_000_000,
+        rotate=whose.identity.rotate or key.made_at + ROTATE_AFTER <= now,
+        forked_at=instance.began_at if instance.forked else 0,
+        server=now,
+    )
+
+
+def rotate(session: Session, voice: Voice, ask: RotationAsk, address: str, now: int) -> Rotation | ServerError:
+    """The fresh key is the good one, and the old one is worth nothing any more."""
+    issued = voice.issued_at(ask.challenge, ask.public_key, now)
+    signed = rotation_message(voice.name, ask.public_key, ask.fresh, ask.challenge)
+    check_signature(ask.public_key, ask.by_old, signed)
+    check_signature(ask.fresh, ask.by_fresh, signed)
+    speaking = _speaking(session, ask.public_key, issued, now)
+    if isinstance(speaking, ServerError):
+        return speaking
+    whose, key = speaking
+    if session.get(AgentKey, ask.fresh.hex()) is not None:
+        return Forbidden("The fresh key is one the server knows already.")
+    put(session, key, KeyStanding.ROTATED)
+    facts = {"host": key.host, "system": key.system}
+    fresh = AgentKey(
+        public_key=ask.fresh.hex(),
+        agent_id=whose.id,
+        standing=KeyStanding.GOOD,
+        made_at=now,
+        address=address,
+        **facts,
+    )
+    session.add(fresh)
+    whose.identity.rotate = False
+    after = {"key": fingerprint(ask.fresh), "was": fingerprint(ask.public_key), "address": address}
+    done(session, Act(f"agent:{whose.subject.key}"[:80], "agent", now), whose, "agent.rotated", after=after)
+    return Rotation()
+
+
+def _speaking(session: Session, public_key: bytes, issued: int, now: int) -> tuple[Whose, AgentKey] | ServerError:
+    """The agent whose good key this is, if it may speak; the challenge counts as answered."""
+    known = session.get(AgentKey, public_key.hex())
+    if known is None:
+        return Unauthorized("The server does not know this key. Enrol this PC with a code of head office.")
+    whose = identity_of(session, known.agent_id)
+    session.refresh(known)
+    if whose.subject.removed_at is not None:
+        return Forbidden("The inventory has this agent no longer.")
+    answered = whose.identity.challenged_at
+    if issued <= answered <= now:  # what is after now was written before the servers' clock was set back
+        return TooLate("The challenge is not, or no longer, good. Ask for another.")
+    match known.standing:
+        case KeyStanding.WAITING:
+            return Forbidden("This PC waits for head office to confirm that it takes the agent's place.")
+        case KeyStanding.REVOKED:
+            return Forbidden("This agent was revoked. Head office can make a code to enrol it anew.")
+        case KeyStanding.REPLACED:
+            return Forbidden("Another PC was confirmed in this one's place. To have it back, enrol it with a new code.")
+    if whose.identity.quarantined_at is not None:
+        return Forbidden(QUARANTINED)
+    if known.standing is KeyStanding.ROTATED:
+        return _quarantine(session, whose, "oldKey", "", now)
+    whose.identity.challenged_at = issued
+    session.add(whose.identity)
+    return whose, known
+
+
+def _supersede(session: Session, whose: Whose, ask: TokenAsk, address: str, now: int) -> AgentInstance:
+    """A process takes the place of the one before."""
+    asked = select(AgentInstance).where(AgentInstance.agent_id == whose.id, col(AgentInstance.superseded_at).is_(None))
+    before = session.exec(asked).first()
+    if before is not None:
+        before.superseded_at = now
+        session.add(before)
+    silence(session, whose.id)
+    forgotten = col(AgentInstance.superseded_at) <= now - REMEMBERED
+    session.exec(delete(AgentInstance).where(col(AgentInstance.agent_id) == whose.id, forgotten))
+    return AgentInstance(
+        agent_id=whose.id,
+        instance=ask.instance,
+        began_at=now,
+        asked_at=now,
+        forked=ask.after != (before.instance if before else ""),
+        host=said(ask.host),
+        system=said(ask.system),
+        address=address,
+    )
+
+
+def _quarantine(session: Session, whose: Whose, why: str, address: str, now: int) -> Forbidden:
+    whose.identity.quarantined_at = now
+    session.add(whose.identity)
+    silence(session, whose.id)
+    asked = select(AgentInstance).where(AgentInstance.agent_id == whose.id)
+    newest = session.exec(asked.order_by(col(AgentInstance.asked_at).desc()).limit(2)).all()
+    heard = [{"host": one.host, "system": one.system, "address": one.address, "at": one.asked_at} for one in newest]
+    after = {"why": why, "address": address, "heard": heard}
+    done(session, Act("system", "agent", now), whose, "agent.quarantine", after=after)
+    return Forbidden(QUARANTINED)
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= INSTANCE_LIMIT and text.isascii() and text.isalnum()

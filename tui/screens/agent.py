@@ -1,0 +1,179 @@
+"""One agent: who speaks as it, what is odd about that, and what head office decides. A digit does it.
+
+```
+ ■ 已隔离  网点采集   1001-pc · 1001
+ 两个程序以它的身份运行 …
+ 密钥     FRONT-PC · Windows-10 · 10.66.1.20 · 2026-11-22 10:42:07 · 指纹 3f1c-…
+ 程序     …
+ 1 生成登记码  4 吊销  5 解除隔离
+```
+"""
+
+from collections.abc import Awaitable, Iterable
+from typing import ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.widget import Widget
+from textual.widgets import Static
+
+from server.schemas import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep, IdentityStanding, SpeakerOut
+from tui.cells import Cells
+from tui.marks import IDENTITIES
+from tui.plain import plain
+from tui.screens.ask_text import AskText
+from tui.screens.choose import Choice, Choose
+from tui.screens.frame import Frame
+from tui.screens.told import pair
+from tui.texts import N_, _
+from tui.times import full
+
+WHAT_TO_DO: dict[IdentityStanding, str] = {
+    IdentityStanding.NONE: N_("No PC is this agent yet. Make a code, and type it on the PC: branchfleet-agent enroll."),
+    IdentityStanding.CODE: N_("A code is out: type it on the PC with branchfleet-agent enroll. A new one ends it."),
+    IdentityStanding.ENROLLED: N_("One PC is this agent."),
+    IdentityStanding.WAITING: N_(
+        "Another PC was enrolled as this agent. If it is to take the place of the one there is, confirm it; "
+        "if nobody knows of it, withdraw it."
+    ),
+    IdentityStanding.QUARANTINED: N_(
+        "Two programs spoke as this agent: a PC, its disk or its key was copied. Both are held off and keep their "
+        "records. Find both PCs, stop the one that is wrong and delete its folder, then release the other; "
+        "if you cannot tell, make a code and enrol the right one anew."
+    ),
+    IdentityStanding.REVOKED: N_("Nobody may speak as this agent. A new code lets a PC in again."),
+}
+SPEAKERS = {"key": N_("Key of"), "waiting": N_("Waits"), "program": N_("Program on")}
+ALLOWED: dict[str, tuple[IdentityStanding, ...]] = {
+    "confirm": (IdentityStanding.WAITING, IdentityStanding.QUARANTINED),
+    "withdraw": (IdentityStanding.CODE, IdentityStanding.WAITING),
+    "revoke": tuple(set(IdentityStanding) - {IdentityStanding.NONE, IdentityStanding.REVOKED}),
+    "release": (IdentityStanding.QUARANTINED,),
+    "rotate": (IdentityStanding.ENROLLED, IdentityStanding.WAITING),
+}
+
+
+class Agent(Frame):
+    CSS_PATH = ["frame.tcss", "ticket.tcss"]  # noqa: RUF012 - Textual's own declaration
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "code", N_("Make a code")),
+        Binding("2", "step('confirm')", N_("Confirm")),
+        Binding("3", "step('withdraw')", N_("Withdraw")),
+        Binding("4", "step('revoke')", N_("Revoke")),
+        Binding("5", "step('release')", N_("Release")),
+        Binding("6", "step('rotate')", N_("Fresh key")),
+        Binding("7", "branch", N_("See the branch")),
+    ]
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self._key = key
+        self._agent: AgentOut | None = None
+
+    def body(self) -> Iterable[Widget]:
+        with VerticalScroll():
+            yield Static(id="agent")
+            yield Static(id="speakers")
+            yield Static(id="code")
+
+    async def fetch(self) -> None:
+        agents = await self.app.ask(self.app.client.agents())
+        found = next((one for one in agents or [] if one.key == self._key), None)
+        if found is not None:
+            self._show(found)
+        elif agents is not None:
+            self.app.say(_("There is no agent {key}.").format(key=self._key), "warning")
+
+    def _show(self, agent: AgentOut) -> None:
+        self._agent = agent
+        self.fetched()
+        self.place(_("Agent {key}").format(key=agent.key))
+        self.query_one("#agent", Static).update(_agent_text(self.cells, agent))
+        self.query_one("#speakers", Static).update(_speakers_text(self.cells, agent.speakers))
+        self.refresh_bindings()
+
+    # deciding
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "code":
+            return self.app.head
+        if action == "step":
+            standing = self._agent.identity if self._agent else IdentityStanding.NONE
+            waits = any(one.what == "waiting" for one in self._agent.speakers) if self._agent else False
+            allowed = standing in ALLOWED[str(parameters[0])]
+            return self.app.head and allowed and (waits or parameters[0] != "confirm")
+        return super().check_action(action, parameters)
+
+    def action_code(self) -> None:
+        self._make_code(self.app.client.agent_code(self._key, AgentCodeCreate()))
+
+    @work(exclusive=True, group="deed")
+    async def _make_code(self, deed: Awaitable[AgentCodeOut]) -> None:
+        made = await self.app.ask(deed)
+        if made is not None:
+            told = _("Type on the PC, before {when}; it is shown only now:").format(when=full(made.until))
+            text = Text.assemble(told, "\n", (f"branchfleet-agent enroll {self.app.client.server} {made.code}", "bold"))
+            self.query_one("#code", Static).update(text)
+            self.reload()
+
+    def action_step(self, step: str) -> None:
+        if step == "revoke":
+            asked = AskText(_("Revoke {key}: nobody speaks as it from now on. Why?").format(key=self._key))
+            self.app.push_screen(asked, self._revoke)
+        elif step == "rotate":
+            self._do(AgentStep(step="rotate"))
+        else:
+            sure = _("{step}: {key}?").format(step=_(STEPS[step]), key=self._key)
+            choices = [Choice(step, _("Yes")), Choice("", _("No"))]
+            self.app.push_screen(Choose(sure, choices), self._decided)
+
+    def _decided(self, step: str | None) -> None:
+        if step:
+            self._do(AgentStep.model_validate({"step": step}))
+
+    def _revoke(self, reason: str | None) -> None:
+        if reason is not None:
+            self._do(AgentStep(step="revoke", reason=reason))
+
+    @work(exclusive=True, group="deed")
+    async def _do(self, step: AgentStep) -> None:
+        agent = await self.app.ask(self.app.client.agent_step(self._key, step))
+        if agent is not None:
+            self.query_one("#code", Static).update("")
+            self._show(agent)
+
+    def action_branch(self) -> None:
+        if self._agent is not None:
+            self.app.open(f"branches/{self._agent.branch}")
+
+
+STEPS = {
+    "confirm": N_("Confirm the PC that waits"),
+    "withdraw": N_("Withdraw the code and the PC that waits"),
+    "release": N_("Release from quarantine"),
+}
+
+
+def _agent_text(cells: Cells, agent: AgentOut) -> Text:
+    mark = cells.mark(IDENTITIES[agent.identity])
+    head = Text.assemble(mark, "  ", (plain(agent.name), "bold"), "   ", plain(f"{agent.key} · {agent.branch}"))
+    lines = [
+        pair(cells, _("State"), cells.standing(agent.standing)),
+        pair(cells, _("Heard"), cells.ago(agent.seen_at)),
+        pair(cells, _("Still to send"), Text(f"{agent.waiting:,}")),
+    ]
+    if agent.code_until is not None:
+        lines.append(pair(cells, _("Code until"), Text(full(agent.code_until))))
+    return Text("\n").join([head, Text(_(WHAT_TO_DO[agent.identity])), Text(), *lines])
+
+
+def _speakers_text(cells: Cells, speakers: list[SpeakerOut]) -> Text:
+    lines = [Text(_("Who speaks as it"), "bold")]
+    for one in speakers:
+        told = [one.host, one.system, one.address, full(one.at)]
+        if one.fingerprint:
+            told.append(_("fingerprint {print}").format(print=one.fingerprint))
+        lines.append(pair(cells, _(SPEAKERS[one.what]), Text(plain(" · ".join(part for part in told if part)))))
+    return Text("\n").join(lines if speakers else [*lines, cells.dim(_("Nobody."))])
