@@ -38,6 +38,7 @@ from agent.proof import (
 from agent.settings import check_server, make_home
 from agent.spool import Spool, SpoolDamaged, SpoolError, SpoolTaken
 from agent.tokens import host_name, post, system_name
+from agent.trust import Trust, context_for, keep_ca, unproven
 from agent.wire import Enrollment, EnrollmentAsk, Introduction, IntroductionAsk
 
 BEGUN = "enrolling.json"
@@ -73,7 +74,9 @@ def enroll(server: str, typed: str, home: Path) -> Enrollment:
 async def _enroll(server: str, code: Code, home: Path) -> Enrollment:
     known = await _introduced(server, code)
     key = _key_for(home, code)
-    async with open_line(server) as line:
+    if known.ca:
+        keep_ca(home, known.ca)
+    async with open_line(server, context_for(server, Trust(home))) as line:
         ask = EnrollmentAsk(
             code=code.id,
             public_key=public_of(key),
@@ -94,7 +97,7 @@ async def _enroll(server: str, code: Code, home: Path) -> Enrollment:
 async def _introduced(server: str, code: Code) -> Introduction:
     """The server's name and CA, once it has shown that it knows the code."""
     nonce = secrets.token_bytes(NONCE_BYTES)
-    async with open_line(server) as line:
+    async with open_line(server, unproven()) as line:
         said = await post(line, "/api/agent/introduction", IntroductionAsk(code.id, nonce), Introduction)
     if not secrets.compare_digest(said.proof, introduction_proof(code, nonce, said.server, said.ca)):
         raise Trouble(

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import ssl
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
@@ -87,6 +87,9 @@ class Line:
                     answer = await _read(response)
             return _judge(response, answer, kind)
         except (httpx2.HTTPError, httpx2.StreamError, TimeoutError, OSError) as error:
+            unproven = _unproven(error)
+            if unproven is not None:
+                raise Elsewhere(f"What answers at {self.server} cannot be trusted: {unproven}.") from error
             raise Away(f"The server {self.server} does not answer: {_reason(error)}.") from error
 
 
@@ -102,9 +105,10 @@ class Passes(Protocol):
 class Link:
     """One server and this agent's token. Logs once when the server goes and once when it is back."""
 
-    def __init__(self, line: Line, passes: Passes) -> None:
+    def __init__(self, line: Line, passes: Passes, heard: Callable[[int], None] = lambda _: None) -> None:
         self._line = line
         self._passes = passes
+        self._heard = heard  # told the server's time, UTC µs
         self._trouble = ""
 
     async def send(self, batch: Batch) -> Ack:
@@ -128,6 +132,8 @@ class Link:
                 result = await self._with_token(method, path, kind, content, headers or {})
         except LinkError as error:
             raise self._noted(error) from None
+        if isinstance(result, Ack | Assignment):
+            self._heard(result.server)
         if self._trouble:
             log.info("The server %s answers again.", self._line.server)
             self._trouble = ""
@@ -152,15 +158,15 @@ class Link:
 
 
 @asynccontextmanager
-async def open_line(server: str) -> AsyncIterator[Line]:
-    """A line for as long as the block runs."""
+async def open_line(server: str, context: ssl.SSLContext) -> AsyncIterator[Line]:
+    """A line for as long as the block runs. `context` says whom to believe, where the address is https."""
     client = httpx2.AsyncClient(
         base_url=server,
         headers={"Accept": MEDIA_MSGPACK, "Accept-Language": "en"},  # as the rest of what the agent says
         timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
         follow_redirects=False,
         trust_env=False,  # a branch PC's browser proxy is not ours
-        verify=ssl.create_default_context() if server.startswith("https:") else False,
+        verify=context,
     )
     async with client:
         yield Line(client, server)
@@ -204,6 +210,16 @@ def _problem(answer: bytes) -> str:
 def _wait(response: httpx2.Response) -> float:
     said = response.headers.get("Retry-After", "")
     return min(float(said), WAIT_AT_MOST) if said.isascii() and said.isdigit() else 0.0
+
+
+def _unproven(error: BaseException | None) -> str | None:
+    """What is wrong with the certificate, if that is what went wrong."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            said = getattr(error, "verify_message", "") or error.strerror or str(error)
+            return tidy_text(said, 300).rstrip(".")
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _reason(error: Exception) -> str:

@@ -20,6 +20,7 @@ from agent.settings import Settings
 from agent.signals import ended_by_signals
 from agent.spool import Spool, SpoolError, SpoolFull, SpoolNewer, SpoolTaken, open_spool
 from agent.tokens import Tokens
+from agent.trust import Trust, context_for
 from agent.uplink import Uplink
 from agent.wire import Event, EventName, catalogue
 from drivers.base import Shared
@@ -67,8 +68,10 @@ async def run_agent(settings: Settings, stop: Stop, clocks: Clocks | None = None
         outbox.states_were_lost()
 
     try:
-        async with open_line(settings.server) as line:
-            link = Link(line, Tokens(line, settings.home, settings.identity, clocks, begin_stream))
+        trust = Trust(settings.home)
+        async with open_line(settings.server, context_for(settings.server, trust)) as line:
+            tokens = Tokens(line, settings.home, settings.identity, clocks, begin_stream)
+            link = Link(line, tokens, trust.heard)
             return await _live(settings, stop, clocks, report, outbox, shared, link)
     finally:
         await outbox.close()

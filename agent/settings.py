@@ -16,6 +16,7 @@ from agent.identity import Identity, load_identity
 FILE = "agent.toml"
 PREFIX = "BRANCHFLEET_AGENT_"
 HOME_VARIABLE = "BRANCHFLEET_AGENT_HOME"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def _server(text: str) -> str:
@@ -25,7 +26,9 @@ def _server(text: str) -> str:
     except ValueError:  # a port that is no number
         sound = False
     if not sound or parts.query or parts.fragment or parts.username:
-        raise ValueError('is not an address like "http://127.0.0.1:8088"')
+        raise ValueError('is not an address like "https://10.66.0.10:8088"')
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError("would go over the network in the clear; say https://")
     return text.rstrip("/")
 
 

@@ -66,10 +66,11 @@ def routers() -> list[APIRouter]:
     ]
 
 
-def create_app(database: Database, settings: Settings, now: Now, key: bytes | None = None) -> FastAPI:
+def create_app(database: Database, settings: Settings, now: Now, key: bytes | None = None, ca: str = "") -> FastAPI:
     """A server over `database`, whose schema is up to date. Nothing is started before its lifespan begins.
 
-    `key` opens the secrets of the home; without it, what asks for a secret is not polled.
+    `key` opens the secrets of the home; without it, what asks for a secret is not polled. `ca` is what agents and
+    consoles are to trust, as PEM.
     """
     with database.read() as session:
         epoch = server.queries.setting(session, EPOCH, "")
@@ -81,7 +82,7 @@ def create_app(database: Database, settings: Settings, now: Now, key: bytes | No
         now=now,
         key=key,
         epoch=epoch,
-        voice=voice(name, key, ca=""),
+        voice=voice(name, key, ca),
         limits=Limits(now),
         passwords=Passwords(settings.password_memory),
         writer=Writer(database, committed=follower.wake),

@@ -20,6 +20,9 @@ from server.accounts.queries import people, person_out
 from server.agents import deeds as agents
 from server.agents.codes import HOURS
 from server.agents.queries import agents as agents_out
+from server.authority.certificates import describe
+from server.authority.context import Tls
+from server.authority.source import may_speak_plainly, source
 from server.border import sentences
 from server.clock import utc_now
 from server.exit import Exit
@@ -91,15 +94,41 @@ def run(
     with sentences(home) as (path, _):
         here = Home(path, host=host, port=port)
         key = here.key()
+        may_speak_plainly(here.settings)
+        certificates = source(path, here.settings, utc_now)
         with (
             listening(here.settings.host, here.settings.port) as listener,
             here.database(bring_up_to_date=True) as database,
         ):
             logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-            at = f"http://{here.settings.host}:{here.settings.port}"
+            tls = Tls(certificates) if here.settings.tls else None
+            ca = certificates.trusted().decode() if tls else ""
+            at = f"{'https' if tls else 'http'}://{here.settings.host}:{here.settings.port}"
             say(_("The server listens on {at}; Ctrl+C ends it.").format(at=at))
-            serve(create_app(database, here.settings, utc_now, key), listener)
+            serve(create_app(database, here.settings, utc_now, key, ca), listener, tls)
         say(_("The server has ended; everything it acknowledged is written."))
+
+
+@app.command()
+def ca(
+    home: HomeOption = None,
+    as_pem: Annotated[bool, typer.Option("--pem", help="Print the CA itself, for `branchfleet --ca FILE`.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the CA that agents and consoles trust, and the certificate the server shows them.
+
+    Consoles show the fingerprint when they first meet the server: a person compares it with this one.
+
+    Example: branchfleet-server ca
+    """
+    with sentences(home) as (path, _):
+        certificates = source(path, Home(path).settings, utc_now)
+        trusted = certificates.trusted()
+        described = describe(trusted, certificates.files()[0].read_bytes())
+    if as_pem:
+        print(trusted.decode(), end="")
+    else:
+        show(described, as_json)
 
 
 @app.command()

@@ -1,10 +1,14 @@
 """The home of a server: the folder with its settings, its key and, on SQLite, its database."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from server.authority import source as authority
+from server.authority.local import FOLDER
+from server.clock import utc_now
 from server.errors import Told
 from server.migrations import check_version, upgrade
 from server.secrets.key import create as create_key
@@ -86,10 +90,12 @@ def making(path: Path) -> Iterator[tuple[Home, Database]]:
             (path / CONFIG).write_text(TEMPLATE, encoding="utf-8")
         create_key(path / KEY)
         home = Home(path)
+        authority.source(path, home.settings, utc_now).trusted()
         with home.database(bring_up_to_date=True, fresh=True) as database:
             yield home, database
     except BaseException:
         (path / KEY).unlink(missing_ok=True)
         for ending in ("", "-wal", "-shm"):
             (path / f"{DATABASE}{ending}").unlink(missing_ok=True)
+        shutil.rmtree(path / FOLDER, ignore_errors=True)
         raise

@@ -5,10 +5,16 @@ from fastapi import APIRouter
 from agent.wire import Part, Title, catalogue
 from agent.wire import Word as CatalogueWord
 from server import queries
-from server.accounts.dependencies import Clock, ReadSession, Viewer
-from server.schemas import CatalogueOut, Status, Word
+from server.accounts.dependencies import Clock, ReadSession, StateOf, Viewer
+from server.schemas import AuthorityOut, CatalogueOut, Status, Word
 
 router = APIRouter(prefix="/api", tags=["server"])
+
+
+@router.get("/authority", summary="The CA this server says is its own")
+def authority(state: StateOf) -> AuthorityOut:
+    """Asked by a console that meets the server for the first time; a person compares its fingerprint."""
+    return AuthorityOut(ca=state.voice.ca)
 
 
 @router.get("/status", summary="What the server holds, in figures")

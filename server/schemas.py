@@ -492,6 +492,12 @@ class Invalidated(Schema):
     key: str
 
 
+class AuthorityOut(Schema):
+    """What the server says its CA is, to whoever has still to find out whether to believe it."""
+
+    ca: str  # PEM
+
+
 class Status(Schema):
     """What the server holds, in figures. For monitors and the headless demo."""
 

@@ -10,18 +10,22 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from server.authority.context import Tls
 from server.state import State
 
+LOOK_EVERY = 600.0  # seconds between looks at the certificate
 PATIENCE = 10  # seconds an answer may still take once the end is asked for
 
 
-def serve(app: FastAPI, listener: socket.socket) -> None:
-    """Answer until SIGTERM or Ctrl+C, then return once everything taken is written."""
+def serve(app: FastAPI, listener: socket.socket, tls: Tls | None = None) -> None:
+    """Answer until SIGTERM or Ctrl+C, then return once everything taken is written. Without `tls` plain HTTP."""
     config = uvicorn.Config(
         app, access_log=False, server_header=False, log_config=None, timeout_graceful_shutdown=PATIENCE
     )
+    config.load()
+    config.ssl = tls.context if tls else None
     with _calm():
-        server = _Server(config, app.state.branchfleet)
+        server = _Server(config, app.state.branchfleet, tls)
         server.run(sockets=[listener])
     if not server.started:
         raise RuntimeError("the server did not start; its log says why")
@@ -30,9 +34,23 @@ def serve(app: FastAPI, listener: socket.socket) -> None:
 class _Server(uvicorn.Server):
     """Ends the streams of screens before it waits for answers under way: a stream is one that would never end."""
 
-    def __init__(self, config: uvicorn.Config, state: State) -> None:
+    def __init__(self, config: uvicorn.Config, state: State, tls: Tls | None) -> None:
         super().__init__(config)
         self._state = state
+        self._tls = tls
+
+    async def main_loop(self) -> None:
+        looking = asyncio.create_task(self._look())
+        try:
+            await super().main_loop()
+        finally:
+            looking.cancel()
+
+    async def _look(self) -> None:
+        """Have a new certificate in time, and take up one that somebody put there."""
+        while self._tls is not None:
+            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.to_thread(self._tls.look)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._state.ticker.close()

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from server.errors import Told
 
@@ -19,6 +19,14 @@ CONFIG = "server.toml"
 KEY = "server.key"
 DATABASE = "branchfleet.db"
 PREFIX = "BRANCHFLEET_"
+
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def _split(value: object) -> object:
+    """A variable of the environment says several with commas between."""
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
 
 class SettingsError(Told):
@@ -33,6 +41,11 @@ class Settings(BaseModel):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8088
     database: Annotated[str, Field(pattern=r"^(sqlite:///|postgresql(\+psycopg)?://)")] | None = None
+    tls: bool = True
+    names: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
+    certificate: Path | None = None
+    certificate_key: Path | None = None
+    ca: Path | None = None
     lang: Literal["zh", "en"] = "zh"
     session_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 12
     password_memory: Annotated[int, Field(ge=32, le=1 << 20)] = 65_536  # KiB to hash one password with

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import ssl
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ T = TypeVar("T")
 app = typer.Typer(
     name="branchfleet",
     help="Branchfleet's console: every terminal of every branch. Without a command the console opens.",
-    epilog="Example: branchfleet --server http://10.1.0.5:8088",
+    epilog="Example: branchfleet --server https://10.1.0.5:8088",
     invoke_without_command=True,
     no_args_is_help=False,
     pretty_exceptions_enable=False,
@@ -60,6 +61,7 @@ def stop(exit: Exit, sentence: str = "") -> NoReturn:
 def start(
     context: typer.Context,
     server: Annotated[str, typer.Option(help="The server's address.", show_default=settings.SERVER)] = "",
+    ca: Annotated[str, typer.Option(help="A file with the CA of the server, for scripts; else the accepted one.")] = "",
     lang: Annotated[str, typer.Option(help="zh or en.", show_default="zh")] = "",
     marks: Annotated[
         str, typer.Option(help="shapes, ascii, or auto: what fits the terminal.", show_default="auto")
@@ -71,7 +73,7 @@ def start(
         typer.echo(version("branchfleet"))
         raise typer.Exit
     try:
-        found = settings.load({"server": server, "lang": lang, "marks": marks, "theme": theme})
+        found = settings.load({"server": server, "ca": ca, "lang": lang, "marks": marks, "theme": theme})
     except BadSettings as error:
         stop(Exit.BAD_FILE, str(error))
     speak(found.lang)
@@ -97,7 +99,31 @@ def run_console(said: Said) -> int:
     marks = said.settings.marks
     ascii_marks = marks == "ascii" or (marks == "auto" and not in_browser and draws_wide())
     # In a browser everybody signs in: the sign-in kept here belongs to the person at this machine.
-    return ConsoleApp(said.settings, token=None if in_browser else said.token, ascii_marks=ascii_marks).run() or 0
+    token_here = None if in_browser else said.token
+    return ConsoleApp(said.settings, token=token_here, ascii_marks=ascii_marks, trust=trusted(said)).run() or 0
+
+
+def trusted(said: Said) -> ssl.SSLContext | None:
+    """How to know the server. A CA that is met for the first time is shown to the person, who says yes or no."""
+    from tui.trust import Untrusted, trust
+
+    def accept(fingerprint: str) -> bool:
+        narrate(
+            _("{server} is met here for the first time. The fingerprint of its CA (SHA-256):").format(
+                server=said.settings.server
+            )
+        )
+        narrate(f"  {fingerprint}")
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            narrate(_("No person is here to compare it: say --ca FILE, or accept it once at a terminal."))
+            return False
+        narrate(_("Compare it with what head office has (branchfleet-server ca)."))
+        return typer.prompt(_("Is it the same? 1 yes, 2 no"), err=True, default="2").strip() == "1"
+
+    try:
+        return trust(said.settings.server, said.settings.ca, settings.config_folder(), accept)
+    except Untrusted as error:
+        stop(Exit.REFUSED, str(error))
 
 
 @app.command(epilog="Example: branchfleet demo; without a screen: branchfleet demo --headless --seconds 60 --json")
@@ -118,8 +144,8 @@ def demo(
     screen = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))  # Textual draws on stderr
     headless = headless or seconds is not None or not screen
 
-    def console(server: str, token: str) -> None:
-        run_console(Said(said.settings.model_copy(update={"server": server}), token))
+    def console(server: str, ca: str, token: str) -> None:
+        run_console(Said(said.settings.model_copy(update={"server": server, "ca": ca}), token))
 
     raise typer.Exit(run_demo(home, seconds, json, None if headless else console))
 
@@ -277,6 +303,7 @@ def web(
     from tui.web.serve import PortTaken, serve
 
     said: Said = context.obj
+    trusted(said)  # the windows of browsers have nobody to ask
     where = _("The console is at http://{host}:{port} — Ctrl+C ends it.").format(host=host, port=port)
     try:
         serve(said.settings, host, port, lambda: narrate(where))
@@ -288,18 +315,23 @@ def _answer(
     context: typer.Context, ask: "Callable[[Any], Coroutine[Any, Any, None]]", *, signed_in: bool = True
 ) -> None:
     """Ask the server, and turn what it cannot or will not do into a sentence and a code."""
-    from tui.client import Away, Client, Defect, Refused, SignedOut
+    from tui.client import Away, Client, Defect, Refused, SignedOut, Untrusted
 
     said: Said = context.obj
     if signed_in and said.token is None:
         stop(Exit.NOT_SET_UP, _("Nobody is signed in here: branchfleet sign-in"))
+    context_of_server = trusted(said)
 
     async def run() -> None:
-        async with Client(said.settings.server, token=said.token, lang=said.settings.lang) as client:
+        async with Client(
+            said.settings.server, token=said.token, lang=said.settings.lang, trust=context_of_server
+        ) as client:
             await ask(client)
 
     try:
         asyncio.run(run())
+    except Untrusted as error:
+        stop(Exit.REFUSED, error.sentence)
     except Away:
         stop(Exit.AWAY, _("The server {server} does not answer. Is the line up?").format(server=said.settings.server))
     except SignedOut as error:

@@ -2,11 +2,13 @@
 
 ClientError
 ├── Away        the server cannot be reached or gave no HTTP answer in time: ask again later
+│   └── Untrusted   what answers cannot prove to be the server
 ├── SignedOut   the token is not, or no longer, good: sign in again
 ├── Refused     the server said no in one sentence, with its status
 └── Defect      the answer is not what server/schemas.py promises
 """
 
+import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -54,6 +56,8 @@ from server.schemas import (
     TicketStatus,
     TicketStep,
 )
+from tui.settings import config_folder
+from tui.texts import _
 
 T = TypeVar("T")
 Value = str | int | bool | None | Sequence[str]
@@ -70,6 +74,17 @@ class ClientError(Exception):
 
 class Away(ClientError):
     pass
+
+
+class Untrusted(Away):
+    """Something answers there that cannot prove to be the server: it was sent nothing."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.sentence = _(
+            "What answers there is not the server that was accepted ({why}). If head office renewed its CA, take the "
+            "old one out of {folder}; else call head office."
+        ).format(why=why, folder=config_folder() / "trusted")
 
 
 class SignedOut(ClientError):
@@ -134,7 +149,9 @@ class Heard:
 class Client:
     """One person's line to the server. `token` is set by signing in."""
 
-    def __init__(self, server: str, *, token: str | None = None, lang: str = "zh") -> None:
+    def __init__(
+        self, server: str, *, token: str | None = None, lang: str = "zh", trust: ssl.SSLContext | None = None
+    ) -> None:
         self.server = server.rstrip("/")
         self.token = token
         self.offset = 0  # µs the server's clock is ahead of ours
@@ -144,6 +161,7 @@ class Client:
             headers={"Accept-Language": lang, "User-Agent": f"branchfleet/{version('branchfleet')}"},
             timeout=httpx2.Timeout(ANSWER, connect=CONNECT),
             trust_env=False,
+            verify=trust if trust is not None else True,
         )
 
     async def __aenter__(self) -> Self:
@@ -378,9 +396,20 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except httpx2.TransportError as error:
+        if (why := _unproven(error)) is not None:
+            raise Untrusted(why) from error
         raise Away(str(error) or type(error).__name__) from error
     except (httpx2.DecodingError, httpx2.InvalidURL) as error:
         raise Defect(str(error)) from error
+
+
+def _unproven(error: BaseException | None) -> str | None:
+    """What is wrong with the certificate, if that is what went wrong."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message or str(error)
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _reading(seconds: float) -> dict[str, float]:

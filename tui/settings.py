@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-SERVER = "http://127.0.0.1:8088"
+from tui.texts import _
+
+SERVER = "https://127.0.0.1:8088"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 Marks = Literal["auto", "shapes", "ascii"]
 
 
@@ -24,6 +28,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     server: str = SERVER
+    ca: str = ""
     lang: Literal["zh", "en"] = "zh"
     marks: Marks = "auto"
     theme: Literal["dark", "light"] = "dark"
@@ -61,4 +66,11 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str] = os.en
         raise BadSettings(f"{source.get(name, path)}: {name}{hint}: {first['msg']}") from error
     if not settings.server.startswith(("http://", "https://")):
         raise BadSettings(f"{source['server']}: {settings.server!r} is no address; one looks like {SERVER}")
+    parts = urlsplit(settings.server)
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise BadSettings(
+            _("{place}: {server} would be asked in the clear; say https://").format(
+                place=source["server"], server=settings.server
+            )
+        )
     return settings

@@ -1,5 +1,6 @@
 """What every screen may ask of the app: the client, the person, the words, the state of the line."""
 
+import ssl
 from collections.abc import Awaitable
 from enum import StrEnum
 from typing import TypeVar
@@ -90,11 +91,18 @@ class Changed(Message):
 class Shell(App[int]):
     """The app as screens see it."""
 
-    def __init__(self, settings: Settings, *, token: str | None = None, ascii_marks: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        token: str | None = None,
+        ascii_marks: bool = False,
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
         speak(settings.lang)
         super().__init__()
         self.settings = settings
-        self.client = Client(settings.server, token=token, lang=settings.lang)
+        self.client = Client(settings.server, token=token, lang=settings.lang, trust=trust)
         self.person: PersonOut | None = None
         self.words: CatalogueOut | None = None
         self.link = Link.ASKING

@@ -88,7 +88,7 @@ def days_left(certificate: x509.Certificate, now: int) -> float:
 
 
 def is_due(certificate: x509.Certificate, now: int) -> bool:
-    """Whether a third of its life, or less, is left; or it begins only later: then a clock was wrong when it was made."""
+    """Whether a third of its life, or less, is left; or it begins later: then a clock was wrong when it was made."""
     life = certificate.not_valid_after_utc - certificate.not_valid_before_utc
     return certificate.not_valid_after_utc - _time(now) <= life / 3 or certificate.not_valid_before_utc > _time(now)
 
@@ -97,6 +97,19 @@ def fingerprint(certificate: x509.Certificate) -> str:
     """SHA-256 in groups a person can read aloud: "3F2A 91C0 ...", sixteen of them."""
     digits = certificate.fingerprint(hashes.SHA256()).hex().upper()
     return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
+
+
+def describe(trusted: bytes, shown: bytes) -> dict[str, str]:
+    """The CA in force (the first that is trusted) and the server's certificate, in words."""
+    authority = x509.load_pem_x509_certificates(trusted)[0]
+    certificate = x509.load_pem_x509_certificates(shown)[0]
+    return {
+        "authority": authority.subject.rfc4514_string(),
+        "fingerprint": fingerprint(authority),
+        "authority_ends": authority.not_valid_after_utc.date().isoformat(),
+        "certificate_ends": certificate.not_valid_after_utc.date().isoformat(),
+        "names": " ".join(sorted(names_of(certificate))),
+    }
 
 
 def pem(certificate: x509.Certificate) -> bytes:

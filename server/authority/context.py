@@ -1,4 +1,4 @@
-"""The TLS a server answers with. A renewed certificate is taken up while it runs: new connections see it, old ones live on."""
+"""The TLS a server answers with. A renewed certificate is taken up while it runs; old connections live on."""
 
 import logging
 import ssl

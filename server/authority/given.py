@@ -12,7 +12,7 @@ from server.authority.local import CertificateError, private
 
 
 class Given:
-    """`certificate` (with what lies between it and its CA, if anything), its `key`, and the `authority` that signed it."""
+    """`certificate`, its `key`, and the `authority` that signed it."""
 
     def __init__(self, certificate: Path, key: Path, authority: Path, now: Callable[[], int]) -> None:
         self._certificate = certificate
@@ -65,9 +65,7 @@ def _public_key(path: Path) -> bytes:
         raise CertificateError("{path} is locked by a password; the server needs it without.", path=path) from None
     except ValueError:
         raise CertificateError("{path} holds no private key in PEM.", path=path) from None
-    return key.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    return key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def _spki(certificate: x509.Certificate) -> bytes:

@@ -14,8 +14,6 @@ import sys
 from collections.abc import Callable, Set
 from pathlib import Path
 
-from cryptography import x509
-
 from agent.wire import BUILT
 from server.authority.certificates import SERVER_DAYS, Held, held, is_due, issue, make_authority, names_of, pem
 from server.errors import Told
@@ -105,7 +103,8 @@ def _read(path: Path) -> Held:
     try:
         return held(private(path))
     except ValueError:
-        raise CertificateError("{path} is not a certificate with its key. Put it back from a backup.", path=path) from None
+        sentence = "{path} is not a certificate with its key. Put it back from a backup."
+        raise CertificateError(sentence, path=path) from None
 
 
 def _write(path: Path, content: bytes, mode: int = 0o600) -> None:
@@ -121,8 +120,3 @@ def _write(path: Path, content: bytes, mode: int = 0o600) -> None:
         os.replace(fresh, path)
     finally:
         fresh.unlink(missing_ok=True)
-
-
-def authority_of(trusted: bytes) -> x509.Certificate:
-    """The CA in force, of those that are trusted: the first."""
-    return x509.load_pem_x509_certificates(trusted)[0]

@@ -9,7 +9,7 @@ _NOWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))  # 
 
 
 def own_names(host: str, more: Iterable[str]) -> set[str]:
-    """Loopback, the host's name, the addresses it would send from, the address it listens on, and what the settings add.
+    """Loopback, the host's name and the addresses it would send from, where it listens, and what the settings add.
 
     No name server is asked: it may be away for minutes, and what it says is not this machine's word.
     """

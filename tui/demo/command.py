@@ -21,7 +21,8 @@ from tui.texts import _
 
 UNWATCHED_SECONDS = 60.0  # without a terminal, and without --seconds, it lives so long
 
-Console = Callable[[str, str], None]  # opens at a server's address with a token, and returns when the person leaves
+# opens at a server's address, with its CA and a token, and returns when the person leaves
+Console = Callable[[str, str, str], None]
 
 
 def run_demo(home: Path | None, seconds: float | None, as_json: bool, console: Console | None) -> Exit:
@@ -77,14 +78,16 @@ def _ended_in_order() -> Iterator[None]:
 
 def _watch(started: Programs, bank: Living, console: Console) -> None:
     """The console, while the bank lives on in a thread of its own."""
-    _say(_("In another terminal: branchfleet --server {url}, as one of these").format(url=bank.url))
+    _say(
+        _("In another terminal: branchfleet --server {url} --ca {ca}, as one of these").format(url=bank.url, ca=bank.ca)
+    )
     for login, password in bank.logins.items():
         _say(f"  {login}  {password}")
     end = threading.Event()
     with ThreadPoolExecutor(1) as pool:
         living = pool.submit(live, started, bank, end)
         try:
-            console(bank.url, bank.token)
+            console(bank.url, str(bank.ca), bank.token)
         finally:
             end.set()
         living.result()

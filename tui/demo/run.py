@@ -7,6 +7,7 @@ import asyncio
 import json
 import secrets
 import socket
+import ssl
 import threading
 import time
 import tomllib
@@ -49,9 +50,13 @@ class Living:
     """A demo that runs: where its server is, and who may sign in with which password. The first is head office."""
 
     url: str
+    ca: Path  # what the server's certificate is verified by
     token: str
     home: Path
     logins: dict[str, str]
+
+    def client(self, token: str | None = None) -> Client:
+        return Client(self.url, token=token, trust=ssl.create_default_context(cafile=self.ca))
 
 
 def settings() -> dict[str, Any]:
@@ -73,9 +78,10 @@ async def begin(started: Programs, home: Path, say: Say) -> Living:
     started.say("branchfleet-server", "apply", str(inventory), "--yes")
     port = _free_port()
     started.start("server", [command("branchfleet-server"), "run", "--port", str(port)])
-    url = f"http://127.0.0.1:{port}"
+    url = f"https://127.0.0.1:{port}"
     logins = {head: secrets.token_urlsafe(9)}
-    async with Client(url) as client:
+    ca = home / "server" / "tls" / "ca.pem"
+    async with Client(url, trust=ssl.create_default_context(cafile=ca)) as client:
         await _until(lambda: _signed_in(client, head, json.loads(init)["password"]), started, "the server")
         await client.change_password(json.loads(init)["password"], logins[head])
         await client.sign_in(head, logins[head])
@@ -86,8 +92,8 @@ async def begin(started: Programs, home: Path, say: Say) -> Living:
         await asyncio.gather(*starting)
         await _until(lambda: _any_observation(client), started, "the first observation")
         started.tell("simulators", "begin")
-        (home / "people.json").write_text(json.dumps({"url": url, "people": logins}), encoding="utf-8")
-        return Living(url, client.token or "", home, logins)
+        (home / "people.json").write_text(json.dumps({"url": url, "ca": str(ca), "people": logins}), encoding="utf-8")
+        return Living(url, ca, client.token or "", home, logins)
 
 
 def enroll(started: Programs, home: Path, url: str, agent: dict[str, Any]) -> None:
@@ -129,7 +135,7 @@ def live(started: Programs, demo: Living, end: threading.Event, seconds: float =
 async def account(started: Programs, demo: Living) -> Outcome:
     """End the story, let the polls under way come in, end the agents, and count what is held when all is judged."""
     started.tell("simulators", "end")
-    async with Client(demo.url, token=demo.token) as client:
+    async with demo.client(demo.token) as client:
         await _comes(lambda: _nothing_missing(client, demo), started, SETTLE_SECONDS)
         agents = [name for name in started.names() if name.startswith("agent-")]
         await asyncio.gather(*(asyncio.to_thread(started.stop, name) for name in agents))

@@ -22,7 +22,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
 from server.schemas import PASSWORD_LEAST
-from tui.client import Away, ClientError, Refused
+from tui.client import Away, ClientError, Refused, Untrusted
 from tui.plain import plain
 from tui.shell import Shell
 from tui.texts import N_, _
@@ -97,6 +97,8 @@ class Form(Screen[None]):
     async def _submit(self) -> None:
         try:
             await self.submit()
+        except Untrusted as error:
+            self.say(error.sentence)
         except Away:
             self.say(_("The server {server} does not answer. Is the line up?").format(server=self.app.client.server))
         except Refused as error:

@@ -68,6 +68,7 @@ def command(settings: Settings) -> str:
         "tui",
         "--server",
         settings.server,
+        *(["--ca", settings.ca] if settings.ca else []),
         "--lang",
         settings.lang,
         "--theme",

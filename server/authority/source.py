@@ -1,0 +1,32 @@
+"""Which certificate a home serves with: its own CA's, unless the settings name the bank's."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from server.authority.context import Source
+from server.authority.given import Given
+from server.authority.local import CertificateError, Local
+from server.authority.names import own_names, sound
+from server.settings import LOOPBACK, Settings
+
+
+def source(home: Path, settings: Settings, now: Callable[[], int]) -> Source:
+    """CertificateError if the settings name half of what is needed."""
+    given = (settings.certificate, settings.certificate_key, settings.ca)
+    if all(given):
+        certificate, key, ca = (home / str(path) for path in given)
+        return Given(certificate, key, ca, now)
+    if any(given):
+        raise CertificateError("Of certificate, certificate_key and ca either all three are set, or none.")
+    for name in settings.names:
+        if not sound(name):
+            raise CertificateError("names: {name} is no host name and no address.", name=name)
+    return Local(home, lambda: own_names(settings.host, settings.names), now)
+
+
+def may_speak_plainly(settings: Settings) -> None:
+    """CertificateError where plain HTTP would leave this machine."""
+    if not settings.tls and settings.host not in LOOPBACK:
+        raise CertificateError(
+            "Without TLS the server answers on this machine only: set host to 127.0.0.1, or leave tls on."
+        )

@@ -1,0 +1,95 @@
+"""Whom the console takes for its server: who shows a certificate of the CA a person accepted once for that address.
+
+At the first meeting the CA's fingerprint is shown, to be compared with `branchfleet-server ca`; nothing of this person
+has been sent by then. It is kept in a file of the settings' folder. From then on another CA is refused.
+"""
+
+import hashlib
+import os
+import re
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+from pydantic import ValidationError
+
+from server.schemas import AuthorityOut
+from tui.texts import _
+
+FOLDER = "trusted"
+SECONDS = 10.0
+
+
+class Untrusted(Exception):
+    """There is no server here that may be believed; the message is one sentence."""
+
+
+def trust(server: str, ca: str, folder: Path, accept: Callable[[str], bool]) -> ssl.SSLContext | None:
+    """How to verify `server`; None of plain HTTP. `ca` is a file, "" for the one kept in `folder`.
+
+    `accept` is shown the fingerprint of a CA that is met for the first time.
+    """
+    if not server.startswith("https:"):
+        return None
+    path = Path(ca) if ca else folder / FOLDER / f"{_name(server)}.pem"
+    if not ca and not path.exists():
+        _keep(path, _met(server, accept))
+    try:
+        return ssl.create_default_context(cafile=path)
+    except (OSError, ssl.SSLError) as error:
+        raise Untrusted(_("{path}: no CA can be read from it: {why}").format(path=path, why=error)) from error
+
+
+def fingerprint(ca: str) -> str:
+    """SHA-256 of the first certificate, as `branchfleet-server ca` shows it."""
+    digits = hashlib.sha256(ssl.PEM_cert_to_DER_cert(_first(ca))).hexdigest().upper()
+    return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
+
+
+def _met(server: str, accept: Callable[[str], bool]) -> str:
+    """The CA that the server says is its own, once a person has accepted it and the server has proved to have it."""
+    ca = _asked(server)
+    if not accept(fingerprint(ca)):
+        raise Untrusted(_("The CA was not accepted; nothing was sent to {server}.").format(server=server))
+    return ca
+
+
+def _asked(server: str) -> str:
+    nobody = ssl.create_default_context()
+    nobody.check_hostname = False
+    nobody.verify_mode = ssl.CERT_NONE
+    try:
+        with httpx2.Client(verify=nobody, trust_env=False, timeout=SECONDS) as client:
+            ca = AuthorityOut.model_validate_json(client.get(f"{server}/api/authority").content).ca
+        fingerprint(ca)
+    except httpx2.HTTPError as error:
+        sentence = _("The server {server} does not answer. Is the line up?")
+        raise Untrusted(sentence.format(server=server)) from error
+    except (ValidationError, ValueError) as error:
+        raise Untrusted(_("What answers at {server} is no Branchfleet server.").format(server=server)) from error
+    return ca
+
+
+def _first(ca: str) -> str:
+    found = re.search(r"-----BEGIN CERTIFICATE-----\n.*?\n-----END CERTIFICATE-----\n?", ca, re.DOTALL)
+    if found is None:
+        raise ValueError("no certificate")
+    return found.group()
+
+
+def _name(server: str) -> str:
+    """A file's name for an address: its host and port, and nothing a path could be made of."""
+    parts = urlsplit(server)
+    return re.sub(r"[^A-Za-z0-9.-]", "_", f"{parts.hostname}_{parts.port or 443}")
+
+
+def _keep(path: Path, ca: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        fresh.write_text(ca, encoding="ascii")
+        fresh.replace(path)
+    except OSError as error:
+        raise Untrusted(f"{error.filename}: {error.strerror}") from error
