@@ -118,7 +118,8 @@ def trusted(said: Said) -> ssl.SSLContext | None:
             narrate(_("No person is here to compare it: say --ca FILE, or accept it once at a terminal."))
             return False
         narrate(_("Compare it with what head office has (branchfleet-server ca)."))
-        return typer.prompt(_("Is it the same? 1 yes, 2 no"), err=True, default="2").strip() == "1"
+        answer: str = typer.prompt(_("Is it the same? 1 yes, 2 no"), err=True, default="2")
+        return answer.strip() == "1"
 
     try:
         return trust(said.settings.server, said.settings.ca, settings.config_folder(), accept)

@@ -1,6 +1,9 @@
 """A living bank for the console: the real server on a socket, a ledger, people, and an agent that told something."""
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -22,6 +25,7 @@ from server.accounts.tables import Person, SignIn
 from server.accounts.tokens import AGENT, PERSON, hash_token, new_token
 from server.agents.tables import AgentToken
 from server.app import create_app
+from server.authority.context import Tls
 from server.clock import utc_now
 from server.inventory.tables import Agent, Branch, DeviceClass, Observer, Position, Setting, Subject, SubjectKind
 from server.journal.deeds import Act
@@ -66,6 +70,7 @@ class Bank:
         self._agent_token = new_token(AGENT)
         self._furnish()
         self.url = ""
+        self.tls: Tls | None = None  # set before `open`: the server speaks TLS then
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self._port = 0
@@ -74,11 +79,15 @@ class Bank:
 
     def open(self) -> None:
         """Start serving, on the same port as before if there was one."""
-        app = create_app(self.database, Settings(password_memory=32), utc_now, bytes(range(32)))
+        ca = self.tls.source.trusted().decode() if self.tls else ""
+        app = create_app(self.database, Settings(password_memory=32), utc_now, bytes(range(32)), ca)
         listener = socket.create_server(("127.0.0.1", self._port))
         self._port = listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self._port}"
-        self._server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
+        self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self._port}"
+        config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1)
+        config.load()
+        config.ssl = self.tls.context if self.tls else None
+        self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]})
         self._thread.start()
         self.until(lambda: self._server is not None and self._server.started)
@@ -292,3 +301,33 @@ def seen(screen: Screen[Any]) -> str:
 def text() -> Callable[[Pilot[Any]], str]:
     """`text(pilot)` is what the person sees."""
     return lambda pilot: seen(pilot.app.screen)
+
+
+Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+@pytest.fixture
+def run(bank: Any, tmp_path: Path) -> Run:
+    """`run("devices", "--json", token=...)` as a person types it."""
+
+    def command(
+        *words: str, token: str = "", stdin: bytes = b"", server: str = ""
+    ) -> subprocess.CompletedProcess[bytes]:
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("BRANCHFLEET_")},
+            "BRANCHFLEET_CONFIG": str(tmp_path / "config"),
+            "BRANCHFLEET_SERVER": server or bank.url,
+            "PYTHONIOENCODING": "utf-8",
+        }
+        if token:
+            environment["BRANCHFLEET_TOKEN"] = token
+        return subprocess.run(
+            [sys.executable, "-m", "tui", *words],
+            input=stdin,
+            capture_output=True,
+            env=environment,
+            timeout=60,
+            check=False,
+        )
+
+    return command

@@ -1,10 +1,8 @@
 """`branchfleet` for scripts: stdout is data, stderr narrates, the exit code says which kind of end it was."""
 
 import json
-import os
 import stat
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,33 +14,6 @@ from server.schemas import Role
 from tui.exit import Exit
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
-
-
-@pytest.fixture
-def run(bank: Any, tmp_path: Path) -> Run:
-    """`run("devices", "--json", token=...)` as a person types it."""
-
-    def command(
-        *words: str, token: str = "", stdin: bytes = b"", server: str = ""
-    ) -> subprocess.CompletedProcess[bytes]:
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("BRANCHFLEET_")},
-            "BRANCHFLEET_CONFIG": str(tmp_path / "config"),
-            "BRANCHFLEET_SERVER": server or bank.url,
-            "PYTHONIOENCODING": "utf-8",
-        }
-        if token:
-            environment["BRANCHFLEET_TOKEN"] = token
-        return subprocess.run(
-            [sys.executable, "-m", "tui", *words],
-            input=stdin,
-            capture_output=True,
-            env=environment,
-            timeout=60,
-            check=False,
-        )
-
-    return command
 
 
 def test_devices_are_listed_worst_first_and_the_coverage_is_narrated(bank: Any, run: Run) -> None:

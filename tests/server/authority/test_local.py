@@ -1,0 +1,175 @@
+"""The bank-local CA: made once, its certificate renewed in time, its keys nobody else's, and never a half of a pair."""
+
+import os
+import ssl
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+from cryptography import x509
+
+from agent.wire import BUILT
+from server.authority.certificates import describe, held, names_of
+from server.authority.context import Tls
+from server.authority.given import Given
+from server.authority.local import CertificateError, Local
+from server.authority.source import may_speak_plainly, source
+from server.clock import SetClock
+from server.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.server.authority.conftest import Answering
+else:
+    Answering = Any
+
+DAY = 86_400.0
+NAMES = {"localhost", "127.0.0.1", "centre.bank.example"}
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock(BUILT)
+
+
+@pytest.fixture
+def local(tmp_path: Path, clock: SetClock) -> Local:
+    return Local(tmp_path, lambda: NAMES, clock)
+
+
+def shown(local: Local) -> x509.Certificate:
+    return held(local.files()[0].read_bytes()).certificate
+
+
+def test_the_ca_signs_servers_and_nothing_else(local: Local) -> None:
+    authority = x509.load_pem_x509_certificate(local.trusted())
+    constraints = authority.extensions.get_extension_for_class(x509.BasicConstraints)
+    assert (constraints.critical, constraints.value.ca, constraints.value.path_length) == (True, True, 0)
+    certificate = shown(local)
+    certificate.verify_directly_issued_by(authority)
+    assert names_of(certificate) == NAMES
+    assert certificate.not_valid_after_utc - certificate.not_valid_before_utc < timedelta(days=400)
+
+
+def test_what_is_made_once_stays(local: Local, tmp_path: Path, clock: SetClock) -> None:
+    trusted, certificate = local.trusted(), shown(local)
+    again = Local(tmp_path, lambda: NAMES, clock)
+    assert again.trusted() == trusted
+    assert shown(again) == certificate
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+def test_keys_are_their_owners_alone(local: Local, tmp_path: Path) -> None:
+    local.trusted(), local.files()
+    for name in ("authority.pem", "server.pem"):
+        assert (tmp_path / "tls" / name).stat().st_mode & 0o077 == 0
+    (tmp_path / "tls" / "server.pem").chmod(0o640)
+    with pytest.raises(CertificateError, match="chmod 600"):
+        local.files()
+
+
+def test_a_certificate_is_renewed_when_a_third_of_its_life_is_left(local: Local, clock: SetClock) -> None:
+    first = shown(local)
+    clock.forward(200 * DAY)
+    assert shown(local) == first
+    clock.forward(80 * DAY)
+    second = shown(local)
+    assert second != first
+    second.verify_directly_issued_by(x509.load_pem_x509_certificate(local.trusted()))
+
+
+def test_another_name_for_the_server_makes_another_certificate(tmp_path: Path, clock: SetClock, local: Local) -> None:
+    shown(local)
+    more = Local(tmp_path, lambda: {*NAMES, "10.66.0.10"}, clock)
+    assert "10.66.0.10" in names_of(shown(more))
+
+
+def test_a_lost_ca_is_not_made_anew_behind_the_agents_backs(local: Local, tmp_path: Path) -> None:
+    local.trusted()
+    (tmp_path / "tls" / "authority.pem").unlink()
+    with pytest.raises(CertificateError, match=r"put it back from a backup"):
+        local.trusted()
+
+
+def test_no_certificate_is_made_by_a_clock_that_is_wrong(local: Local, clock: SetClock) -> None:
+    clock.at = 946_684_800_000_000  # 2000-01-01: the battery is dead
+    with pytest.raises(CertificateError, match="clock is wrong"):
+        local.files()
+
+
+def test_a_running_server_takes_up_its_renewed_certificate(
+    local: Local, clock: SetClock, answering: Answering, tmp_path: Path
+) -> None:
+    local.trusted()
+    tls = Tls(local)
+    verifying = ssl.create_default_context(cafile=tmp_path / "tls" / "ca.pem")
+    verifying.verify_flags |= ssl.VerifyFlags(0x200000)  # the clock of the test is not the machine's
+    serials = set()
+    with answering(tls.context) as (url, _):
+        for _turn in range(2):
+            with httpx2.Client(verify=verifying) as client, client.stream("GET", url) as response:
+                socket = response.extensions["network_stream"].get_extra_info("ssl_object")
+                serials.add(socket.getpeercert()["serialNumber"])
+            clock.forward(300 * DAY)
+            tls.look()
+    assert len(serials) == 2
+
+
+def test_a_bad_file_of_the_banks_own_is_told_and_the_last_certificate_stays(
+    tmp_path: Path, clock: SetClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    bank = _bank(tmp_path, clock)
+    tls = Tls(bank())
+    (tmp_path / "bank.pem").write_bytes(b"half a certif")
+    tls.source = bank()
+    tls.look()
+    tls.look()
+    assert [record.levelname for record in caplog.records].count("ERROR") == 1
+    assert "holds no certificate in PEM" in caplog.text
+
+
+def _bank(folder: Path, clock: SetClock) -> Callable[[], Given]:
+    """A certificate from a CA of the bank's, in three files as a bank has them."""
+    other = Local(folder / "bank", lambda: NAMES, clock)
+    (folder / "bank").mkdir()
+    (folder / "ca.pem").write_bytes(other.trusted())
+    text = other.files()[0].read_bytes()
+    cut = text.index(b"-----BEGIN CERTIFICATE")
+    (folder / "bank.pem").write_bytes(text[cut:])
+    (folder / "bank.key").write_bytes(text[:cut])
+    (folder / "bank.key").chmod(0o600)
+    return lambda: Given(folder / "bank.pem", folder / "bank.key", folder / "ca.pem", clock)
+
+
+def test_a_certificate_of_the_banks_own_is_taken(tmp_path: Path, clock: SetClock) -> None:
+    bank = _bank(tmp_path, clock)()
+    assert bank.files() == (tmp_path / "bank.pem", tmp_path / "bank.key")
+    assert bank.trusted() == (tmp_path / "ca.pem").read_bytes()
+    said = describe(bank.trusted(), bank.files()[0].read_bytes())
+    assert said["names"] == "127.0.0.1 centre.bank.example localhost"
+
+
+def test_what_is_wrong_with_the_banks_files_is_said(tmp_path: Path, clock: SetClock, local: Local) -> None:
+    bank = _bank(tmp_path, clock)()
+    local.trusted()
+    with pytest.raises(CertificateError, match="does not hold the CA"):
+        Given(tmp_path / "bank.pem", tmp_path / "bank.key", tmp_path / "tls" / "ca.pem", clock).files()
+    with pytest.raises(CertificateError, match="is not the key of"):
+        Given(tmp_path / "bank.pem", local.files()[0], tmp_path / "ca.pem", clock).files()
+    with pytest.raises(CertificateError, match="cannot be read"):
+        Given(tmp_path / "gone.pem", tmp_path / "bank.key", tmp_path / "ca.pem", clock).files()
+    clock.forward(400 * DAY)
+    with pytest.raises(CertificateError, match="ended on"):
+        bank.files()
+
+
+def test_plain_http_stays_on_this_machine(tmp_path: Path, clock: SetClock) -> None:
+    may_speak_plainly(Settings(tls=False))
+    with pytest.raises(CertificateError, match="on this machine only"):
+        may_speak_plainly(Settings(tls=False, host="0.0.0.0"))
+    with pytest.raises(CertificateError, match="all three are set"):
+        source(tmp_path, Settings(certificate=Path("a.pem")), clock)
+    with pytest.raises(CertificateError, match="no host name"):
+        source(tmp_path, Settings(names="a b"), clock)  # type: ignore[arg-type]
