@@ -4,7 +4,16 @@ from sqlmodel import Session
 
 from agent.proof import Code, fingerprint
 from server.agents.codes import agent_for, new_code, withdraw_code
-from server.agents.identity import Whose, begin_anew, done, identity_by_key, identity_of, key_of, put
+from server.agents.identity import (
+    Whose,
+    begin_anew,
+    done,
+    end_keys,
+    identity_by_key,
+    identity_of,
+    key_of,
+    put,
+)
 from server.agents.tables import AgentKey, KeyStanding
 from server.errors import Conflict
 from server.journal.deeds import Act
@@ -38,7 +47,7 @@ def confirm(session: Session, act: Act, agent: str) -> None:
     if waiting is None:
         raise Conflict("No key of {key} waits to be confirmed.", key=agent)
     before = key_of(session, whose.id, KeyStanding.GOOD)
-    put(session, before, KeyStanding.REPLACED)
+    end_keys(session, whose.id, KeyStanding.REPLACED)
     put(session, waiting, KeyStanding.GOOD)
     begin_anew(session, whose)
     after = {"key": _shown(waiting), "was": _shown(before), "host": waiting.host, "address": waiting.address}
@@ -52,8 +61,8 @@ def revoke(session: Session, act: Act, agent: str, reason: str = "") -> None:
     code = withdraw_code(session, whose.id, act.now)
     if not any(keys) and not code:
         raise Conflict("{key} has no key and no code that could be revoked.", key=agent)
-    for key in keys:
-        put(session, key, KeyStanding.REVOKED)
+    end_keys(session, whose.id, KeyStanding.REVOKED)
+    put(session, keys[1], KeyStanding.REVOKED)
     begin_anew(session, whose)
     whose.identity.revoked_at = act.now
     shown = [_shown(key) for key in keys if key is not None]

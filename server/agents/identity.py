@@ -58,6 +58,14 @@ def put(session: Session, key: AgentKey | None, standing: KeyStanding) -> None:
         session.flush()
 
 
+def end_keys(session: Session, agent_id: int, standing: KeyStanding) -> None:
+    """The good key, and the older ones it followed, are of the past: none of them says anything of a copy any more."""
+    past = (KeyStanding.GOOD, KeyStanding.ROTATED)
+    asked = select(AgentKey).where(AgentKey.agent_id == agent_id, col(AgentKey.standing).in_(past))
+    for key in session.exec(asked).all():
+        put(session, key, standing)
+
+
 def issue_token(session: Session, agent_id: int, now: int) -> str:
     """A live token; it is kept nowhere in the clear."""
     session.exec(delete(AgentToken).where(col(AgentToken.agent_id) == agent_id, col(AgentToken.expires_at) <= now))

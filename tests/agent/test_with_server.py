@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,12 +15,16 @@ import msgspec
 import pytest
 from sqlmodel import select
 
+from agent.enroll import enroll
+from agent.exit import Exit, Trouble
 from agent.run import Stop, run_agent
-from agent.settings import Settings
+from agent.settings import load_settings
 from agent.wire import AnyRecord, Hold, Polled, State
-from server.accounts.tokens import AGENT, hash_token, new_token
+from server.agents.deeds import make_code
+from server.clock import utc_now
 from server.ingest.tables import Attested, Latest, RecordRow
 from server.inventory.tables import Agent, Branch, DeviceClass, Observer, Position, Subject, SubjectKind
+from server.journal.deeds import Act
 from server.storage.database import Database
 
 LampSays = Callable[..., Polled]
@@ -30,7 +35,7 @@ from server.app import create_app
 from server.clock import utc_now
 from server.settings import Settings
 from server.storage.database import Database
-app = create_app(Database(sys.argv[1]), Settings(), utc_now)
+app = create_app(Database(sys.argv[1]), Settings(), utc_now, bytes(range(32)))
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="error")
 """
 
@@ -65,16 +70,15 @@ def server(database: Database) -> Iterator[Server]:
 
 @pytest.fixture
 def place(database: Database) -> Callable[[list[Polled]], str]:
-    """`place([polled])` puts positions into the bank for one agent to poll, and gives the agent's token."""
+    """`place([polled])` puts positions into the bank for one agent to poll, and gives a code to enrol it with."""
 
     def put(everything: list[Polled]) -> str:
-        token = new_token(AGENT)
         with database.write() as session:
             session.add(Subject(id=1, kind=SubjectKind.BRANCH, key="1001", name="城关支行", branch_id=1))
             session.add(Subject(id=2, kind=SubjectKind.AGENT, key="centre", name="总行采集", branch_id=1))
             session.flush()
             session.add(Branch(id=1, kind="branch"))
-            session.add(Agent(id=2, token_hash=hash_token(token)))
+            session.add(Agent(id=2))
             session.add(DeviceClass(key="lamp", name="灯", counted=True, interval_us=300_000_000))
             for own, polled in enumerate(everything, 3):
                 session.add(
@@ -91,9 +95,23 @@ def place(database: Database) -> Callable[[list[Polled]], str]:
                 session.add(position)
                 session.flush()
                 session.add(Observer(subject_id=own, agent_id=2))
-        return token
+            code, _, _ = make_code(session, Act("os:head", "cli", utc_now()), bytes(range(32)), "1001", None, 1)
+        return str(code)
 
     return put
+
+
+def enroll_once_it_answers(server: Server, code: str, home: Path) -> None:
+    deadline = time.monotonic() + 90
+    while True:
+        try:
+            assert enroll(f"http://127.0.0.1:{server.port}", code, home).agent == "centre"
+        except Trouble as trouble:
+            if trouble.code is not Exit.UNREACHABLE or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def logged(database: Database) -> list[AnyRecord]:
@@ -133,13 +151,11 @@ async def test_a_server_killed_again_and_again_holds_what_the_agent_wrote(
     }.items():
         monkeypatch.setattr(f"agent.uplink.{name}", seconds)
     monkeypatch.setattr("agent.schedule.FIRST_SECONDS", 0.2)
-    token = place([lamp("1001/a", device="online"), lamp("1001/b", device="online", numbers={"load": 10})])
+    code = place([lamp("1001/a", device="online"), lamp("1001/b", device="online", numbers={"load": 10})])
     home = tmp_path / "home"
-    home.mkdir()
+    await asyncio.to_thread(enroll_once_it_answers, server, code, home)
     stop = Stop()
-    running = asyncio.create_task(
-        run_agent(Settings(home=home, server=f"http://127.0.0.1:{server.port}", token=token), stop)
-    )
+    running = asyncio.create_task(run_agent(load_settings(home, {}), stop))
     try:
         said = ["online"]
         await until(lambda: words(logged(database), "1001/a") == said)

@@ -343,6 +343,24 @@ async def test_a_key_that_was_replaced_by_a_fresh_one_is_a_copy(
     await refused(front.asks(), "Two programs")
 
 
+async def test_an_image_from_before_the_pc_was_replaced_disturbs_nobody(
+    pc: MakePc, head: Any, now: SetClock, tmp_path: Any
+) -> None:
+    old, new = pc("old"), pc("new")
+    await old.enroll(head.code())
+    image = old.copied(tmp_path / "image")
+    head.does("ask_rotation")
+    await old.asks()
+    assert old.identity.key != image.identity.key
+    await new.enroll(head.code())
+    head.does("confirm")
+    await new.asks()
+    for gone in (old, image):
+        await refused(gone.asks(), "Another PC was confirmed")
+    await new.asks()
+    assert head.sees().identity is IdentityStanding.ENROLLED
+
+
 async def test_a_challenge_is_good_once_for_its_key_and_for_a_minute(pc: MakePc, head: Any, now: SetClock) -> None:
     from agent.identity import public_of, sign
     from agent.link import Line

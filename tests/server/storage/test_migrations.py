@@ -1,13 +1,17 @@
 """The migrations make exactly what the tables say, on both databases, and refuse what is newer than the program."""
 
+from pathlib import Path
+
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from server.inventory.tables import Setting
-from server.migrations import EPOCH, DatabaseNewer, DatabaseOlder, check_version, upgrade
+from server.migrations import EPOCH, DatabaseNewer, DatabaseOlder, check_version, config, upgrade
 from server.storage.database import Database
 from server.storage.tables import metadata
 
@@ -104,3 +108,24 @@ def test_postgresql_refuses_to_empty_the_journal(database: Database) -> None:
         return  # has no TRUNCATE
     with pytest.raises(DatabaseError, match="append-only"), database.write() as session:
         session.connection().execute(text("TRUNCATE journal CASCADE"))
+
+
+def test_agents_outlive_the_step_that_takes_their_tokens_away(tmp_path: Path) -> None:
+    """SQLite makes the table anew while others point at it. PostgreSQL drops three columns."""
+    database = Database(f"sqlite:///{tmp_path / 'old.db'}")
+    with database.engine.connect() as connection, connection.begin():
+        command.upgrade(config(connection), "0003")
+        for statement in (
+            "INSERT INTO subject (id, uid, kind, key, name, branch_id) VALUES (1, 'u', 'agent', 'centre', '总行', 1)",
+            "INSERT INTO agent (id, token_hash) VALUES (1, 'hash')",
+            "INSERT INTO observer (subject_id, agent_id) VALUES (1, 1)",
+        ):
+            connection.execute(text(statement))
+    upgrade(database)
+    check_version(database)
+    with database.engine.connect() as connection:
+        assert connection.execute(text("SELECT * FROM agent")).all() == [(1,)]
+        assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
+    with pytest.raises(IntegrityError), database.engine.connect() as connection, connection.begin():
+        connection.execute(text("DELETE FROM agent"))
+    database.close()

@@ -216,3 +216,36 @@ async def test_f4_narrows_to_a_branch_and_f6_sorts(bank: Any, console: MakeConso
         await pilot.press("f6", "2")
         await until(pilot, lambda: "按名称" in text(pilot))
         assert isinstance(app.screen.query_one(Table), Table)
+
+
+async def test_head_office_gives_out_a_code_and_decides_who_is_an_agent(
+    bank: Any, console: MakeConsole, until: Until, text: Text
+) -> None:
+    app = console(head(bank))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.person)
+        app.open("agents")
+        await until(pilot, lambda: "○ 未登记" in text(pilot) and "总行采集" in text(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: "还没有电脑登记" in text(pilot))
+        assert "4 吊销" not in text(pilot)
+        await pilot.press("1")
+        await until(pilot, lambda: f"branchfleet-agent enroll {bank.url} " in text(pilot) and "○ 已发码" in text(pilot))
+        await pilot.press("3")
+        await until(pilot, lambda: "撤回登记码和待确认的电脑" in text(pilot))
+        await pilot.press("1")
+        await until(pilot, lambda: "○ 未登记" in text(pilot) and "branchfleet-agent enroll http" not in text(pilot))
+
+
+async def test_an_auditor_sees_who_an_agent_is_and_decides_nothing(
+    bank: Any, console: MakeConsole, until: Until, text: Text
+) -> None:
+    app = console(bank.token("shen", Role.AUDITOR))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.person)
+        app.open("agents/centre")
+        await until(pilot, lambda: "未登记" in text(pilot))
+        assert "生成登记码" not in text(pilot).splitlines()[-1]
+        await pilot.press("1")
+        await pilot.pause()
+        assert "branchfleet-agent enroll http" not in text(pilot)
