@@ -395,6 +395,8 @@ class AgentOut(Schema):
     version: str
     waiting: int
     positions: int
+    clock_off: int | None = None  # µs its PC's clock is ahead of the server's; None: nothing was heard yet
+    clock_unsure: int | None = None  # ± µs of that
 
 
 class JournalOut(Schema):

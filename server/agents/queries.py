@@ -1,9 +1,12 @@
 """The agents in a person's scope, and how they are."""
 
+import msgspec
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from server.accounts.scope import Scoped, in_scope
+from server.health.clocks import Stamp
+from server.health.state import State
 from server.health.tables import HealthRow
 from server.ingest.tables import AgentSeen
 from server.inventory.tables import Observer, Subject, SubjectKind
@@ -40,9 +43,16 @@ def agents(session: Session, viewer: Scoped, now: int) -> list[AgentOut]:
             version=seen.version if seen else "",
             waiting=seen.waiting if seen else 0,
             positions=positions,
+            clock_off=stamp.off if (stamp := _stamp(health)) else None,
+            clock_unsure=stamp.confidence if stamp else None,
         )
         for subject, code, seen, health, positions in rows
     ]
+
+
+def _stamp(health: HealthRow | None) -> Stamp | None:
+    """The clocks of the newest record health judged."""
+    return msgspec.convert(health.state, State).stamp if health is not None else None
 
 
 def _standing(health: HealthRow | None, now: int) -> Standing:

@@ -76,7 +76,7 @@ def _jump(before: Stamp | None, stamp: Stamp) -> str:
         return ""
     passed = stamp.boot - before.boot
     moved = stamp.wall - before.wall - passed
-    if abs(moved) <= JUMP + passed * SLEW // SECOND or abs(stamp.off) <= abs(before.off) + JUMP // 2:
+    if passed < 0 or abs(moved) <= JUMP + passed * SLEW // SECOND or abs(stamp.off) <= abs(before.off) + JUMP // 2:
         return ""
     return "forward" if moved > 0 else "back"
 

@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 
+from rich.text import Text
+
 from server.schemas import AgentOut, Page
 from tui.cells import said, state_width
 from tui.screens.listing import Listing
 from tui.texts import N_, _
+from tui.times import MINUTE, SECOND, span
 from tui.widgets.columns import Column
+
+CLOCK_LIMIT = 5 * MINUTE  # as the rule clock.off has it
 
 
 class Agents(Listing[AgentOut]):
@@ -29,8 +34,20 @@ class Agents(Listing[AgentOut]):
                 10,
                 right=True,
             ),
+            Column(_("Clock"), self.clock, 16, drop=2),
             Column(_("Version"), lambda row: cells.dim(row.version), 8, drop=3),
         ]
+
+    def clock(self, row: AgentOut) -> Text:
+        """How far the PC's clock is off, and how sure that is; only the latter where it is not off beyond it."""
+        if row.clock_off is None or row.clock_unsure is None:
+            return self.cells.dim("—")
+        off, unsure = abs(row.clock_off), max(row.clock_unsure, SECOND)
+        if off <= unsure:
+            return self.cells.dim(f"± {span(off + unsure)}")
+        words = _("{span} fast") if row.clock_off > 0 else _("{span} slow")
+        ink = "attention" if off - unsure > CLOCK_LIMIT else "dim"
+        return self.cells.ink(f"{words.format(span=span(off))} ± {span(unsure)}", ink)
 
     def key(self, row: AgentOut) -> object:
         return row.key
