@@ -89,16 +89,11 @@ def _start(before: Stamp | None, stamp: Stamp) -> dict[str, str]:
     """
     off, unsure = stamp.off, stamp.confidence
     if before is None:
-        return {BATTERY: _year(stamp)} if abs(off) - unsure > HALF_YEAR else {}
+        return {BATTERY: "lost"} if abs(off) - unsure > HALF_YEAR else {}
     lost = abs(off - before.off) - unsure - before.confidence > HOUR
     if lost and abs(off) - unsure > HOUR and _beside_zone(off) - unsure > BY_HAND:
-        return {BATTERY: _year(stamp)}
+        return {BATTERY: "lost"}
     slept = stamp.at - stamp.boot - before.at - unsure - before.confidence
     if abs(off) + unsure < LIMIT and slept >= NIGHT and stamp.boot < STARTING:
         return {BATTERY: ""}
     return {}
-
-
-def _year(stamp: Stamp) -> str:
-    """Roughly the year the clock showed."""
-    return str(1970 + stamp.wall // (HALF_YEAR * 2))
