@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from agent.link import Away, Elsewhere, NotTaken, Rejected, open_link
@@ -125,6 +126,30 @@ async def test_refusals_are_logged_and_let_go(
         assert await uplink.send_one()
         assert not await uplink.send_one()
     assert caplog.messages == ["The server refused record 1: a clock [31m is out of range"]
+
+
+async def test_the_next_batch_carries_the_four_stamps_of_the_last_exchange(
+    tmp_path: Path, clocks: Clocks, centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = centre._keep
+    said = iter([(5_000, 7_000), (9_000, 9_001)])
+
+    def stamped(batch: Any) -> Ack:
+        came, server = next(said)
+        return msgspec.structs.replace(keep(batch), came=came, server=server)
+
+    monkeypatch.setattr(centre, "_keep", stamped)
+    async with uplinked(tmp_path, clocks, centre.url, lambda most: most) as (uplink, outbox):
+        for _ in range(2):
+            outbox.put([event(clocks)])
+            await outbox.written(20)
+            assert await uplink.send_one()
+    first, second = centre.batches
+    assert first.exchange is None
+    assert second.exchange is not None
+    assert (second.exchange.came, second.exchange.server) == (5_000, 7_000)
+    assert first.sent.boot == second.exchange.sent <= second.exchange.received <= second.sent.boot
+    assert second.exchange.boot_id == first.sent.boot_id
 
 
 async def test_a_flush_gives_up_at_the_first_trouble(tmp_path: Path, clocks: Clocks, centre: Centre) -> None:

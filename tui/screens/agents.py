@@ -8,8 +8,9 @@ from server.schemas import AgentOut, Page
 from tui.cells import said, state_width
 from tui.screens.listing import Listing
 from tui.texts import N_, _
-from tui.times import MINUTE, SECOND, span
+from tui.times import MINUTE
 from tui.widgets.columns import Column
+from tui.words import clock_off
 
 CLOCK_LIMIT = 5 * MINUTE  # as the rule clock.off has it
 
@@ -39,15 +40,10 @@ class Agents(Listing[AgentOut]):
         ]
 
     def clock(self, row: AgentOut) -> Text:
-        """How far the PC's clock is off, and how sure that is; only the latter where it is not off beyond it."""
         if row.clock_off is None or row.clock_unsure is None:
             return self.cells.dim("—")
-        off, unsure = abs(row.clock_off), max(row.clock_unsure, SECOND)
-        if off <= unsure:
-            return self.cells.dim(f"± {span(off + unsure)}")
-        words = _("{span} fast") if row.clock_off > 0 else _("{span} slow")
-        ink = "attention" if off - unsure > CLOCK_LIMIT else "dim"
-        return self.cells.ink(f"{words.format(span=span(off))} ± {span(unsure)}", ink)
+        wrong = abs(row.clock_off) - row.clock_unsure > CLOCK_LIMIT
+        return self.cells.ink(clock_off(row.clock_off, row.clock_unsure), "attention" if wrong else "dim")
 
     def key(self, row: AgentOut) -> object:
         return row.key

@@ -48,6 +48,7 @@ class Machine:
     wall_error: int = 0
     stream: str = ""
     seq: int = 0
+    told: list[Clock] = field(default_factory=list)  # what its batches say of earlier boots
     booted: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -95,6 +96,7 @@ class Machine:
             sent=self.clock(),
             records=list(records),
             exchange=exchange,
+            boots=self.told,
             waiting=3,
             agent_version="0.1.0",
         )

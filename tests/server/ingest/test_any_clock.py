@@ -158,7 +158,7 @@ BOOT = st.fixed_dictionaries(
 )
 LIVES = st.lists(BOOT, min_size=1, max_size=6)
 SETTINGS = settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 
