@@ -60,7 +60,7 @@ class Duties:
                 self._wanted.set()
                 await asyncio.sleep(self._uplink.wait_after(error))
                 continue
-            self._uplink.exchanged(sent, assignment.server)
+            self._uplink.exchanged(sent, assignment)
             if assignment.revision != self._revision:
                 self._apply(assignment)
                 await asyncio.to_thread(keep, self._home, assignment)

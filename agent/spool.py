@@ -64,13 +64,24 @@ CREATE TRIGGER merged AFTER UPDATE OF body ON record
 """
 
 
+_BOOTS = """
+CREATE TABLE boot (
+    boot_id TEXT PRIMARY KEY,
+    first INTEGER NOT NULL,              -- the number of its first record
+    last INTEGER NOT NULL,               -- and of its last,
+    wall INTEGER NOT NULL,               -- with that one's clocks
+    boot INTEGER NOT NULL
+);
+"""
+_TOLD_BOOTS = 500  # earlier boots one batch speaks of
 # What schema 1 lacks. SQLite adds columns without rewriting the file, however large it is.
-_SINCE_1 = """
+_SINCE_1 = f"""
 ALTER TABLE spool ADD COLUMN thinned INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE spool ADD COLUMN ran INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE spool ADD COLUMN boot_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE spool ADD COLUMN boot INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE day (day INTEGER PRIMARY KEY, first INTEGER NOT NULL);
+{_BOOTS}
 """
 
 
@@ -102,11 +113,12 @@ class SpoolDamaged(SpoolError):
 
 
 class Parcel(msgspec.Struct, frozen=True):
-    """What is to be sent next, and how many records wait behind it."""
+    """What is to be sent next, how many records wait behind it, and the earlier boots these are of."""
 
     stream: str
     records: list[AnyRecord]
     waiting: int
+    boots: list[Clock] = []
 
 
 class Acked(msgspec.Struct, frozen=True):
@@ -140,7 +152,7 @@ class Spool:
             raise SpoolNewer(f"The spool {self.path} was written by a newer branchfleet-agent; install that one again.")
         if version == 0:
             self._db.executescript(
-                f"BEGIN IMMEDIATE; {_TABLES} INSERT INTO spool (only, stream) VALUES (1, '{uuid4().hex}');"  # noqa: S608
+                f"BEGIN IMMEDIATE; {_TABLES} {_BOOTS} INSERT INTO spool (only, stream) VALUES (1, '{uuid4().hex}');"  # noqa: S608
                 f"PRAGMA user_version = {SCHEMA}; COMMIT;"
             )
         elif version == 1:
@@ -196,11 +208,20 @@ class Spool:
 
     def _insert(self, records: Iterable[AnyRecord]) -> None:
         rows = []
+        boots: dict[str, tuple[str, int, int, int, int]] = {}
         for seq, record in enumerate(records, self._next()):
+            clock = record.clock
+            first = boots[clock.boot_id][1] if clock.boot_id in boots else seq
+            boots[clock.boot_id] = (clock.boot_id, first, seq, clock.wall, clock.boot)
             body = msgspec.msgpack.encode(msgspec.structs.replace(record, seq=seq))
             rows.append((seq, type(record).__struct_config__.tag, body))
         self._db.executemany("INSERT INTO record (seq, kind, body) VALUES (?, ?, ?)", rows)
         self._db.execute("UPDATE spool SET next = next + ?", (len(rows),))
+        self._db.executemany(
+            "INSERT INTO boot (boot_id, first, last, wall, boot) VALUES (?, ?, ?, ?, ?) ON CONFLICT (boot_id)"
+            " DO UPDATE SET last = excluded.last, wall = excluded.wall, boot = excluded.boot",
+            list(boots.values()),
+        )
 
     def _next(self) -> int:
         found: int = self._db.execute("SELECT next FROM spool").fetchone()[0]
@@ -248,7 +269,22 @@ class Spool:
                 return self.next_batch(count, size)
         if records:
             self._offer(records[-1].seq)
-        return Parcel(self.stream, records, waiting - len(records))
+        return Parcel(self.stream, records, waiting - len(records), self._earlier_boots(records))
+
+    def _earlier_boots(self, records: Sequence[AnyRecord]) -> list[Clock]:
+        """The boots before the running one that have records from the first of `records` on, and each one's end.
+
+        Only whoever knows them all can place boots that never met the server, and they come in several batches.
+        """
+        now = self._clocks().boot_id
+        if all(record.clock.boot_id == now for record in records):
+            return []
+        with self._translated():
+            rows = self._db.execute(
+                "SELECT wall, boot, boot_id FROM boot WHERE last >= ? AND boot_id <> ? ORDER BY first LIMIT ?",
+                (records[0].seq, now, _TOLD_BOOTS),
+            ).fetchall()
+        return [Clock(*row) for row in rows]
 
     def _offer(self, seq: int) -> None:
         offered = self._db.execute("SELECT offered FROM spool").fetchone()[0]
@@ -284,6 +320,7 @@ class Spool:
             if epoch != before:
                 self._db.execute("UPDATE spool SET epoch = ?", (epoch,))
             self._db.execute("DELETE FROM record WHERE acked < ?", (server - KEPT_MICROS,))
+            self._db.execute("DELETE FROM boot WHERE last < (SELECT min(seq) FROM record)")
         return Acked(newly, again, other_past)
 
     def _name_forgotten(self, held: list[tuple[int, int]], end: int) -> None:
@@ -316,6 +353,7 @@ class Spool:
         records = [record for (body,) in self._db.execute(waiting) if (record := read(body)) is not None]
         self._db.execute("DELETE FROM record")
         self._db.execute("DELETE FROM day")
+        self._db.execute("DELETE FROM boot")
         self._db.execute("UPDATE spool SET stream = ?, next = 1, offered = 0, thinned = 0, epoch = ''", (uuid4().hex,))
         self._insert([new_stream(self._clocks(), why, was), *records])
         return Acked(0, len(records), other_past=True)

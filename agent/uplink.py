@@ -17,7 +17,7 @@ from agent.link import Away, Elsewhere, Link, LinkError, NotTaken, Rejected
 from agent.outbox import Outbox
 from agent.spool import Parcel, SpoolFull
 from agent.tidy import tidy_text
-from agent.wire import RECORDS_LIMIT, VERSION, Ack, Ahead, Batch, Clock, Exchange, State
+from agent.wire import RECORDS_LIMIT, VERSION, Ack, Ahead, Assignment, Batch, Clock, Exchange, State
 
 GATHER_SECONDS = 3.0  # news waits this long for company
 URGENT_SECONDS = 0.2  # and this long when it is urgent: what changed together arrives together
@@ -162,6 +162,7 @@ class Uplink:
             sent=sent,
             records=parcel.records,
             exchange=self._exchange,
+            boots=parcel.boots,
             waiting=parcel.waiting,
             agent_version=self._version,
             ahead=ahead or [],
@@ -169,12 +170,12 @@ class Uplink:
         ack = await self._link.send(batch)
         if ack.stream != parcel.stream:
             raise self._odd("The server answered for another stream.")
-        self.exchanged(sent, ack.server)
+        self.exchanged(sent, ack)
         return ack
 
-    def exchanged(self, sent: Clock, server: int) -> None:
-        """The server said its time in answer to what left here at `sent`."""
-        self._exchange = Exchange(sent.boot_id, sent.boot, self._clocks().boot, server)
+    def exchanged(self, sent: Clock, answer: Ack | Assignment) -> None:
+        """The server answered what left here at `sent`, and said its own two times."""
+        self._exchange = Exchange(sent.boot_id, sent.boot, self._clocks().boot, answer.server, answer.came)
 
     async def _make_smaller(self, parcel: Parcel, error: NotTaken) -> None:
         """Half as many the next time. A single record that twice stops an else welcome batch is set aside.

@@ -108,15 +108,17 @@ AnyRecord = State | Hold | Event | Result | Fact
 
 
 class Exchange(msgspec.Struct, frozen=True):
-    """The last completed exchange with the server, for estimating the offset of the two clocks.
+    """The four stamps of the last completed exchange with the server, for estimating the offset of the two clocks.
 
-    `sent` and `received` are the agent's boot clock around the request, `server` is the time the answer carried.
+    `sent` and `received` are the agent's boot clock around the request; `came` and `server` are the server's clock
+    when the request came and when its answer left, as the answer said.
     """
 
     boot_id: str
     sent: int
     received: int
     server: int
+    came: int = 0  # 0: that server did not say
 
 
 class Ahead(msgspec.Struct, frozen=True):
@@ -134,6 +136,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sent: Clock
     records: list[AnyRecord]
     exchange: Exchange | None = None
+    boots: list[Clock] = []  # earlier boots that records still to be held are of, in order: each one's last record
     waiting: int = 0  # records still in the spool after this batch
     agent_version: str = ""
     ahead: list[Ahead] = []  # while records wait: of every position
@@ -153,6 +156,7 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stream: str
     received: list[tuple[int, int]]  # every range of this stream the server holds, ends included
     server: int  # the server's clock when it answered, UTC µs
+    came: int = 0  # and when the request came, before its body was read
     assignment: str  # revision of the assignment this agent should have
     refused: list[Refusal] = []
     wait: float = 0.0  # seconds before more of what waits may be sent: a thousand agents may be catching up
@@ -176,7 +180,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     revision: str  # digest of the rest
     polled: list[Polled]
     hold_every: float = 60.0  # seconds
-    server: int = 0  # the server's clock when it answered, UTC µs; not part of the revision
+    came: int = 0  # the server's clock when the request came, UTC µs
+    server: int = 0  # and when it answered; neither is part of the revision
 
 
 # -- identity: every question is a POST of one of these, of `proof.ASK_LIMIT` bytes at most

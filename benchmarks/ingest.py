@@ -53,7 +53,7 @@ def show(name: str, figures: dict[str, float]) -> None:
 
 
 def run(home: Path, url: str | None) -> dict[str, float]:
-    environ = {**os.environ, "BRANCHFLEET_HOME": str(home), "BRANCHFLEET_LANG": "en"}
+    environ = {**os.environ, "BRANCHFLEET_HOME": str(home), "BRANCHFLEET_LANG": "en", "BRANCHFLEET_TLS": "no"}
     if url:
         environ["BRANCHFLEET_DATABASE"] = url
     server = [sys.executable, "-m", "server.cli"]

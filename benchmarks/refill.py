@@ -26,15 +26,18 @@ from pathlib import Path
 from uuid import uuid4
 
 from agent.clock import boot_micros
-from agent.link import open_link
+from agent.link import Link, open_line
 from agent.outbox import Outbox
 from agent.spool import Spool
+from agent.trust import unproven
 from agent.uplink import Uplink
 from agent.wire import Ahead, Clock, DeviceWord, Held, Hold, Reading, State
 from benchmarks.ingest import answering, cpu
 from server.accounts.tokens import AGENT, hash_token, new_token
+from server.agents.tables import AgentToken
 from server.inventory.tables import Agent, Branch, Observer, Position, Subject, SubjectKind
 from server.storage.database import Database
+from server.storage.types import FOREVER
 
 LIVE = 10
 POSITIONS = 5
@@ -49,7 +52,7 @@ def main() -> None:
     wanted = asked.parse_args()
     with tempfile.TemporaryDirectory(prefix="bf-refill-") as folder:
         home = Path(folder) / "server"
-        environ = {**os.environ, "BRANCHFLEET_HOME": str(home), "BRANCHFLEET_LANG": "en"}
+        environ = {**os.environ, "BRANCHFLEET_HOME": str(home), "BRANCHFLEET_LANG": "en", "BRANCHFLEET_TLS": "no"}
         subprocess.run([sys.executable, "-m", "server.cli", "init"], check=True, env=environ, capture_output=True)
         file = home / "branchfleet.db"
         database = Database(f"sqlite:///{file}")
@@ -75,7 +78,9 @@ def seed(database: Database, agents: int) -> list[str]:
                 key = position(number, slot)
                 session.add(Subject(id=own + slot, kind=SubjectKind.POSITION, key=key, name=key, branch_id=1))
             session.flush()
-            session.add(Agent(id=own, token_hash=hash_token(tokens[-1])))
+            session.add(Agent(id=own))
+            session.flush()
+            session.add(AgentToken(token_hash=hash_token(tokens[-1]), agent_id=own, expires_at=FOREVER))
             for slot in range(1, POSITIONS + 1):
                 session.add(Position(id=own + slot, cls="pc", driver="snmp", interval_us=MINUTE))
             session.flush()
@@ -191,6 +196,19 @@ async def measure(
     }
 
 
+class Given:
+    """A token that is good for the whole run."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    async def current(self) -> str:
+        return self._token
+
+    def drop(self, token: str) -> None:
+        raise SystemExit("the server will not have its token")
+
+
 async def come_back(url: str, token: str, path: Path, number: int) -> None:
     spool = Spool(path, lambda: clock(boot_micros()))
     outbox = Outbox(spool, lambda: clock(boot_micros()), 1 << 31, forget=lambda: None)
@@ -198,7 +216,8 @@ async def come_back(url: str, token: str, path: Path, number: int) -> None:
     names = [position(number, slot) for slot in range(1, POSITIONS + 1)]
     now = [Ahead(state(names[0], clock(boot), "hardwareError"), boot)]
     now += [Ahead(state(name, clock(boot)), boot) for name in names[1:]]
-    async with open_link(url, token) as link:
+    async with open_line(url, unproven()) as line:
+        link = Link(line, Given(token))
         uplink = Uplink(
             link, outbox, lambda: clock(boot_micros()), version="1", on_ack=lambda _: None, ahead=lambda: now
         )
@@ -223,7 +242,8 @@ async def stay(url: str, token: str, file: Path, number: int, folder: Path) -> N
     )
     writer = asyncio.create_task(outbox.run())
     lags: list[float] = []
-    async with open_link(url, token) as link:
+    async with open_line(url, unproven()) as line:
+        link = Link(line, Given(token))
         uplink = Uplink(link, outbox, lambda: clock(boot_micros()), version="1", on_ack=lambda _: None)
         sending = asyncio.create_task(uplink.run())
         try:

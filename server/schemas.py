@@ -420,6 +420,8 @@ class AgentOut(Schema):
     identity: IdentityStanding
     code_until: int | None  # when the code there is expires
     speakers: list[SpeakerOut]  # the keys, then the newest two programs
+    clock_off: int | None = None  # µs its PC's clock is ahead of the server's; None: nothing was heard yet
+    clock_unsure: int | None = None  # ± µs of that
 
 
 class AgentCodeCreate(Schema):

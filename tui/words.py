@@ -2,7 +2,7 @@
 
 from server.schemas import CatalogueOut, Coverage, PositionRow, SelfTestOut, Standing
 from tui.texts import N_, _
-from tui.times import moment
+from tui.times import SECOND, moment, span
 
 
 def coverage(coverage: Coverage | None) -> str:
@@ -97,3 +97,12 @@ def field_title(words: CatalogueOut | None, key: str) -> str:
     if stem in words.texts:
         return f"{words.texts[stem]} {instance}"
     return part_title(words, key) if stem in words.parts else number_title(words, key)[0]
+
+
+def clock_off(off: int, unsure: int) -> str:
+    """How far a clock is ahead, and how sure that is; only the latter where it is right to that: 快 8 小时 ± 1 秒."""
+    unsure = max(unsure, SECOND)
+    if abs(off) <= unsure:
+        return f"± {span(abs(off) + unsure)}"
+    words = _("{span} fast") if off > 0 else _("{span} slow")
+    return f"{words.format(span=span(abs(off)))} ± {span(unsure)}"

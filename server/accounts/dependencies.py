@@ -36,6 +36,10 @@ async def _now(state: StateOf) -> Now:
     return state.now
 
 
+async def _came(state: StateOf) -> int:
+    return state.now()
+
+
 def _read(state: StateOf) -> Iterator[Session]:
     with state.database.read() as session:
         yield session
@@ -51,6 +55,7 @@ async def _language(request: Request) -> str:
 
 
 Clock = Annotated[Now, Depends(_now)]
+Came = Annotated[int, Depends(_came)]  # when the request came, if it is a route's first parameter: they are met in turn
 # scope="function": committed, or refused, before the answer is sent
 ReadSession = Annotated[Session, Depends(_read, scope="function")]
 WriteSession = Annotated[Session, Depends(_write, scope="function")]

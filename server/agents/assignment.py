@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 def assignment_of(
-    session: Session, key: bytes | None, agent_id: int, agent_key: str, *, server: int = 0, log: bool = True
+    session: Session, key: bytes | None, agent_id: int, agent_key: str, *, log: bool = True
 ) -> Assignment:
     """Positions and lines by key. One that asks for a secret there is not is left out, and `log` says so."""
     wanted = [*_positions(session, agent_id), *_lines(session, agent_id)]
@@ -35,7 +35,7 @@ def assignment_of(
             if log:
                 _log.warning("%s is not polled: there is no secret %s.", one.position, missing)
     digest = hashlib.sha256(msgspec.msgpack.encode(polled, order="deterministic")).hexdigest()[:32]
-    return Assignment(agent=agent_key, revision=digest, polled=polled, server=server)
+    return Assignment(agent=agent_key, revision=digest, polled=polled)
 
 
 def _positions(session: Session, agent_id: int) -> list[Polled]:

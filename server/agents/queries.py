@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from sqlalchemy import Select, func, select
 from sqlmodel import Session, col
 
@@ -10,6 +11,8 @@ from server.accounts.scope import Scoped, in_scope
 from server.agents.codes import CodeStanding, standing_of
 from server.agents.tables import AgentCode, AgentIdentity, AgentInstance, AgentKey, KeyStanding
 from server.errors import NotFound
+from server.health.clocks import Stamp
+from server.health.state import State
 from server.health.tables import HealthRow
 from server.ingest.tables import AgentSeen
 from server.inventory.tables import Observer, Subject, SubjectKind
@@ -108,6 +111,8 @@ def agents(session: Session, viewer: Scoped, now: int, key: str | None = None) -
             identity=identities.standing(subject.id or 0),
             code_until=identities.code_until(subject.id or 0),
             speakers=identities.speakers(subject.id or 0),
+            clock_off=stamp.off if (stamp := _stamp(health)) else None,
+            clock_unsure=stamp.confidence if stamp else None,
         )
         for subject, code, seen, health, positions in rows
     ]
@@ -118,6 +123,11 @@ def agent(session: Session, viewer: Scoped, key: str, now: int) -> AgentOut:
     if not found:
         raise NotFound("There is no agent {key}: the inventory names the agents.", key=key)
     return found[0]
+
+
+def _stamp(health: HealthRow | None) -> Stamp | None:
+    """The clocks of the newest record health judged."""
+    return msgspec.convert(health.state, State).stamp if health is not None else None
 
 
 def _standing(health: HealthRow | None, now: int) -> Standing:

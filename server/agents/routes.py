@@ -1,9 +1,10 @@
 """What agents ask for, and the list of agents for people."""
 
+import msgspec
 from fastapi import APIRouter, Response
 
 from agent.wire import Assignment
-from server.accounts.dependencies import ActNow, Clock, ReadSession, StateOf, Viewer, WriteSession, require
+from server.accounts.dependencies import ActNow, Came, Clock, ReadSession, StateOf, Viewer, WriteSession, require
 from server.agents import deeds, queries
 from server.agents.assignment import assignment_of
 from server.agents.dependencies import AgentCaller
@@ -17,10 +18,12 @@ router = APIRouter(prefix="/api", tags=["agents"])
 @router.get(
     "/agent/assignment", summary="What an agent is to poll", response_class=Response, responses=agent_answer(Assignment)
 )
-def get_assignment(agent: AgentCaller, state: StateOf, session: ReadSession, now: Clock, media: Accepted) -> Response:
+def get_assignment(
+    came: Came, agent: AgentCaller, state: StateOf, session: ReadSession, now: Clock, media: Accepted
+) -> Response:
     """With secrets filled in: the agent keeps it in a file only its own user may read."""
-    assigned = assignment_of(session, state.key, agent.id, agent.key, server=now())
-    return answer(assigned, media)
+    assigned = assignment_of(session, state.key, agent.id, agent.key)
+    return answer(msgspec.structs.replace(assigned, came=came, server=now()), media)
 
 
 @router.get("/agents", summary="The agents and when they were last heard of")

@@ -18,8 +18,9 @@ import msgspec
 
 from agent.wire import Catalogue, catalogue
 from server.health.blame import blame, quiet_since
+from server.health.clocks import Stamp, wrongs
 from server.health.findings import Merged, find, merge
-from server.health.rules import SECOND, SILENT, STALE, Rule
+from server.health.rules import CLOCKS, SECOND, SILENT, STALE, Rule
 from server.health.standing import stand
 from server.health.state import (
     MINUTE,
@@ -43,10 +44,12 @@ from server.health.state import (
     view_of,
 )
 from server.inventory.tables import SubjectKind
+from server.schemas import Standing
 
 FLAPS = 3  # closings within FLAP_TIME that make a condition a flapping one
 FLAP_TIME = 30 * MINUTE
 FLAP_CLEAR = 10 * MINUTE  # a flapping condition must be away this long before it closes
+AWAY = (Standing.NEVER, Standing.STALE, Standing.CLOSED)  # how an agent stands of whom nothing was to be heard
 BREAK = 10 * MINUTE  # an agent that tells of nothing for longer has been away, whatever it was heard to say
 
 
@@ -295,13 +298,15 @@ class _Case:
         self._forget_rules()
         state, rule, key = self.state, self.rules.get(SILENT), key_of(SILENT)
         if isinstance(seen, Heard):
-            was_away = state.standing != "good" or seen.at - state.told > BREAK
+            was_away = state.standing in AWAY or seen.at - state.told > BREAK
             if was_away and seen.at >= state.told:
                 state.steady = seen.at
             state.heard, state.told = max(self.now, state.heard), max(seen.at, state.told)
             state.pending.pop(key, None)
             if key in state.open:
                 self._close(key, seen.at)
+            if seen.stamp is not None:
+                self._look_at_clock(seen.stamp)
             if rule is not None and not seen.goodbye:
                 state.pending[key] = Pending("silent", self.now, self.now)
             state.fresh_until = state.heard + (rule.after if rule else 3 * MINUTE)
@@ -311,6 +316,22 @@ class _Case:
         stand(state, None, self.now, gone=goodbye or (seen is None and state.standing == "closed"), words=self.words)
         if rule is not None and key in state.pending:
             state.due = state.heard + rule.after
+
+    def _look_at_clock(self, stamp: Stamp) -> None:
+        before, at = self.state.stamp, stamp.at
+        if before is not None and at < before.at:
+            return  # history that came late
+        self.state.stamp = stamp
+        said = wrongs(before, stamp)
+        for rule in (self.rules[key] for key in CLOCKS if key in self.rules):
+            key, word = key_of(rule.key), said.get(rule.key)
+            if word:
+                self._met(key, rule, word, at, hearsay=False)
+            elif word is not None:
+                self._refuted(key, at)
+            elif key in self.state.pending:
+                self.state.pending[key] = msgspec.structs.replace(self.state.pending[key], known=None)
+        self._by_evidence(at)
 
     # -- opening and closing ------------------------------------------------------------------------
 
@@ -335,7 +356,7 @@ class _Case:
 
     def _about_silence(self, key: str) -> bool:
         if self.place.kind is SubjectKind.AGENT:
-            return True
+            return key == key_of(SILENT)
         merged = self._merged()
         return self._about_device(key) and merged is not None and merged.unreachable
 

@@ -9,6 +9,7 @@ from sqlmodel import Session, col
 
 from agent.wire import AnyRecord, Event, EventName, Hold
 from agent.wire import State as StateRecord
+from server.health.clocks import Stamp
 from server.health.state import Ahead, Heard, Held, Seen, Told
 from server.ingest.tables import AheadRow, RecordRow, Stream
 
@@ -24,7 +25,10 @@ class Entry:
     kind: str
     subject: int | None
     at: int
+    confidence: int
+    wall: int
     boot: int
+    boot_id: str
     arrived: int
     body: bytes
 
@@ -43,7 +47,10 @@ def entries(session: Session, after: int, upto: int, limit: int, *, history: boo
             col(RecordRow.kind),
             col(RecordRow.subject_id),
             col(RecordRow.at),
+            col(RecordRow.confidence),
+            col(RecordRow.wall),
             col(RecordRow.boot),
+            col(RecordRow.boot_id),
             col(RecordRow.arrived),
             col(RecordRow.body),
         )
@@ -81,7 +88,9 @@ def decode(entry: Entry) -> AnyRecord | None:
 def heard(entry: Entry, record: AnyRecord | None) -> Heard:
     """What the record says of the agent itself."""
     goodbye = isinstance(record, Event) and record.name is EventName.GOODBYE
-    return Heard(entry.at, goodbye)
+    if record is None:
+        return Heard(entry.at)  # its clocks may be as wrong as the rest of it
+    return Heard(entry.at, goodbye, Stamp(entry.wall, entry.boot, entry.boot_id, entry.at, entry.confidence))
 
 
 def told(entry: Entry, record: AnyRecord | None, ids: dict[str, int]) -> Iterator[tuple[int, Seen]]:

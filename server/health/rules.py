@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from sqlmodel import Session, select
 
 from agent.inventory import schema
+from server.health import clocks
 from server.health.tables import Severity
 from server.inventory.tables import InventoryRule, SubjectKind
 from server.schemas import Fault
@@ -24,7 +25,8 @@ log = logging.getLogger(__name__)
 SILENT = "agent.silent"
 STALE = "position.stale"
 UNREADABLE = "position.unreadable"
-BUILT_IN = frozenset({SILENT, STALE, UNREADABLE})  # what they look at cannot be said with `when`
+CLOCKS = (clocks.OFF, clocks.ZONE, clocks.JUMPS, clocks.BATTERY)
+BUILT_IN = frozenset({SILENT, STALE, UNREADABLE, *CLOCKS})  # what they look at cannot be said with `when`
 
 SECOND = 1_000_000  # µs
 LEAST_SILENCE = 90 * SECOND  # an agent whose positions do not change speaks once a minute: less proves nothing

@@ -54,11 +54,11 @@ def _standing(state: State, merged: Merged | None, now: int, gone: bool, words: 
         return Standing.CLOSED
     if f"{SILENT} " in state.open:
         return Standing.STALE
+    severities = {open_.severity for open_ in state.open.values()}
     if merged is None:
-        return Standing.GOOD if state.heard else Standing.NEVER
+        return _by_conditions(severities) if state.heard else Standing.NEVER
     if state.fresh_until < now:
         return Standing.STALE
-    severities = {open_.severity for open_ in state.open.values()}
     if Severity.FAULT in severities:
         return Standing.FAULT
     if state.explained or (not merged.answered and merged.device in ("unknown", "")):
@@ -80,6 +80,13 @@ def _ahead(merged: Merged | None, gone: bool, words: Catalogue, met: Met) -> Sta
     if Severity.ATTENTION in severities:
         return Standing.ATTENTION
     return _by_reading(merged, words)
+
+
+def _by_conditions(severities: set[Severity]) -> Standing:
+    """Of an agent, which has no reading of its own."""
+    if Severity.FAULT in severities:
+        return Standing.FAULT
+    return Standing.ATTENTION if severities else Standing.GOOD
 
 
 def _by_reading(merged: Merged, words: Catalogue) -> Standing:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from agent.wire import Failure, Reading
+from server.health.clocks import Stamp
 from server.health.rules import Rule
 from server.health.tables import Severity
 from server.inventory.tables import SubjectKind
@@ -48,10 +49,11 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """Anything from an agent, about the time `at`. `goodbye` says that it ends on purpose."""
+    """Anything from an agent, about the time `at`. `goodbye` says that it ends on purpose; `stamp` is its clocks."""
 
     at: int
     goodbye: bool = False
+    stamp: Stamp | None = None
 
 
 class Ahead(msgspec.Struct, frozen=True):
@@ -144,6 +146,7 @@ class State(msgspec.Struct, omit_defaults=True):
     heard: int = 0  # of agents: server's clock
     told: int = 0  # of agents: the newest corrected time it spoke of
     steady: int = 0  # of agents: since when it speaks without a break, corrected
+    stamp: Stamp | None = None  # of agents: its clocks at its newest record
 
     @property
     def newest(self) -> View | None:

@@ -53,6 +53,7 @@ class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
     sent: Clock
     records: list[msgspec.Raw]
     exchange: Exchange | None = None
+    boots: list[Clock] = []
     waiting: int = 0
     agent_version: str = ""
     ahead: list[msgspec.Raw] = []
@@ -88,6 +89,7 @@ class Parcel:
     arrived: int
     records: list[Incoming]  # by number, each number once
     exchange: Exchange | None
+    boots: list[Clock]  # earlier boots with records still to be held, in order: each one's last record
     waiting: int
     agent_version: str
     ahead: list[Ahead]
@@ -119,6 +121,7 @@ def open_batch(body: bytes, media: str, encoding: str, agent_id: int, arrived: i
         arrived=arrived,
         records=[found[seq] for seq in sorted(found)],
         exchange=envelope.exchange,
+        boots=envelope.boots,
         waiting=min(max(envelope.waiting, 0), (1 << 31) - 1),
         agent_version=re.sub(r"[^\x20-\x7e]", "", envelope.agent_version)[:40],
         ahead=[ahead for raw in envelope.ahead if (ahead := _open_ahead(bytes(raw), media)) is not None],
@@ -159,10 +162,13 @@ def _check(envelope: _Envelope) -> None:
         raise Invalid("A stream's name is 1 to 64 letters, digits, '-' and '_'.")
     if max(len(envelope.records), len(envelope.ahead)) > RECORDS_LIMIT:
         raise TooLarge("A batch has {limit} records at most.", limit=RECORDS_LIMIT)
-    if why := _wrong_clock(envelope.sent):
+    if len(envelope.boots) > RECORDS_LIMIT:
+        raise TooLarge("A batch speaks of {limit} boots at most.", limit=RECORDS_LIMIT)
+    if why := next(filter(None, map(_wrong_clock, (envelope.sent, *envelope.boots))), ""):
         raise Invalid("The batch cannot be read: {why}.", why=why)
     exchange = envelope.exchange
-    if exchange and not all(0 <= number <= LARGEST for number in (exchange.sent, exchange.received, exchange.server)):
+    stamps = (exchange.sent, exchange.received, exchange.server, exchange.came) if exchange else ()
+    if not all(0 <= stamp <= LARGEST for stamp in stamps):
         raise Invalid("The batch cannot be read: {why}.", why="the exchange is out of range")
 
 

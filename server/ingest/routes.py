@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from agent.wire import Ack, Batch
-from server.accounts.dependencies import Clock, ReadSession, StateOf, Viewer
+from server.accounts.dependencies import Came, Clock, ReadSession, StateOf, Viewer
 from server.agents.dependencies import AgentCaller
 from server.answers import Accepted, agent_answer, agent_body, answer
 from server.ingest.batch import open_batch
@@ -26,7 +26,9 @@ INLINE = 32 << 10  # bytes as sent; a larger batch is opened in a thread
     responses=agent_answer(Ack),
     openapi_extra=agent_body(Batch),
 )
-async def post_records(request: Request, agent: AgentCaller, state: StateOf, now: Clock, media: Accepted) -> Response:
+async def post_records(
+    came: Came, request: Request, agent: AgentCaller, state: StateOf, now: Clock, media: Accepted
+) -> Response:
     """The ack is sent after the durable commit and names every range of the stream the server holds.
 
     The body may be packed with zstd (`Content-Encoding: zstd`). A record the server will never take is named under
@@ -48,6 +50,7 @@ async def post_records(request: Request, agent: AgentCaller, state: StateOf, now
         stream=parcel.stream,
         received=taken.ranges,
         server=now(),
+        came=came,
         assignment=revision,
         refused=taken.refused,
         wait=taken.wait,

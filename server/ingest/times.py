@@ -1,11 +1,13 @@
 """Corrected time: when something happened by the server's clock, and how sure that is. Pure.
 
-Server time = boot clock + offset. An exchange shows the offset: the server's clock was read some time between the
-agent's `sent` and `received`, so the middle is off by half the round trip at most. Wall clocks decide nothing, except
-for a boot that ended before any exchange; those records say so by a confidence of an hour and more.
+Server time = boot clock + offset. An exchange shows the offset by NTP's four stamps: the request came no earlier than
+it left, and the answer arrived no earlier than it left, so the offset lies within what both ways took together; how
+long the server thought about it does not matter. Several exchanges of a boot narrow it down further.
+
+Wall clocks decide nothing, except where in the gap between its neighbours a boot lies that never met the server.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from agent.wire import Clock, Exchange
@@ -14,10 +16,12 @@ SECOND = 1_000_000
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
 DRIFT = 100  # µs a second that a cheap quartz may run away
+GRAIN = 16_000  # µs; Windows' GetTickCount64 moves in steps of 10 to 16 ms
 TRANSIT = 30 * SECOND  # an agent gives a request up after this long
 STEP = SECOND  # what an exchange may contradict an arrival by, before the server's clock was stepped in between
 STALE = 6 * HOUR  # an offset is written down again after this long
 PAST = 400 * DAY  # no spool is older
+ALONE = 30 * DAY  # how unsure a boot is that nothing is known of but what came after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +45,17 @@ class Corrected:
 
 
 def from_exchange(exchange: Exchange) -> Offset | None:
-    """None if the exchange cannot have been so."""
-    if not 0 <= exchange.sent <= exchange.received or exchange.received - exchange.sent > HOUR:
+    """By the four stamps (RFC 5905, section 8); None if the exchange cannot have been so.
+
+    Of a server that does not say when the request came, its one stamp lies somewhere between `sent` and `received`.
+    """
+    came = exchange.came or exchange.server
+    away, waited = exchange.received - exchange.sent, exchange.server - came
+    slack = GRAIN + -(-waited * DRIFT // SECOND)  # the two clocks do not tick alike while the server thinks
+    if not 0 <= exchange.sent <= exchange.received or waited < 0 or away > HOUR or away - waited < -slack:
         return None
-    middle = (exchange.sent + exchange.received) // 2
-    return Offset(
-        at=exchange.server, offset=exchange.server - middle, error=(exchange.received - exchange.sent + 1) // 2
-    )
+    offset = (came - exchange.sent + exchange.server - exchange.received) // 2
+    return Offset(at=exchange.server, offset=offset, error=(max(away - waited, 0) + 1) // 2 + slack)
 
 
 def from_arrival(sent: Clock, arrived: int) -> Offset:
@@ -67,7 +75,8 @@ def see(known: list[Offset], sent: Clock, exchange: Exchange | None, arrived: in
 
     What contradicts the newest is left out: then the server's own clock was set in between, and the newest is right.
     """
-    shown = from_exchange(exchange) if exchange and exchange.boot_id == sent.boot_id else None
+    past = exchange is not None and exchange.boot_id == sent.boot_id and exchange.received <= sent.boot
+    shown = from_exchange(exchange) if exchange is not None and past else None
     if shown is not None and agrees(shown, sent, arrived):
         fitting = [offset for offset in known if not _contradict(offset, shown)]
     else:
@@ -88,27 +97,16 @@ def _is_news(known: Iterable[Offset], fresh: Offset) -> bool:
     return newest is None or fresh.error * 2 < newest.error or fresh.at - newest.at > STALE
 
 
-def correct(clock: Clock, offsets: Iterable[Offset], arrived: int) -> Corrected | None:
-    """By the offset that is surest for this instant; None if the boot has none."""
-    best: Corrected | None = None
-    for offset in offsets:
-        at = clock.boot + offset.offset
-        error = offset.error_at(at)
-        if best is None or error < best.confidence:
-            best = Corrected(at, error)
-    return best and not_after(best, arrived)
+def correct(boot: int, offsets: Sequence[Offset], arrived: int) -> Corrected:
+    """What all offsets of the boot, one at least, allow for this instant of its boot clock.
 
-
-def by_wall(clock: Clock, sent: Clock, began: int, arrived: int) -> Corrected:
-    """Of an earlier boot nobody has an offset of. `began` is when the boot of `sent` began, in server time.
-
-    The wall clock counts, moved by what it is wrong by now, as long as that gives an instant before this boot.
-    A clock that was set in between (a dead CMOS battery) gives nonsense: then only "before this boot" is known.
+    Where they contradict each other the surest counts alone.
     """
-    at = clock.wall + (arrived - sent.wall)
-    if began - PAST <= at <= began + STEP:
-        return not_after(Corrected(min(at, began), HOUR), arrived)
-    return not_after(Corrected(began, 30 * DAY), arrived)
+    seen = [Corrected(at := boot + offset.offset, offset.error_at(at)) for offset in offsets]
+    low = max(one.at - one.confidence for one in seen)
+    high = min(one.at + one.confidence for one in seen)
+    best = Corrected((low + high) // 2, (high - low + 1) // 2)
+    return not_after(best if low <= high else min(seen, key=lambda one: one.confidence), arrived)
 
 
 def not_after(corrected: Corrected, arrived: int) -> Corrected:
@@ -116,3 +114,68 @@ def not_after(corrected: Corrected, arrived: int) -> Corrected:
     if corrected.at <= arrived:
         return Corrected(max(corrected.at, 0), corrected.confidence)
     return Corrected(arrived, max(corrected.confidence, corrected.at - arrived))
+
+
+def moved(corrected: Corrected, at: int) -> Corrected:
+    """Put to `at`, because its neighbours in the stream say so: by as much it is less sure."""
+    return Corrected(at, corrected.confidence + abs(at - corrected.at))
+
+
+# -- boots that never met the server ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """A boot nobody has an offset of. `last` is its boot clock at the last record there is of it; `walls` are the
+    offsets its wall clock speaks for, the likeliest first."""
+
+    boot_id: str
+    last: int
+    walls: tuple[int, ...] = ()
+
+
+def place(run: Sequence[Unmet], after: Corrected | None, before: Corrected) -> list[Offset]:
+    """Offsets of boots that followed each other between two instants: the last that is known before them, and the
+    beginning of the next boot that met the server.
+
+    None overlaps another. A wall clock that makes sense between its neighbours is believed to an hour. Else only
+    the bounds are known: the boots lie in the middle of the gap, and are as unsure as half of what they leave empty.
+    """
+    if not run:
+        return []
+    length = sum(boot.last for boot in run)
+    empty = before.at - length - after.at if after is not None else PAST
+    unsure = max(before.confidence, after.confidence if after is not None else 0)
+    earliest = before.at - length - empty
+    for index, boot in enumerate(run):
+        if found := _by_wall(boot, earliest, earliest + max(empty, 0), unsure):
+            begun, ended = Corrected(found.offset, found.error), Corrected(found.offset + boot.last, found.error)
+            return [*place(run[:index], after, begun), found, *place(run[index + 1 :], ended, before)]
+        earliest += boot.last
+    if after is None:  # nothing says how long before
+        return _in_a_row(run, before.at - length, ALONE)
+    return _in_a_row(run, after.at + empty // 2, abs(empty) // 2 + 1 + unsure)
+
+
+def _by_wall(boot: Unmet, earliest: int, latest: int, unsure: int) -> Offset | None:
+    """The likeliest wall clock that fits; others that would fit as well make it as unsure as they are apart."""
+    fitting = [min(max(wall, earliest), latest) for wall in boot.walls if earliest - STEP <= wall <= latest + STEP]
+    if not fitting:
+        return None
+    apart = max(abs(wall - fitting[0]) for wall in fitting)
+    farthest = max(fitting[0] - earliest, latest - fitting[0]) + unsure + STEP
+    return Offset(at=fitting[0] + boot.last, offset=fitting[0], error=min(max(apart, HOUR), farthest))
+
+
+def _in_a_row(run: Sequence[Unmet], begins: int, error: int) -> list[Offset]:
+    placed: list[Offset] = []
+    for boot in run:
+        placed.append(Offset(at=begins + boot.last, offset=begins, error=error))
+        begins += boot.last
+    return placed
+
+
+def walls_of(clock: Clock, sent: Clock, arrived: int) -> list[int]:
+    """The offsets a record of an earlier boot speaks for by its wall clock: as wrong as it is now, and right."""
+    shown = clock.wall - clock.boot
+    return [shown + arrived - sent.wall, shown]

@@ -18,6 +18,7 @@ from server.ingest.link import Link, Row, rows_in
 from server.ingest.places import Place, Places
 from server.ingest.ranges import Ranges, holds, joined
 from server.ingest.times import Corrected, Offset
+from server.ingest.unmet import place_unmet
 from server.ingest.views import Views
 
 UNKNOWN = "this agent polls no position or line of that key"
@@ -68,24 +69,29 @@ class Transaction:
         boot_id = parcel.sent.boot_id
         history = self._behind[agent_id] = parcel.waiting > 0 or self._is_behind(agent_id)
         self._seen[agent_id] = (agent_id, parcel.arrived, parcel.agent_version, parcel.waiting, boot_id, history)
-        offsets, began = self._offsets(parcel)
         fresh = [incoming for incoming in parcel.records if not holds(stream.ranges, incoming.seq)]
+        top = stream.ranges[-1][1] if stream.ranges else 0
+        if fresh and fresh[0].seq < top:
+            self._flush()  # its neighbours are asked for below
+        offsets = self._offsets(parcel, stream, fresh)
         spoken_of = [self._spoken_of(incoming, parcel) for incoming in fresh]
         self._views.load(agent_id, {place.subject_id for places in spoken_of for place in places.values()})
-        top = stream.ranges[-1][1] if stream.ranges else 0
         refused: list[Refusal] = []
         delayed: list[_Late] = []
+        late_at = 0
         for record_id, incoming, places in zip(self._link.next_ids(len(fresh)), fresh, spoken_of, strict=True):
-            when = self._when(incoming, parcel, offsets, began)
+            clock = incoming.clock
+            when = times.correct(clock.boot, offsets[clock.boot_id], parcel.arrived)
             in_order = incoming.seq > top
             if in_order:
                 # Within a stream time never runs back, whichever offsets two batches went by; but for a server whose
                 # own clock was set back.
-                if when.at < stream.last_at <= parcel.arrived:
-                    when = Corrected(stream.last_at, when.confidence)
+                if stream.last_at <= parcel.arrived:
+                    when = times.moved(when, max(when.at, stream.last_at))
                 stream.last_at = when.at
             else:
-                when = self._between(stream, incoming.seq, when)
+                when = self._between(stream, incoming.seq, when, late_at)
+                late_at = when.at
             why = incoming.why or ("" if places or isinstance(incoming.record, Hold) else UNKNOWN)
             subject_id = None
             if why:
@@ -100,7 +106,6 @@ class Transaction:
                 if rest and isinstance(incoming.record, State | Hold):
                     delayed.append(_Late(record_id, incoming, when.at, rest))
             kind = "refused" if why else incoming.kind
-            clock = incoming.clock
             what = (record_id, stream.id, incoming.seq, kind, subject_id)
             whenever = (when.at, when.confidence, clock.wall, clock.boot, clock.boot_id, parcel.arrived)
             self._records.append((*what, *whenever, history, incoming.body))
@@ -129,9 +134,9 @@ class Transaction:
         for ahead in parcel.ahead:
             state, sent = ahead.state, parcel.sent
             place = self._places.find(self._link, parcel.agent_id, state.position, parcel.arrived)
-            when = times.correct(state.clock, offsets.get(state.clock.boot_id, ()), parcel.arrived)
-            if place is None or when is None or state.clock.boot_id != sent.boot_id:
+            if place is None or state.clock.boot_id != sent.boot_id:
                 continue
+            when = times.correct(state.clock.boot, offsets[sent.boot_id], parcel.arrived)
             held_to = min(when.at + ahead.held - state.clock.boot, parcel.arrived)
             key = (place.subject_id, parcel.agent_id)
             self._ahead[key] = (*key, when.at, held_to, when.confidence, True, msgspec.msgpack.encode(state))
@@ -170,17 +175,13 @@ class Transaction:
                     rest[key] = place
         return rest
 
-    def _when(self, incoming: Incoming, parcel: Parcel, offsets: dict[str, list[Offset]], began: int) -> Corrected:
-        by_boot = times.correct(incoming.clock, offsets.get(incoming.clock.boot_id, ()), parcel.arrived)
-        return by_boot or times.by_wall(incoming.clock, parcel.sent, began, parcel.arrived)
-
-    def _between(self, stream: _Stream, seq: int, when: Corrected) -> Corrected:
+    def _between(self, stream: _Stream, seq: int, when: Corrected, late_at: int) -> Corrected:
         """A late record's time, no earlier than its neighbours' before it and no later than theirs after it."""
         sql = "SELECT at FROM record WHERE stream_id = ? AND seq {} ? ORDER BY seq {} LIMIT 1"
         before = self._link.rows(sql.format("<", "DESC"), stream.id, seq)
         after = self._link.rows(sql.format(">", "ASC"), stream.id, seq)
-        at = max(when.at, before[0][0]) if before else when.at
-        return Corrected(min(at, after[0][0]) if after else at, when.confidence)
+        at = max(when.at, late_at, before[0][0] if before else 0)
+        return times.moved(when, min(at, after[0][0]) if after else at)
 
     def _fold_in(self, delayed: list[_Late], stream: _Stream) -> None:
         """Holds first: what a late state then folds anew from the log has them already."""
@@ -242,19 +243,25 @@ class Transaction:
                 self._link.run("DELETE FROM received_range WHERE stream_id = ? AND lo = ?", stream.id, lo)
         self._link.put(RANGE, [(stream.id, lo, hi) for lo, hi in sorted(after - before)])
 
-    def _offsets(self, parcel: Parcel) -> tuple[dict[str, list[Offset]], int]:
-        """The offsets of every boot the batch speaks of, and when the boot that sent it began."""
-        boot_id = parcel.sent.boot_id
-        boots = {boot_id, *(incoming.clock.boot_id for incoming in parcel.records)}
+    def _offsets(self, parcel: Parcel, stream: _Stream, fresh: list[Incoming]) -> dict[str, list[Offset]]:
+        """The offsets of every boot the fresh records are of. What is new is written down."""
+        sent = parcel.sent.boot_id
+        boots = {sent, *(clock.boot_id for clock in parcel.boots), *(incoming.clock.boot_id for incoming in fresh)}
         known: dict[str, list[Offset]] = {boot: [] for boot in boots}
         sql = "SELECT boot_id, at, offset_us, error_us FROM clock_offset WHERE agent_id = ? AND boot_id"
         for boot, *numbers in rows_in(self._link, sql, boots, parcel.agent_id):
             known[boot].append(Offset(*numbers))
-        seen, written = times.see(known[boot_id], parcel.sent, parcel.exchange, parcel.arrived)
-        if not written:
-            self._link.put(OFFSET, [(parcel.agent_id, boot_id, seen[-1].at, seen[-1].offset, seen[-1].error)])
-        known[boot_id] = seen
-        return known, seen[-1].offset
+        seen, written = times.see(known[sent], parcel.sent, parcel.exchange, parcel.arrived)
+        known[sent] = seen
+        found = {} if written else {sent: seen[-1]}
+        if not all(known[incoming.clock.boot_id] for incoming in fresh):
+            self._flush()  # what was recorded before and after them is asked for
+            began = times.correct(0, seen, parcel.arrived)
+            placed = place_unmet(self._link, stream.id, parcel, fresh, known, began)
+            known.update((boot, [offset]) for boot, offset in placed.items())
+            found |= placed
+        self._link.put(OFFSET, [(parcel.agent_id, boot, one.at, one.offset, one.error) for boot, one in found.items()])
+        return known
 
 
 def _given_up(incoming: Incoming) -> tuple[int, int] | None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.link import Away, Elsewhere, Link, LinkError, NotTaken, Rejected, open_line
+from agent.trust import unproven
 from agent.wire import Ack, Assignment, Batch, Clock
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
@@ -48,7 +49,7 @@ class Given:
 
 @asynccontextmanager
 async def linked(url: str) -> AsyncIterator[Link]:
-    async with open_line(url) as line:
+    async with open_line(url, unproven()) as line:
         yield Link(line, Given())
 
 

@@ -29,10 +29,10 @@ def test_the_nearer_word_counts(tmp_path: Path, enrolled: Enrolled) -> None:
     write(tmp_path, GOOD + "spool_limit_mb = 50\n")
     file = load_settings(tmp_path, {})
     assert (file.server, file.spool_bytes) == ("http://127.0.0.1:8088", 50 << 20)
-    environment = {"BRANCHFLEET_AGENT_SERVER": "http://env:1", "BRANCHFLEET_AGENT_SPOOL_LIMIT_MB": "7", "PATH": "/"}
-    assert load_settings(tmp_path, environment).server == "http://env:1"
+    environment = {"BRANCHFLEET_AGENT_SERVER": "https://env:1", "BRANCHFLEET_AGENT_SPOOL_LIMIT_MB": "7", "PATH": "/"}
+    assert load_settings(tmp_path, environment).server == "https://env:1"
     assert load_settings(tmp_path, environment).spool_limit_mb == 7
-    assert load_settings(tmp_path, environment, server="http://flag:1/").server == "http://flag:1"
+    assert load_settings(tmp_path, environment, server="https://flag:1").server == "https://flag:1"
 
 
 def test_an_unknown_key_is_named_with_its_place_and_the_nearest(tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from agent.link import Away, Elsewhere, Link, NotTaken, Rejected, open_line
 from agent.outbox import Outbox
 from agent.spool import Spool, SpoolFull
+from agent.trust import unproven
 from agent.uplink import Uplink
 from agent.wire import Ack, Ahead, Clock, DeviceWord, Event, EventName, Reading, State
 
@@ -43,7 +45,7 @@ async def uplinked(
 ) -> AsyncIterator[tuple[Uplink, Outbox]]:
     outbox = Outbox(Spool(path / "spool.db", clocks), clocks, 1 << 20, forget=lambda: None)
     writer = asyncio.create_task(outbox.run())
-    async with open_line(url) as line:
+    async with open_line(url, unproven()) as line:
         link = Link(line, Given())
         yield Uplink(link, outbox, clocks, version="1", on_ack=lambda _: None, jitter=jitter, ahead=ahead), outbox
     writer.cancel()
@@ -140,6 +142,30 @@ async def test_refusals_are_logged_and_let_go(
         assert await uplink.send_one()
         assert not await uplink.send_one()
     assert caplog.messages == ["The server refused record 1: a clock [31m is out of range"]
+
+
+async def test_the_next_batch_carries_the_four_stamps_of_the_last_exchange(
+    tmp_path: Path, clocks: Clocks, centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = centre._keep
+    said = iter([(5_000, 7_000), (9_000, 9_001)])
+
+    def stamped(batch: Any) -> Ack:
+        came, server = next(said)
+        return msgspec.structs.replace(keep(batch), came=came, server=server)
+
+    monkeypatch.setattr(centre, "_keep", stamped)
+    async with uplinked(tmp_path, clocks, centre.url, lambda most: most) as (uplink, outbox):
+        for _ in range(2):
+            outbox.put([event(clocks)])
+            await outbox.written(20)
+            assert await uplink.send_one()
+    first, second = centre.batches
+    assert first.exchange is None
+    assert second.exchange is not None
+    assert (second.exchange.came, second.exchange.server) == (5_000, 7_000)
+    assert first.sent.boot == second.exchange.sent <= second.exchange.received <= second.sent.boot
+    assert second.exchange.boot_id == first.sent.boot_id
 
 
 async def test_a_flush_gives_up_at_the_first_trouble(tmp_path: Path, clocks: Clocks, centre: Centre) -> None:

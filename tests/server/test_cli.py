@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sqlite3
+import ssl
 import stat
 import subprocess
 import sys
@@ -254,22 +255,25 @@ def test_an_address_of_another_machine_is_told_so(made: Any, say: Any) -> None:
 
 
 @pytest.fixture
-def running(environ: dict[str, str], made: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A server that answers, and its URL."""
+def running(
+    environ: dict[str, str], made: dict[str, str], home: Path
+) -> Iterator[tuple[subprocess.Popen[str], httpx2.Client]]:
+    """A server that answers, over TLS as is its default, and who asks it."""
     port = free_port()
     command = [sys.executable, "-m", "server.cli", "run", "--port", str(port)]
     process = subprocess.Popen(command, env={**os.environ, **environ}, stderr=subprocess.PIPE, text=True)
-    url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + DEADLINE
-    while True:
-        try:
-            httpx2.get(f"{url}/api/me")
-            break
-        except httpx2.TransportError:
-            assert time.monotonic() < deadline
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.05)
-    yield process, url
+    verify = ssl.create_default_context(cafile=home / "tls" / "ca.pem")
+    with httpx2.Client(base_url=f"https://127.0.0.1:{port}", verify=verify) as client:
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            try:
+                client.get("/api/me")
+                break
+            except httpx2.TransportError:
+                assert time.monotonic() < deadline
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.05)
+        yield process, client
     if process.poll() is None:
         process.kill()
     process.communicate()
@@ -277,15 +281,15 @@ def running(environ: dict[str, str], made: dict[str, str]) -> Iterator[tuple[sub
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_server_told_to_stop_ends_its_streams_and_itself(
-    running: tuple[subprocess.Popen[str], str], made: dict[str, str], number: int
+    running: tuple[subprocess.Popen[str], httpx2.Client], made: dict[str, str], number: int
 ) -> None:
-    process, url = running
+    process, client = running
     ask = {"login": made["login"], "password": made["password"]}
-    token = httpx2.post(f"{url}/api/sign-in", json=ask).json()["token"]
+    token = client.post("/api/sign-in", json=ask).json()["token"]
     headers = {"Authorization": f"Bearer {token}"}
     change = {"old": made["password"], "new": "a password of my own"}
-    assert httpx2.post(f"{url}/api/password", json=change, headers=headers).status_code == 204
-    with httpx2.stream("GET", f"{url}/api/events", headers=headers, timeout=DEADLINE) as stream:
+    assert client.post("/api/password", json=change, headers=headers).status_code == 204
+    with client.stream("GET", "/api/events", headers=headers, timeout=DEADLINE) as stream:
         lines = stream.iter_lines()
         assert next(lines) == ": connected"
         process.send_signal(number)

@@ -13,7 +13,7 @@ from tui.settings import BadSettings
 from tui.texts import speak
 from tui.times import DAY, HOUR, MINUTE, SECOND, ago, clock, moment, span
 from tui.token import Kept
-from tui.words import self_test
+from tui.words import clock_off, self_test
 
 NOON = 1_793_764_800_000_000  # 2026-11-04, noon in the bank's zone
 
@@ -25,6 +25,16 @@ def test_yesterdays_self_test_does_not_read_as_todays() -> None:
     assert self_test(tested, NOON + DAY) == "11-04 08:00 自检正常"
     speak("en")
     assert self_test(tested, NOON + DAY) == "self-test 正常 at 11-04 08:00"
+
+
+def test_how_far_a_clock_is_off_is_told_with_how_sure_that_is() -> None:
+    speak("zh")
+    assert clock_off(8 * HOUR + 70 * SECOND, 60_000) == "快 8 小时 ± 1 秒"
+    assert clock_off(-9500 * DAY, 30 * HOUR) == "慢 9500 天 ± 30 小时"
+    assert clock_off(-200_000, 120_000) == "± 1 秒"
+    assert clock_off(20 * SECOND, 30 * SECOND) == "± 50 秒"
+    speak("en")
+    assert clock_off(-40 * SECOND, SECOND) == "40 s slow ± 1 s"
 
 
 @pytest.mark.parametrize(
@@ -83,14 +93,14 @@ def test_a_figure_opens_a_list_with_its_filters_or_one_thing() -> None:
 
 
 def test_a_flag_goes_before_the_environment_and_that_before_the_file(tmp_path: Path) -> None:
-    (tmp_path / "console.toml").write_text('server = "http://file"\nlang = "en"\ntheme = "light"\n', encoding="utf-8")
+    (tmp_path / "console.toml").write_text('server = "https://file"\nlang = "en"\ntheme = "light"\n', encoding="utf-8")
     environment = {
         "BRANCHFLEET_CONFIG": str(tmp_path),
-        "BRANCHFLEET_SERVER": "http://environment",
+        "BRANCHFLEET_SERVER": "https://environment",
         "BRANCHFLEET_LANG": "zh",
     }
-    found = settings.load({"server": "http://flag", "lang": None}, environment)
-    assert (found.server, found.lang, found.theme, found.marks) == ("http://flag", "zh", "light", "auto")
+    found = settings.load({"server": "https://flag", "lang": None}, environment)
+    assert (found.server, found.lang, found.theme, found.marks) == ("https://flag", "zh", "light", "auto")
 
 
 @pytest.mark.parametrize(

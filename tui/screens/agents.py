@@ -2,12 +2,18 @@
 
 from collections.abc import Sequence
 
+from rich.text import Text
+
 from server.schemas import AgentOut, IdentityStanding, Page
 from tui.cells import identity_width, said, state_width
 from tui.marks import IDENTITIES
 from tui.screens.listing import Listing
 from tui.texts import N_, _
+from tui.times import MINUTE
 from tui.widgets.columns import Column
+from tui.words import clock_off
+
+CLOCK_LIMIT = 5 * MINUTE  # as the rule clock.off has it
 
 
 class Agents(Listing[AgentOut]):
@@ -35,8 +41,15 @@ class Agents(Listing[AgentOut]):
                 10,
                 right=True,
             ),
+            Column(_("Clock"), self.clock, 16, drop=2),
             Column(_("Version"), lambda row: cells.dim(row.version), 8, drop=3),
         ]
+
+    def clock(self, row: AgentOut) -> Text:
+        if row.clock_off is None or row.clock_unsure is None:
+            return self.cells.dim("—")
+        wrong = abs(row.clock_off) - row.clock_unsure > CLOCK_LIMIT
+        return self.cells.ink(clock_off(row.clock_off, row.clock_unsure), "attention" if wrong else "dim")
 
     def key(self, row: AgentOut) -> object:
         return row.key

@@ -120,3 +120,8 @@ def test_json_is_given_where_it_is_asked_for(client: TestClient, agent_token: An
 def test_an_agent_never_heard_of_says_so(sign_in: Any) -> None:
     centre = sign_in().get("/api/agents").json()[-1]
     assert (centre["key"], centre["standing"], centre["seen_at"], centre["positions"]) == ("centre", "never", None, 3)
+
+
+def test_the_assignment_says_when_the_request_came_and_when_it_was_answered(ask: Any, now: Any) -> None:
+    answer = ask("centre")
+    assert answer.came == answer.server == now()

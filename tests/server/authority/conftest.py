@@ -21,7 +21,7 @@ def answering() -> Answering:
 
         class Listener(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                heard.append(self.raw_requestline)
+                heard.append(self.requestline.encode())
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()

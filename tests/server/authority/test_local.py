@@ -172,4 +172,4 @@ def test_plain_http_stays_on_this_machine(tmp_path: Path, clock: SetClock) -> No
     with pytest.raises(CertificateError, match="all three are set"):
         source(tmp_path, Settings(certificate=Path("a.pem")), clock)
     with pytest.raises(CertificateError, match="no host name"):
-        source(tmp_path, Settings(names="a b"), clock)  # type: ignore[arg-type]
+        source(tmp_path, Settings(names="a b"), clock)

@@ -438,3 +438,28 @@ def test_the_thread_judges_within_a_second_and_stops(database: Database, bank: d
         assert cursor == 1
     finally:
         follower.stop()
+
+
+def test_a_flat_battery_opens_one_ticket_and_the_list_of_agents_says_how_far_its_clock_is_off(
+    database: Database, bank: dict[str, int], feed: Any, follower: Follower, now: SetClock, sign_in: Any
+) -> None:
+    """The clock is faked: the row's wall clock says 2000."""
+    for minute in range(15):
+        feed.event("1001-pc", "start", minute * 60)
+        feed.rows[-1]["wall"] -= 26 * 365 * 24 * HOUR * SECOND
+        feed.rows[-1]["confidence"] = 40_000
+    feed.write()
+    now.forward(14 * 60)
+    run(follower)
+    with database.read() as session:
+        assert {(rule, closed) for _, rule, _, _, closed in conditions(session)} == {
+            ("clock.battery", None),
+            ("clock.off", None),
+        }
+        [ticket] = session.exec(select(Ticket)).all()
+        assert "主板电池没电" in ticket.title
+    listed = {agent["key"]: agent for agent in sign_in().get("/api/agents").json()}
+    assert listed["1001-pc"]["standing"] == "attention"
+    assert listed["1001-pc"]["clock_off"] == -26 * 365 * 24 * HOUR * SECOND
+    assert listed["1001-pc"]["clock_unsure"] == 40_000
+    assert listed["centre"]["clock_off"] is None

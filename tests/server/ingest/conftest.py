@@ -51,6 +51,7 @@ class Machine:
     seq: int = 0
     waiting: int = 3  # that wait behind a batch, as it says
     ahead: list[Ahead] = field(default_factory=list)
+    told: list[Clock] = field(default_factory=list)  # what its batches say of earlier boots
     booted: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,6 +99,7 @@ class Machine:
             sent=self.clock(),
             records=list(records),
             exchange=exchange,
+            boots=self.told,
             waiting=self.waiting,
             agent_version="0.1.0",
             ahead=self.ahead,

@@ -1,6 +1,6 @@
 """POST /api/agent/records: what is taken, what is refused, and what a bad batch cannot do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ from httpx2 import Response
 from sqlalchemy import event, text
 from sqlmodel import col, select
 
-from agent.wire import BODY_LIMIT, MEDIA_JSON, MEDIA_MSGPACK, PLAIN_LIMIT, Ack, Batch
+from agent.wire import BODY_LIMIT, MEDIA_JSON, MEDIA_MSGPACK, PLAIN_LIMIT, Ack, Batch, Clock
 from server.app import create_app
 from server.ingest.tables import RecordRow
 from server.storage.database import Database
@@ -25,7 +25,9 @@ def post(client: TestClient, agent_token: Callable[[str], str]) -> Callable[...,
     """`post(batch)` as the agent 1001-pc; bytes go as they are."""
     token = agent_token("1001-pc")
 
-    def make(body: Batch | bytes, media: str = MEDIA_MSGPACK, encoding: str = "", **headers: str) -> Response:
+    def make(
+        body: Batch | bytes | Iterator[bytes], media: str = MEDIA_MSGPACK, encoding: str = "", **headers: str
+    ) -> Response:
         if isinstance(body, Batch):
             body = msgspec.msgpack.encode(body) if media == MEDIA_MSGPACK else msgspec.json.encode(body)
         said = {"Authorization": f"Bearer {token}", "Content-Type": media, **headers}
@@ -61,6 +63,27 @@ def test_the_ack_names_what_the_server_holds(post: Any, machine: Any, now: Any, 
     assert len(answer.epoch) == 36
     assert len(answer.assignment) == 32
     assert stored(database) == [(1, "state"), (2, "state")]
+
+
+def test_the_ack_says_when_the_request_came_and_when_its_answer_left(post: Any, machine: Any, now: Any) -> None:
+    """The server's clock is set: the body takes it two seconds."""
+    began = now()
+    body = msgspec.msgpack.encode(machine.batch(machine.state(ATM)))
+
+    def slowly() -> Iterator[bytes]:
+        yield body[:10]
+        now.forward(2)
+        yield body[10:]
+
+    answer = ack(post(slowly()))
+    assert (answer.came, answer.server) == (began, began + 2_000_000)
+
+
+def test_a_batch_that_speaks_of_impossible_boots_is_refused_whole(post: Any, machine: Any) -> None:
+    batch = machine.batch(machine.state(ATM))
+    for boots in ([Clock(0, -1, "boot")], [Clock(0, 1, "a b")]):
+        assert post(msgspec.structs.replace(batch, boots=boots)).status_code == 422
+    assert post(msgspec.structs.replace(batch, boots=[Clock(0, 1, "boot")] * 2001)).status_code == 413
 
 
 def test_json_and_zstd_say_the_same_as_msgpack(post: Any, machine: Any, database: Database) -> None:
