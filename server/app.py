@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import server.accounts.routes
 import server.agents.routes
+import server.coverage.routes
 import server.events.routes
 import server.health.routes
 import server.ingest.routes
@@ -56,6 +57,7 @@ def routers() -> list[APIRouter]:
         server.ledger.routes.router,
         server.journal.routes.router,
         server.agents.routes.router,
+        server.coverage.routes.router,
         server.ingest.routes.router,
         server.events.routes.router,
         server.routes.router,
