@@ -39,7 +39,7 @@ def apply(session: Session, act: Act, inventory: Inventory, shown: Plan | None =
         seq = _write_down(session, act, todo)
         past = past_names(session, todo.changes, seq)
         Writer(session, act.now).write(todo.changes)
-        note_duties(session, act.now)
+        note_duties(session, act.now, seq)
         session.add_all(past)
         session.flush()
         _publish(session, todo, act.now)

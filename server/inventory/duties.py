@@ -8,8 +8,8 @@ from server.inventory.tables import Duty, Line, Observer, Position, Subject
 Task = tuple[int, int, int]  # subject, agent, interval in µs
 
 
-def note_duties(session: Session, now: int) -> None:
-    """End the duties that are no more, and begin those that are new. What goes on as it was is left alone."""
+def note_duties(session: Session, now: int, seq: int) -> None:
+    """End the duties that are no more, and begin those that are new, by the deed `seq`. The others are left alone."""
     standing: dict[Task, Duty] = {}
     for duty in session.execute(select(Duty).where(col(Duty.end).is_(None))).scalars():
         standing[duty.subject_id, duty.agent_id, duty.interval_us] = duty
@@ -19,11 +19,11 @@ def note_duties(session: Session, now: int) -> None:
         if duty.start == now:  # it never came to anything
             session.delete(duty)
         else:
-            duty.end = now
+            duty.end, duty.until_seq = now, seq
             session.add(duty)
     session.flush()
     for subject, agent, interval in sorted(wanted - standing.keys()):
-        session.add(Duty(subject_id=subject, agent_id=agent, start=now, interval_us=interval))
+        session.add(Duty(subject_id=subject, agent_id=agent, start=now, since_seq=seq, interval_us=interval))
     session.flush()
 
 

@@ -1,8 +1,11 @@
 """The programs that poll: heard when, how much they still hold."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
-from server.schemas import AgentOut, Page
+from textual.binding import Binding, BindingType
+
+from server.schemas import AgentOut, Page, Standing
 from tui.cells import said, state_width
 from tui.screens.listing import Listing
 from tui.texts import N_, _
@@ -13,6 +16,8 @@ class Agents(Listing[AgentOut]):
     TITLE_TEXT = N_("Agents")
     EMPTY = N_("No agent is set up.")
     SEARCHED = False
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("7", "coverage", N_("Data coverage"))]
+    _heard = 0
 
     def columns(self) -> list[Column[AgentOut]]:
         cells = self.cells
@@ -39,10 +44,16 @@ class Agents(Listing[AgentOut]):
         agents = await self.app.ask(self.app.client.agents())
         if agents is None:
             return None
+        self._heard = sum(agent.standing is Standing.GOOD for agent in agents)
         return agents[offset : offset + limit], Page(total=len(agents), offset=offset, at=self.app.client.now())
 
     def told(self, page: Page) -> list[str]:
-        return [_("{n} agents").format(n=page.total)]
+        return [_("{n} agents").format(n=page.total), _("{n} are heard").format(n=self._heard)]
 
     def open_row(self, row: AgentOut) -> None:
         self.app.open(f"branches/{row.branch}")
+
+    def action_coverage(self) -> None:
+        row = self.table.row
+        if row is not None:
+            self.app.open(f"coverage?agent={row.key}")

@@ -27,6 +27,8 @@ def upgrade() -> None:
         sa.Column("agent_id", number, nullable=False),
         sa.Column("start_at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("end_at", sa.BigInteger(), nullable=True),
+        sa.Column("since_seq", number, nullable=False),
+        sa.Column("until_seq", number, nullable=True),
         sa.Column("interval_us", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["agent_id"], ["agent.id"]),
         sa.ForeignKeyConstraint(["subject_id"], ["subject.id"]),
@@ -34,7 +36,13 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_duty_agent_id"), "duty", ["agent_id"], unique=False)
     rows = [
-        {"subject_id": subject, "agent_id": agent, "start_at": max(_made(own), _made(its)), "interval_us": interval}
+        {
+            "subject_id": subject,
+            "agent_id": agent,
+            "start_at": max(_made(own), _made(its)),
+            "since_seq": 0,
+            "interval_us": interval,
+        }
         for subject, agent, interval, own, its in op.get_bind().execute(sa.text(POLLED))
     ]
     if rows:

@@ -142,7 +142,7 @@ class World:
         now.forward(-12 * 3600)
         with database.write() as session:
             session.get_one(Line, bank["1001/line/main"]).interval_us = STEP * SECOND
-            note_duties(session, now())
+            note_duties(session, now(), 0)
         own = ("1001/atm-1", "1001/printer-1")
         self.pc = Pc(now, writer, bank["1001-pc"], folder / "pc", own)
         far = ("1001/atm-1", "1002/atm-1", "1001/line/main")
@@ -225,7 +225,7 @@ def let_go(world: World) -> Callable[[str, bool], None]:
         own = world.bank[key]
         with world.database.write() as session:
             session.get_one(Subject, own).removed_at = world.now() if gone else None
-            note_duties(session, world.now())
+            note_duties(session, world.now(), 0)
 
     return make
 
@@ -241,6 +241,6 @@ def hand_over(world: World) -> Callable[[str, str], None]:
             session.flush()
             session.add(Observer(subject_id=world.bank[key], agent_id=world.bank[agent]))
             session.flush()
-            note_duties(session, world.now())
+            note_duties(session, world.now(), 0)
 
     return make
