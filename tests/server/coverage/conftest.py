@@ -1,6 +1,6 @@
 """Branch PCs with the agent's own report and spool, a server's ingest and health, and a clock that is moved by hand.
 
-The clock of `now` is the only one: an agent's wall and boot clock follow it, five minutes a step.
+The clock of `now` is the only one: an agent's wall and boot clock follow it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -35,13 +35,12 @@ from server.health.follower import Follower
 from server.ingest.batch import open_batch
 from server.ingest.writer import Writer
 from server.inventory.duties import note_duties
-from server.inventory.tables import Line, Observer, Subject
+from server.inventory.tables import Line, Observer, Position, Subject
 from server.queries import Everything
 from server.schemas import AgentCoverage, BranchCoverage, CoverageReport, MinutesOut
 from server.storage.database import Database
 
 SECOND = 1_000_000
-STEP = 300  # seconds
 NO_ANSWER = Seen(Reading(device=DeviceWord.OFFLINE), Failure("unreachable", "noAnswer", "No answer."))
 FINE = Seen(Reading(device=DeviceWord.ONLINE))
 BOOTS = count(1)
@@ -140,22 +139,30 @@ class World:
         (folder / "pc").mkdir()
         (folder / "centre").mkdir()
         now.forward(-12 * 3600)
-        with database.write() as session:
-            session.get_one(Line, bank["1001/line/main"]).interval_us = STEP * SECOND
-            note_duties(session, now(), 0)
+        self.every(900)
         own = ("1001/atm-1", "1001/printer-1")
         self.pc = Pc(now, writer, bank["1001-pc"], folder / "pc", own)
         far = ("1001/atm-1", "1002/atm-1", "1001/line/main")
         self.centre = Pc(now, writer, bank["centre"], folder / "centre", far)
 
+    def every(self, seconds: int) -> None:
+        """Everything is polled so often from now on."""
+        self.step = seconds
+        with self.database.write() as session:
+            for row in [*session.exec(select(Line)), *session.exec(select(Position))]:
+                row.interval_us = seconds * SECOND
+            session.flush()
+            note_duties(session, self.now(), 0)
+
     def go(self, hours: float) -> None:
-        """Time passes; who runs polls every five minutes and sends every quarter of an hour, and health judges."""
-        for step in range(1, round(hours * 3600 / STEP) + 1):
-            self.now.forward(STEP)
+        """Time passes; who runs polls, sends every fourth time, and health judges."""
+        steps = round(hours * 3600 / self.step)
+        for step in range(1, steps + 1):
+            self.now.forward(self.step)
             for pc in (self.pc, self.centre):
                 if pc.running:
                     pc.poll()
-            if step % 3 == 0:
+            if step % 4 == 0 or step == steps:
                 self.send()
 
     def send(self) -> None:
