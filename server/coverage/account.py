@@ -11,7 +11,8 @@ the mains are known to have failed: then it says nothing of the device. An answe
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, auto
+from enum import IntEnum, auto
+from typing import NamedTuple
 
 from server.coverage.spans import MINUTE, Spans, both, joined, minute, without
 from server.schemas import Missing
@@ -20,7 +21,7 @@ ORDER = tuple(Missing)  # of two agents' reasons for one minute the earlier coun
 Evidence = Sequence[tuple[Missing, Spans]]  # of two that explain one minute the earlier counts
 
 
-class Answer(Enum):
+class Answer(IntEnum):
     """What the polls of a stretch had."""
 
     TOLD = auto()  # an answer, or that a program holds the port
@@ -28,8 +29,7 @@ class Answer(Enum):
     NONSENSE = auto()  # one that says nothing: refused, garbled, no file
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):
     """Polls of one state from `start` to `end`, corrected time in µs."""
 
     start: int
@@ -49,21 +49,23 @@ class Account:
 def spoken(stretches: Iterable[Stretch], interval: int, now: int) -> dict[Answer, Spans]:
     """The minutes that stretches of one agent speak for, whatever order they come in. `interval` is in µs."""
     hole = 3 * interval + MINUTE
-    spans: dict[Answer, list[tuple[int, int]]] = {answer: [] for answer in Answer}
-    before: Stretch | None = None
-    end = 0  # the latest of all before
-    for one in sorted(stretches, key=lambda stretch: (stretch.start, stretch.end, stretch.answer.value)):
-        if before is not None:
-            spans[before.answer].append(_reach(before.start, end, one.start, interval, hole))
-        before, end = one, max(end, one.end)
-    if before is not None:
-        spans[before.answer].append(_reach(before.start, end, now if now >= end else end + hole + 1, interval, hole))
+    spans: dict[Answer, Spans] = {answer: [] for answer in Answer}
+    begin = end = 0  # of the run of one answer that is not over
+    run: Answer | None = None
+    for start, stop, answer in sorted(stretches):
+        if run is None:
+            begin, end, run = start, stop, answer
+        elif start - end > hole:
+            spans[run].append((minute(begin), minute(end + interval)))
+            begin, run = start, answer
+        elif answer is not run:
+            spans[run].append((minute(begin), minute(max(end, start))))
+            begin, run = start, answer
+        end = max(end, stop)
+    if run is not None:
+        until = now if 0 <= now - end <= hole else end + interval
+        spans[run].append((minute(begin), minute(until)))
     return {answer: joined(found) for answer, found in spans.items()}
-
-
-def _reach(start: int, end: int, following: int, interval: int, hole: int) -> tuple[int, int]:
-    """From `start` to the next record, if that came before a hole could be; else an interval beyond the last poll."""
-    return minute(start), minute(max(end, following) if following - end <= hole else end + interval)
 
 
 def account(due: Spans, told: Mapping[Answer, Spans], silence: Evidence = (), unanswered: Evidence = ()) -> Account:

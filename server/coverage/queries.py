@@ -243,29 +243,30 @@ _decode = msgspec.msgpack.Decoder(_Said).decode
 
 
 def _stretches(session: Session, subjects: Sequence[int], start: int, end: int) -> dict[tuple[int, int], list[Stretch]]:
-    """By subject and agent, what overlaps start..end. Only states without an answer are opened."""
-    within = (
-        col(Attested.subject_id).in_(subjects),
-        col(Attested.end) >= start,
-        col(Attested.start) <= end,
-    )
-    failed = (
-        select(col(RecordRow.id), col(RecordRow.body))
-        .join(Attested, col(Attested.record_id) == col(RecordRow.id))
-        .where(*within, col(Attested.good) == 0)
-        .distinct()
-    )
-    answers = {record: _answer(body) for record, body in session.execute(failed)}
+    """By subject and agent, what overlaps start..end. Only states whose polls all failed are opened."""
     asked: Any = select(
         col(Attested.subject_id),
         col(Attested.agent_id),
-        col(Attested.record_id),
         col(Attested.start),
         col(Attested.end),
-    ).where(*within)
+        col(Attested.good),
+        col(Attested.record_id),
+    ).where(col(Attested.subject_id).in_(subjects), col(Attested.end) >= start, col(Attested.start) <= end)
+    rows = session.execute(asked).all()
+    answers = _answers(session, {record for *_, good, record in rows if not good})
     found: dict[tuple[int, int], list[Stretch]] = defaultdict(list)
-    for subject, agent, record, begins, ends in session.execute(asked):
-        found[subject, agent].append(Stretch(begins, ends, answers.get(record, Answer.TOLD)))
+    for subject, agent, begins, ends, good, record in rows:
+        found[subject, agent].append(Stretch(begins, ends, Answer.TOLD if good else answers[record]))
+    return found
+
+
+def _answers(session: Session, records: set[int]) -> dict[int, Answer]:
+    """What states without an answer say of their devices."""
+    left = sorted(records)
+    found: dict[int, Answer] = {}
+    for at in range(0, len(left), 500):
+        asked = select(col(RecordRow.id), col(RecordRow.body)).where(col(RecordRow.id).in_(left[at : at + 500]))
+        found.update((own, _answer(body)) for own, body in session.execute(asked))
     return found
 
 

@@ -322,6 +322,7 @@ def test_the_report_is_of_the_branches_a_person_may_see(world: "World", bank: di
 
 
 def test_the_report_is_asked_for_over_the_api(sign_in: Callable[..., TestClient], world: "World") -> None:
+    world.judges = False
     world.centre.start()
     world.go(1)
     head = sign_in(Role.HEAD)
