@@ -252,7 +252,7 @@ def _stretches(session: Session, subjects: Sequence[int], start: int, end: int) 
         col(Attested.good),
         col(Attested.record_id),
     ).where(col(Attested.subject_id).in_(subjects), col(Attested.end) >= start, col(Attested.start) <= end)
-    rows = session.execute(asked).all()
+    rows = session.connection().execute(asked).all()  # plain tuples: there may be a million
     answers = _answers(session, {record for *_, good, record in rows if not good})
     found: dict[tuple[int, int], list[Stretch]] = defaultdict(list)
     for subject, agent, begins, ends, good, record in rows:

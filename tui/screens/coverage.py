@@ -18,12 +18,14 @@ from textual.widget import Widget
 from server.schemas import AgentCoverage, BranchCoverage, CoverageDay, CoverageReport, MinutesOut, Page
 from tui.cells import said
 from tui.screens.listing import Listing, T
+from tui.shell import Changed
 from tui.texts import N_, _
-from tui.times import local
+from tui.times import MINUTE, local
 from tui.widgets.columns import Column
 from tui.widgets.menu import Menu
 from tui.words import minutes, missing, missing_minutes, percent
 
+EVERY = 5 * MINUTE  # between two countings, but for F5
 SPANS = ((N_("7 days"), 7), (N_("31 days"), 31), (N_("92 days"), 92))
 
 
@@ -39,17 +41,37 @@ class _Period(Listing[T]):
         super().__init__()
         self._agent, self._branch = agent, branch
         self._span = 1
+        self._report: CoverageReport | None = None
+        self._counted = 0  # when, by the server's clock
         self._total: MinutesOut | None = None
 
     def above(self) -> Iterable[Widget]:
         yield Menu([(str(n), _(title), f"screen.days({n})") for n, (title, _d) in enumerate(SPANS, 1)], chosen="1")
 
-    async def _ask(self) -> CoverageReport | None:
+    async def _ask(self, offset: int) -> CoverageReport | None:
+        """The report; for rows further down the one that is here already."""
+        if offset and self._report is not None:
+            return self._report
         last = local(self.app.client.now()).date()
         first = last - timedelta(days=SPANS[self._span - 1][1] - 1)
-        return await self.app.ask(
+        report = await self.app.ask(
             self.app.client.coverage(agent=self._agent, branch=self._branch, first=first, last=last)
         )
+        self._report = report or self._report
+        self._counted = report.at if report is not None else 0
+        return report
+
+    def on_changed(self, message: Changed) -> None:
+        """Not at every change of the bank: counting a period costs the server more than a list of the present."""
+        message.prevent_default()
+
+    def reload(self) -> None:
+        if self.app.client.now() - self._counted >= EVERY:
+            super().reload()
+
+    def action_reload(self) -> None:
+        self._counted = 0
+        super().action_reload()
 
     def _columns(self) -> "list[Column[MinutesOut]]":
         """Of any row that counts minutes."""
@@ -90,7 +112,7 @@ class Days(_Period[CoverageDay]):
         return row.day
 
     async def page(self, offset: int, limit: int) -> tuple[Sequence[CoverageDay], Page] | None:
-        answer = await self._ask()
+        answer = await self._ask(offset)
         if answer is None:
             return None
         listed: Sequence[AgentCoverage | BranchCoverage] = answer.agents if self._agent else answer.branches
@@ -131,7 +153,7 @@ class Coverages(_Period[BranchCoverage]):
         return row.code
 
     async def page(self, offset: int, limit: int) -> tuple[Sequence[BranchCoverage], Page] | None:
-        answer = await self._ask()
+        answer = await self._ask(offset)
         if answer is None:
             return None
         self._total = answer.total
