@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -182,14 +183,14 @@ class World:
         self.pc.online = True
         self.centre.sees.clear()
 
-    def report(self, viewer: Scoped | None = None, **asked: object) -> CoverageReport:
+    def report(self, viewer: Scoped | None = None, **asked: Any) -> CoverageReport:
         with self.database.read() as session:
-            return report(session, viewer or Everything(), now=self.now(), **asked)  # type: ignore[arg-type]
+            return report(session, viewer or Everything(), now=self.now(), **asked)
 
-    def agent(self, key: str, **asked: object) -> AgentCoverage:
+    def agent(self, key: str, **asked: Any) -> AgentCoverage:
         return next(one for one in self.report(**asked).agents if one.key == key)
 
-    def branch(self, code: str, **asked: object) -> BranchCoverage:
+    def branch(self, code: str, **asked: Any) -> BranchCoverage:
         return next(one for one in self.report(**asked).branches if one.code == code)
 
 
