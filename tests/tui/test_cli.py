@@ -65,7 +65,7 @@ def test_coverage_is_told_by_agent_and_day_or_as_one_document(bank: Any, run: Ru
     said = run("coverage", "--agent", "centre", token=token)
     lines = said.stdout.decode().splitlines()
     assert said.returncode == Exit.DONE
-    assert lines[0].split() == ["日期", "键", "名称", "应采", "有效", "%", "丢失记录", "缺失原因"]
+    assert lines[0].split() == ["日期", "标识", "名称", "应采", "有效", "%", "丢失记录", "缺失原因"]
     assert "centre" in lines[-1]
     assert "原因不明" in lines[-1]
     assert "应采 " in said.stderr.decode()
