@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 
 from agent.wire import Event, EventName
 from server.coverage.account import Evidence
-from server.coverage.spans import Spans, both, grown, joined, minute, without
+from server.coverage.spans import MINUTE, Spans, both, grown, joined, minute, without
 from server.health.tables import Condition
 from server.ingest.tables import ReceivedRange, RecordRow, Stream
 from server.inventory.tables import Duty, Line, Subject
@@ -75,7 +75,7 @@ class Witness:
     def of_silence(self, agent: int, branch: int, interval: int) -> Evidence:
         """Why there is no record of a position of `branch`. Between two polls, `interval` µs, nobody looked."""
         said, home = self.said[agent], self._befell[self._homes[agent]]
-        by = -(-interval // 60_000_000)
+        by = -(-interval // MINUTE)
         # A cut line loses nothing: it explains only what may still come.
         found = [
             (Missing.CLOSED, said.closed),
@@ -93,7 +93,7 @@ class Witness:
         if subject in self._lines:
             return []
         here = self._befell[branch]
-        by = -(-interval // 60_000_000)
+        by = -(-interval // MINUTE)
         line = here.line if branch != self._homes[agent] else []
         return [(Missing.POWER, grown(here.power, by)), (Missing.LINE, grown(line, by))]
 
