@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import server.accounts.routes
 import server.agents.open_routes
 import server.agents.routes
+import server.coverage.routes
 import server.events.routes
 import server.health.routes
 import server.ingest.routes
@@ -60,6 +61,7 @@ def routers() -> list[APIRouter]:
         server.journal.routes.router,
         server.agents.routes.router,
         server.agents.open_routes.router,
+        server.coverage.routes.router,
         server.ingest.routes.router,
         server.events.routes.router,
         server.routes.router,

@@ -21,6 +21,7 @@ from tui.screens.branch import Branch
 from tui.screens.branches import Branches
 from tui.screens.card import Card
 from tui.screens.conditions import Conditions
+from tui.screens.coverage import Coverages, Days
 from tui.screens.devices import Devices, ReportWhich, query_of
 from tui.screens.help import Help
 from tui.screens.home_auditor import AuditorHome
@@ -52,6 +53,7 @@ def _screens() -> dict[str, Callable[[Place], Screen[None]]]:
         "branches": lambda to: Branch(to.key) if to.key else Branches(),
         "conditions": lambda to: Conditions(to.one("branch"), to.one("subject"), to.one("open") != "false"),
         "agents": lambda to: Agent(to.key) if to.key else Agents(),
+        "coverage": lambda to: Days(to.one("agent"), to.one("branch")) if to.asked else Coverages(),
         "journal": lambda to: Journal(to.key or to.one("about") or ""),
     }
 

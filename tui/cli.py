@@ -5,8 +5,9 @@ import contextlib
 import os
 import ssl
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -207,6 +208,40 @@ def tickets(
     _answer(context, ask)
 
 
+@app.command(epilog="Example: branchfleet coverage --branch 1001 --from 2026-11-01 --to 2026-11-30 --json")
+def coverage(
+    context: typer.Context,
+    agent: Annotated[str, typer.Option(help="An agent's key.")] = "",
+    branch: Annotated[str, typer.Option(help="A branch's code: its positions, by whichever agent.")] = "",
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day.")] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="The last day.")] = None,
+    json: Json = False,
+) -> None:
+    """Say what was due, what is attested and why the rest is missing, in position-minutes, by agent and day.
+
+    The last seven days where no day is named; 92 days at most.
+    """
+    from server.schemas import AgentCoverage, BranchCoverage
+    from tui.client import Client
+    from tui.listed import aligned, coverage_lines
+    from tui.plain import to_json
+    from tui.words import minutes
+
+    async def ask(client: Client) -> None:
+        report = await client.coverage(
+            agent=agent or None, branch=branch or None, first=first and first.date(), last=last and last.date()
+        )
+        if json:
+            typer.echo(to_json(report.model_dump(mode="json")))
+            return
+        rows: Sequence[AgentCoverage | BranchCoverage] = report.branches if branch else report.agents
+        for line in aligned(coverage_lines(rows)):
+            typer.echo(line)
+        narrate(f"{report.first} … {report.last}: {minutes(report.total)}")
+
+    _answer(context, ask)
+
+
 @ledger_app.command(epilog="Example: branchfleet ledger export --format csv -o - | head")
 def export(
     context: typer.Context,
@@ -219,6 +254,7 @@ def export(
     """Write the ledger to a file: whole or not at all."""
     from tui.client import Client, LedgerQuery
     from tui.files import CannotWrite, Exists, write
+    from tui.words import watched
 
     chosen = format or Path(output).suffix.removeprefix(".")
     if chosen not in ("xlsx", "csv", "json"):
@@ -233,6 +269,7 @@ def export(
                 async for chunk in download.chunks:
                     sys.stdout.buffer.write(chunk)
                 sys.stdout.buffer.flush()
+                narrate(watched(download.rows, download.watched))
                 return
             try:
                 size = await write(Path(output), download.chunks, force=force, progress=lambda _done: None)
@@ -242,6 +279,7 @@ def export(
                 stop(Exit.CANNOT_WRITE, _("The file cannot be written: {why}").format(why=error))
             told = _("{path} is written: {size} bytes, as of journal no. {seq}.")
             narrate(told.format(path=output, size=f"{size:,}", seq=download.journal_seq))
+            narrate(watched(download.rows, download.watched))
 
     _answer(context, ask)
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
+from datetime import date
 from importlib.metadata import version
 from types import TracebackType
 from typing import Self, TypeVar
@@ -32,6 +33,7 @@ from server.schemas import (
     CardPage,
     CatalogueOut,
     ConditionPage,
+    CoverageReport,
     History,
     Home,
     Invalidated,
@@ -131,11 +133,16 @@ class LedgerQuery:
 
 @dataclass(frozen=True)
 class Download:
-    """An export on its way: `size` is None when the server does not know it before."""
+    """An export on its way: `size` is None when the server does not know it before.
+
+    Of `rows` machines `watched` stood at a position that was polled; "" where the server does not say.
+    """
 
     chunks: AsyncIterator[bytes]
     size: int | None
     journal_seq: str
+    rows: str = ""
+    watched: str = ""
 
 
 @dataclass(frozen=True)
@@ -221,6 +228,18 @@ class Client:
     async def agent_step(self, key: str, step: AgentStep) -> AgentOut:
         path = f"/api/agents/{quote(key, safe='')}/step"
         return _read(AgentOut, await self._send("POST", path, body=step))
+
+    async def coverage(
+        self,
+        *,
+        agent: str | None = None,
+        branch: str | None = None,
+        first: date | None = None,
+        last: date | None = None,
+    ) -> CoverageReport:
+        days = {"from": first, "to": last}
+        period = {name: day.isoformat() for name, day in days.items() if day is not None}
+        return await self._get(CoverageReport, "/api/coverage", agent=agent, branch=branch, **period)
 
     async def branches(self, *, offset: int = 0, limit: int = 100) -> BranchPage:
         return await self._get(BranchPage, "/api/branches", offset=offset, limit=limit)
@@ -320,7 +339,8 @@ class Client:
                 await response.aread()
                 _judge(response)
             size = response.headers.get("content-length")
-            yield Download(_chunks(response), int(size) if size else None, response.headers.get("x-journal-seq", ""))
+            said = [response.headers.get(name, "") for name in ("x-journal-seq", "x-rows", "x-watched")]
+            yield Download(_chunks(response), int(size) if size else None, *said)
 
     async def journal(self, *, about: str | None = None, after: int | None = None, limit: int = 100) -> JournalPage:
         """Newest first; after a number, the rows behind it, oldest first."""

@@ -47,6 +47,7 @@ class Going(Provider):
             (_("Tickets"), _("reports and their handling"), to("tickets")),
             (_("Ledger"), _("the register of machines; export"), to("ledger")),
             (_("Agents"), _("the programs that poll"), to("agents")),
+            (_("Data coverage"), _("what was due, attested and missing, by branch and day"), to("coverage")),
             *(journal if app.person.role is not Role.BRANCH else []),
             (_("Change the password"), _("of the person signed in"), act("password")),
             (_("Light or dark"), _("the colours of this console"), act("theme")),

@@ -7,12 +7,12 @@ import typer
 from pydantic import BaseModel
 from rich.cells import cell_len
 
-from server.schemas import Coverage, PositionRow, TicketOut
+from server.schemas import AgentCoverage, BranchCoverage, Coverage, PositionRow, TicketOut
 from tui.marks import STANDINGS, TICKETS
 from tui.plain import plain, to_json
 from tui.texts import _
 from tui.times import moment
-from tui.words import coverage, what
+from tui.words import coverage, missing, percent, what
 
 PAGE = 500
 T = TypeVar("T", bound=BaseModel, covariant=True)
@@ -85,6 +85,29 @@ def ticket_lines(rows: Sequence[TicketOut], now: int) -> list[list[str]]:
                 row.handler,
             ]
             for row in rows
+        ),
+    ]
+
+
+def coverage_lines(rows: Sequence[AgentCoverage | BranchCoverage]) -> list[list[str]]:
+    """A line for each agent, or branch, and day on which anything was due."""
+    head = [_("Day"), _("Key"), _("Name"), _("Due"), _("Attested"), "%", _("Lost records"), _("Why")]
+    return [
+        head,
+        *(
+            [
+                day.day,
+                row.key if isinstance(row, AgentCoverage) else row.code,
+                row.name,
+                str(day.due),
+                str(day.attested),
+                percent(day),
+                str(day.lost or ""),
+                missing(day),
+            ]
+            for row in rows
+            for day in row.days
+            if day.due
         ),
     ]
 

@@ -1,6 +1,6 @@
 """What the data says, in words: coverage, parts, numbers. No drawing: scripts use these too."""
 
-from server.schemas import CatalogueOut, Coverage, PositionRow, SelfTestOut, Standing
+from server.schemas import CatalogueOut, Coverage, MinutesOut, Missing, PositionRow, SelfTestOut, Standing
 from tui.texts import N_, _
 from tui.times import SECOND, moment, span
 
@@ -15,6 +15,49 @@ def coverage(coverage: Coverage | None) -> str:
         line += _(", {n} without data").format(n=coverage.never)
     if old > 0:
         line += _(", {n} out of date").format(n=old)
+    return line
+
+
+def watched(rows: str, watched: str) -> str:
+    """Of an export, which holds what people registered: how much of it is watched at all."""
+    return _("{watched} of {rows} machines stand at polled positions.").format(watched=watched or "?", rows=rows or "?")
+
+
+MISSING = {
+    Missing.CLOSED: N_("shut down or closed"),
+    Missing.LOST: N_("records lost"),
+    Missing.LOST_STREAM: N_("spool broken off"),
+    Missing.POWER: N_("power cut"),
+    Missing.LINE: N_("line cut"),
+    Missing.WAITING: N_("still to come"),
+    Missing.UNREADABLE: N_("answers unreadable"),
+    Missing.UNKNOWN: N_("cause unknown"),
+}
+
+
+def percent(one: MinutesOut) -> str:
+    """Never rounded up: 100% is all of it."""
+    if not one.due:
+        return "—"
+    tenths = one.attested * 1000 // one.due
+    return "100%" if tenths == 1000 else f"{tenths // 10}.{tenths % 10}%"
+
+
+def missing_minutes(one: MinutesOut) -> int:
+    return one.due - one.attested
+
+
+def missing(one: MinutesOut) -> str:
+    """线路中断 350，原因不明 20: the reasons that count for something, the most minutes first."""
+    found = sorted(((n, reason) for reason, n in one.missing.items() if n), key=lambda pair: -pair[0])
+    return _(", ").join(f"{_(MISSING[reason])} {n:,}" for n, reason in found)
+
+
+def minutes(one: MinutesOut) -> str:
+    """What a period says of itself: due, attested, missing and why."""
+    line = _("due {due}, attested {percent}").format(due=f"{one.due:,}", percent=percent(one))
+    if missing_minutes(one):
+        line += _(", missing {n}: {why}").format(n=f"{missing_minutes(one):,}", why=missing(one))
     return line
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from server.accounts.scope import Scoped, in_scope
+from server.coverage.present import of_branch, present
 from server.health.rules import Rules, load
 from server.health.tables import Condition, Severity
 from server.health.titles import cause_title, condition_title, fix_card
@@ -48,7 +49,7 @@ def page(
     offset: int = 0,
     limit: int = 100,
 ) -> ConditionPage:
-    """Open ones gravest first; closed or all of them newest first."""
+    """Open ones gravest first; closed or all of them newest first. The coverage is of all that may have conditions."""
     wanted = [in_scope(viewer, col(Subject.branch_id))]
     if open_ is not None:
         wanted.append(col(Condition.closed_at).is_(None) if open_ else col(Condition.closed_at).is_not(None))
@@ -59,7 +60,13 @@ def page(
     order = GRAVEST if open_ else (col(Condition.opened_at).desc(), col(Condition.id).desc())
     total = session.execute(asked(*wanted).with_only_columns(func.count())).scalar_one()
     rows = session.execute(asked(*wanted).order_by(*order).offset(offset).limit(limit)).all()
-    return ConditionPage(total=total, offset=offset, at=now, rows=outs(session, rows, lang))
+    return ConditionPage(
+        total=total,
+        offset=offset,
+        coverage=present(session, viewer, now, *of_branch(branch)),
+        at=now,
+        rows=outs(session, rows, lang),
+    )
 
 
 def of_subjects(

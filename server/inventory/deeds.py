@@ -5,6 +5,7 @@ from sqlmodel import Session, col, select
 from agent.inventory.schema import Inventory
 from server.errors import Conflict
 from server.events.publish import invalidate
+from server.inventory.duties import note_duties
 from server.inventory.plan import Op, Plan, plan
 from server.inventory.queries import rows
 from server.inventory.tables import Subject
@@ -38,6 +39,7 @@ def apply(session: Session, act: Act, inventory: Inventory, shown: Plan | None =
         seq = _write_down(session, act, todo)
         past = past_names(session, todo.changes, seq)
         Writer(session, act.now).write(todo.changes)
+        note_duties(session, act.now, seq)
         session.add_all(past)
         session.flush()
         _publish(session, todo, act.now)

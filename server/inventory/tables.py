@@ -91,6 +91,23 @@ class Observer(SQLModel, table=True):
     agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), primary_key=True, index=True))
 
 
+class Duty(SQLModel, table=True):
+    """An agent was to poll a subject, every `interval_us`, from one moment to another. Observer as it was over time.
+
+    Written by `server.inventory.duties` whenever the inventory changes.
+    """
+
+    __tablename__ = "duty"
+
+    subject_id: int = Field(sa_column=Column(Id, ForeignKey("subject.id"), primary_key=True))
+    agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), primary_key=True, index=True))
+    start: int = Field(sa_column=Column("start_at", Micros, primary_key=True, autoincrement=False))
+    end: int | None = Field(default=None, sa_column=Column("end_at", Micros))  # None: still
+    since_seq: int = Field(sa_column=Column(Id, nullable=False))  # the deed that began it; 0: before this was noted
+    until_seq: int | None = Field(default=None, sa_column=Column(Id))
+    interval_us: int = Field(sa_column=Column(Micros, nullable=False))
+
+
 class DeviceClass(SQLModel, table=True):
     __tablename__ = "device_class"
 

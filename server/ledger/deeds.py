@@ -143,6 +143,7 @@ def note_export(session: Session, act: Act, written: Written, asked: Asked) -> N
         "format": written.format.value,
         "seq": written.seq,
         "rows": written.rows,
+        "watched": written.watched,
         "sha256": written.sha256,
         "branch": asked.branch,
         "class": asked.cls,

@@ -40,6 +40,7 @@ class Written:
     format: Format
     seq: int
     rows: int
+    watched: int
     size: int
     sha256: str
 
@@ -53,7 +54,7 @@ def write(path: Path, extract: Extract, format: Format, translate: Gettext) -> W
             (_csv if format is Format.CSV else _json)(file, extract, translate)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Written(format, extract.seq, extract.rows, path.stat().st_size, digest)
+    return Written(format, extract.seq, extract.rows, extract.watched, path.stat().st_size, digest)
 
 
 def _csv(file: BinaryIO, extract: Extract, translate: Gettext) -> None:
@@ -74,6 +75,7 @@ def _json(file: BinaryIO, extract: Extract, translate: Gettext) -> None:
         "journal_seq": extract.seq,
         "scope": extract.scope,
         "rows": extract.rows,
+        "watched": extract.watched,
     }
     file.write(json.dumps(head, ensure_ascii=False)[:-1].encode() + b', "cards": [')
     for number, card in enumerate(extract.cards()):

@@ -16,7 +16,7 @@ from server.journal.tables import JournalRow
 from server.ledger.cells import clean, moment
 from server.ledger.columns import WORDS, Column, Kind
 from server.ledger.names import Names, names_at
-from server.ledger.queries import Asked, AsOf, count, stream, versions
+from server.ledger.queries import Asked, AsOf, count, stream, versions, watched
 from server.ledger.tables import CardVersion
 from server.schemas import CardOut
 from server.texts import Gettext
@@ -37,6 +37,7 @@ class Extract:
     seq: int
     at: int  # UTC µs of the deed `seq`
     rows: int
+    watched: int  # machines of them at a position that was polled
     zone: ZoneInfo
 
     def cards(self) -> Iterator[CardOut]:
@@ -62,6 +63,7 @@ def extract(session: Session, viewer: Scoped, asked: Asked, seq: int | None = No
         seq=seq,
         at=deed.at if deed else 0,
         rows=count(session, wanted),
+        watched=watched(session, wanted, seq),
         zone=ZoneInfo(zone.value if zone else USUAL_ZONE),
     )
 
@@ -87,6 +89,7 @@ def heading(extract: Extract, translate: Gettext) -> tuple[str, str]:
         translate("As of {at}").format(at=at),
         translate("journal no. {seq}").format(seq=extract.seq),
         translate("{rows} machines").format(rows=extract.rows),
+        translate("{watched} of them at polled positions").format(watched=extract.watched),
         translate("Scope: {scope}").format(scope=_scope_text(extract.scope, translate)),
         *_asked_text(extract.asked, extract.names, translate),
     ]

@@ -9,8 +9,9 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from server.accounts.scope import Scoped, in_scope
+from server.coverage.present import present
 from server.errors import NotFound
-from server.inventory.tables import Subject
+from server.inventory.tables import Duty, Position, Subject
 from server.journal.queries import head_seq
 from server.journal.tables import JournalRow
 from server.ledger.names import Names, names_at
@@ -62,9 +63,12 @@ def page(
     """Cards by branch and asset number."""
     names = names_at(session)
     wanted = versions(viewer, asked, as_of, names)
+    # Of the places these machines stand at; of another day than today nothing is fresh or stale.
+    places = wanted.order_by(None).with_only_columns(col(CardVersion.position_id))
     return CardPage(
         total=count(session, wanted),
         offset=offset,
+        coverage=present(session, viewer, now, col(Position.id).in_(places)) if as_of == NOW else None,
         at=now,
         rows=[card_out(row, names) for row in session.execute(wanted.offset(offset).limit(limit))],
         journal_seq=head_seq(session),
@@ -86,6 +90,16 @@ def versions(viewer: Scoped, asked: Asked, as_of: AsOf, names: Names) -> Select[
 def count(session: Session, wanted: Select[*tuple[Any, ...]]) -> int:
     counted: int = session.execute(wanted.order_by(None).with_only_columns(func.count())).scalar_one()
     return counted
+
+
+def watched(session: Session, wanted: Select[*tuple[Any, ...]], seq: int) -> int:
+    """How many of the machines stood at a position that was polled after the deed `seq`. No later deed changes it."""
+    duty = (
+        select(col(Duty.subject_id))
+        .where(col(Duty.since_seq) <= seq, col(Duty.until_seq).is_(None) | (col(Duty.until_seq) > seq))
+        .distinct()
+    )
+    return count(session, wanted.where(col(CardVersion.position_id).in_(duty)))
 
 
 def stream(session: Session, wanted: Select[*tuple[Any, ...]], names: Names) -> Iterator[CardOut]:

@@ -63,7 +63,8 @@ def export(
     keeper: Keeper = None,
     seq: Annotated[int | None, Query(ge=0, lt=1 << 62, description="as the ledger was after this deed")] = None,
 ) -> FileResponse:
-    """The same question at the same seq gives the same bytes. X-Journal-Seq says which it was.
+    """The same question at the same seq gives the same bytes. X-Journal-Seq says which it was; X-Rows and X-Watched say
+    how many machines are in it, and how many of them stood at a position that was polled.
 
     The export is a deed itself, written once the file is whole and before its first byte is sent.
     """
@@ -84,7 +85,12 @@ def export(
         path,
         media_type=MEDIA[format],
         filename=f"{viewer._('ledger')}-{written.seq}.{format.value}",
-        headers={"X-Journal-Seq": str(written.seq), "X-Content-SHA256": written.sha256},
+        headers={
+            "X-Journal-Seq": str(written.seq),
+            "X-Rows": str(written.rows),
+            "X-Watched": str(written.watched),
+            "X-Content-SHA256": written.sha256,
+        },
         background=BackgroundTask(folder.cleanup),
     )
 

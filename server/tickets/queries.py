@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlmodel import Session, col
 
 from server.accounts.scope import Scoped, in_scope
+from server.coverage.present import of_branch, present
 from server.health.queries import Home, of_ticket
 from server.health.rules import load
 from server.health.tables import Condition
@@ -56,7 +57,8 @@ def page(
     order = (case((OPEN, 0), else_=1), case((OPEN & col(Ticket.urgent), 0), else_=1), col(Ticket.id).desc())
     total = session.execute(asked(*wanted).with_only_columns(func.count())).scalar_one()
     rows = session.execute(asked(*wanted).order_by(*order).offset(offset).limit(limit)).all()
-    return TicketPage(total=total, offset=offset, at=now, rows=outs(session, rows, lang))
+    coverage = present(session, viewer, now, *of_branch(branch))
+    return TicketPage(total=total, offset=offset, coverage=coverage, at=now, rows=outs(session, rows, lang))
 
 
 def _matches(q: str) -> ColumnElement[bool]:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
+from server.clock import utc_now
+from server.inventory.duties import note_duties
 from server.schemas import Role
 from tui.exit import Exit
 
@@ -25,6 +27,24 @@ def test_devices_are_listed_worst_first_and_the_coverage_is_narrated(bank: Any, 
     assert len(lines) == 6
     assert "有效数据覆盖 3/4 台" in said.stderr.decode()
     assert b"\x1b" not in said.stdout
+
+
+def test_coverage_is_told_by_agent_and_day_or_as_one_document(bank: Any, run: Run) -> None:
+    with bank.database.write() as session:
+        note_duties(session, utc_now() - 3600 * 1_000_000, 0)
+    token = bank.token("li", Role.HEAD)
+    said = run("coverage", "--agent", "centre", token=token)
+    lines = said.stdout.decode().splitlines()
+    assert said.returncode == Exit.DONE
+    assert lines[0].split() == ["日期", "标识", "名称", "应采", "有效", "%", "丢失记录", "缺失原因"]
+    assert "centre" in lines[-1]
+    assert "原因不明" in lines[-1]
+    assert "应采 " in said.stderr.decode()
+    report = json.loads(run("coverage", "--branch", "1002", "--json", token=token).stdout)
+    [branch] = report["branches"]
+    assert (branch["code"], branch["agents"], branch["total"]["attested"]) == ("1002", ["centre"], 0)
+    assert run("coverage", "--branch", "9999", token=token).returncode == Exit.NO_SUCH_THING
+    assert run("coverage", "--from", "yesterday", token=token).returncode == Exit.USAGE
 
 
 def test_a_device_in_use_is_listed_with_its_last_self_test(used_bank: Any, run: Run) -> None:

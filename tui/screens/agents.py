@@ -1,10 +1,12 @@
 """The programs that poll: heard when, how much they still hold, and who may speak as each."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from rich.text import Text
+from textual.binding import Binding, BindingType
 
-from server.schemas import AgentOut, IdentityStanding, Page
+from server.schemas import AgentOut, IdentityStanding, Page, Standing
 from tui.cells import identity_width, said, state_width
 from tui.marks import IDENTITIES
 from tui.screens.listing import Listing
@@ -20,6 +22,7 @@ class Agents(Listing[AgentOut]):
     TITLE_TEXT = N_("Agents")
     EMPTY = N_("No agent is set up.")
     SEARCHED = False
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("7", "coverage", N_("Data coverage"))]
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,8 +67,14 @@ class Agents(Listing[AgentOut]):
     def told(self, page: Page) -> list[str]:
         odd = (IdentityStanding.WAITING, IdentityStanding.QUARANTINED)
         waiting = sum(row.identity in odd for row in self._agents)
+        heard = sum(row.standing is Standing.GOOD for row in self._agents)
         asked = _("{n} wait for a decision: Enter shows which").format(n=waiting) if waiting else ""
-        return [_("{n} agents").format(n=page.total), asked]
+        return [_("{n} agents").format(n=page.total), _("{n} are heard").format(n=heard), asked]
 
     def open_row(self, row: AgentOut) -> None:
         self.app.open(f"agents/{row.key}")
+
+    def action_coverage(self) -> None:
+        row = self.table.row
+        if row is not None:
+            self.app.open(f"coverage?agent={row.key}")

@@ -19,7 +19,10 @@ PEOPLE = {"a": N_("administrator A"), "b": N_("administrator B")}
 
 
 class Branch(Devices):
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("f8", "tickets", N_("Tickets"))]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f8", "tickets", N_("Tickets")),
+        Binding("7", "coverage", N_("Data coverage")),
+    ]
 
     def __init__(self, code: str) -> None:
         super().__init__(PositionQuery(branch=code))
@@ -47,6 +50,9 @@ class Branch(Devices):
 
     def action_tickets(self) -> None:
         self.app.open(f"tickets?branch={self._code}")
+
+    def action_coverage(self) -> None:
+        self.app.open(f"coverage?branch={self._code}")
 
     def told(self, page: Page) -> list[str]:
         return super().told(page)[:-1]  # the title says which branch

@@ -7,6 +7,7 @@ from tui.cells import said, state_width
 from tui.screens.listing import Listing
 from tui.texts import N_, _
 from tui.widgets.columns import Column
+from tui.words import coverage
 
 
 class Branches(Listing[BranchOut]):
@@ -51,7 +52,7 @@ class Branches(Listing[BranchOut]):
         return None if answer is None else (answer.rows, answer)
 
     def told(self, page: Page) -> list[str]:
-        return [_("{n} branches").format(n=f"{page.total:,}"), _("worst first")]
+        return [_("{n} branches").format(n=f"{page.total:,}"), coverage(page.coverage), _("worst first")]
 
     def open_row(self, row: BranchOut) -> None:
         self.app.open(f"branches/{row.code}")

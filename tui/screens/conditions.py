@@ -12,6 +12,7 @@ from tui.screens.listing import Listing
 from tui.texts import N_, _
 from tui.widgets.columns import Column
 from tui.widgets.menu import Menu
+from tui.words import coverage
 
 FILTERS = ((N_("open"), True), (N_("over"), False))
 
@@ -60,6 +61,7 @@ class Conditions(Listing[ConditionOut]):
     def told(self, page: Page) -> list[str]:
         return [
             _("{n} conditions").format(n=f"{page.total:,}"),
+            coverage(page.coverage),
             _("branch: {name}").format(name=self._branch) if self._branch else "",
         ]
 

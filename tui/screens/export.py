@@ -22,6 +22,7 @@ from tui.times import local
 from tui.widgets.frame import KeyLine
 from tui.widgets.pick import Pick
 from tui.widgets.typed import all_typed
+from tui.words import watched
 
 FORMATS = (("xlsx", "Excel (.xlsx)"), ("csv", "CSV (.csv)"), ("json", "JSON (.json)"))
 
@@ -110,7 +111,11 @@ class Export(ModalScreen[None]):
             self.say(str(error))
         else:
             told = _("{path} is written: {size} bytes, as of journal no. {seq}.")
-            self.say(told.format(path=path, size=f"{size:,}", seq=download.journal_seq))
+            self.say(
+                told.format(path=path, size=f"{size:,}", seq=download.journal_seq)
+                + " "
+                + watched(download.rows, download.watched)
+            )
             self._replace = path
         finally:
             bar.display = False

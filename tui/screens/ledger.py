@@ -14,7 +14,7 @@ from tui.screens.export import Export
 from tui.screens.listing import Listing
 from tui.texts import N_, _
 from tui.widgets.columns import Column
-from tui.words import keyword
+from tui.words import coverage, keyword
 
 
 def query_of(place: Place) -> LedgerQuery:
@@ -63,7 +63,7 @@ class Ledger(Listing[CardOut]):
         return replace(self.query_, q=self.q.strip())
 
     def told(self, page: Page) -> list[str]:
-        parts = [_("{n} machines").format(n=f"{page.total:,}")]
+        parts = [_("{n} machines").format(n=f"{page.total:,}"), coverage(page.coverage)]
         if isinstance(page, CardPage):
             parts.append(_("as of journal no. {n}").format(n=f"{page.journal_seq:,}"))
         return parts

@@ -22,6 +22,7 @@ from tui.screens.listing import Listing
 from tui.texts import N_, _
 from tui.widgets.columns import Column
 from tui.widgets.menu import Menu
+from tui.words import coverage
 
 OPEN = (TicketStatus.NEW, TicketStatus.ACCEPTED, TicketStatus.IN_PROGRESS)
 FILTERS: tuple[tuple[str, tuple[TicketStatus, ...]], ...] = (
@@ -96,7 +97,11 @@ class Tickets(Listing[TicketOut]):
         return None if answer is None else (answer.rows, answer)
 
     def told(self, page: Page) -> list[str]:
-        parts = [_("{n} tickets").format(n=f"{page.total:,}"), _("urgent and newest first")]
+        parts = [
+            _("{n} tickets").format(n=f"{page.total:,}"),
+            coverage(page.coverage),
+            _("urgent and newest first"),
+        ]
         if self.query_.branch:
             parts.append(_("branch: {name}").format(name=self.query_.branch))
         return parts

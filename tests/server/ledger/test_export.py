@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sqlmodel import col, select
 
 from server.clock import SetClock
+from server.inventory.duties import note_duties
 from server.inventory.tables import PastName, Subject
 from server.journal.deeds import Act, record
 from server.journal.tables import JournalRow
@@ -241,3 +242,31 @@ def test_no_text_becomes_a_formula_or_breaks_a_line(text: str) -> None:
 
 def test_a_text_of_a_megabyte_is_cut_to_what_a_cell_holds() -> None:
     assert len(clean("长" * 1_000_000)) == CELL_LIMIT
+
+
+def test_an_export_says_how_many_of_its_machines_are_watched_and_for_ever_the_same(
+    ledger: None, sign_in: SignIn, database: Database, bank: dict[str, int], now: SetClock, act: MakeAct
+) -> None:
+    """Of three machines one stands at a polled position; then the inventory lets that go, in the same moment."""
+    head = sign_in(lang="zh")
+    with database.write() as session:
+        note_duties(session, now(), record(session, act(), deed="inventory.apply", about="inventory", after={}))
+    before = {each: asked(head, each, seq=4) for each in FORMATS}
+    assert "其中采集点位 1 台" in sheet_of(before["xlsx"].content)["A2"].value
+    assert json.loads(before["json"].content)["watched"] == 1
+    assert [(each.headers["X-Rows"], each.headers["X-Watched"]) for each in before.values()] == [("3", "1")] * 3
+    with database.write() as session:
+        session.get_one(Subject, bank["1001/atm-1"]).removed_at = now()
+        session.flush()
+        note_duties(session, now(), record(session, act(), deed="inventory.apply", about="inventory", after={}))
+    assert {each: asked(head, each, seq=4).content for each in FORMATS} == {
+        each: answer.content for each, answer in before.items()
+    }
+    assert asked(head, "json").headers["X-Watched"] == "0"
+
+
+def test_the_list_says_of_how_many_of_its_machines_there_is_valid_data(ledger: None, sign_in: SignIn) -> None:
+    head = sign_in()
+    assert head.get("/api/ledger").json()["coverage"] == {"due": 1, "fresh": 0, "never": 1}
+    assert head.get("/api/ledger?status=spare").json()["coverage"] == {"due": 0, "fresh": 0, "never": 0}
+    assert head.get("/api/ledger?effective=1793764802000000").json()["coverage"] is None

@@ -96,7 +96,13 @@ def test_every_list_says_its_coverage(sign_in: SignIn, teller: Any) -> None:
     head = sign_in(Role.HEAD)
     for query in ("", "standing=fault", "standing=good"):
         assert head.get(f"/api/positions?{query}").json()["coverage"] == {"due": 3, "fresh": 1, "never": 1}
-    assert head.get("/api/branches").json()["coverage"] == {"due": 3, "fresh": 1, "never": 1}
+    for query in ("branches", "home", "conditions", "conditions?open=true", "tickets", "tickets?status=done"):
+        assert head.get(f"/api/{query}").json()["coverage"] == {"due": 3, "fresh": 1, "never": 1}, query
+    for query in ("positions?branch=1002", "conditions?branch=1002", "tickets?branch=1002"):
+        assert head.get(f"/api/{query}").json()["coverage"] == {"due": 1, "fresh": 0, "never": 1}, query
+    mine = sign_in(Role.BRANCH, ["1002"])
+    for query in ("conditions", "tickets"):
+        assert mine.get(f"/api/{query}").json()["coverage"] == {"due": 1, "fresh": 0, "never": 1}, query
 
 
 def test_a_fault_is_seen_everywhere_it_should_be(sign_in: SignIn, teller: Any, now: SetClock) -> None:

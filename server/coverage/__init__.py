@@ -1,0 +1,1 @@
+"""What an agent owed, what its records attest, and why the rest is missing."""

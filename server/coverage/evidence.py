@@ -1,0 +1,246 @@
+"""What explains that minutes are missing: what agents said of themselves, numbers, conditions, calendars.
+
+Of an agent that is silent the evidence is its own word and what befell the branch it stands in; of a device that gives
+no answer, what befell the device's branch.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+from sqlalchemy import func, select
+from sqlmodel import Session, col
+
+from agent.wire import Event, EventName
+from server.coverage.account import Evidence
+from server.coverage.spans import MINUTE, Spans, both, grown, joined, minute, without
+from server.health.tables import Condition
+from server.ingest.tables import ReceivedRange, RecordRow, Stream
+from server.inventory.tables import Duty, Line, Subject
+from server.schemas import Missing
+
+LINE_DOWN, ON_BATTERY = "line.down", "power.battery"
+_decode = msgspec.msgpack.Decoder(Event).decode
+
+
+@dataclass
+class Said:
+    """What one agent said of itself, what its numbers show, and what it gave up, by the minute it said so."""
+
+    closed: Spans = field(default_factory=list)
+    lost: Spans = field(default_factory=list)
+    lost_stream: Spans = field(default_factory=list)
+    holes: Spans = field(default_factory=list)  # the time of numbers that have not come, between such that have
+    untold: Spans = field(default_factory=list)  # holes, and what is after the newest record
+    given_up: list[tuple[int, int]] = field(default_factory=list)  # minute, numbers
+    thinned: list[tuple[int, int]] = field(default_factory=list)
+    outstanding: int = 0  # numbers in holes, now
+
+
+@dataclass
+class Befell:
+    """What befell one branch."""
+
+    power: Spans = field(default_factory=list)
+    line: Spans = field(default_factory=list)
+    shut: Spans = field(default_factory=list)  # outside its calendar
+
+
+class Witness:
+    """The evidence of one question: for `agents` (with the branch each stands in) and `branches`, in start..end µs."""
+
+    def __init__(
+        self,
+        session: Session,
+        agents: Mapping[int, int],
+        branches: Iterable[int],
+        start: int,
+        end: int,
+        shut: Mapping[int, Spans],
+    ) -> None:
+        self._session = session
+        self._homes = agents
+        self._window = [(minute(start), minute(end))]
+        self._start, self._end = start, end
+        self.said = {agent: Said() for agent in agents}
+        self._befell = {branch: Befell(shut=shut.get(branch, [])) for branch in {*branches, *agents.values()}}
+        self._lines = set(session.execute(select(col(Line.id))).scalars())
+        self._numbers()
+        self._events()
+        self._conditions()
+
+    def of_silence(self, agent: int, branch: int, interval: int) -> Evidence:
+        """Why there is no record of a position of `branch`. Between two polls, `interval` µs, nobody looked."""
+        said, home = self.said[agent], self._befell[self._homes[agent]]
+        by = -(-interval // MINUTE)
+        # A cut line loses nothing: it explains only what may still come.
+        found = [
+            (Missing.CLOSED, said.closed),
+            (Missing.LOST, said.lost),
+            (Missing.LOST_STREAM, said.lost_stream),
+            (Missing.POWER, home.power),
+            (Missing.LINE, both(home.line, said.untold)),
+            (Missing.WAITING, said.holes),
+        ]
+        shut = home.shut if branch == self._homes[agent] else []  # a centre agent's night is not its devices' night
+        return [*((reason, grown(spans, by)) for reason, spans in found if spans), (Missing.CLOSED, shut)]
+
+    def of_no_answer(self, agent: int, subject: int, branch: int, interval: int) -> Evidence:
+        """Why a device of `branch` may have given no answer that is not its own doing. Of a line it is the finding."""
+        if subject in self._lines:
+            return []
+        here = self._befell[branch]
+        by = -(-interval // MINUTE)
+        line = here.line if branch != self._homes[agent] else []
+        return [(Missing.POWER, grown(here.power, by)), (Missing.LINE, grown(line, by))]
+
+    # -- agents -------------------------------------------------------------------------------------
+
+    def _numbers(self) -> None:
+        """Holes in the numbers of each stream, and when the newest record of each agent was made."""
+        newest = dict.fromkeys(self._homes, 0)
+        for stream, agent, ranges in self._ranges():
+            said = self.said[agent]
+            if ranges[0][0] > 1:
+                said.holes.append((self._window[0][0], minute(self._at(stream, ranges[0][0]))))
+                said.outstanding += ranges[0][0] - 1
+            for (_, hi), (lo, _) in pairwise(ranges):
+                said.holes.append((minute(self._at(stream, hi, after=False)), minute(self._at(stream, lo))))
+                said.outstanding += lo - hi - 1
+            newest[agent] = max(newest[agent], self._at(stream, ranges[-1][1], after=False))
+        for agent, said in self.said.items():
+            said.holes = joined(said.holes)
+            said.untold = joined([*said.holes, (minute(newest[agent]), self._window[0][1])])
+
+    def _ranges(self) -> Iterable[tuple[int, int, list[tuple[int, int]]]]:
+        """(stream, agent, ranges received) of every stream of the agents that has any."""
+        asked = (
+            select(col(Stream.id), col(Stream.agent_id), col(ReceivedRange.lo), col(ReceivedRange.hi))
+            .join(ReceivedRange, col(ReceivedRange.stream_id) == col(Stream.id))
+            .where(col(Stream.agent_id).in_(list(self._homes)))
+            .order_by(col(Stream.id), col(ReceivedRange.lo))
+        )
+        found: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+        for stream, agent, lo, hi in self._session.execute(asked):
+            found[stream, agent].append((lo, hi))
+        return [(stream, agent, ranges) for (stream, agent), ranges in found.items()]
+
+    def _at(self, stream: int, seq: int, *, after: bool = True) -> int:
+        """The time of the first record from `seq` on, or of the last up to it. 0 if there is none."""
+        number = col(RecordRow.seq)
+        asked = select(col(RecordRow.at)).where(col(RecordRow.stream_id) == stream)
+        asked = (
+            asked.where(number >= seq).order_by(number) if after else asked.where(number <= seq).order_by(number.desc())
+        )
+        return self._session.execute(asked.limit(1)).scalar() or 0
+
+    def _events(self) -> None:
+        """What the agents said of themselves, from the last word before the window to now."""
+        told: dict[int, list[tuple[int, int, Event]]] = defaultdict(list)
+        for agent, stream, at, body in self._event_rows():
+            told[agent].append((at, stream, _decode(body)))
+        for agent, events in told.items():
+            said = self.said[agent]
+            for place, (at, stream, event) in enumerate(events):
+                match event.name:
+                    case EventName.GOODBYE:
+                        until = events[place + 1][0] if place + 1 < len(events) else self._end
+                        said.closed.append((minute(at), minute(until)))
+                    case EventName.GAP:
+                        said.lost.append(self._around(stream, event))
+                        said.given_up.append((minute(at), _number(event, "count")))
+                    case EventName.THINNING:
+                        said.thinned.append((minute(at), _number(event, "count")))
+                    case EventName.NEW_STREAM:
+                        said.lost_stream.append((minute(self._last_before(agent, stream, at)), minute(at)))
+            said.closed, said.lost = joined(said.closed), joined(said.lost)
+            said.lost_stream = joined(said.lost_stream)
+
+    def _event_rows(self) -> Iterable[Any]:
+        agents = list(self._homes)
+        mine = (col(RecordRow.kind) == "event", col(RecordRow.subject_id).in_(agents))
+        before = (
+            select(col(RecordRow.subject_id), func.max(col(RecordRow.at)).label("at"))
+            .where(*mine, col(RecordRow.at) < self._start)
+            .group_by(col(RecordRow.subject_id))
+            .subquery()
+        )
+        asked = (
+            select(col(RecordRow.subject_id), col(RecordRow.stream_id), col(RecordRow.at), col(RecordRow.body))
+            .outerjoin(before, before.c.subject_id == col(RecordRow.subject_id))
+            .where(*mine, (col(RecordRow.at) >= self._start) | (col(RecordRow.at) == before.c.at))
+            .order_by(col(RecordRow.at), col(RecordRow.id))
+        )
+        return self._session.execute(asked)
+
+    def _around(self, stream: int, event: Event) -> tuple[int, int]:
+        """From the last record before the numbers an event names to the first after them."""
+        lo, hi = _number(event, "from"), _number(event, "to")
+        before, after = self._at(stream, lo - 1, after=False), self._at(stream, hi + 1)
+        return minute(before or after), minute(after)
+
+    def _last_before(self, agent: int, stream: int, at: int) -> int:
+        """The newest record of the agent's earlier streams, which is where a stream that was lost broke off."""
+        earlier = select(col(Stream.id)).where(col(Stream.agent_id) == agent, col(Stream.id) != stream)
+        times = [self._at(other, 1 << 60, after=False) for other in self._session.execute(earlier).scalars()]
+        return max((time for time in times if time <= at), default=at)
+
+    # -- branches -----------------------------------------------------------------------------------
+
+    def _conditions(self) -> None:
+        """Failures of mains and lines, by branch. A branch is cut off when each of its lines is down."""
+        down: dict[int, dict[int, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
+        power: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        named = col(Condition.rule).in_([LINE_DOWN, ON_BATTERY]) | (col(Condition.cause) == "power")
+        asked = (
+            select(Condition, col(Subject.branch_id))
+            .join(Subject, col(Subject.id) == col(Condition.subject_id))
+            .where(
+                named,
+                col(Subject.branch_id).in_(list(self._befell)),
+                col(Condition.opened_at) < self._end,
+                col(Condition.closed_at).is_(None) | (col(Condition.closed_at) >= self._start),
+            )
+        )
+        for condition, branch in self._session.execute(asked):
+            ended = self._end if condition.closed_at is None else condition.closed_at
+            span = minute(condition.opened_at), minute(ended)
+            if condition.rule == ON_BATTERY or condition.cause == "power":
+                power[branch].append(span)
+            else:
+                down[branch][condition.subject_id].append(span)
+        probed = self._probed(down)
+        for branch, befell in self._befell.items():
+            befell.power = joined(power[branch])
+            befell.line = _all_down(down[branch], probed[branch], self._window) if branch in down else []
+
+    def _probed(self, branches: Iterable[int]) -> dict[int, dict[int, Spans]]:
+        """When each line of the branches was probed."""
+        asked = (
+            select(col(Subject.branch_id), col(Duty.subject_id), col(Duty.start), col(Duty.end))
+            .join(Line, col(Line.id) == col(Duty.subject_id))
+            .join(Subject, col(Subject.id) == col(Duty.subject_id))
+            .where(col(Subject.branch_id).in_(list(branches)))
+        )
+        found: dict[int, dict[int, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
+        for branch, line, start, end in self._session.execute(asked):
+            found[branch][line].append((minute(start), minute(self._end if end is None else end)))
+        return {branch: {line: joined(spans) for line, spans in lines.items()} for branch, lines in found.items()} | {
+            branch: {} for branch in branches if branch not in found
+        }
+
+
+def _all_down(down: Mapping[int, Spans], probed: Mapping[int, Spans], window: Spans) -> Spans:
+    """When at least one line was known to be down, and none of those that were probed was not."""
+    cut = joined(span for spans in down.values() for span in spans)
+    for line, spans in probed.items():
+        cut = without(cut, without(both(spans, window), joined(down.get(line, []))))
+    return cut
+
+
+def _number(event: Event, name: str) -> int:
+    found = event.detail.get(name)
+    return found if isinstance(found, int) else 0

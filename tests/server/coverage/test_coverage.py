@@ -1,0 +1,340 @@
+"""What an agent owed and delivered on a day, told by the agent's own report and spool to a real server."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+from fastapi.testclient import TestClient
+
+from agent.poll import Seen
+from server.errors import NotFound
+from server.inventory.tables import Branch, Calendar
+from server.schemas import MinutesOut, Role
+from server.storage.database import Database
+
+if TYPE_CHECKING:
+    from tests.server.coverage.conftest import World
+
+
+@dataclass(frozen=True)
+class Only:
+    """A person of these branches."""
+
+    branch_ids: frozenset[int] | None
+
+
+Told = Callable[[MinutesOut], dict[str, int]]
+DAY = 24 * 60
+FIRST = "2026-11-04"
+
+
+def test_a_whole_day_is_due_and_attested(world: "World", missing: Told) -> None:
+    world.pc.start()
+    world.centre.start()
+    world.go(24)
+    [day] = [one for one in world.agent("1001-pc").days if one.due]
+    assert (day.day, day.over, day.due, day.attested, missing(day)) == (FIRST, True, 2 * DAY, 2 * DAY, {})
+
+
+def test_a_day_half_over_counts_up_to_now(world: "World") -> None:
+    world.pc.start()
+    world.go(12)
+    day = world.agent("1001-pc").days[-1]
+    assert (day.day, day.over, day.due, day.attested) == (FIRST, False, 2 * 720, 2 * 720)
+
+
+def test_a_line_cut_for_25_hours_is_a_gap_until_it_is_filled(world: "World", missing: Told) -> None:
+    world.pc.start()
+    world.centre.start()
+    world.go(6)
+    world.cut()
+    world.go(25)
+    cut = world.agent("1001-pc").total
+    assert cut.attested < 2 * 6.5 * 60
+    assert missing(cut) == {"line": cut.due - cut.attested}
+    world.mend()
+    world.go(1)
+    filled = world.agent("1001-pc")
+    assert (filled.total.due, filled.total.attested) == (2 * 32 * 60, 2 * 32 * 60)
+    assert (filled.outstanding, filled.waiting) == (0, 0)
+
+
+def test_what_the_centre_polls_over_a_cut_line_is_not_attested(world: "World", missing: Told) -> None:
+    """An answer that does not come says nothing of a device whose line is cut."""
+    world.pc.start()
+    world.centre.start()
+    world.go(6)
+    world.cut()
+    world.go(3)
+    world.mend()
+    world.go(1)
+    centre = world.agent("centre").total
+    assert missing(centre)["line"] in range(170, 195)
+    assert set(missing(centre)) == {"line"}
+    # its own PC saw the ATM all the time, the line's own outage is a finding, and each minute counts once
+    branch = world.branch("1001").total
+    assert (branch.due, branch.attested) == (3 * 600, 3 * 600)
+
+
+def test_a_device_that_does_not_answer_is_attested_as_off_line(world: "World", no_answer: Seen) -> None:
+    world.centre.start()
+    world.centre.sees["1002/atm-1"] = no_answer
+    world.go(3)
+    branch = world.branch("1002").total
+    assert (branch.due, branch.attested) == (180, 180)
+
+
+def test_a_night_after_a_goodbye_is_closed(world: "World", missing: Told) -> None:
+    world.pc.start()
+    world.centre.start()
+    world.go(17)
+    world.pc.goodbye()
+    world.go(15)
+    world.pc.start()
+    world.go(1)
+    pc = world.agent("1001-pc").total
+    assert set(missing(pc)) == {"closed"}
+    assert missing(pc)["closed"] == 2 * (15 * 60 - 15)
+
+
+def test_a_power_cut_without_a_goodbye_is_power_where_the_ups_says_so(
+    world: "World", missing: Told, on_battery: Seen
+) -> None:
+    """The printer's place is a UPS for once: it tells of the battery before everything falls silent."""
+    world.pc.start()
+    world.centre.start()
+    world.go(9)
+    world.pc.sees["1001/printer-1"] = on_battery
+    world.go(0.5)
+    world.pc.kill()
+    world.cut()
+    world.go(4)
+    world.mend()
+    world.pc.sees.clear()
+    world.pc.start()
+    world.go(1)
+    pc = world.agent("1001-pc").total
+    assert set(missing(pc)) == {"power"}
+    assert missing(pc)["power"] in range(2 * 225, 2 * 245)
+
+
+def test_a_power_cut_nobody_proves_is_unknown(world: "World", missing: Told) -> None:
+    """Not `line`, though the line was cut as well: a cut line loses nothing, and all numbers have come."""
+    world.pc.start()
+    world.centre.start()
+    world.go(9)
+    world.pc.kill()
+    world.cut()
+    world.go(4)
+    world.mend()
+    world.pc.start()
+    world.go(1)
+    pc = world.agent("1001-pc").total
+    assert set(missing(pc)) == {"unknown"}
+
+
+def test_a_full_spool_is_lost_and_its_numbers_are_counted_apart(world: "World", missing: Told) -> None:
+    world.every(300)
+    world.pc.limit = 8_000
+    world.pc.start()
+    world.centre.start()
+    world.go(2)
+    world.cut()
+    world.go(12)
+    world.mend()
+    world.go(1)
+    pc = world.agent("1001-pc")
+    assert set(missing(pc.total)) == {"lost"}
+    assert pc.lost > 0
+    assert pc.thinned > 0
+    assert sum(day.lost for day in pc.days) == pc.lost
+    assert pc.outstanding == 0
+
+
+def test_a_thinned_spool_lacks_nothing_but_numbers(world: "World", missing: Told) -> None:
+    world.every(300)
+    world.pc.limit = 16_000
+    world.pc.start()
+    world.centre.start()
+    world.go(2)
+    world.cut()
+    world.go(14)
+    world.mend()
+    world.go(0.5)
+    pc = world.agent("1001-pc")
+    assert pc.thinned > 0
+    assert (missing(pc.total), pc.lost) == ({}, 0)
+
+
+def test_a_damaged_spool_is_a_lost_stream(world: "World", missing: Told) -> None:
+    world.pc.start()
+    world.centre.start()
+    world.go(2)
+    world.cut()
+    world.go(3)
+    world.pc.kill()
+    world.pc.damage()
+    world.pc.start()
+    world.mend()
+    world.go(1)
+    pc = world.agent("1001-pc").total
+    assert set(missing(pc)) == {"lostStream"}
+    assert missing(pc)["lostStream"] in range(2 * 165, 2 * 195)
+
+
+def test_a_branch_without_an_agent_has_the_coverage_of_its_centre_agent(world: "World", missing: Told) -> None:
+    world.centre.start()
+    world.go(3)
+    world.centre.kill()
+    world.go(2)
+    branch = world.branch("1002")
+    assert branch.agents == ["centre"]
+    assert branch.total.due == 300
+    assert (branch.total.attested, missing(branch.total)) == (195, {"unknown": 105})
+
+
+def test_two_observers_count_once_for_the_branch(world: "World", missing: Told) -> None:
+    """The ATM is seen by both: what the PC misses at night, the centre has."""
+    world.pc.start()
+    world.centre.start()
+    world.go(2)
+    world.pc.goodbye()
+    world.go(6)
+    branch, pc = world.branch("1001"), world.agent("1001-pc")
+    assert branch.agents == ["1001-pc", "centre"]
+    assert branch.total.due == 3 * 480
+    assert pc.total.due == 2 * 480
+    # the printer is missing for the branch, the ATM is not
+    assert missing(pc.total)["closed"] == 2 * missing(branch.total)["closed"]
+
+
+def test_numbers_that_are_still_to_come_are_said_so(world: "World", missing: Told) -> None:
+    """The newest records are here first: the agent has numbered the others."""
+    world.pc.start()
+    world.centre.start()
+    world.go(1)
+    world.pc.online = False
+    world.go(4)
+    world.pc.hold_back = 8
+    world.pc.online = True
+    world.pc.deliver()
+    pc = world.agent("1001-pc")
+    assert set(missing(pc.total)) == {"waiting"}
+    assert pc.outstanding > 0
+    world.pc.hold_back = 0
+    world.pc.deliver()
+    pc = world.agent("1001-pc")
+    assert (missing(pc.total), pc.outstanding) == ({}, 0)
+
+
+def test_a_position_that_is_let_go_and_comes_back_owes_nothing_between(
+    world: "World", let_go: Callable[[str, bool], None]
+) -> None:
+    world.pc.start()
+    world.go(2)
+    let_go("1001/printer-1", True)
+    world.go(3)
+    let_go("1001/printer-1", False)
+    world.go(1)
+    pc = world.agent("1001-pc").total
+    assert (pc.due, pc.attested) == (6 * 60 + 3 * 60, 6 * 60 + 3 * 60)
+
+
+def test_a_position_given_to_another_agent_is_due_to_each_for_its_time(
+    world: "World", hand_over: Callable[[str, str], None]
+) -> None:
+    world.pc.start()
+    world.centre.start()
+    world.go(2)
+    hand_over("1002/atm-1", "1001-pc")
+    world.pc.positions = (*world.pc.positions, "1002/atm-1")
+    world.centre.positions = ("1001/atm-1", "1001/line/main")
+    world.go(2)
+    assert world.agent("centre", branch="1002").total.due == 120
+    assert world.agent("1001-pc", branch="1002").total.due == 120
+    branch = world.branch("1002").total
+    assert branch.due == 240
+    assert branch.attested == 225  # the new agent's first poll came a quarter of an hour after
+
+
+def test_outside_its_calendar_a_silent_pc_is_closed_and_a_centre_agent_is_not(
+    world: "World", database: Database, bank: dict[str, int], missing: Told
+) -> None:
+    """Switched off at the socket at five, without a goodbye. Open from half past eight to five."""
+    with database.write() as session:
+        session.add(Calendar(key="usual", name="对公", body={"wed": ["08:30-17:00"], "thu": ["08:30-17:00"]}))
+        session.flush()
+        for code in ("1001", "0001"):
+            session.get_one(Branch, bank[code]).calendar = "usual"
+    world.pc.start()
+    world.centre.start()
+    world.go(16)
+    world.pc.kill()
+    world.centre.kill()
+    world.go(5)
+    pc = world.agent("1001-pc").total
+    assert set(missing(pc)) == {"closed", "unknown"}
+    assert missing(pc)["unknown"] in (2 * 45,)
+    assert set(missing(world.agent("centre").total)) == {"unknown"}
+
+
+def test_a_wrong_password_attests_nothing(world: "World", refused: Seen, missing: Told) -> None:
+    world.centre.sees["1002/atm-1"] = refused
+    world.centre.start()
+    world.go(2)
+    branch = world.branch("1002").total
+    assert (branch.attested, missing(branch)) == (0, {"unreadable": 120})
+
+
+def test_an_agent_that_never_reported_owes_all_and_nobody_knows_why(world: "World", missing: Told) -> None:
+    world.go(2)
+    pc = world.agent("1001-pc").total
+    assert (pc.due, pc.attested, missing(pc)) == (240, 0, {"unknown": 240})
+
+
+def test_what_came_late_changes_a_day_that_is_over(world: "World", missing: Told) -> None:
+    world.pc.start()
+    world.centre.start()
+    world.go(20)
+    world.pc.online = False
+    world.go(10)
+    before = world.agent("1001-pc", first=date(2026, 11, 4), last=date(2026, 11, 4)).total
+    world.pc.online = True
+    world.send()
+    after = world.agent("1001-pc", first=date(2026, 11, 4), last=date(2026, 11, 4)).total
+    assert before.attested < after.attested == after.due == before.due == 2 * DAY
+
+
+def test_the_report_is_of_the_branches_a_person_may_see(world: "World", bank: dict[str, int]) -> None:
+    world.pc.start()
+    world.centre.start()
+    world.go(1)
+    found = world.report(Only(frozenset({bank["1002"]})))
+    assert [one.code for one in found.branches] == ["1002"]
+    assert [(one.key, one.total.due) for one in found.agents] == [("centre", 60)]
+    assert found.total.due == 60
+    with pytest.raises(NotFound):
+        world.report(Only(frozenset({bank["1002"]})), branch="1001")
+    with pytest.raises(NotFound):
+        world.report(Only(frozenset({bank["1002"]})), agent="1001-pc")
+
+
+def test_the_report_is_asked_for_over_the_api(sign_in: Callable[..., TestClient], world: "World") -> None:
+    world.judges = False
+    world.centre.start()
+    world.go(1)
+    head = sign_in(Role.HEAD)
+    found = head.get("/api/coverage", params={"from": "2026-11-01", "to": "2026-11-30"}).json()
+    assert (found["first"], found["last"], found["total"]["due"]) == ("2026-11-01", FIRST, 4 * 60)
+    assert head.get("/api/coverage?agent=nobody").status_code == 404
+    assert head.get("/api/coverage?branch=9999").status_code == 404
+    answer = head.get("/api/coverage?from=2026-01-01")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        422,
+        "Coverage is asked for from a day to the same or a later one, 92 days at most.",
+    )
+    assert head.get("/api/coverage?from=2027-01-01").status_code == 422
+    branch = sign_in(Role.BRANCH, ["1001"]).get("/api/coverage").json()
+    assert [one["code"] for one in branch["branches"]] == ["1001"]
