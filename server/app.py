@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import server.accounts.routes
 import server.agents.routes
+import server.entries.routes
 import server.events.routes
 import server.health.routes
 import server.ingest.routes
@@ -27,6 +28,7 @@ from agent.wire import BODY_LIMIT
 from server.accounts.passwords import Passwords
 from server.agents.assignment import Revisions
 from server.answers import wire_schemas
+from server.entries.follower import EntryFollower
 from server.events.ticker import Ticker
 from server.health.follower import Follower
 from server.ingest.writer import Writer
@@ -53,6 +55,7 @@ def routers() -> list[APIRouter]:
         server.places.routes.router,
         server.health.routes.router,
         server.tickets.routes.router,
+        server.entries.routes.router,
         server.ledger.routes.router,
         server.journal.routes.router,
         server.agents.routes.router,
@@ -70,6 +73,12 @@ def create_app(database: Database, settings: Settings, now: Now, key: bytes | No
     with database.read() as session:
         epoch = server.queries.setting(session, EPOCH, "")
     follower = Follower(database, now)
+    entries = EntryFollower(database, now)
+
+    def committed() -> None:
+        follower.wake()
+        entries.wake()
+
     state = State(
         database=database,
         settings=settings,
@@ -77,7 +86,7 @@ def create_app(database: Database, settings: Settings, now: Now, key: bytes | No
         key=key,
         epoch=epoch,
         passwords=Passwords(settings.password_memory),
-        writer=Writer(database, committed=follower.wake),
+        writer=Writer(database, committed=committed),
         revisions=Revisions(database, key, now),
         ticker=Ticker(database, now),
     )
@@ -88,6 +97,7 @@ def create_app(database: Database, settings: Settings, now: Now, key: bytes | No
         ticking = asyncio.create_task(state.ticker.run(), name="ticker")
         state.writer.start()
         follower.start()
+        entries.start()
         try:
             yield
         finally:
@@ -95,6 +105,7 @@ def create_app(database: Database, settings: Settings, now: Now, key: bytes | No
             await ticking  # not cancelled: the thread that looks for it would outlive it
             await asyncio.to_thread(state.writer.stop)
             await asyncio.to_thread(follower.stop)
+            await asyncio.to_thread(entries.stop)
 
     app = FastAPI(
         title="Branchfleet",

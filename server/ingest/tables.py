@@ -3,7 +3,7 @@
 Written by the ingest thread alone, with plain SQL. A record is never rewritten.
 """
 
-from sqlalchemy import Column, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from server.storage.types import Id, Micros
@@ -37,14 +37,15 @@ class RecordRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("stream_id", "seq"),
         Index("ix_record_subject_at", "subject_id", "at"),
+        Index("ix_record_entry", "id", sqlite_where=text("kind = 'entry'"), postgresql_where=text("kind = 'entry'")),
         {"sqlite_autoincrement": True},  # an id never comes back, even when the newest rows have been dropped
     )
 
     id: int | None = Field(default=None, sa_column=Column(Id, primary_key=True))
     stream_id: int = Field(sa_column=Column(Id, ForeignKey("stream.id"), nullable=False))
     seq: int = Field(sa_column=Column(Id, nullable=False))
-    kind: str = Field(max_length=8)  # state hold event result fact, or refused: `body` is then what came
-    # a state's position or line; of an event, fact or result without a position the agent; of a hold nothing
+    kind: str = Field(max_length=8)  # state hold event result fact entry, or refused: `body` is then what came
+    # a state's position or line, an entry's subject; of an event, fact or result without a position the agent; of a hold nothing
     subject_id: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("subject.id")))
     at: int = Field(sa_column=Column(Micros, nullable=False))  # corrected time, fixed here for ever
     confidence: int = Field(sa_column=Column(Micros, nullable=False))  # ± µs of `at`

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlmodel import Session, col
 
 from server.accounts.scope import Scoped, in_scope
+from server.entries.queries import reports
 from server.health.queries import Home, of_ticket
 from server.health.rules import load
 from server.health.tables import Condition
@@ -107,8 +108,10 @@ def outs(session: Session, rows: Sequence[Any], lang: str) -> list[TicketOut]:
     )
     opened = {ticket: n for ticket, n in session.execute(still_open)}  # noqa: C416  (rows are not pairs to mypy)
     titles = _titles(session, ids, lang) if lang != "zh" else {}
+    offline = set(session.execute(reports(ids)).scalars())
     return [
-        out(ticket, subject, home, opened.get(ticket.id, 0), titles.get(ticket.id)) for ticket, subject, home in rows
+        out(ticket, subject, home, opened.get(ticket.id, 0), titles.get(ticket.id), offline=ticket.id in offline)
+        for ticket, subject, home in rows
     ]
 
 
@@ -129,7 +132,9 @@ def _titles(session: Session, tickets: list[int], lang: str) -> dict[int, str]:
     }
 
 
-def out(ticket: Ticket, subject: Subject, home: Subject, opened: int, title: str | None = None) -> TicketOut:
+def out(
+    ticket: Ticket, subject: Subject, home: Subject, opened: int, title: str | None = None, *, offline: bool = False
+) -> TicketOut:
     return TicketOut(
         number=number_text(ticket.year, ticket.number),
         subject=subject.key,
@@ -141,6 +146,7 @@ def out(ticket: Ticket, subject: Subject, home: Subject, opened: int, title: str
         fault=ticket.fault,
         urgent=ticket.urgent,
         source=ticket.source.value,
+        offline=offline,
         status=ticket.status,
         opened_at=ticket.opened_at,
         opened_by=ticket.opened_by,
