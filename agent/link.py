@@ -75,6 +75,7 @@ class Link:
         self._client = client
         self._server = server
         self._trouble = ""
+        self.trouble: LinkError | None = None  # why the last question had no answer; None after one that had
 
     async def send(self, batch: Batch) -> Ack:
         body = await asyncio.to_thread(lambda: zstd.compress(encode(batch)))
@@ -97,6 +98,7 @@ class Link:
             raise self._noted(Away(f"The server {self._server} does not answer: {_reason(error)}.")) from error
         except LinkError as error:
             raise self._noted(error) from None
+        self.trouble = None
         if self._trouble:
             log.info("The server %s answers again.", self._server)
             self._trouble = ""
@@ -104,6 +106,8 @@ class Link:
 
     def _noted(self, error: LinkError) -> LinkError:
         trouble = type(error).__name__
+        if not isinstance(error, NotTaken):
+            self.trouble = error
         if trouble != self._trouble and not isinstance(error, NotTaken):
             log.warning("%s Records are kept here meanwhile.", error.sentence)
             self._trouble = trouble

@@ -133,13 +133,13 @@ def _sum(run: list[Hold]) -> dict[str, Held]:
 
 
 def _drop(db: sqlite3.Connection, excess: int, note: Note) -> None:
-    """Remove what waits: holds, then states, events last, the oldest of each first.
+    """Remove what waits: holds, then states, then events, what people entered last; the oldest of each first.
 
     Holds go before states, because a hold left without the state it follows would speak for an older one.
     """
     rows = db.execute(
         "SELECT seq, kind, body FROM record WHERE acked IS NULL"
-        " ORDER BY CASE kind WHEN 'hold' THEN 0 WHEN 'event' THEN 2 ELSE 1 END, seq"
+        " ORDER BY CASE kind WHEN 'hold' THEN 0 WHEN 'event' THEN 2 WHEN 'entry' THEN 3 ELSE 1 END, seq"
     ).fetchall()
     loss = Loss()
     for seq, kind, body in rows:

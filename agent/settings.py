@@ -43,6 +43,7 @@ class Written(BaseModel):
 
     server: Annotated[str, AfterValidator(_server)] | None = None
     token: Annotated[str, AfterValidator(_token)] | None = None
+    local: Annotated[str, Field(min_length=1)] | None = None  # the folder people of this PC may read
     spool_limit_mb: Annotated[int, Field(ge=1, le=100_000)] = 200  # at most this much is kept while the line is down
 
 
@@ -55,6 +56,11 @@ class Settings(BaseModel):
     server: str
     token: str
     spool_limit_mb: int = 200
+    local: Path | None = None
+
+    @property
+    def local_folder(self) -> Path:
+        return self.local or self.home / "local"
 
     @property
     def spool_path(self) -> Path:
@@ -99,7 +105,13 @@ def load_settings(home: Path, environment: Mapping[str, str], *, server: str | N
             f"The agent in {home} has no {missing}. Set it up with: "
             "branchfleet-agent setup --server http://SERVER:8088 --token -",
         )
-    return Settings(home=home, server=written.server, token=written.token, spool_limit_mb=written.spool_limit_mb)
+    return Settings(
+        home=home,
+        server=written.server,
+        token=written.token,
+        spool_limit_mb=written.spool_limit_mb,
+        local=Path(written.local) if written.local else None,
+    )
 
 
 def check_address(server: str, token: str) -> tuple[str, str]:

@@ -107,7 +107,7 @@ class Fact(Record, frozen=True, kw_only=True, tag="fact", omit_defaults=True):
 class Entry(Record, frozen=True, kw_only=True, tag="entry", omit_defaults=True):
     """What a person at the branch PC entered while the server was away. `clock` is when the agent took it.
 
-    No account vouches for `who`: it is a name as it was typed. The same `uid` is the same entry, however often it comes.
+    No account vouches for `who`: it is a name as it was typed. One `uid` is one entry, however often it comes.
     """
 
     uid: str  # 32 hexadecimal digits

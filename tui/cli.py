@@ -65,13 +65,14 @@ def start(
         str, typer.Option(help="shapes, ascii, or auto: what fits the terminal.", show_default="auto")
     ] = "",
     theme: Annotated[str, typer.Option(help="dark or light.", show_default="dark")] = "",
+    local: Annotated[str, typer.Option(help="The folder of this PC's agent.", show_default="its usual place")] = "",
     show_version: Annotated[bool, typer.Option("--version", help="Say the version and end.")] = False,
 ) -> None:
     if show_version:
         typer.echo(version("branchfleet"))
         raise typer.Exit
     try:
-        found = settings.load({"server": server, "lang": lang, "marks": marks, "theme": theme})
+        found = settings.load({"server": server, "lang": lang, "marks": marks, "theme": theme, "local": local})
     except BadSettings as error:
         stop(Exit.BAD_FILE, str(error))
     speak(found.lang)
@@ -97,7 +98,12 @@ def run_console(said: Said) -> int:
     marks = said.settings.marks
     ascii_marks = marks == "ascii" or (marks == "auto" and not in_browser and draws_wide())
     # In a browser everybody signs in: the sign-in kept here belongs to the person at this machine.
-    return ConsoleApp(said.settings, token=None if in_browser else said.token, ascii_marks=ascii_marks).run() or 0
+    # Nor is the box of this PC's agent for whoever opens the page.
+    from tui.local.folder import find
+
+    token_here = None if in_browser else said.token
+    local = None if in_browser else find(said.settings.local)
+    return ConsoleApp(said.settings, token=token_here, ascii_marks=ascii_marks, local=local).run() or 0
 
 
 @app.command(epilog="Example: branchfleet demo; without a screen: branchfleet demo --headless --seconds 60 --json")
@@ -178,6 +184,29 @@ def tickets(
         await all_pages(lambda offset, limit: client.tickets(query, offset=offset, limit=limit), ticket_lines, json)
 
     _answer(context, ask)
+
+
+@app.command(epilog="Example: branchfleet local --json")
+def local(context: typer.Context, json: Json = False) -> None:
+    """What this PC's agent knows, without the server: devices, lines and numbers to call, what to do."""
+    from tui.local import listed
+    from tui.local.folder import Unreadable, find, read
+    from tui.plain import to_json
+
+    said: Said = context.obj
+    folder = find(said.settings.local)
+    if folder is None:
+        stop(Exit.NO_SUCH_THING, _("There is no agent on this PC, or it keeps its folder elsewhere: --local FOLDER"))
+    try:
+        known = read(folder)
+    except Unreadable as error:
+        stop(Exit.BAD_FILE, _("What this PC's agent says cannot be read: {why}").format(why=error))
+    if json:
+        typer.echo(to_json(listed.as_json(known)))
+        return
+    for line in listed.lines(known):
+        typer.echo(line)
+    narrate(listed.narration(known))
 
 
 @ledger_app.command(epilog="Example: branchfleet ledger export --format csv -o - | head")

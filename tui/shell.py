@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable
 from enum import StrEnum
+from pathlib import Path
 from typing import TypeVar
 
 from textual.app import App
@@ -90,7 +91,14 @@ class Changed(Message):
 class Shell(App[int]):
     """The app as screens see it."""
 
-    def __init__(self, settings: Settings, *, token: str | None = None, ascii_marks: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        token: str | None = None,
+        ascii_marks: bool = False,
+        local: Path | None = None,
+    ) -> None:
         speak(settings.lang)
         super().__init__()
         self.settings = settings
@@ -99,6 +107,7 @@ class Shell(App[int]):
         self.words: CatalogueOut | None = None
         self.link = Link.ASKING
         self.ascii_marks = ascii_marks
+        self.local = local  # the folder of the agent on this PC, if there is one
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = settings.theme

@@ -96,6 +96,4 @@ def shipped_plans() -> dict[str, _Written]:
 def _plans(session: Session) -> list[Steps]:
     """The bank's own steps are in the bank's own language, whatever is asked for."""
     own = {row.key: list(row.body["steps"]) for row in session.exec(select(Contingency))}
-    return [
-        Steps(key, own.get(key, written.zh), own.get(key, written.en)) for key, written in shipped_plans().items()
-    ]
+    return [Steps(key, own.get(key, written.zh), own.get(key, written.en)) for key, written in shipped_plans().items()]

@@ -3,11 +3,11 @@
 from sqlmodel import Session, col, select
 
 from agent.wire import Clock, Entry
-from server.entries.tables import Answer, EntryKind, EntryRow
+from server.entries.tables import EntryRow
 from server.ingest.tables import RecordRow
 from server.inventory.tables import Subject
 from server.journal.deeds import Act, record
-from server.schemas import Fault, TicketStatus
+from server.schemas import Answer, EntryKind, Fault, TicketStatus
 from server.texts import gettext_for
 from server.tickets.deeds import clean, note_from_branch, open_from_branch
 from server.tickets.tables import Ticket

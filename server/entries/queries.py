@@ -7,15 +7,15 @@ from sqlalchemy import Select, func, select
 from sqlmodel import Session, col
 
 from server.accounts.scope import Scoped, in_scope
-from server.entries.tables import EntryKind, EntryRow
+from server.entries.tables import EntryRow
 from server.health.queries import Home
 from server.inventory.tables import Subject
-from server.schemas import EntryOut, EntryPage
+from server.schemas import EntryKind, EntryOut, EntryPage
 from server.tickets.numbers import number_text
 from server.tickets.tables import Ticket
 
 
-def reports(tickets: Sequence[int]) -> Select[tuple[int | None]]:
+def reports(tickets: Sequence[int]) -> Select[int | None]:
     """Which of these tickets were entered at a branch PC while the server was away."""
     asked = select(col(EntryRow.ticket_id))
     return asked.where(col(EntryRow.ticket_id).in_(tickets), col(EntryRow.what) == EntryKind.TICKET)

@@ -21,6 +21,4 @@ def list_entries(
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> EntryPage:
-    return queries.page(
-        session, viewer, now=now(), branch=branch, subject=subject, offset=offset, limit=limit
-    )
+    return queries.page(session, viewer, now=now(), branch=branch, subject=subject, offset=offset, limit=limit)

@@ -45,7 +45,7 @@ class RecordRow(SQLModel, table=True):
     stream_id: int = Field(sa_column=Column(Id, ForeignKey("stream.id"), nullable=False))
     seq: int = Field(sa_column=Column(Id, nullable=False))
     kind: str = Field(max_length=8)  # state hold event result fact entry, or refused: `body` is then what came
-    # a state's position or line, an entry's subject; of an event, fact or result without a position the agent; of a hold nothing
+    # a state's position or line, an entry's subject; of a hold nothing; else its position, or where none is the agent
     subject_id: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("subject.id")))
     at: int = Field(sa_column=Column(Micros, nullable=False))  # corrected time, fixed here for ever
     confidence: int = Field(sa_column=Column(Micros, nullable=False))  # ± µs of `at`

@@ -26,9 +26,7 @@ def upgrade() -> None:
         sa.Column("subject_id", Id, nullable=False),
         sa.Column(
             "what",
-            sa.Enum(
-                "ticket", "note", "answer", name="entrykind", native_enum=False, create_constraint=True, length=32
-            ),
+            sa.Enum("ticket", "note", "answer", name="entrykind", native_enum=False, create_constraint=True, length=32),
             nullable=False,
         ),
         sa.Column("at", Micros, nullable=False),
