@@ -18,7 +18,7 @@ from agent.spool import SpoolFull
 from agent.wire import Ack, Clock, Entry, Lore, catalogue
 
 LOOK_SECONDS: Final = 1.0
-EVERY_SECONDS: Final = 30.0  # the file is written anew at least so often
+EVERY_SECONDS: Final = 10.0  # the file is written anew at least so often
 WAITING: Final = 500  # entries the server has not got; more stay in the box, and nobody fills the spool by it
 LISTED: Final = 100  # entries told of
 

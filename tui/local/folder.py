@@ -18,7 +18,7 @@ from tui.local.schema import Clock, Entry, Now
 SIZE = 8 << 20  # bytes of now.json; 400 positions have some 400 KB
 ENTRY_SIZE = 16_384  # bytes
 BOXED = 200  # files waiting in the box; then nobody takes them, and more would only hide that
-FRESH = 120_000_000  # µs; the agent writes every 30 s
+FRESH = 120_000_000  # µs; the agent writes every 10 s
 AHEAD = 5_000_000  # µs a file may seem to come from the future
 KNOWN_NOW = (Standing.GOOD, Standing.ATTENTION, Standing.FAULT, Standing.IN_USE)
 

@@ -72,7 +72,10 @@ def server_line(local: Local) -> tuple[str, str]:
         return "unknown", _("The agent is asking the server for the first time; it answered last at {last}.").format(
             last=last
         )
-    length = span(local.now.written.wall - server.contact) if server.contact else "—"
+    if not server.contact:
+        told = _("The server has never answered this PC's agent; {n} records wait here, and none is lost.")
+        return "fault", told.format(n=f"{server.waiting:,}")
+    length = span(local.now.written.wall + (local.age or 0) - server.contact)
     told = _("The server has not answered since {last} ({length}); {n} records wait here, and none is lost.")
     return "fault", told.format(last=last, length=length, n=f"{server.waiting:,}")
 

@@ -46,7 +46,7 @@ PROBE = 15.0  # and between questions to the server
 VIEWS = (
     ("1", "devices", N_("Devices")),
     ("2", "lines", N_("Lines and numbers to call")),
-    ("3", "plans", N_("What to do")),
+    ("3", "plans", N_("Contingency steps")),
     ("6", "entered", N_("Entered here")),
 )
 DEEDS = (("4", "report", N_("Report a fault")), ("5", "register", N_("Register")))
