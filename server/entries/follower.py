@@ -2,9 +2,10 @@
 
 import logging
 import threading
+from contextlib import suppress
 
 import msgspec
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import Session, col, select
 
 from agent.wire import AnyRecord, Entry
@@ -28,6 +29,7 @@ class EntryFollower:
     def __init__(self, database: Database, now: Now) -> None:
         self._database = database
         self._now = now
+        self._begun = False
         self._stopping = threading.Event()
         self._news = threading.Event()
         self._thread: threading.Thread | None = None
@@ -62,6 +64,8 @@ class EntryFollower:
 
     def step(self) -> bool:
         """Take the next entry of the log; False if there is none."""
+        if not self._begun:
+            self._begin()
         with self._database.read() as session:
             if _next(session, _cursor(session)) is None:
                 return False
@@ -76,11 +80,16 @@ class EntryFollower:
                 self._take_next(session, make=False)
         return True
 
+    def _begin(self) -> None:
+        """Have a cursor, before anything hangs on it; another server may have made it meanwhile."""
+        with suppress(IntegrityError), self._database.write() as session:
+            if session.get(FollowerRow, NAME) is None:
+                session.add(FollowerRow(name=NAME, cursor=0, at=self._now()))
+        self._begun = True
+
     def _take_next(self, session: Session, *, make: bool) -> None:
-        # written first: of two servers on one database the second waits here, and then finds the cursor moved
-        cursor = session.exec(select(FollowerRow).where(FollowerRow.name == NAME).with_for_update()).first()
-        if cursor is None:
-            cursor = FollowerRow(name=NAME, cursor=0, at=self._now())
+        # of two servers on one database the second waits here, and then finds the cursor moved
+        cursor = session.exec(select(FollowerRow).where(FollowerRow.name == NAME).with_for_update()).one()
         row = _next(session, cursor.cursor)
         if row is None:
             return
