@@ -33,7 +33,7 @@ def lore_of(session: Session, agent_id: int) -> Lore | None:
         positions=_positions(session, branch.id),
         lines=_lines(session, branch.id),
         cards=_cards(),
-        reasons={reason: Title(text.zh, text.en) for reason, text in shipped().reason.items()},
+        reasons=_reasons(),
         plans=_plans(session),
     )
 
@@ -68,6 +68,11 @@ def _lines(session: Session, branch_id: int) -> list[LoreLine]:
         )
         for subject, line in rows
     ]
+
+
+@cache
+def _reasons() -> dict[str, Title]:
+    return {reason: Title(text.zh, text.en) for reason, text in shipped().reason.items()}
 
 
 @cache

@@ -96,8 +96,12 @@ class EntryFollower:
         cursor.cursor, cursor.at = row.id or 0, self._now()
         session.add(cursor)
         session.flush()
+        if make:
+            self._make(session, row)
+
+    def _make(self, session: Session, row: RecordRow) -> None:
         record: AnyRecord = msgspec.msgpack.decode(row.body, type=AnyRecord)
-        if make and isinstance(record, Entry):
+        if isinstance(record, Entry):
             asked = select(Subject).join(Stream, col(Stream.agent_id) == col(Subject.id))
             agent = session.exec(asked.where(Stream.id == row.stream_id)).one()
             if not take(session, self._now(), row, record, agent):

@@ -103,6 +103,7 @@ class LocalHome(Frame, inherit_bindings=False):
 
     def on_mount(self) -> None:
         self.set_interval(LOOK, self.reload)
+        self.reload()
         self.set_interval(PROBE, self._probe)
         self._probe()
         self.query_one("#positions").focus()
@@ -114,8 +115,7 @@ class LocalHome(Frame, inherit_bindings=False):
             self._show_nothing(str(error))
             return
         refused = {uid: (entry, why) for uid, entry in self._left.items() if (why := set_aside(self._folder, uid))}
-        self._local = local
-        self._show(local, words.entered(local.now, waiting, refused))
+        self._show(local, words.entered(local.now, waiting, refused), words.agent_line(local))
 
     @work(exclusive=True, group="probe")
     async def _probe(self) -> None:
@@ -140,9 +140,11 @@ class LocalHome(Frame, inherit_bindings=False):
 
     # showing
 
-    def _show(self, local: Local, rows: list[Row]) -> None:
-        now = local.now
-        self.query_one(LocalTitle).show(_("{place} · this PC").format(place=words.place(now)), words.agent_line(local))
+    def _show(self, local: Local, rows: list[Row], told: tuple[str, str]) -> None:
+        if not self.query("#server"):
+            return  # the file is read more quickly than the screen is put up or taken down
+        self._local, now = local, local.now
+        self.query_one(LocalTitle).show(_("{place} · this PC").format(place=words.place(now)), told)
         self.query_one("#server", Static).update(self._server_text(local))
         self.query_one("#positions", Table).reload(listed(now.positions))
         self.query_one("#circuits", Table).reload(listed(now.lines))
@@ -152,17 +154,12 @@ class LocalHome(Frame, inherit_bindings=False):
 
     def _show_nothing(self, why: str) -> None:
         """What was read before stays, and is old."""
-        told = _("What this PC's agent says cannot be read: {why}").format(why=plain(why))
-        if self._local is None:
+        told = "unknown", _("What this PC's agent says cannot be read: {why}").format(why=plain(why))
+        if self._local is not None:
+            self._show(Local(self._local.now, self._local.read, None), [], told)
+        elif self.query("#server"):
             self.query_one(LocalTitle).show(_("This PC"), ("unknown", _("no data")))
-            self.query_one("#server", Static).update(self.cells.mark(LEVELS["unknown"], told))
-        else:
-            self.query_one(LocalTitle).show(
-                _("{place} · this PC").format(place=words.place(self._local.now)), ("unknown", told)
-            )
-            old = Local(self._local.now, self._local.read, None)
-            self._local = old
-            self._show(old, words.entered(old.now, [], {}))
+            self.query_one("#server", Static).update(self.cells.mark(LEVELS["unknown"], told[1]))
 
     def _server_text(self, local: Local) -> Text:
         level, sentence = words.server_line(local)

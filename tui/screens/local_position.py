@@ -74,6 +74,7 @@ class LocalPosition(Frame, inherit_bindings=False):
     def __init__(self, folder: Path, key: str) -> None:
         super().__init__()
         self._folder, self._key = folder, key
+        self._local: Local | None = None
 
     def compose(self) -> ComposeResult:
         yield LocalTitle()
@@ -86,17 +87,28 @@ class LocalPosition(Frame, inherit_bindings=False):
 
     def on_mount(self) -> None:
         self.set_interval(LOOK, self.reload)
+        self.reload()
 
     async def fetch(self) -> None:
-        title = self.query_one(LocalTitle)
         try:
             local = await asyncio.to_thread(read, self._folder)
         except Unreadable as error:
-            title.show(title.place or self._key, ("unknown", str(error)))
+            self._local = self._local and Local(self._local.now, self._local.read, None)
+            self._show(self._local, ("unknown", str(error)))
+        else:
+            self._local = local
+            self._show(local, words.agent_line(local))
+
+    def _show(self, local: Local | None, told: tuple[str, str]) -> None:
+        if not self.query("#reading"):
+            return  # the file is read more quickly than the screen is put up or taken down
+        title = self.query_one(LocalTitle)
+        if local is None:
+            title.show(self._key, told)
             return
         found = next((one for one in local.now.positions if one.key == self._key), None)
         name = found.name if found else self._key
-        title.show(f"{words.place(local.now)} · {name}", words.agent_line(local))
+        title.show(f"{words.place(local.now)} · {name}", told)
         if found is not None:
             self.query_one("#reading", Static).update(self._text(local, found))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,9 +129,8 @@ def test_a_flood_is_taken_in_turns_and_what_was_set_aside_stays_few(box: Box, le
 
 
 def dropped(**clocks: Any) -> Dropped:
-    return Dropped(
-        **{"version": 1, "uid": UID, "subject": "1001", "what": "note", "who": "w", "text": "t", "wall": 50} | clocks
-    )
+    said = {"version": 1, "uid": UID, "subject": "1001", "what": "note", "who": "w", "text": "t", "wall": 50}
+    return msgspec.convert(said | clocks, Dropped)
 
 
 def test_when_it_was_typed_is_believed_as_far_as_the_clocks_allow() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.clock import system_clocks
@@ -134,10 +134,10 @@ def test_the_age_is_by_a_clock_nobody_turns_where_there_is_one(
     assert age_of(BOOTED, wall, boot) == age
 
 
-@given(st.sampled_from(Standing), st.none() | st.integers(0, 10 * FRESH), st.booleans())
-def test_good_is_never_shown_of_what_is_old(standing: Standing, age: int | None, ended: bool) -> None:
-    now = Now.model_construct(ended=ended)
-    local = Local(now, 0, age)
+@given(standing=st.sampled_from(Standing), age=st.none() | st.integers(0, 10 * FRESH), ended=st.booleans())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_good_is_never_shown_of_what_is_old(agent: Agent, standing: Standing, age: int | None, ended: bool) -> None:
+    local = Local(read(agent.path).now.model_copy(update={"ended": ended}), 0, age)
     if age is None or age > FRESH or ended:
         assert local.standing(standing) not in (Standing.GOOD, Standing.ATTENTION, Standing.FAULT, Standing.IN_USE)
     else:
