@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +45,7 @@ class Local:
         self._contact_before: int | None = None  # wall µs, of an earlier run
         self._numbers: dict[tuple[str, int], str] = {}  # refused records by stream and number -> why
         self._refused: dict[str, str] = {}  # entries by uid -> why
+        self._held: tuple[str, int, list[tuple[Entry, bool]]] = ("", 0, [])  # stream, records waiting, entries
         self._hindered = False
         self._full = False
 
@@ -126,15 +128,14 @@ class Local:
         return took
 
     async def _write(self, *, ended: bool) -> None:
-        try:
-            stream, waiting, entries = await self._outbox.ask(
-                lambda spool: (spool.stream, spool.waiting(), spool.entries())
-            )
-        except SpoolFull:
-            stream, waiting, entries = "", 0, []
+        with suppress(SpoolFull):  # then what it held a moment ago
+            self._held = await self._outbox.ask(lambda spool: (spool.stream, spool.waiting(), spool.entries()))
+        stream, waiting, entries = self._held
         self._note_refused(stream, entries)
         content = msgspec.json.encode(self._now(self._clocks(), waiting, entries, ended))
         try:
+            if self._hindered:
+                await asyncio.to_thread(folder.make, self._path)
             await asyncio.to_thread(folder.write_public, self._path / folder.NOW, content)
             self._hindered = False
         except OSError as error:

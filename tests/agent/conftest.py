@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 
 from agent.spool import Spool, merge_ranges
-from agent.wire import Ack, AnyRecord, Assignment, Batch, Clock, Event, EventName, Polled, State
+from agent.wire import Ack, AnyRecord, Assignment, Batch, Clock, Entry, Event, EventName, Polled, Refusal, State
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -124,6 +124,7 @@ class Centre:
         self.mood: list[str | int] = ["ok"]
         self.poison = ""
         self.mended = False
+        self.foreign = ""  # subject of entries it refuses
         self.credulous = False  # as the real one is: a number it has is a duplicate, whatever comes with it
         self.assignment = Assignment(agent="centre", revision="0", polled=[], hold_every=1.0)
         with socket.socket() as free:
@@ -221,6 +222,11 @@ class Centre:
             received=merge_ranges((seq, seq) for seq in held),
             server=time.time_ns() // 1000,
             assignment=self.assignment.revision,
+            refused=[
+                Refusal(record.seq, "not of its branch")
+                for record in batch.records
+                if isinstance(record, Entry) and record.subject == self.foreign
+            ],
         )
 
 

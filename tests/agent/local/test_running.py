@@ -136,6 +136,35 @@ async def test_what_was_left_while_the_agent_was_down_is_delivered_once_and_told
     assert centre.whole()
 
 
+async def test_what_the_server_refused_is_told_with_its_reason_also_after_a_restart(
+    centre: Centre, running: Running, settings: Settings, lore: Lore, leave: Leave, until: Until
+) -> None:
+    def told() -> list[tuple[str, str]]:
+        now = said(settings)
+        return [(one.state, one.why) for one in now.entries] if now and not now.ended else []
+
+    centre.assignment = assigned(lore)
+    centre.foreign = "1001/dark"  # moved to another branch since the agent was last told
+    async with running():
+        leave(subject="1001/dark")
+        await until(lambda: told() == [("refused", "not of its branch")])
+        leave()
+        await until(lambda: told() == [("refused", "not of its branch"), ("delivered", "")])
+    async with running():
+        await until(lambda: told() == [("refused", "not of its branch"), ("delivered", "")])
+
+
+async def test_a_folder_that_could_not_be_made_is_made_when_it_can_be(
+    running: Running, settings: Settings, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.local.keep.EVERY_SECONDS", 0.1)
+    settings.local_folder.write_text("a file in its place")
+    async with running():
+        await until(lambda: (settings.home / "spool.db").exists())
+        settings.local_folder.unlink()
+        await until(lambda: said(settings))
+
+
 async def test_without_an_assignment_nothing_is_taken_and_nothing_is_lost(
     centre: Centre, running: Running, settings: Settings, leave: Leave, until: Until
 ) -> None:
