@@ -160,7 +160,7 @@ async def test_a_folder_that_could_not_be_made_is_made_when_it_can_be(
     monkeypatch.setattr("agent.local.keep.EVERY_SECONDS", 0.1)
     settings.local_folder.write_text("a file in its place")
     async with running():
-        await until(lambda: (settings.home / "spool.db").exists())
+        await until((settings.home / "spool.db").exists)
         settings.local_folder.unlink()
         await until(lambda: said(settings))
 
