@@ -33,6 +33,7 @@ class Duties:
         self._report = report
         self._shared = shared
         self._revision = ""
+        self.assignment: Assignment | None = None  # in force
         self._wanted = asyncio.Event()
         self.hold_every = HOLD_SECONDS
 
@@ -80,5 +81,6 @@ class Duties:
             self._report.forget(position)
         self._schedule.replace(targets)
         self._revision = assignment.revision
+        self.assignment = assignment
         self.hold_every = max(assignment.hold_every, HOLD_LEAST)
         log.info("Assignment %s: %d positions.", assignment.revision[:12], len(targets))

@@ -110,6 +110,7 @@ class Link:
         self._passes = passes
         self._heard = heard  # told the server's time, UTC µs
         self._trouble = ""
+        self.trouble: LinkError | None = None  # why the last question had no answer; None after one that had
 
     async def send(self, batch: Batch) -> Ack:
         body = await asyncio.to_thread(lambda: zstd.compress(encode(batch)))
@@ -134,6 +135,7 @@ class Link:
             raise self._noted(error) from None
         if isinstance(result, Ack | Assignment):
             self._heard(result.server)
+        self.trouble = None
         if self._trouble:
             log.info("The server %s answers again.", self._line.server)
             self._trouble = ""
@@ -151,6 +153,8 @@ class Link:
 
     def _noted(self, error: LinkError) -> LinkError:
         trouble = error.sentence if isinstance(error, Rejected) else type(error).__name__
+        if not isinstance(error, NotTaken):
+            self.trouble = error
         if trouble != self._trouble and not isinstance(error, NotTaken):
             log.warning("%s Records are kept here meanwhile.", error.sentence)
             self._trouble = trouble

@@ -39,14 +39,16 @@ def make_room(db: sqlite3.Connection, limit: int, note: Note) -> bool:
 
 
 def drop_before(db: sqlite3.Connection, first: int, note: Note) -> bool:
-    """Drop what waits and has a number below `first`. True if there was any.
+    """Drop what waits and has a number below `first`, but for what people entered. True if there was any.
 
     Of each position the newest of these states stays: the holds that follow it speak of it.
     """
     newest: dict[str, int] = {}
     loss = Loss()
     doomed: list[int] = []
-    waiting = db.execute("SELECT seq, body FROM record WHERE acked IS NULL AND seq < ? ORDER BY seq", (first,))
+    waiting = db.execute(
+        "SELECT seq, body FROM record WHERE acked IS NULL AND kind != 'entry' AND seq < ? ORDER BY seq", (first,)
+    )
     for seq, body in waiting:
         record = read(body)
         if isinstance(record, State):
@@ -178,12 +180,14 @@ def _sum(run: list[Hold]) -> dict[str, Held]:
 
 
 def _drop(db: sqlite3.Connection, excess: int, note: Note) -> None:
-    """Remove what waits: holds, then states that tell of numbers only, then all states, events last; oldest first.
+    """Remove what waits: holds, states that tell of numbers only, all states, events, and last what people entered.
 
-    Holds go before states, because a hold left without the state it follows would speak for an older one.
+    Of each the oldest first. Holds go before states, because a hold left without the state it follows would speak for
+    an older one.
     """
     loss = Loss()
-    for rows in (_kind(db, "hold"), _details(db), _kind(db, "state", "entry", "fact", "result"), _kind(db, "event")):
+    kinds = (_kind(db, "state", "fact", "result"), _kind(db, "event"), _kind(db, "entry"))
+    for rows in (_kind(db, "hold"), _details(db), *kinds):
         doomed = _oldest(rows, excess)
         for seq in doomed:
             size, kind, body = db.execute(

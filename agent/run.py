@@ -12,6 +12,7 @@ from agent.clock import Clocks, system_clocks
 from agent.duties import Duties
 from agent.exit import Exit, Trouble
 from agent.link import Away, Link, open_line
+from agent.local.keep import Local
 from agent.outbox import Outbox
 from agent.poll import Poller
 from agent.report import Report
@@ -22,7 +23,7 @@ from agent.spool import Spool, SpoolError, SpoolFull, SpoolNewer, SpoolTaken, op
 from agent.tokens import Tokens
 from agent.trust import Trust, context_for
 from agent.uplink import Uplink
-from agent.wire import Event, EventName, catalogue
+from agent.wire import Ack, Event, EventName, catalogue
 from drivers.base import Shared
 
 WRITE_SECONDS = 2.0  # for the last records to get on the disk
@@ -98,6 +99,7 @@ async def _live(
         if schedule.targets.get(position) is target:  # and not replaced while it was asked
             news = report.seen(position, seen, clocks())
             outbox.put(news.records, urgent=news.urgent)
+            local.seen(position, seen, news=bool(news.records))
 
     async def hold() -> None:
         loop = asyncio.get_running_loop()
@@ -108,22 +110,23 @@ async def _live(
             outbox.put(report.hold(clocks()))
 
     schedule = Schedule(look, clocks)
-    uplink = Uplink(
-        link,
-        outbox,
-        clocks,
-        version=own_version(),
-        on_ack=lambda ack: duties.heard(ack.assignment),
-        ahead=report.ahead,
-    )
+
+    def acked(ack: Ack) -> None:
+        duties.heard(ack.assignment)
+        local.answered(ack)
+
+    uplink = Uplink(link, outbox, clocks, version=own_version(), on_ack=acked, ahead=report.ahead)
     duties = Duties(settings.home, clocks, link, uplink, schedule, report, shared)
+    local = Local(settings.local_folder, settings.server, clocks, link, outbox, duties)
 
     outbox.put([_start_event(clocks)], urgent=True)
     outbox.news.set()  # what is left from the last run
     schedule.start()
     duties.begin()
     writer = asyncio.create_task(outbox.run())
-    others = [asyncio.create_task(each) for each in (uplink.run(), duties.run(), hold(), schedule.watch_clock())]
+    others = [
+        asyncio.create_task(each) for each in (uplink.run(), duties.run(), hold(), schedule.watch_clock(), local.run())
+    ]
     asked = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([asked, writer, *others], return_when=asyncio.FIRST_COMPLETED)
     for task in done - {asked}:
@@ -138,6 +141,7 @@ async def _live(
         with suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_SECONDS):
                 await uplink.flush()
+    await local.end()
     await _cancel(writer)
     return Exit.DEFECT if stop.reason == "defect" else Exit.DONE
 

@@ -38,6 +38,7 @@ class Written(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     server: Annotated[str, AfterValidator(_server)] | None = None
+    local: Annotated[str, Field(min_length=1)] | None = None  # the folder people of this PC may read
     spool_limit_mb: Annotated[int, Field(ge=1, le=100_000)] = 2048  # at most this much is kept while the line is down
     spool_days: Annotated[int, Field(ge=1, le=3650)] = 60  # and so long, counting the time the agent ran
 
@@ -52,6 +53,11 @@ class Settings(BaseModel):
     server: str  # where it enrolled, unless a setting says otherwise
     spool_limit_mb: int = 2048
     spool_days: int = 60
+    local: Path | None = None
+
+    @property
+    def local_folder(self) -> Path:
+        return self.local or self.home / "local"
 
     @property
     def spool_path(self) -> Path:
@@ -102,6 +108,7 @@ def load_settings(home: Path, environment: Mapping[str, str], *, server: str | N
         server=written.server or identity.server,
         spool_limit_mb=written.spool_limit_mb,
         spool_days=written.spool_days,
+        local=Path(written.local) if written.local else None,
     )
 
 

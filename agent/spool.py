@@ -16,7 +16,7 @@ import msgspec
 
 from agent.clock import Clocks
 from agent.room import Loss, drop_before, let_go_of_state, make_room, read
-from agent.wire import AnyRecord, Clock, Event, EventName, State
+from agent.wire import AnyRecord, Clock, Entry, Event, EventName, State
 
 SCHEMA = 2
 LIMIT = 2048 << 20  # bytes of records; a quiet branch writes about 1 MB a day
@@ -160,6 +160,8 @@ class Spool:
         check = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if check != "ok" or not self.stream:
             raise SpoolDamaged(f"The spool {self.path} is damaged: {check}.")
+        with suppress(sqlite3.OperationalError):  # a full disk: slower, and no more
+            self._db.execute("CREATE INDEX IF NOT EXISTS entries ON record (seq) WHERE kind = 'entry'")
 
     def close(self) -> None:
         self._db.close()
@@ -205,6 +207,27 @@ class Spool:
             return False
         self._db.execute("DELETE FROM day WHERE first < ?", (first,))
         return drop_before(self._db, first, self._note)
+
+    def append_once(self, entry: Entry) -> bool:
+        """Take an entry of a person, unless one of its uid is here already: then it was taken before a crash."""
+        if any(kept.uid == entry.uid for kept, _ in self.entries()):
+            return False
+        self.append([entry])
+        return True
+
+    def entries(self) -> list[tuple[Entry, bool]]:
+        """What people entered and is still here, oldest first, and whether the server holds it."""
+        with self._translated():
+            asked = "SELECT body, acked IS NOT NULL FROM record WHERE kind = 'entry' ORDER BY seq"
+            rows = self._db.execute(asked).fetchall()
+        found = ((read(body), bool(held)) for body, held in rows)
+        return [(record, held) for record, held in found if isinstance(record, Entry)]
+
+    def waiting(self) -> int:
+        """How many records the server does not hold yet."""
+        with self._translated():
+            found: int = self._db.execute("SELECT count(*) FROM record WHERE acked IS NULL").fetchone()[0]
+        return found
 
     def _insert(self, records: Iterable[AnyRecord]) -> None:
         rows = []

@@ -6,6 +6,7 @@ person wants to read them; either may be zstd-packed.
 """
 
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -104,7 +105,25 @@ class Fact(Record, frozen=True, kw_only=True, tag="fact", omit_defaults=True):
     facts: dict[str, str | int | list[str]]
 
 
-AnyRecord = State | Hold | Event | Result | Fact
+class Entry(Record, frozen=True, kw_only=True, tag="entry", omit_defaults=True):
+    """What a person at the branch PC entered while the server was away. `clock` is when the agent took it.
+
+    No account vouches for `who`: it is a name as it was typed. One `uid` is one entry, however often it comes.
+    """
+
+    uid: str  # 32 hexadecimal digits
+    subject: str  # key of a branch, line or position
+    what: Literal["ticket", "note", "answer"]  # a fault report, a line for the day's register, what the telephone said
+    who: str
+    title: str = ""  # of a ticket
+    text: str = ""
+    fault: Literal["hardware", "software", "network", "power", "other"] = "other"
+    urgent: bool = False
+    answer: Literal["", "power", "line", "closed"] = ""  # 停电, 断线, 已关机
+    entered: Clock | None = None  # when it was typed; None: not before it was taken, as far as can be told
+
+
+AnyRecord = State | Hold | Event | Result | Fact | Entry
 
 
 class Exchange(msgspec.Struct, frozen=True):
@@ -173,6 +192,56 @@ class Polled(msgspec.Struct, frozen=True, kw_only=True):
     interval: float  # seconds
 
 
+class LorePosition(msgspec.Struct, frozen=True):
+    name: str
+    cls: str  # key of its class: a fix card may ask for it
+    cls_name: str
+
+
+class LoreLine(msgspec.Struct, frozen=True, kw_only=True):
+    key: str
+    name: str
+    role: str  # main, backup
+    carrier: str = ""
+    circuit: str = ""
+    bandwidth: str = ""
+    fault_phone: str = ""
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A fix card: what it fits, "" or nothing for anything, and up to three steps a teller can do."""
+
+    zh: list[str]
+    en: list[str]
+    part: str = ""
+    word: str = ""
+    device: str = ""
+    classes: list[str] = []
+
+
+class Steps(msgspec.Struct, frozen=True):
+    """What the contingency plan says for one case: line, power, server or machine."""
+
+    key: str
+    zh: list[str]
+    en: list[str]
+
+
+class Lore(msgspec.Struct, frozen=True, kw_only=True):
+    """What the people of the agent's branch need when the server is away. No secret is in it."""
+
+    branch: str  # its key
+    name: str
+    address: str = ""
+    phone: str = ""
+    people: dict[str, str] = {}  # keepers a and b
+    positions: dict[str, LorePosition] = {}  # all of the branch, polled or not
+    lines: list[LoreLine] = []
+    cards: list[Card] = []
+    reasons: dict[str, Title] = {}  # why a poll gave no reading
+    plans: list[Steps] = []
+
+
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     """Everything an agent is to do. GET /api/agent/assignment; cached by the agent."""
 
@@ -182,6 +251,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     hold_every: float = 60.0  # seconds
     came: int = 0  # the server's clock when the request came, UTC µs
     server: int = 0  # and when it answered; neither is part of the revision
+    lore: Lore | None = None
 
 
 # -- identity: every question is a POST of one of these, of `proof.ASK_LIMIT` bytes at most

@@ -16,6 +16,7 @@ import server.accounts.routes
 import server.agents.open_routes
 import server.agents.routes
 import server.coverage.routes
+import server.entries.routes
 import server.events.routes
 import server.health.routes
 import server.ingest.routes
@@ -31,6 +32,7 @@ from server.agents.assignment import Revisions
 from server.agents.challenges import voice
 from server.agents.limits import Limits
 from server.answers import wire_schemas
+from server.entries.follower import EntryFollower
 from server.events.ticker import Ticker
 from server.health.follower import Follower
 from server.ingest.writer import Writer
@@ -57,6 +59,7 @@ def routers() -> list[APIRouter]:
         server.places.routes.router,
         server.health.routes.router,
         server.tickets.routes.router,
+        server.entries.routes.router,
         server.ledger.routes.router,
         server.journal.routes.router,
         server.agents.routes.router,
@@ -78,6 +81,12 @@ def create_app(database: Database, settings: Settings, now: Now, key: bytes | No
         epoch = server.queries.setting(session, EPOCH, "")
         name = server.queries.setting(session, NAME, "")
     follower = Follower(database, now)
+    entries = EntryFollower(database, now)
+
+    def committed() -> None:
+        follower.wake()
+        entries.wake()
+
     state = State(
         database=database,
         settings=settings,
@@ -87,7 +96,7 @@ def create_app(database: Database, settings: Settings, now: Now, key: bytes | No
         voice=voice(name, key, ca),
         limits=Limits(now),
         passwords=Passwords(settings.password_memory),
-        writer=Writer(database, committed=follower.wake),
+        writer=Writer(database, committed=committed),
         revisions=Revisions(database, key, now),
         ticker=Ticker(database, now),
     )
@@ -98,6 +107,7 @@ def create_app(database: Database, settings: Settings, now: Now, key: bytes | No
         ticking = asyncio.create_task(state.ticker.run(), name="ticker")
         state.writer.start()
         follower.start()
+        entries.start()
         try:
             yield
         finally:
@@ -105,6 +115,7 @@ def create_app(database: Database, settings: Settings, now: Now, key: bytes | No
             await ticking  # not cancelled: the thread that looks for it would outlive it
             await asyncio.to_thread(state.writer.stop)
             await asyncio.to_thread(follower.stop)
+            await asyncio.to_thread(entries.stop)
 
     app = FastAPI(
         title="Branchfleet",

@@ -46,6 +46,22 @@ class Fault(StrEnum):
     OTHER = "other"
 
 
+class EntryKind(StrEnum):
+    """What a person enters at a branch PC: a fault report, a line for the day's register, what the telephone said."""
+
+    TICKET = "ticket"
+    NOTE = "note"
+    ANSWER = "answer"
+
+
+class Answer(StrEnum):
+    """What a carrier, the power company or the branch said on the telephone: 停电, 断线, 已关机."""
+
+    POWER = "power"
+    LINE = "line"
+    CLOSED = "closed"
+
+
 class Schema(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -306,6 +322,7 @@ class TicketOut(Schema):
     fault: Fault
     urgent: bool
     source: Literal["condition", "hand"]
+    offline: bool = False  # entered at a branch PC while the server was away; opened_by is a typed name
     status: TicketStatus
     opened_at: int
     opened_by: str
@@ -347,6 +364,29 @@ class TicketStep(Schema):
 
 class TicketNoteCreate(Schema):
     text: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class EntryOut(Schema):
+    """Entered at a branch PC while the server was away. `who` is a name as typed: nobody had signed in."""
+
+    uid: str
+    subject: str
+    subject_kind: str
+    subject_name: str
+    branch: str
+    branch_name: str
+    agent: str
+    what: EntryKind
+    at: int  # corrected time it was typed
+    arrived: int
+    who: str
+    text: str
+    answer: Answer | None
+    ticket: str | None
+
+
+class EntryPage(Page):
+    rows: list[EntryOut]
 
 
 # -- home -------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from tui.screens.home_head import HeadHome
 from tui.screens.journal import Journal
 from tui.screens.ledger import Ledger
 from tui.screens.ledger import query_of as ledger_query
+from tui.screens.local import LocalHome
 from tui.screens.position import Position
 from tui.screens.report import Report
 from tui.screens.sign_in import NewPassword, SignIn
@@ -72,15 +73,29 @@ class ConsoleApp(Shell):
             self._come_back()
         else:
             self.push_screen(SignIn())
+            if self.local is not None:
+                self._look_for_server()
+
+    @work
+    async def _look_for_server(self) -> None:
+        """On a PC with an agent: without the server the person is led to what works without it."""
+        try:
+            await self.client.me()
+        except Away:
+            self._show_local()
+        except (SignedOut, Refused, Defect):
+            pass  # it answers
 
     @work
     async def _come_back(self) -> None:
         """A sign-in kept from before; if it is no longer good, the person signs in."""
         try:
             person = await self.client.me()
-        except (SignedOut, Refused, Away, Defect):
+        except (SignedOut, Refused, Away, Defect) as error:
             self.client.token = None
             await self.push_screen(SignIn())
+            if isinstance(error, Away):
+                self._show_local()
             return
         if person.must_change:
             await self.push_screen(NewPassword(_("This is a first password. Choose your own.")))
@@ -133,8 +148,16 @@ class ConsoleApp(Shell):
 
     # going places
 
+    def _show_local(self) -> None:
+        """What this PC's agent knows, over whatever is on the screen."""
+        if self.local is not None and not any(isinstance(screen, LocalHome) for screen in self.screen_stack):
+            self.push_screen(LocalHome(self.local))
+
     def open(self, opens: str) -> None:
         to = place(opens)
+        if to.name == "local":
+            self._show_local()
+            return
         make = _screens().get(to.name)
         if make is None:
             self.say(_("This console cannot show {what} yet.").format(what=opens), "warning")

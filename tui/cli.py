@@ -68,13 +68,16 @@ def start(
         str, typer.Option(help="shapes, ascii, or auto: what fits the terminal.", show_default="auto")
     ] = "",
     theme: Annotated[str, typer.Option(help="dark or light.", show_default="dark")] = "",
+    local: Annotated[str, typer.Option(help="The folder of this PC's agent.", show_default="its usual place")] = "",
     show_version: Annotated[bool, typer.Option("--version", help="Say the version and end.")] = False,
 ) -> None:
     if show_version:
         typer.echo(version("branchfleet"))
         raise typer.Exit
     try:
-        found = settings.load({"server": server, "ca": ca, "lang": lang, "marks": marks, "theme": theme})
+        found = settings.load(
+            {"server": server, "ca": ca, "lang": lang, "marks": marks, "theme": theme, "local": local}
+        )
     except BadSettings as error:
         stop(Exit.BAD_FILE, str(error))
     speak(found.lang)
@@ -100,13 +103,21 @@ def run_console(said: Said) -> int:
     marks = said.settings.marks
     ascii_marks = marks == "ascii" or (marks == "auto" and not in_browser and draws_wide())
     # In a browser everybody signs in: the sign-in kept here belongs to the person at this machine.
+    # Nor is the box of this PC's agent for whoever opens the page.
+    from tui.local.folder import find
+
     token_here = None if in_browser else said.token
-    return ConsoleApp(said.settings, token=token_here, ascii_marks=ascii_marks, trust=trusted(said)).run() or 0
+    local = None if in_browser else find(said.settings.local)
+    trust = trusted(said, without=local is not None)
+    return ConsoleApp(said.settings, token=token_here, ascii_marks=ascii_marks, local=local, trust=trust).run() or 0
 
 
-def trusted(said: Said) -> ssl.SSLContext | None:
-    """How to know the server. A CA that is met for the first time is shown to the person, who says yes or no."""
-    from tui.trust import Untrusted, trust
+def trusted(said: Said, *, without: bool = False) -> ssl.SSLContext | None:
+    """How to know the server. A CA that is met for the first time is shown to the person, who says yes or no.
+
+    `without`: this PC's agent has something to show, though the server cannot be met.
+    """
+    from tui.trust import NotMet, Untrusted, trust
 
     def accept(fingerprint: str) -> bool:
         narrate(
@@ -124,6 +135,10 @@ def trusted(said: Said) -> ssl.SSLContext | None:
 
     try:
         return trust(said.settings.server, said.settings.ca, settings.config_folder(), accept)
+    except NotMet as error:
+        if not without:
+            stop(Exit.AWAY, str(error))
+        return None
     except Untrusted as error:
         stop(Exit.REFUSED, str(error))
 
@@ -240,6 +255,29 @@ def coverage(
         narrate(f"{report.first} … {report.last}: {minutes(report.total)}")
 
     _answer(context, ask)
+
+
+@app.command(epilog="Example: branchfleet local --json")
+def local(context: typer.Context, json: Json = False) -> None:
+    """What this PC's agent knows, without the server: devices, lines and numbers to call, what to do."""
+    from tui.local import listed
+    from tui.local.folder import Unreadable, find, read
+    from tui.plain import to_json
+
+    said: Said = context.obj
+    folder = find(said.settings.local)
+    if folder is None:
+        stop(Exit.NO_SUCH_THING, _("There is no agent on this PC, or it keeps its folder elsewhere: --local FOLDER"))
+    try:
+        known = read(folder)
+    except Unreadable as error:
+        stop(Exit.BAD_FILE, _("What this PC's agent says cannot be read: {why}").format(why=error))
+    if json:
+        typer.echo(to_json(listed.as_json(known)))
+        return
+    for line in listed.lines(known):
+        typer.echo(line)
+    narrate(listed.narration(known))
 
 
 @ledger_app.command(epilog="Example: branchfleet ledger export --format csv -o - | head")

@@ -38,6 +38,7 @@ class Going(Provider):
             return lambda: app.run_worker(app.run_action(action))
 
         journal = [(_("Journal"), _("every deed, and its check"), to("journal"))]
+        local = [(_("This PC"), _("what works without the server"), to("local"))] if app.local else []
         return [
             (_("Home"), _("the five-second line"), app.home),
             (_("Branches"), _("worst first"), to("branches")),
@@ -48,6 +49,7 @@ class Going(Provider):
             (_("Ledger"), _("the register of machines; export"), to("ledger")),
             (_("Agents"), _("the programs that poll"), to("agents")),
             (_("Data coverage"), _("what was due, attested and missing, by branch and day"), to("coverage")),
+            *local,
             *(journal if app.person.role is not Role.BRANCH else []),
             (_("Change the password"), _("of the person signed in"), act("password")),
             (_("Light or dark"), _("the colours of this console"), act("theme")),

@@ -80,7 +80,7 @@ def ticket_lines(rows: Sequence[TicketOut], now: int) -> list[list[str]]:
                 f"{TICKETS[row.status].shape} {TICKETS[row.status].title}",
                 row.branch_name,
                 row.subject_name,
-                row.title,
+                (_("entered offline") + " " if row.offline else "") + row.title,
                 moment(row.opened_at, now),
                 row.handler,
             ]

@@ -32,6 +32,7 @@ class Settings(BaseModel):
     lang: Literal["zh", "en"] = "zh"
     marks: Marks = "auto"
     theme: Literal["dark", "light"] = "dark"
+    local: str = ""  # the folder of this PC's agent, where it is not in its usual place
 
 
 def config_folder(environment: Mapping[str, str] = os.environ) -> Path:

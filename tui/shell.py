@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Awaitable
 from enum import StrEnum
+from pathlib import Path
 from typing import TypeVar
 
 from textual.app import App
@@ -98,6 +99,7 @@ class Shell(App[int]):
         token: str | None = None,
         ascii_marks: bool = False,
         trust: ssl.SSLContext | None = None,
+        local: Path | None = None,
     ) -> None:
         speak(settings.lang)
         super().__init__()
@@ -107,6 +109,7 @@ class Shell(App[int]):
         self.words: CatalogueOut | None = None
         self.link = Link.ASKING
         self.ascii_marks = ascii_marks
+        self.local = local  # the folder of the agent on this PC, if there is one
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = settings.theme

@@ -26,6 +26,10 @@ class Untrusted(Exception):
     """There is no server here that may be believed; the message is one sentence."""
 
 
+class NotMet(Untrusted):
+    """Nothing answers."""
+
+
 def trust(server: str, ca: str, folder: Path, accept: Callable[[str], bool]) -> ssl.SSLContext | None:
     """How to verify `server`; None of plain HTTP. `ca` is a file, "" for the one kept in `folder`.
 
@@ -66,7 +70,7 @@ def _asked(server: str) -> str:
         fingerprint(ca)
     except httpx2.HTTPError as error:
         sentence = _("The server {server} does not answer. Is the line up?")
-        raise Untrusted(sentence.format(server=server)) from error
+        raise NotMet(sentence.format(server=server)) from error
     except (ValidationError, ValueError) as error:
         raise Untrusted(_("What answers at {server} is no Branchfleet server.").format(server=server)) from error
     return ca

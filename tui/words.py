@@ -123,6 +123,7 @@ KEYS = {
     "cli": N_("command line"),
     "health": N_("judgement"),
     "inventory": N_("inventory"),
+    "branch-pc": N_("branch PC, while the server was away; not signed in"),
 }
 
 

@@ -36,7 +36,7 @@ _MEANT = {kind: f"{template}; did you mean {{near}}?" for kind, template in _THE
 def check(draft: Draft) -> Iterator[Problem]:
     """Every problem between the tables."""
     keys = {kind: _keys(draft, kind) for kind in ("calendar", "class", "branch", "agent", "position")}
-    for kind in ("calendar", "class", "rule", "branch", "agent", "line", "position", "device"):
+    for kind in ("calendar", "class", "rule", "plan", "branch", "agent", "line", "position", "device"):
         yield from _twice(draft, kind)
     for kind, key, named in REFERENCES:
         yield from _dangling(draft, kind, key, named, keys[named])

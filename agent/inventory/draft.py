@@ -13,7 +13,7 @@ from agent.inventory.problems import Problem, nearest, shown
 
 FILE_LIMIT = 32 << 20  # bytes; a province writes a folder with a file a branch
 INTEGER_LIMIT = 2**63
-KINDS: Final = ("calendar", "class", "rule", "branch", "line", "agent", "position", "device")
+KINDS: Final = ("calendar", "class", "rule", "plan", "branch", "line", "agent", "position", "device")
 _AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _WIDE = {"“": '"', "”": '"', "‘": "'", "’": "'", "＝": "=", "［": "[", "］": "]", "【": "[", "】": "]", "，": ","}

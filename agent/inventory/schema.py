@@ -90,6 +90,7 @@ Interval = Annotated[Duration, AfterValidator(_not_too_short)]
 Slug = Annotated[str, AfterValidator(_slug)]
 Name = Annotated[str, Field(min_length=1, max_length=80)]
 Text = Annotated[str, Field(max_length=400)]
+Step = Annotated[str, Field(min_length=1, max_length=200)]
 ClockSpan = Annotated[str, AfterValidator(_span)]
 Date = Annotated[str, BeforeValidator(_date)]
 Price = Annotated[str, BeforeValidator(_price)]
@@ -252,11 +253,19 @@ class Rule(Table):
     enabled: bool | None = None
 
 
+class Plan(Table):
+    """The bank's own steps of the contingency plan for one case, in place of the shipped ones."""
+
+    key: Literal["line", "power", "server", "machine"]
+    steps: Annotated[list[Step], Field(min_length=1, max_length=9)]
+
+
 class Inventory(Table):
     bank: Bank
     calendar: list[Calendar] = []
     cls: Annotated[list[DeviceClass], Field(alias="class")] = []
     rule: list[Rule] = []
+    plan: list[Plan] = []
     branch: list[Branch] = []
     line: list[Line] = []
     agent: list[Agent] = []

@@ -8,6 +8,7 @@ import msgspec
 from sqlmodel import Session, col, select
 
 from agent.wire import Assignment, Polled
+from server.agents.lore import lore_of
 from server.inventory.tables import Line, Observer, Position, Subject
 from server.secrets.queries import opened
 from server.secrets.sealing import fill_in, names_in
@@ -34,8 +35,9 @@ def assignment_of(
         except KeyError as missing:
             if log:
                 _log.warning("%s is not polled: there is no secret %s.", one.position, missing)
-    digest = hashlib.sha256(msgspec.msgpack.encode(polled, order="deterministic")).hexdigest()[:32]
-    return Assignment(agent=agent_key, revision=digest, polled=polled)
+    lore = lore_of(session, agent_id)
+    digest = hashlib.sha256(msgspec.msgpack.encode([polled, lore], order="deterministic")).hexdigest()[:32]
+    return Assignment(agent=agent_key, revision=digest, polled=polled, lore=lore)
 
 
 def _positions(session: Session, agent_id: int) -> list[Polled]:

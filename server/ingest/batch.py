@@ -18,6 +18,7 @@ from agent.wire import (
     Ahead,
     AnyRecord,
     Clock,
+    Entry,
     Exchange,
     Hold,
     State,
@@ -34,6 +35,7 @@ PIECE = 64 << 10  # bytes unpacked at a time; asking for PLAIN_LIMIT would claim
 KEPT = 4 << 10  # bytes kept of a record beyond the limit
 LARGEST = 1 << 60  # of numbers and clocks: leaves room to add in 64 bits
 _STREAM = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_UID = re.compile(r"[0-9a-f]{32}")
 _BOOT_ID = re.compile(r"[\x21-\x7e]{1,64}")
 
 
@@ -212,12 +214,28 @@ def _wrong(record: AnyRecord) -> str:
         not 0 <= n <= 1 << 30 for held in record.held.values() for n in (held.good, held.failed)
     ):
         return "the hold counts out of range"
+    if isinstance(record, Entry):
+        return _wrong_entry(record)
     if isinstance(record, State):
         if not all(map(math.isfinite, record.reading.numbers.values())):
             return "a number of the reading is not finite"
         if record.reading.as_of is not None and not 0 <= record.reading.as_of <= LARGEST:
             return "the date of the data is out of range"
     return ""
+
+
+def _wrong_entry(entry: Entry) -> str:
+    if not _UID.fullmatch(entry.uid):
+        return "an entry's uid is 32 hexadecimal digits"
+    if len(entry.who) > 40 or len(entry.title) > 200 or len(entry.text) > 2000:
+        return "a text of the entry is too long"
+    if not entry.who.strip():
+        return "the entry says nobody's name"
+    if "\0" in entry.who + entry.title + entry.text:
+        return "a text of the entry has a NUL"
+    if not (entry.answer if entry.what == "answer" else (entry.title + entry.text).strip()):
+        return "the entry says nothing"
+    return _wrong_clock(entry.entered) if entry.entered else ""
 
 
 def _wrong_clock(clock: Clock) -> str:

@@ -47,6 +47,13 @@ ORDER BY past_name.until_seq DESC LIMIT 1
 """
 
 
+# what stands in the agent's own branch, polled by it or not, and the branch itself: people there report on it
+AT_HOME = """
+SELECT subject.id FROM subject JOIN subject AS home ON home.branch_id = subject.branch_id AND home.id = ?
+WHERE subject.key = ? AND subject.kind IN ('branch', 'line', 'position') AND subject.removed_at IS NULL
+"""
+
+
 class Places:
     """The places of each agent. Belongs to the writer's thread."""
 
@@ -68,6 +75,11 @@ class Places:
             elif len(known.unknown) < 10_000:
                 known.unknown.add(key)
         return place
+
+    def at_home(self, link: Link, agent_id: int, key: str) -> Place | None:
+        """None if it is not of the agent's own branch."""
+        found = [] if "\0" in key else link.rows(AT_HOME, agent_id, key)
+        return Place(found[0][0], 0) if found else None
 
     def forget(self) -> None:
         self._agents.clear()

@@ -38,14 +38,15 @@ class RecordRow(SQLModel, table=True):
         UniqueConstraint("stream_id", "seq"),
         Index("ix_record_subject_at", "subject_id", "at"),
         Index("ix_record_history", "id", sqlite_where=text("history = 1"), postgresql_where=text("history")),
+        Index("ix_record_entry", "id", sqlite_where=text("kind = 'entry'"), postgresql_where=text("kind = 'entry'")),
         {"sqlite_autoincrement": True},  # an id never comes back, even when the newest rows have been dropped
     )
 
     id: int | None = Field(default=None, sa_column=Column(Id, primary_key=True))
     stream_id: int = Field(sa_column=Column(Id, ForeignKey("stream.id"), nullable=False))
     seq: int = Field(sa_column=Column(Id, nullable=False))
-    kind: str = Field(max_length=8)  # state hold event result fact, or refused: `body` is then what came
-    # a state's position or line; of an event, fact or result without a position the agent; of a hold nothing
+    kind: str = Field(max_length=8)  # state hold event result fact entry, or refused: `body` is then what came
+    # a state's position or line, an entry's subject; of a hold nothing; else its position, or where none is the agent
     subject_id: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("subject.id")))
     at: int = Field(sa_column=Column(Micros, nullable=False))  # corrected time, fixed here for ever
     confidence: int = Field(sa_column=Column(Micros, nullable=False))  # ± µs of `at`

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from agent.wire import Event, EventName, Hold, Refusal, State
+from agent.wire import Entry, Event, EventName, Hold, Refusal, State
 from server.errors import Forbidden
 from server.ingest import late, times
 from server.ingest.batch import Incoming, Parcel
@@ -22,6 +22,7 @@ from server.ingest.unmet import place_unmet
 from server.ingest.views import Views
 
 UNKNOWN = "this agent polls no position or line of that key"
+ELSEWHERE = "its branch has no branch, line or position of that key"
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ class Transaction:
             else:
                 when = self._between(stream, incoming.seq, when, late_at)
                 late_at = when.at
-            why = incoming.why or ("" if places or isinstance(incoming.record, Hold) else UNKNOWN)
+            unknown = ELSEWHERE if isinstance(incoming.record, Entry) else UNKNOWN
+            why = incoming.why or ("" if places or isinstance(incoming.record, Hold) else unknown)
             subject_id = None
             if why:
                 refused.append(Refusal(incoming.seq, why))
@@ -148,6 +150,9 @@ class Transaction:
         record = incoming.record
         if record is None:
             return {}
+        if isinstance(record, Entry):
+            at_home = self._places.at_home(self._link, parcel.agent_id, record.subject)
+            return {record.subject: at_home} if at_home else {}
         if isinstance(record, Hold):
             keys: Iterator[str] = iter(record.held)
         elif isinstance(record, State) or (isinstance(record, Event) and record.position is not None):

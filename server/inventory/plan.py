@@ -9,7 +9,7 @@ from agent.inventory.schema import Device, Inventory
 from server.inventory.wanted import Fields, Named, Wanted, renames, wanted
 from server.ledger.fields import CardFields
 
-ORDER: Final = ("setting", "calendar", "class", "rule", "branch", "agent", "line", "position")
+ORDER: Final = ("setting", "calendar", "class", "rule", "plan", "branch", "agent", "line", "position")
 REFERENCES: Final = {  # (kind, field) -> the kind it names
     ("branch", "parent"): "branch",
     ("branch", "calendar"): "calendar",

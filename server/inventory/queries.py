@@ -9,6 +9,7 @@ from server.inventory.plan import CardThere, Rows, There
 from server.inventory.tables import (
     Branch,
     Calendar,
+    Contingency,
     DeviceClass,
     InventoryRule,
     Line,
@@ -39,6 +40,8 @@ def rows(session: Session) -> Rows:
         there["class", cls.key] = There({"name": cls.name, "counted": cls.counted, "interval_us": cls.interval_us})
     for rule in session.exec(select(InventoryRule)):
         there["rule", rule.key] = There({"body": rule.body})
+    for plan in session.exec(select(Contingency)):
+        there["plan", plan.key] = There({"body": plan.body})
     return Rows(there | _subjects(session), _cards(session))
 
 

@@ -134,6 +134,15 @@ class InventoryRule(SQLModel, table=True):
     body: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
 
 
+class Contingency(SQLModel, table=True):
+    """The bank's own steps for one case of the contingency plan; the shipped ones are a file."""
+
+    __tablename__ = "contingency"
+
+    key: str = Field(primary_key=True, max_length=16)  # agent.inventory.schema.Plan.key
+    body: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
+
+
 class Setting(SQLModel, table=True):
     """Single values of the bank and the database: bank.name, bank.zone, database.epoch."""
 

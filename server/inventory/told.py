@@ -23,6 +23,7 @@ KINDS = {
     "calendar": "calendar",
     "class": "class",
     "rule": "rule",
+    "plan": "contingency plan",
     "branch": "branch",
     "agent": "agent",
     "line": "line",

@@ -25,6 +25,8 @@ def wanted(inventory: Inventory) -> Wanted:
         found["class", cls.key] = {"name": cls.name, "counted": cls.counted, "interval_us": _us(cls.interval)}
     for rule in inventory.rule:
         found["rule", rule.key] = {"body": rule.model_dump(mode="json", exclude_unset=True, exclude={"key"})}
+    for plan in inventory.plan:
+        found["plan", plan.key] = {"body": {"steps": list(plan.steps)}}
     for branch in _parents_first(inventory):
         found["branch", branch.key] = {
             "name": branch.name,

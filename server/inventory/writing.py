@@ -12,6 +12,7 @@ from server.inventory.tables import (
     Agent,
     Branch,
     Calendar,
+    Contingency,
     DeviceClass,
     InventoryRule,
     Line,
@@ -23,7 +24,13 @@ from server.inventory.tables import (
     SubjectKind,
 )
 
-PLAIN: dict[str, Any] = {"setting": Setting, "calendar": Calendar, "class": DeviceClass, "rule": InventoryRule}
+PLAIN: dict[str, Any] = {
+    "setting": Setting,
+    "calendar": Calendar,
+    "class": DeviceClass,
+    "rule": InventoryRule,
+    "plan": Contingency,
+}
 ROWS: dict[SubjectKind, tuple[Any, tuple[str, ...]]] = {
     SubjectKind.BRANCH: (Branch, BRANCH_FIELDS),
     SubjectKind.AGENT: (Agent, ()),

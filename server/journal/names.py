@@ -37,6 +37,7 @@ DEEDS: Final[dict[str, tuple[str, str]]] = {
     "ticket.start": ("开始处理报修单", "Ticket started"),
     "ticket.finish": ("办结报修单", "Ticket finished"),
     "ticket.note": ("报修单备注", "Note on a ticket"),
+    "entry.note": ("网点登记", "Note of a branch"),
 }
 
 

@@ -66,6 +66,40 @@ def open_by_hand(
     return ticket
 
 
+def open_from_branch(
+    session: Session,
+    act: Act,
+    about: Subject,
+    *,
+    title: str,
+    fault: Fault,
+    urgent: bool,
+    note: str,
+    at: int,
+    uid: str,
+) -> Ticket:
+    """A report typed at a branch PC while the server was away, at `at`. The entry `uid` was let in for this subject."""
+    ticket = _open(session, act, about.id or 0, title, fault, urgent, TicketSource.HAND, at)
+    if note:
+        session.add(TicketNote(ticket_id=ticket.id or 0, at=at, author=act.actor, text=note))
+    after = _facts(ticket, about) | _unsigned(uid)
+    _journal(session, act, "ticket.open", ticket, about, after=after, effective_at=at)
+    return ticket
+
+
+def note_from_branch(
+    session: Session, act: Act, ticket: Ticket, about: Subject, *, text: str, at: int, uid: str
+) -> None:
+    """A note typed at a branch PC while the server was away."""
+    marked = gettext_for("zh")("Entered while the server was away: {text}").format(text=text)
+    session.add(TicketNote(ticket_id=ticket.id or 0, at=at, author=act.actor, text=marked[:2000]))
+    _journal(session, act, "ticket.note", ticket, about, after={"text": text} | _unsigned(uid), effective_at=at)
+
+
+def _unsigned(uid: str) -> dict[str, Any]:
+    return {"entered": uid, "signed_in": False}
+
+
 def open_by_condition(
     session: Session,
     act: Act,
@@ -201,7 +235,14 @@ def _from(ticket: Ticket, *statuses: TicketStatus) -> None:
 
 
 def _open(
-    session: Session, act: Act, subject: int, title: str, fault: Fault, urgent: bool, source: TicketSource
+    session: Session,
+    act: Act,
+    subject: int,
+    title: str,
+    fault: Fault,
+    urgent: bool,
+    source: TicketSource,
+    at: int | None = None,
 ) -> Ticket:
     year, number = next_number(session, act.now)
     ticket = Ticket(
@@ -213,7 +254,7 @@ def _open(
         urgent=urgent,
         source=source,
         status=TicketStatus.NEW,
-        opened_at=act.now,
+        opened_at=act.now if at is None else at,
         opened_by=act.actor,
     )
     session.add(ticket)
@@ -236,9 +277,16 @@ def _facts(ticket: Ticket, about: Subject) -> dict[str, Any]:
 
 
 def _journal(
-    session: Session, act: Act, deed: str, ticket: Ticket, about: Subject, before: Any = None, after: Any = None
+    session: Session,
+    act: Act,
+    deed: str,
+    ticket: Ticket,
+    about: Subject,
+    before: Any = None,
+    after: Any = None,
+    effective_at: int | None = None,
 ) -> None:
     session.add(ticket)
     session.flush()
-    record(session, act, deed=deed, about=_about(ticket), before=before, after=after)
+    record(session, act, deed=deed, about=_about(ticket), before=before, after=after, effective_at=effective_at)
     invalidate(session, "ticket", number_text(ticket.year, ticket.number), about.branch_id, act.now)

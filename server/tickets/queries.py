@@ -8,6 +8,7 @@ from sqlmodel import Session, col
 
 from server.accounts.scope import Scoped, in_scope
 from server.coverage.present import of_branch, present
+from server.entries.queries import reports
 from server.health.queries import Home, of_ticket
 from server.health.rules import load
 from server.health.tables import Condition
@@ -109,8 +110,10 @@ def outs(session: Session, rows: Sequence[Any], lang: str) -> list[TicketOut]:
     )
     opened = {ticket: n for ticket, n in session.execute(still_open)}  # noqa: C416  (rows are not pairs to mypy)
     titles = _titles(session, ids, lang) if lang != "zh" else {}
+    offline = set(session.execute(reports(ids)).scalars())
     return [
-        out(ticket, subject, home, opened.get(ticket.id, 0), titles.get(ticket.id)) for ticket, subject, home in rows
+        out(ticket, subject, home, opened.get(ticket.id, 0), titles.get(ticket.id), offline=ticket.id in offline)
+        for ticket, subject, home in rows
     ]
 
 
@@ -131,7 +134,9 @@ def _titles(session: Session, tickets: list[int], lang: str) -> dict[int, str]:
     }
 
 
-def out(ticket: Ticket, subject: Subject, home: Subject, opened: int, title: str | None = None) -> TicketOut:
+def out(
+    ticket: Ticket, subject: Subject, home: Subject, opened: int, title: str | None = None, *, offline: bool = False
+) -> TicketOut:
     return TicketOut(
         number=number_text(ticket.year, ticket.number),
         subject=subject.key,
@@ -143,6 +148,7 @@ def out(ticket: Ticket, subject: Subject, home: Subject, opened: int, title: str
         fault=ticket.fault,
         urgent=ticket.urgent,
         source=ticket.source.value,
+        offline=offline,
         status=ticket.status,
         opened_at=ticket.opened_at,
         opened_by=ticket.opened_by,

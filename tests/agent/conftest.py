@@ -25,9 +25,11 @@ from agent.wire import (
     Batch,
     Challenge,
     Clock,
+    Entry,
     Event,
     EventName,
     Polled,
+    Refusal,
     State,
     Token,
 )
@@ -140,6 +142,7 @@ class Centre:
         self.mended = False
         self.wait = 0.0  # seconds an agent that is behind is asked to wait
         self.foresight = True  # takes what is told ahead
+        self.foreign = ""  # subject of entries it refuses
         self.credulous = False  # as the real one is: a number it has is a duplicate, whatever comes with it
         self.assignment = Assignment(agent="centre", revision="0", polled=[], hold_every=1.0)
         with socket.socket() as free:
@@ -250,6 +253,11 @@ class Centre:
             server=time.time_ns() // 1000,
             assignment=self.assignment.revision,
             wait=self.wait,
+            refused=[
+                Refusal(record.seq, "not of its branch")
+                for record in batch.records
+                if isinstance(record, Entry) and record.subject == self.foreign
+            ],
         )
 
 

@@ -10,6 +10,7 @@
 ```
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from rich.text import Text
@@ -18,6 +19,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
 from server.schemas import Fault, TicketCreate
@@ -70,8 +72,13 @@ class Report(ModalScreen[str | None]):
             with Horizontal(classes="field"):
                 yield Label(_("Note"))
                 yield Input(id="note", max_length=2000, placeholder=_("may be left empty"))
+            yield from self.more()
             yield Static(id="said")
             yield KeyLine()
+
+    def more(self) -> Iterable[Widget]:
+        """Further fields."""
+        return ()
 
     def say(self, sentence: str) -> None:
         self.query_one("#said", Static).update(Text(plain(sentence)))

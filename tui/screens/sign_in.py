@@ -100,7 +100,9 @@ class Form(Screen[None]):
         except Untrusted as error:
             self.say(error.sentence)
         except Away:
-            self.say(_("The server {server} does not answer. Is the line up?").format(server=self.app.client.server))
+            away = _("The server {server} does not answer. Is the line up?").format(server=self.app.client.server)
+            here = " " + _("F6 shows what this PC knows.") if self.app.local else ""
+            self.say(away + here)
         except Refused as error:
             self.say(error.sentence)
         except ClientError as error:
@@ -112,6 +114,14 @@ class Form(Screen[None]):
 
 
 class SignIn(Form):
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("f6", "local", N_("This PC, without the server"))]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self.app.local is not None if action == "local" else True
+
+    def action_local(self) -> None:
+        self.app.open("local")
+
     def heading(self) -> str:
         return _("Branchfleet — sign in")
 

@@ -115,6 +115,9 @@ def _ticket_text(cells: Cells, ticket: TicketOut) -> Text:
     text = Text.assemble(cells.ticket(ticket), "  ", (plain(ticket.title), "bold"))
     if ticket.urgent:
         text.append_text(Text.assemble("  ", cells.ink(_("urgent"), "fault")))
+    if ticket.offline:
+        mark = _("entered at the branch PC while the server was away; nobody had signed in")
+        text.append_text(Text.assemble("\n", cells.ink(mark, "attention")))
     steps = [
         (_("Opened"), ticket.opened_at, _("found by itself") if ticket.source == "condition" else ticket.opened_by),
         (_("Accepted"), ticket.accepted_at, ""),

@@ -60,8 +60,11 @@ class Tickets(Listing[TicketOut]):
 
         def title(ticket: TicketOut) -> Text:
             urgent = (_("urgent") + " ", f"bold {self.app.ink('fault')}") if ticket.urgent else ""
+            offline = cells.dim(_("entered offline") + " ") if ticket.offline else ""
             # A title opens with the device, which has a column of its own here.
-            return Text.assemble(urgent, said(ticket.title.removeprefix(ticket.subject_name).strip() or ticket.title))
+            return Text.assemble(
+                urgent, offline, said(ticket.title.removeprefix(ticket.subject_name).strip() or ticket.title)
+            )
 
         return [
             Column(_("Ticket"), lambda ticket: said(ticket.number), 9),

@@ -15,6 +15,7 @@ from server.inventory.plan import Op, Plan
 from server.inventory.tables import (
     Branch,
     Calendar,
+    Contingency,
     DeviceClass,
     InventoryRule,
     Line,
@@ -316,3 +317,19 @@ def test_an_apply_that_fails_leaves_nothing(
         assert session.exec(select(Subject)).all() == []
         assert session.exec(select(JournalRow)).all() == []
     assert apply_now(inventory())
+
+
+def test_the_banks_own_contingency_steps_come_change_and_go(
+    inventory: Make, apply_now: Apply, database: Database
+) -> None:
+    def steps() -> list[tuple[str, list[str]]]:
+        with database.read() as session:
+            return [(row.key, row.body["steps"]) for row in session.exec(select(Contingency))]
+
+    assert ("create", "plan", "line") in ops(apply_now(inventory(plan=[{"key": "line", "steps": ["找李某"]}])))
+    assert steps() == [("line", ["找李某"])]
+    assert not apply_now(inventory(plan=[{"key": "line", "steps": ["找李某"]}]))
+    assert ops(apply_now(inventory(plan=[{"key": "line", "steps": ["找周某"]}]))) == {("change", "plan", "line")}
+    assert steps() == [("line", ["找周某"])]
+    assert ops(apply_now(inventory())) == {("retire", "plan", "line")}
+    assert steps() == []

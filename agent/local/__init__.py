@@ -1,0 +1,1 @@
+"""What the people at this PC may read and leave while the server is away: files in a folder, and no socket."""

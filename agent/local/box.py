@@ -1,0 +1,188 @@
+"""The drop box: a console leaves a whole file under a fresh name, the agent takes it into its spool, once.
+
+What is left there may be anything: a link, a pipe, a megabyte, half a file. None of it is followed, waited for or
+believed; what is no entry of this branch is set aside with its reason.
+"""
+
+import logging
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from agent.wire import Clock, Entry
+
+SIZE = 16_384  # bytes of one file
+AT_ONCE = 20  # files taken at one look
+NAMES = 1000  # names looked at
+KEPT_ASIDE = 50
+UNFINISHED = 86_400  # seconds after which a file that was never finished is removed
+WHO, TITLE, TEXT = 40, 200, 2000  # characters
+_NAME = re.compile(r"([0-9a-f]{32})\.json")
+
+log = logging.getLogger(__name__)
+
+
+class Dropped(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a console writes. `wall` is UTC µs; `boot` and `boot_id` where the console can tell them."""
+
+    version: Literal[1]
+    uid: str
+    subject: str
+    what: Literal["ticket", "note", "answer"]
+    who: str
+    wall: int
+    title: str = ""
+    text: str = ""
+    fault: Literal["hardware", "software", "network", "power", "other"] = "other"
+    urgent: bool = False
+    answer: Literal["", "power", "line", "closed"] = ""
+    boot: int | None = None
+    boot_id: str | None = None
+
+
+class NotTaken(Exception):
+    """Why a file is no entry; the message is a sentence."""
+
+
+class Box:
+    """`look` in a thread of its own: a slow disk must stop nobody. Belongs to one thread at a time."""
+
+    def __init__(self, box: Path, aside: Path) -> None:
+        self._box = box
+        self._aside = aside
+        self._stuck: set[str] = set()  # what cannot even be set aside; said once
+
+    def look(self, subjects: frozenset[str]) -> list[Dropped]:
+        """Entries waiting, oldest name last in no order that matters: AT_ONCE at most."""
+        found: list[Dropped] = []
+        for name in self._names():
+            try:
+                found.append(read(self._box / name, subjects))
+            except FileNotFoundError:
+                continue  # whoever left it took it back
+            except (NotTaken, OSError) as why:
+                self._set_aside(name, str(why) if isinstance(why, NotTaken) else f"It cannot be read: {why.strerror}.")
+            if len(found) == AT_ONCE:
+                break
+        return found
+
+    def taken(self, uid: str) -> None:
+        """It is in the spool: let the file go."""
+        with suppress(OSError):  # it comes again, and the spool knows it
+            (self._box / f"{uid}.json").unlink(missing_ok=True)
+
+    def _names(self) -> Iterator[str]:
+        try:
+            with os.scandir(self._box) as entries:
+                names = [entry.name for entry, _ in zip(entries, range(NAMES), strict=False)]
+        except OSError:
+            return
+        for name in names:
+            if name.startswith("."):
+                self._clear_unfinished(name)
+            elif name not in self._stuck:
+                yield name
+
+    def _clear_unfinished(self, name: str) -> None:
+        with suppress(OSError):
+            path = self._box / name
+            if time.time() - path.lstat().st_mtime > UNFINISHED:
+                path.unlink()
+
+    def _set_aside(self, name: str, why: str) -> None:
+        shown = ascii(name)[:80]
+        log.warning("%s in %s is no entry and is set aside: %s", shown, self._box, why)
+        kept = name if _NAME.fullmatch(name) else f"{time.time_ns()}.unknown"
+        try:
+            os.replace(self._box / name, self._aside / kept)
+            (self._aside / f"{kept}.why").write_text(f"{shown}: {why}\n", encoding="utf-8")
+            self._keep_few()
+        except OSError as error:
+            log.error("%s cannot be set aside and stays where it is: %s", shown, error.strerror)
+            self._stuck.add(name)
+
+    def _keep_few(self) -> None:
+        reasons = sorted(self._aside.glob("*.why"), key=lambda path: path.lstat().st_mtime_ns)
+        for reason in reasons[:-KEPT_ASIDE]:
+            for path in (reason.with_suffix(""), reason):
+                with suppress(OSError):
+                    path.unlink()
+
+
+def read(path: Path, subjects: frozenset[str]) -> Dropped:
+    """The entry in `path`. Raises NotTaken with the reason, or OSError."""
+    name = _NAME.fullmatch(path.name)
+    if name is None:
+        raise NotTaken("an entry's file is called by 32 hexadecimal digits and .json.")
+    try:
+        dropped = msgspec.json.decode(_content(path), type=Dropped)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise NotTaken(f"{error}.") from None
+    if dropped.uid != name[1]:
+        raise NotTaken("its uid is not its name.")
+    if why := _wrong(dropped):
+        raise NotTaken(why)
+    if dropped.subject not in subjects:
+        raise NotTaken("its branch has no branch, line or position of that key.")
+    return dropped
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a plain file: no link is followed, and no pipe waited for."""
+    plain = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if path.is_symlink():
+        raise NotTaken("it is a link.")
+    with os.fdopen(os.open(path, os.O_RDONLY | plain), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise NotTaken("it is no plain file.")
+        content = file.read(SIZE + 1)
+    if len(content) > SIZE:
+        raise NotTaken(f"it is longer than {SIZE} bytes.")
+    return content
+
+
+def _wrong(dropped: Dropped) -> str:
+    if len(dropped.who) > WHO or len(dropped.title) > TITLE or len(dropped.text) > TEXT:
+        return "a text in it is too long."
+    if "\0" in dropped.who + dropped.title + dropped.text:
+        return "a text in it has a NUL."
+    if not dropped.who.strip():
+        return "it says nobody's name."
+    if dropped.what == "answer":
+        return "" if dropped.answer else "it says no answer."
+    if dropped.answer:
+        return "only the answer of a telephone call says an answer."
+    if dropped.what == "ticket" and not dropped.title.strip():
+        return "it does not say what is wrong."
+    return "" if (dropped.title + dropped.text).strip() else "it says nothing."
+
+
+def entry_of(dropped: Dropped, now: Clock) -> Entry:
+    """The record. What its clocks say counts as far as it can be: nothing was typed after it was taken."""
+    entered = None
+    if dropped.boot is not None and dropped.boot_id == now.boot_id:
+        if 0 <= dropped.boot <= now.boot:
+            entered = Clock(wall=dropped.wall, boot=dropped.boot, boot_id=now.boot_id)
+    elif 0 < dropped.wall <= now.wall:
+        entered = Clock(wall=dropped.wall, boot=0, boot_id="wall")
+    return Entry(
+        seq=0,
+        clock=now,
+        uid=dropped.uid,
+        subject=dropped.subject,
+        what=dropped.what,
+        who=dropped.who,
+        title=dropped.title,
+        text=dropped.text,
+        fault=dropped.fault,
+        urgent=dropped.urgent,
+        answer=dropped.answer,
+        entered=entered,
+    )

@@ -1,0 +1,82 @@
+"""What an entry of a branch PC becomes: a ticket, or a note. No account stands behind it, and every trace says so."""
+
+from sqlmodel import Session, col, select
+
+from agent.wire import Clock, Entry
+from server.entries.tables import EntryRow
+from server.ingest.tables import RecordRow
+from server.inventory.tables import Subject
+from server.journal.deeds import Act, record
+from server.schemas import Answer, EntryKind, Fault, TicketStatus
+from server.texts import gettext_for
+from server.tickets.deeds import clean, note_from_branch, open_from_branch
+from server.tickets.tables import Ticket
+
+VIA = "branch-pc"
+LONGEST = 400 * 86_400_000_000  # µs; no spool and no drop box is older
+ANSWERS = {
+    Answer.POWER: "the mains are off",
+    Answer.LINE: "the line is cut",
+    Answer.CLOSED: "it was switched off",
+}
+
+
+def entered_at(row: RecordRow, entered: Clock | None) -> int:
+    """When it was typed, in corrected time: by the boot clock where it ran on, else by what the wall clock moved."""
+    if entered is None:
+        return row.at
+    same_boot = entered.boot_id == row.boot_id
+    before = row.boot - entered.boot if same_boot else row.wall - entered.wall
+    return row.at - before if 0 <= before <= LONGEST else row.at
+
+
+def take(session: Session, now: int, row: RecordRow, entry: Entry, agent: Subject) -> bool:
+    """Make what the entry asks for; False if that was done already. Its subject was looked at when it came in."""
+    if session.get(EntryRow, entry.uid) is not None:
+        return False
+    about = session.get_one(Subject, row.subject_id)
+    at = entered_at(row, entry.entered)
+    made = EntryRow(
+        uid=entry.uid,
+        record_id=row.id or 0,
+        agent_id=agent.id or 0,
+        subject_id=about.id or 0,
+        what=EntryKind(entry.what),
+        at=at,
+        arrived=row.arrived,
+        who=clean(entry.who)[:40],
+        text=clean(entry.text)[:2000],
+        answer=Answer(entry.answer) if entry.what == "answer" else None,
+    )
+    # "name @ agent" is no login: whoever typed it cannot pass for a person who had signed in
+    act = Act(f"{made.who} @ {agent.key}"[:80], VIA, now)
+    ticket = _ticket(session, act, made, entry, about)
+    made.ticket_id = ticket.id if ticket else None
+    session.add(made)
+    if made.what is not EntryKind.TICKET and ticket is None:
+        after = {"subject": about.key, "text": told(made, "zh"), "entered": entry.uid, "signed_in": False}
+        record(session, act, deed="entry.note", about=f"{about.kind.value}:{about.key}", after=after, effective_at=at)
+    session.flush()
+    return True
+
+
+def _ticket(session: Session, act: Act, made: EntryRow, entry: Entry, about: Subject) -> Ticket | None:
+    """The report's own, or the newest one open on the subject, which then carries the note."""
+    if made.what is EntryKind.TICKET:
+        title = clean(entry.title)[:200] or clean(entry.text)[:200]
+        fault = Fault(entry.fault)
+        return open_from_branch(
+            session, act, about, title=title, fault=fault, urgent=entry.urgent, note=made.text, at=made.at, uid=made.uid
+        )
+    open_on = select(Ticket).where(Ticket.subject_id == about.id, col(Ticket.status) != TicketStatus.DONE)
+    ticket = session.exec(open_on.order_by(col(Ticket.id).desc())).first()
+    if ticket is not None:
+        note_from_branch(session, act, ticket, about, text=told(made, "zh"), at=made.at, uid=made.uid)
+    return ticket
+
+
+def told(made: EntryRow, lang: str) -> str:
+    """The text of a note, with what the telephone said before it."""
+    _ = gettext_for(lang)
+    said = _("By telephone: {answer}.").format(answer=_(ANSWERS[made.answer])) if made.answer else ""
+    return f"{said} {made.text}".strip()

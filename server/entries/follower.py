@@ -1,0 +1,118 @@
+"""Makes tickets and notes from the entries in the record log, in its order, each in a transaction with the cursor."""
+
+import logging
+import threading
+from contextlib import suppress
+
+import msgspec
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlmodel import Session, col, select
+
+from agent.wire import AnyRecord, Entry
+from server.entries.deeds import take
+from server.health.tables import Follower as FollowerRow
+from server.ingest.tables import RecordRow, Stream
+from server.inventory.tables import Subject
+from server.storage.database import Database
+from server.storage.types import Now
+
+log = logging.getLogger(__name__)
+
+NAME = "entries"
+PAUSE = 2.0  # seconds between looks when nobody wakes it
+LONGEST_PAUSE = 30.0
+
+
+class EntryFollower:
+    """`step()` once, or `start()` a thread that steps until `stop()`."""
+
+    def __init__(self, database: Database, now: Now) -> None:
+        self._database = database
+        self._now = now
+        self._begun = False
+        self._stopping = threading.Event()
+        self._news = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name="entries", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._news.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def wake(self) -> None:
+        """There is news: look now."""
+        self._news.set()
+
+    def _run(self) -> None:
+        pause = PAUSE
+        while not self._stopping.is_set():
+            try:
+                done, pause = self.step(), PAUSE
+            except OperationalError as error:  # locked, full, or away: nothing was written, and it is tried again
+                log.error("Entries of branches cannot be written and are tried again: %s", error.orig)
+                done, pause = False, min(pause * 2, LONGEST_PAUSE)
+            if not done:
+                self._news.wait(pause)
+                self._news.clear()
+
+    def step(self) -> bool:
+        """Take the next entry of the log; False if there is none."""
+        if not self._begun:
+            self._begin()
+        with self._database.read() as session:
+            if _next(session, _cursor(session)) is None:
+                return False
+        try:
+            with self._database.write() as session:
+                self._take_next(session, make=True)
+        except OperationalError:
+            raise
+        except Exception:  # the border: whatever one entry provokes, the rest must be taken
+            log.exception("An entry is kept in the log and nothing was made of it")
+            with self._database.write() as session:
+                self._take_next(session, make=False)
+        return True
+
+    def _begin(self) -> None:
+        """Have a cursor, before anything hangs on it; another server may have made it meanwhile."""
+        with suppress(IntegrityError), self._database.write() as session:
+            if session.get(FollowerRow, NAME) is None:
+                session.add(FollowerRow(name=NAME, cursor=0, at=self._now()))
+        self._begun = True
+
+    def _take_next(self, session: Session, *, make: bool) -> None:
+        # of two servers on one database the second waits here, and then finds the cursor moved
+        cursor = session.exec(select(FollowerRow).where(FollowerRow.name == NAME).with_for_update()).one()
+        row = _next(session, cursor.cursor)
+        if row is None:
+            return
+        cursor.cursor, cursor.at = row.id or 0, self._now()
+        session.add(cursor)
+        session.flush()
+        if make:
+            self._make(session, row)
+
+    def _make(self, session: Session, row: RecordRow) -> None:
+        record: AnyRecord = msgspec.msgpack.decode(row.body, type=AnyRecord)
+        if isinstance(record, Entry):
+            asked = select(Subject).join(Stream, col(Stream.agent_id) == col(Subject.id))
+            agent = session.exec(asked.where(Stream.id == row.stream_id)).one()
+            if not take(session, self._now(), row, record, agent):
+                log.info("Entry %s came again; it was taken before.", record.uid)
+
+
+def _cursor(session: Session) -> int:
+    row = session.get(FollowerRow, NAME)
+    return row.cursor if row else 0
+
+
+def _next(session: Session, after: int) -> RecordRow | None:
+    asked = select(RecordRow).where(col(RecordRow.kind) == "entry", col(RecordRow.id) > after)
+    return session.exec(asked.order_by(col(RecordRow.id)).limit(1)).first()
