@@ -35,7 +35,7 @@ def agents(session: Session, viewer: Scoped, now: int) -> list[AgentOut]:
             key=subject.key,
             name=subject.name,
             branch=code,
-            standing=_standing(health, now),
+            standing=standing_of(health, now),
             seen_at=seen.at if seen else None,
             version=seen.version if seen else "",
             waiting=seen.waiting if seen else 0,
@@ -45,7 +45,7 @@ def agents(session: Session, viewer: Scoped, now: int) -> list[AgentOut]:
     ]
 
 
-def _standing(health: HealthRow | None, now: int) -> Standing:
+def standing_of(health: HealthRow | None, now: int) -> Standing:
     if health is None:
         return Standing.NEVER
     judged_too_long_ago = health.fresh_until < now and health.standing not in (Standing.NEVER, Standing.CLOSED)

@@ -6,7 +6,9 @@ from server.ingest.intervals import hole_of
 from server.ingest.link import Link
 
 KEPT = 1_000_000  # µs
-UNKNOWN_AT_MOST = 10_000  # keys of an agent that are looked for and not found; of more it is not one of ours that speaks
+UNKNOWN_AT_MOST = (
+    10_000  # keys of an agent that are looked for and not found; of more it is not one of ours that speaks
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class Taken:
 
     ranges: Ranges
     refused: list[Refusal]
+    fresh: int = 0  # records that had not come before
 
 
 @dataclass(slots=True)
@@ -101,7 +102,7 @@ class Transaction:
         self._receive(stream, fresh)
         if delayed:
             self._fold_in(delayed, stream)
-        return Taken(stream.ranges, refused)
+        return Taken(stream.ranges, refused, len(fresh))
 
     def finish(self) -> None:
         """Write what is still in memory."""

@@ -56,6 +56,11 @@ def check_version(database: Database) -> None:
             )
 
 
+def knows(revision: str) -> bool:
+    """Whether a database of this schema can be brought up to date by this program."""
+    return revision in {script.revision for script in _scripts().walk_revisions()}
+
+
 def config(connection: Connection | None = None) -> Config:
     """Alembic's settings: there is no alembic.ini, the package says it all."""
     made = Config()

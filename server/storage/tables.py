@@ -3,6 +3,7 @@
 from sqlmodel import SQLModel
 
 import server.accounts.tables
+import server.aside.tables
 import server.events.tables
 import server.health.tables
 import server.ingest.tables

@@ -52,6 +52,7 @@ def main() -> int:
     asked.add_argument("--inputs", type=int, default=100_000)
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--whole", action="store_true", help="through the whole application")
+    asked.add_argument("--reader", action="store_true", help="open the batches only")
     asked.add_argument("--keep", action="store_true", help="keep the smallest input of every new outcome")
     asked.add_argument("--findings", type=Path, default=Path("fuzz-findings"))
     asked.add_argument("--progress", action="store_true")
@@ -70,7 +71,7 @@ def main() -> int:
             else:
                 with Pipe(made) as pipe:
                     for group in _groups(life):
-                        for one, seen in zip(group, pipe.take(group), strict=True):
+                        for one, seen in zip(group, (pipe.read if said.reader else pipe.take)(group), strict=True):
                             account.note(one, seen)
                     slowest = max(slowest, pipe.slowest)
                     pipe.judge()

@@ -26,9 +26,18 @@ NUMBERS += [(1 << 63) - 1, -(1 << 63), (1 << 64) - 1, 946_684_800_000_000, 4_070
 FLOATS = [0.0, -0.0, 1.5, float("nan"), float("inf"), float("-inf"), 1e308, 5e-324]
 TEXTS = ["", "\0", "a" * 65, "1001/atm-1", "1001/line/main", "存折", "🏧", "../../etc"]
 TEXTS += ["state", "hold", "gap", "online", "unknown", "' OR 1=1 --", "\x1b[2J", "\u202e", "{why}", "%s", "1" * 400]
-ODD = [None, True, False, [], {}, b"", b"\xff\xfe", [[]], {"": None}, {"from": 1, "to": 7}, {"from": 1, "to": 1 << 59}]
+ODD: list[Any] = [None, True, False, [], {}, b"", b"\xff\xfe", [[]], {"": None}, {"from": 1, "to": 7}, {"from": 1, "to": 1 << 59}]
 NAMES = ["seq", "clock", "kind", "since", "held", "from", "to", "count", "position", "reading", "failure", "extra", ""]
-PIECES = [b"", b"\0", b"\xc1", b"\xff", b"\xdf\xff\xff\xff\xff", b"\xdd\xff\xff\xff\xff", b"\xdb\x7f\xff\xff\xff", b"[[[["]
+PIECES = [
+    b"",
+    b"\0",
+    b"\xc1",
+    b"\xff",
+    b"\xdf\xff\xff\xff\xff",
+    b"\xdd\xff\xff\xff\xff",
+    b"\xdb\x7f\xff\xff\xff",
+    b"[[[[",
+]
 PIECES += [b'{"a":', b"1e999", b"-", b"\x91" * 2000, b"\\ud800", b"\xd6\xff\0\0\0\0", b"\x28\xb5\x2f\xfd"]
 
 
@@ -131,11 +140,14 @@ def _change(chance: random.Random, tree: Any) -> None:
 
 
 def _holders(tree: Any, limit: int = 400) -> list[Any]:
-    found, waiting = [], [tree]
+    found: list[Any] = []
+    waiting = [tree]
     while waiting and len(found) < limit:
         one = waiting.pop()
         found.append(one)
-        waiting += [inner for inner in (one.values() if isinstance(one, dict) else one) if isinstance(inner, dict | list)]
+        waiting += [
+            inner for inner in (one.values() if isinstance(one, dict) else one) if isinstance(inner, dict | list)
+        ]
     return found
 
 

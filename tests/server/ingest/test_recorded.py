@@ -20,9 +20,9 @@ from server.storage.database import Database
 RECORDED = Path(__file__).parent / "recorded"
 BATCHES = sorted(path.with_suffix("") for path in RECORDED.glob("v*/*.msgpack"))
 NEW_VERSION = """\
-agent.wire.VERSION is {version} and tests/server/ingest/recorded has no folder of it. What agents in the branches send does
-not change with the wire: keep every older folder, see that the server still takes what is in them, and record the new
-version by `python tests/server/ingest/recorded/make.py`."""
+agent.wire.VERSION is {version} and tests/server/ingest/recorded has no folder of it. What agents in the branches send
+does not change with the wire: keep every older folder, see that the server still takes what is in them, and record the
+new version by `python tests/server/ingest/recorded/make.py`."""
 
 
 def test_the_present_version_is_recorded() -> None:

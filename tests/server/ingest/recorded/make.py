@@ -39,7 +39,7 @@ SECOND = 1_000_000
 UP = 3600 * SECOND
 ATM = "1001/atm-1"
 PRINTER = "1001/printer-1"
-HARD = '[/x] =cmd|\' /C calc\'!A0 \x00\x1b[2J "quoted" \\ 存折打印机缺纸 🏧 \u202e\ufeff e\u0301'
+HARD = "[/x] =cmd|' /C calc'!A0 \x00\x1b[2J \"quoted\" \\ 存折打印机缺纸 🏧 \u202e\ufeff e\u0301"
 
 
 def clock(second: float, boot_id: str = "5f0c2a6e-boot") -> Clock:
