@@ -26,8 +26,8 @@ import server.tickets.routes
 from server.accounts.passwords import Passwords
 from server.agents.assignment import Revisions
 from server.answers import wire_schemas
-from server.bodies import BoundedBody
 from server.aside.shelf import Shelf
+from server.bodies import BoundedBody
 from server.events.ticker import Ticker
 from server.health.follower import Follower
 from server.ingest.writer import Writer

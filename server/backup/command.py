@@ -1,4 +1,4 @@
-"""What `branchfleet-server backup` and `restore` do at a terminal: passphrases, progress, and what is said at the end."""
+"""`branchfleet-server backup` and `restore` at a terminal: passphrases, progress, and what is said at the end."""
 
 import getpass
 import sys
@@ -72,7 +72,7 @@ def _progress(_: Gettext) -> Callable[[int, int], None]:
         nonlocal last
         if time.monotonic() - last >= SHOWN:
             last = time.monotonic()
-            _say(_("{percent} % of the database is copied.").format(percent=100 * done // max(whole, 1)))
+            _say(_("Copied so far: {done} of {whole} MB.").format(done=done >> 20, whole=whole >> 20))
 
     return told
 

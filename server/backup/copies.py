@@ -1,7 +1,7 @@
 """A copy of a database of one moment, taken while others write; and a database made of such a copy.
 
-SQLite is copied in steps under one read transaction: in WAL mode a reader keeps no writer waiting, and the copy does not
-begin anew whenever something is written. PostgreSQL's own programs do the same, at a snapshot we hold.
+SQLite is copied in steps under one read transaction: in WAL mode a reader keeps no writer waiting, and the copy does
+not begin anew whenever something is written. PostgreSQL's own programs do the same, at a snapshot we hold.
 """
 
 import errno
@@ -36,13 +36,16 @@ class DumpFailed(Told):
 
 
 def copy_sqlite(source: Path, target: Path, progress: Callable[[int, int], None] = lambda done, whole: None) -> None:
-    """Copy `source` as it is now into the new file `target`, and check the copy. `progress` is told pages."""
+    """Copy `source` as it is now into the new file `target`, and check the copy. `progress` is told bytes."""
     try:
         with closing(sqlite3.connect(source, isolation_level=None, timeout=30)) as here:
             here.execute("BEGIN")
             here.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on it stands still
             with closing(sqlite3.connect(target, isolation_level=None)) as there:
-                here.backup(there, pages=PAGES, progress=lambda _, left, whole: progress(whole - left, whole))
+                size = here.execute("PRAGMA page_size").fetchone()[0]
+                here.backup(
+                    there, pages=PAGES, progress=lambda _, left, whole: progress((whole - left) * size, whole * size)
+                )
                 there.execute("PRAGMA journal_mode = DELETE")  # one file
                 said = there.execute("PRAGMA integrity_check(1)").fetchone()[0]
     except sqlite3.Error as error:

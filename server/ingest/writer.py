@@ -165,8 +165,8 @@ class Writer:
         parts = [
             self._salvage(replace(parcel, records=part)) for part in (parcel.records[:half], parcel.records[half:])
         ]
-        refused = [refusal for part in parts for refusal in part.refused]
-        return Taken(parts[-1].ranges, refused, sum(part.fresh for part in parts))
+        named = [refusal for part in parts for refusal in part.refused]
+        return Taken(parts[-1].ranges, named, sum(part.fresh for part in parts))
 
     def _refuse(self, group: list[Job], error: Exception) -> None:
         self.failing = True

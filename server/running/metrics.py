@@ -89,7 +89,7 @@ def _agents(session: Session, now: int) -> dict[Standing, int]:
         .join(HealthRow, col(HealthRow.subject_id) == col(Subject.id), isouter=True)
         .where(col(Subject.kind) == SubjectKind.AGENT, col(Subject.removed_at).is_(None))
     ).all()
-    by = dict.fromkeys((one for one in Standing if one is not Standing.UNPOLLED), 0)
+    by: dict[Standing, int] = {standing: 0 for standing in Standing if standing is not Standing.UNPOLLED}
     for (health,) in rows:
         by[standing_of(health, now)] += 1
     return by

@@ -1,4 +1,4 @@
-"""Whether this server can do its work just now, in words a balancer's log may hold and an outsider can make nothing of."""
+"""Whether this server can do its work just now, in words an outsider can make nothing of."""
 
 import asyncio
 import os
