@@ -6,12 +6,12 @@ import shutil
 import time
 from pathlib import Path
 
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 
-from server.errors import Told
-from server.migrations import check_version
-from server.running.lag import lag_of
+from server.migrations import heads
+from server.running.lag import Lag, lag_of
 from server.state import State
 
 KEPT = 1.0  # seconds an answer is given again: whoever asks, and how often, the database is asked once
@@ -28,6 +28,7 @@ class Readiness:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._heads = heads()
         self._turn = asyncio.Lock()
         self._looked_at = float("-inf")
         self._checks: Checks = {}
@@ -43,35 +44,23 @@ class Readiness:
 
     def _look(self) -> Checks:
         writer = self._state.writer
+        database, health = self._read()
         return {
-            "database": self._database(),
+            "database": database,
             "writer": "dead" if not writer.alive else "failing" if writer.failing else OK,
-            "health": self._health(),
+            "health": health if self._state.follower.alive else "dead",
             "disk": self._disk(),
         }
 
-    def _database(self) -> str:
-        try:
-            check_version(self._state.database)
-        except Told:
-            return "of another version"
-        except DBAPIError:
-            return "away"
-        return OK
-
-    def _health(self) -> str:
-        if not self._state.follower.alive:
-            return "dead"
+    def _read(self) -> tuple[str, str]:
+        """What the database says: of itself, and of health."""
         try:
             with self._state.database.read() as session:
+                present = set(session.execute(text("SELECT version_num FROM alembic_version")).scalars())
                 lag = lag_of(session, self._state.now())
         except DBAPIError:
-            return "away"
-        if lag.silent is None:
-            return "starting"
-        if lag.silent > SILENCE:
-            return "silent"
-        return "behind" if lag.seconds > LAG else OK
+            return "away", "away"
+        return OK if present == self._heads else "of another version", _how(lag)
 
     def _disk(self) -> str:
         """Of PostgreSQL's disk only the writer knows, by what it is told when it writes."""
@@ -84,3 +73,11 @@ class Readiness:
             return OK if shutil.disk_usage(folder).free >= ROOM else "full"
         except OSError:
             return "away"
+
+
+def _how(lag: Lag) -> str:
+    if lag.silent is None:
+        return "starting"
+    if lag.silent > SILENCE:
+        return "silent"
+    return "behind" if lag.seconds > LAG else OK
