@@ -1,7 +1,7 @@
 """The file: a tar packed with zstd. `manifest.json` comes first and says what else is in it, by size and SHA-256.
 
-`tar --zstd -tvf FILE` lists it. Whoever reads it takes nothing but the files the manifest names, and no name that is not
-ours.
+`tar --zstd -tvf FILE` lists it. Whoever reads it takes nothing but the files the manifest names, and no name that
+is not ours.
 """
 
 import hashlib

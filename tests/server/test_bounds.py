@@ -1,4 +1,4 @@
-"""What a client may cost: bodies that never end, heads that never end, and bodies far too large. On real connections."""
+"""What a client may cost: bodies and heads that never end, and bodies far too large. On real connections."""
 
 import socket
 import time

@@ -1,4 +1,4 @@
-"""Whether the server lives, whether it can work, and its figures: as supervisors, balancers and Prometheus read them."""
+"""Whether the server lives, whether it can work, and its figures: as supervisors and Prometheus read them."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,11 @@ def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def here(app: FastAPI) -> Iterator[TestClient]:
+def here(client: TestClient) -> TestClient:
     """Whoever asks from the machine itself."""
-    with TestClient(app, client=("127.0.0.1", 5000)) as made:
-        yield made
+    made = TestClient(client.app, client=("127.0.0.1", 5000))
+    made.portal = client.portal  # one event loop for all clients of one server
+    return made
 
 
 def state_of(app: FastAPI) -> State:
@@ -78,6 +79,8 @@ def test_a_server_whose_health_is_dead_silent_or_behind_is_not_ready(
     now.forward(31)
     assert client.get("/readyz").json()["checks"]["health"] == "silent"
     follower._thread = None
+    follower.step()
+    now.forward(11)
     follower.step()
     deliver(machine, machine.state("1001/atm-1"))
     follower._thread = state_of(app).writer._thread
