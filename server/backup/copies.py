@@ -46,7 +46,6 @@ def copy_sqlite(source: Path, target: Path, progress: Callable[[int, int], None]
                 here.backup(
                     there, pages=PAGES, progress=lambda _, left, whole: progress((whole - left) * size, whole * size)
                 )
-                there.execute("PRAGMA journal_mode = DELETE")  # one file
                 said = there.execute("PRAGMA integrity_check(1)").fetchone()[0]
     except sqlite3.Error as error:
         if disk_is_full(error):
@@ -54,6 +53,12 @@ def copy_sqlite(source: Path, target: Path, progress: Callable[[int, int], None]
         said = str(error)
     if said != "ok":
         raise NotWhole("The database {file} is not whole: {why}", file=source, why=said)
+
+
+def one_file(database: Path) -> None:
+    """Leave nothing of a SQLite database beside its file."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as there:
+        there.execute("PRAGMA journal_mode = DELETE")
 
 
 def dump_postgresql(session: Session, url: str, target: Path) -> None:

@@ -1,18 +1,18 @@
 """Making a backup of a server that runs."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
 from sqlalchemy import text
 from sqlmodel import Session
 
 from server.backup import archive, keys
-from server.backup.archive import FORMAT, KEYS, POSTGRESQL, SETTINGS, SQLITE, Manifest
-from server.backup.copies import copy_sqlite, dump_postgresql
+from server.backup.archive import FORMAT, KEYS, NAMES, POSTGRESQL, SETTINGS, SQLITE, Manifest
+from server.backup.copies import copy_sqlite, dump_postgresql, one_file
 from server.errors import Told
 from server.home import Home
 from server.journal.verify import check
@@ -54,40 +54,45 @@ def back_up(
 
 
 def _of_sqlite(database: Database, staging: Path, now: int, progress: Callable[[int, int], None]) -> Manifest:
-    copy_sqlite(Path(str(database.engine.url.database)), staging / SQLITE, progress)
-    reading = staging / "reading.db"  # what is read through Database is WAL again: another copy, so that the file stays
-    shutil.copyfile(staging / SQLITE, reading)
-    copied = Database(f"sqlite:///{reading}")
+    copy = staging / SQLITE
+    copy_sqlite(Path(str(database.engine.url.database)), copy, progress)
+    copied = Database(f"sqlite:///{copy}")
     try:
         check_version(copied)
         with copied.read() as session:
-            return _manifest(session, staging, now, sqlite=True)
+            told = _told(session, now)
     finally:
         copied.close()
-        reading.unlink()
+    one_file(copy)
+    return _with_files(told, staging)
 
 
 def _of_postgresql(database: Database, staging: Path, now: int) -> Manifest:
     with database.read() as session:
         dump_postgresql(session, database.url, staging / POSTGRESQL)
-        return _manifest(session, staging, now, sqlite=False)
+        return _with_files(_told(session, now), staging)
 
 
-def _manifest(session: Session, staging: Path, now: int, *, sqlite: bool) -> Manifest:
+def _told(session: Session, now: int) -> Manifest:
+    """What the database says of itself."""
     journal = check(session)
-    names = [SETTINGS, SQLITE if sqlite else POSTGRESQL, KEYS]
     return Manifest(
         format=FORMAT,
         made_at=now,
         version=version("branchfleet"),
         schema=session.execute(text("SELECT version_num FROM alembic_version")).scalar_one(),
-        database="sqlite" if sqlite else "postgresql",
+        database="sqlite" if session.get_bind().dialect.name == "sqlite" else "postgresql",
         epoch=setting(session, EPOCH, ""),
         journal_rows=journal.rows,
         journal_head=journal.head,
         journal_ok=journal.ok,
-        files={name: archive.member(staging / name) for name in names if (staging / name).exists()},
+        files={},
     )
+
+
+def _with_files(told: Manifest, staging: Path) -> Manifest:
+    there = [name for name in NAMES if (staging / name).exists()]
+    return msgspec.structs.replace(told, files={name: archive.member(staging / name) for name in there})
 
 
 def sync(folder: Path) -> None:

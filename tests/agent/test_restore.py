@@ -155,7 +155,7 @@ async def test_a_server_restored_from_a_backup_under_load_has_again_all_its_agen
         first.kill()
     databases = [spool / "spool.db", second.path / "branchfleet.db", first.path / "branchfleet.db"]
     counted = await asyncio.to_thread(
-        subprocess.run, [sys.executable, COUNT, *databases], capture_output=True, text=True, check=False
+        lambda: subprocess.run([sys.executable, COUNT, *databases], capture_output=True, text=True, check=False)
     )
     second.kill()
     assert counted.returncode == 0, counted.stdout + counted.stderr

@@ -1,12 +1,13 @@
 """A server's whole state in one file, and back: whole or not at all, and without the keys unless they are sealed."""
 
 import io
+import json
 import os
 import stat
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from sqlmodel import select
 
 from server.backup import archive, keys
 from server.backup.archive import Damaged, Foreign, Newer
-from server.backup.copies import copy_sqlite
+from server.backup.copies import NoProgram, copy_sqlite, restore_postgresql
 from server.backup.keys import WrongPassphrase
 from server.backup.make import back_up
 from server.backup.restore import NotEmpty, restore
+from server.cli import main
+from server.exit import Exit
 from server.home import Home, making
 from server.inventory.tables import Setting
 from server.journal.deeds import Act
@@ -255,3 +258,46 @@ def test_a_backup_of_postgresql_is_restored_into_an_empty_database(
         restore(tmp_path / "backup.bfb", tmp_path / "again", ACT, passphrase, target)
     for name in (source, empty):
         cluster.drop(name)
+
+
+def test_without_postgresqls_programs_one_sentence_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NoProgram, match=r"pg_restore is not on this machine.*apt-get install postgresql-client"):
+        restore_postgresql("postgresql+psycopg://branchfleet@db/branchfleet", tmp_path / "dump")
+
+
+@pytest.fixture
+def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """`say("backup", "FILE", stdin="...")`: the code, and what the command said on its two streams."""
+
+    def make(*words: str, stdin: str = "") -> tuple[int, str, str]:
+        monkeypatch.setenv("BRANCHFLEET_LANG", "en")
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        with pytest.raises(SystemExit) as ended:
+            main(list(words))
+        return int(ended.value.code or 0), *capsys.readouterr()
+
+    return make
+
+
+def test_the_commands_say_one_sentence_and_end_with_the_code_for_it(home: Home, tmp_path: Path, say: Any) -> None:
+    at, file, new = ("--home", str(home.path)), str(tmp_path / "b.bfb"), ("--home", str(tmp_path / "new"))
+    code, out, err = say("backup", file, *at, "--with-keys", "--json", stdin=f"{PASSPHRASE}\n")
+    assert (code, err) == (Exit.DONE, "")
+    assert json.loads(out)["database"] == "sqlite"
+    for words, stdin, wanted, said in (
+        (("backup", file, *at), "", Exit.REFUSED, "is there already"),
+        (("backup", str(tmp_path / "c.bfb"), *at, "--with-keys"), "short\n", Exit.BAD_INPUT, "12 characters"),
+        (("backup", str(tmp_path / "no" / "c.bfb"), *at), "", Exit.CANNOT_WRITE, "No such file or directory"),
+        (("backup", str(home.path / "server.toml"), "--check"), "", Exit.BAD_INPUT, "is not a backup"),
+        (("restore", file, *new), "not the passphrase\n", Exit.BAD_INPUT, "does not open"),
+        (("restore", file, *at), "", Exit.REFUSED, "is not empty"),
+    ):
+        code, out, err = say(*words, stdin=stdin)
+        assert (code, out, said in err, err.count("\n")) == (wanted, "", True, 1), (words, err)
+    assert say("backup", file, "--check")[0] == Exit.DONE
+    code, out, err = say("restore", file, *new, "--without-keys", "--json")
+    assert (code, json.loads(out)["journal_ok"]) == (Exit.DONE, True)
+    assert "put it into" in err

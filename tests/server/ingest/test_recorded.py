@@ -52,12 +52,12 @@ def what_came(database: Database, ack: Ack, noon: int) -> dict[str, Any]:
     """The ack, the record log and what is attested, without ids; corrected times in µs from when the batch arrived."""
     with database.read() as session:
         records = session.execute(
-            select(RecordRow, Subject.key)
+            select(RecordRow, col(Subject.key))
             .join(Subject, col(Subject.id) == col(RecordRow.subject_id), isouter=True)
             .order_by(col(RecordRow.seq))
         ).all()
         attested = session.execute(
-            select(Attested, Subject.key)
+            select(Attested, col(Subject.key))
             .join(Subject, col(Subject.id) == col(Attested.subject_id))
             .order_by(col(Subject.key), col(Attested.start))
         ).all()

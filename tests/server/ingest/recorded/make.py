@@ -6,6 +6,7 @@ folder of a version that was released is never written again: what its agents se
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -47,7 +48,7 @@ def clock(second: float, boot_id: str = "5f0c2a6e-boot") -> Clock:
     return Clock(wall=NOON + round(second * SECOND), boot=UP + round(second * SECOND), boot_id=boot_id)
 
 
-def state(seq: int, position: str, device: str, failure: Failure | None = None, **more: object) -> State:
+def state(seq: int, position: str, device: str, failure: Failure | None = None, **more: Any) -> State:
     reading = msgspec.convert({"device": device, **more}, Reading)
     return State(seq=seq, clock=clock(seq - 60), position=position, reading=reading, failure=failure)
 
@@ -82,7 +83,7 @@ def batches() -> dict[str, list[AnyRecord]]:
     """The records of each batch, by its name."""
     four_hundred = {PRINTER: Held(2, 1), ATM: Held(1, 0)} | {f"1001/pos-{n:03}": Held(n % 7, n % 2) for n in range(398)}
     every_word: list[AnyRecord] = [state(seq, ATM, word.value) for seq, word in enumerate(DeviceWord, 1)]
-    whole = {
+    whole: dict[str, Any] = {
         "parts": {"paper": "low", "cassette.1": "empty", "cassette.2": "ok"},
         "numbers": {"battery.charge": 97.0, "load": 12.5, "temperature": -3.25, "counter": 4_294_967_296.0},
         "texts": {"console": "请取走存折"},
