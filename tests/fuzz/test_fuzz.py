@@ -38,7 +38,7 @@ def test_reader_writer_and_health_take_or_refuse_whatever_comes(which: str, tmp_
             assert findings(pipe.take(group)) == []
         pipe.judge()
     assert heard == []
-    assert count > 100
+    assert count >= 90
 
 
 def test_the_whole_server_answers_whatever_comes(tmp_path: Path, heard: list[str]) -> None:
