@@ -8,8 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import server.accounts.routes
@@ -25,19 +24,22 @@ import server.ledger.routes
 import server.places.routes
 import server.queries
 import server.routes
+import server.running.routes
 import server.tickets.routes
-from agent.wire import BODY_LIMIT
 from server.accounts.passwords import Passwords
 from server.agents.assignment import Revisions
 from server.agents.challenges import voice
 from server.agents.limits import Limits
 from server.answers import wire_schemas
+from server.aside.shelf import Shelf
+from server.bodies import BoundedBody
 from server.entries.follower import EntryFollower
 from server.events.ticker import Ticker
 from server.health.follower import Follower
 from server.ingest.writer import Writer
 from server.migrations import EPOCH, NAME
 from server.problems import RESPONSES, answer_with_problems
+from server.running.ready import Readiness
 from server.schemas import Problem
 from server.settings import Settings
 from server.state import State
@@ -68,6 +70,7 @@ def routers() -> list[APIRouter]:
         server.ingest.routes.router,
         server.events.routes.router,
         server.routes.router,
+        server.running.routes.router,
     ]
 
 
@@ -99,6 +102,8 @@ def create_app(database: Database, settings: Settings, now: Now, key: bytes | No
         writer=Writer(database, committed=committed),
         revisions=Revisions(database, key, now),
         ticker=Ticker(database, now),
+        follower=follower,
+        shelf=Shelf(database, now),
     )
 
     @asynccontextmanager
@@ -128,6 +133,7 @@ def create_app(database: Database, settings: Settings, now: Now, key: bytes | No
         lifespan=lifespan,
     )
     app.state.branchfleet = state
+    app.state.readiness = Readiness(state)
     app.add_middleware(BoundedBody)
     app.add_middleware(SafeHeaders)
     answer_with_problems(app)
@@ -163,30 +169,3 @@ class SafeHeaders:
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
-
-
-class BoundedBody:
-    """Lets nobody send more than a batch may have, announced or not."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        said = Headers(scope=scope).get("content-length", "")
-        announced = int(said) if said.isascii() and said.isdigit() else 0
-        came = 0
-
-        async def bounded() -> Message:
-            nonlocal came
-            if announced > BODY_LIMIT:
-                raise HTTPException(413)
-            message = await receive()
-            came += len(message.get("body", b""))
-            if came > BODY_LIMIT:
-                raise HTTPException(413)
-            return message
-
-        await self._app(scope, bounded, send)

@@ -14,6 +14,10 @@ import typer
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from agent.inventory.problems import InventoryError
+from server.backup.archive import Newer
+from server.backup.copies import DumpFailed, NoProgram, NotWhole
+from server.backup.make import AlreadyThere
+from server.backup.restore import NotEmpty
 from server.errors import Conflict, Forbidden, NotFound, Told
 from server.exit import Exit
 from server.home import AlreadySetUp, Broken, NotSetUp
@@ -35,6 +39,12 @@ CODES: dict[type[Told], Exit] = {
     KeyFileError: Exit.DATABASE,
     Broken: Exit.DATABASE,
     AddressTaken: Exit.BUSY,
+    AlreadyThere: Exit.REFUSED,
+    NotEmpty: Exit.REFUSED,
+    Newer: Exit.DATABASE,
+    NotWhole: Exit.DATABASE,
+    DumpFailed: Exit.DATABASE,
+    NoProgram: Exit.NO_SUCH_THING,
 }
 NO_ROOM = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from sqlmodel import Session
 
@@ -20,10 +21,13 @@ from server.accounts.queries import people, person_out
 from server.agents import deeds as agents
 from server.agents.codes import HOURS
 from server.agents.queries import agents as agents_out
+from server.aside.queries import listed
+from server.aside.queries import one as aside_one
+from server.aside.queries import out as aside_out
 from server.authority.certificates import describe
 from server.authority.context import Tls
 from server.authority.source import may_speak_plainly, source
-from server.border import sentences
+from server.border import end, sentences
 from server.clock import utc_now
 from server.exit import Exit
 from server.home import Home, making
@@ -31,6 +35,7 @@ from server.journal.deeds import Act, record
 from server.journal.verify import check
 from server.listening import listening
 from server.queries import Everything, status_out
+from server.running.access import issue_metrics_token
 from server.schemas import Role
 from server.secrets.deeds import set_secret
 
@@ -42,10 +47,14 @@ person = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="People a
 agent = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Agents: who may speak as each.")
 secret = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Communities and passwords of devices.")
 journal = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The journal of deeds.")
+aside = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Batches that could not be read.")
+metrics = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Figures for Prometheus.")
 app.add_typer(person, name="person")
 app.add_typer(agent, name="agent")
 app.add_typer(secret, name="secret")
 app.add_typer(journal, name="journal")
+app.add_typer(aside, name="aside")
+app.add_typer(metrics, name="metrics")
 
 
 @app.callback()
@@ -129,6 +138,52 @@ def ca(
         print(trusted.decode(), end="")
     else:
         show(described, as_json)
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The file to write, or to check.")],
+    home: HomeOption = None,
+    with_keys: Annotated[bool, typer.Option("--with-keys", help="The keys too, under a passphrase asked for.")] = False,
+    check_it: Annotated[
+        bool, typer.Option("--check", help="Hold a file that is there to what it says of itself.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write database and settings into one file while the server runs; the keys only under a passphrase.
+
+    The passphrase is asked for, or is a line of stdin.
+
+    Example: branchfleet-server backup /backup/branchfleet-$(date +%F).bfb
+    """
+    from server.backup.command import make, verify
+
+    with sentences(home) as (path, _):
+        manifest = verify(file) if check_it else make(Home(path), file, with_keys=with_keys, _=_)
+        show(msgspec.to_builtins(manifest, str_keys=True), as_json)
+        if not manifest.journal_ok:
+            end(Exit.DATABASE, _("The journal in this backup does not hold: see `branchfleet-server journal check`."))
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `backup` wrote.")],
+    home: HomeOption = None,
+    without_keys: Annotated[bool, typer.Option("--without-keys", help="Leave keys that are in it out.")] = False,
+    database: Annotated[str | None, typer.Option(help="Of PostgreSQL: an empty database to fill.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put a backup into a new home: all of it or nothing. Agents then send again what it lacks.
+
+    Example: branchfleet-server restore /backup/branchfleet-2026-11-04.bfb --home /var/lib/branchfleet-server
+    """
+    from server.backup.command import put_back
+
+    with sentences(home) as (path, _):
+        restored = put_back(file, path, act(), database, without_keys=without_keys, _=_)
+        show(restored, as_json)
+        if not restored["journal_ok"]:
+            end(Exit.DATABASE, _("The journal in this backup does not hold: see `branchfleet-server journal check`."))
 
 
 @app.command()
@@ -338,6 +393,52 @@ def journal_check(home: HomeOption = None, as_json: JsonOption = False) -> None:
     show(found.model_dump(mode="json"), as_json)
     if not found.ok:
         raise typer.Exit(Exit.DATABASE)
+
+
+@aside.command("list")
+def aside_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """List what agents sent and the server could not read, the newest first.
+
+    Example: branchfleet-server aside list
+    """
+    with reading(home) as session:
+        rows = [aside_out(*each) for each in listed(session)]
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False))
+        return
+    for row in rows:
+        print(*(row[key] for key in ("id", "agent", "last_at", "times", "size", "why")), sep="\t")
+
+
+@aside.command("show")
+def aside_show(
+    id: Annotated[int, typer.Argument(help="Its number in the list.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the bytes as they came there.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one: what it is, why it could not be read, and with -o its bytes (the first 64 KiB).
+
+    Example: branchfleet-server aside show 3 -o batch.bin
+    """
+    with sentences(home):
+        with reading(home) as session:
+            row, key = aside_one(session, id)
+            said = aside_out(row, key)
+        if output is not None:
+            output.write_bytes(row.body)
+        show(said, as_json)
+
+
+@metrics.command("token")
+def metrics_token(home: HomeOption = None) -> None:
+    """Print a new token to read /metrics with, once; an earlier one stops working.
+
+    Example: branchfleet-server metrics token > /etc/prometheus/branchfleet.token
+    """
+    with changing(home) as (_, session):
+        token = issue_metrics_token(session, act())
+    print(token)
 
 
 def act(via: str = "cli") -> Act:

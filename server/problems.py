@@ -32,6 +32,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 SENTENCES = {
     404: "There is no such thing.",
     405: "This is not done that way: another method is asked for.",
+    408: "What was sent did not come to its end in time.",
     413: "What was sent is too large.",
 }
 

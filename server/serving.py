@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from server.authority.context import Tls
+from server.patience import patient_protocol, room_for
 from server.state import State
 
 LOOK_EVERY = 600.0  # seconds between looks at the certificate
@@ -20,7 +21,13 @@ PATIENCE = 10  # seconds an answer may still take once the end is asked for
 def serve(app: FastAPI, listener: socket.socket, tls: Tls | None = None) -> None:
     """Answer until SIGTERM or Ctrl+C, then return once everything taken is written. Without `tls` plain HTTP."""
     config = uvicorn.Config(
-        app, access_log=False, server_header=False, log_config=None, timeout_graceful_shutdown=PATIENCE
+        app,
+        access_log=False,
+        server_header=False,
+        log_config=None,
+        timeout_graceful_shutdown=PATIENCE,
+        limit_concurrency=room_for(app.state.branchfleet.settings.connections),
+        http=patient_protocol(),
     )
     config.load()
     config.ssl = tls.context if tls else None
@@ -53,6 +60,13 @@ class _Server(uvicorn.Server):
             await asyncio.to_thread(self._tls.look)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._state.draining = True
+        for _ in range(
+            self._state.settings.drain_seconds * 10
+        ):  # a balancer sees that it is not ready and goes elsewhere
+            if self.force_exit:
+                break
+            await asyncio.sleep(0.1)
         self._state.ticker.close()
         await asyncio.sleep(0)  # lets the streams say their end
         await super().shutdown(sockets)

@@ -6,7 +6,9 @@ from server.accounts.passwords import Passwords
 from server.agents.assignment import Revisions
 from server.agents.challenges import Voice
 from server.agents.limits import Limits
+from server.aside.shelf import Shelf
 from server.events.ticker import Ticker
+from server.health.follower import Follower
 from server.ingest.writer import Writer
 from server.settings import Settings
 from server.storage.database import Database
@@ -26,3 +28,6 @@ class State:
     writer: Writer
     revisions: Revisions
     ticker: Ticker
+    follower: Follower
+    shelf: Shelf
+    draining: bool = False  # the end is asked for

@@ -5,6 +5,7 @@ import secrets
 
 PERSON = "bfs_"
 AGENT = "bfa_"
+METRICS = "bfm_"
 
 
 def new_token(prefix: str) -> str:

@@ -8,7 +8,8 @@ from sqlmodel import Session, col
 
 from agent.proof import fingerprint
 from server.accounts.scope import Scoped, in_scope
-from server.agents.codes import CodeStanding, standing_of
+from server.agents.codes import CodeStanding
+from server.agents.codes import standing_of as code_standing
 from server.agents.tables import AgentCode, AgentIdentity, AgentInstance, AgentKey, KeyStanding
 from server.errors import NotFound
 from server.health.clocks import Stamp
@@ -26,7 +27,7 @@ class Identities:
 
     def __init__(self, session: Session, ids: Select[Any], now: int) -> None:
         codes = session.execute(select(AgentCode).where(col(AgentCode.agent_id).in_(ids))).scalars()
-        self._codes = {code.agent_id: code for code in codes if standing_of(code, now) is CodeStanding.OPEN}
+        self._codes = {code.agent_id: code for code in codes if code_standing(code, now) is CodeStanding.OPEN}
         rows = session.execute(select(AgentIdentity).where(col(AgentIdentity.agent_id).in_(ids))).scalars()
         self._identities = {row.agent_id: row for row in rows}
         keys = select(AgentKey).where(col(AgentKey.standing).in_((KeyStanding.GOOD, KeyStanding.WAITING)))
@@ -103,7 +104,7 @@ def agents(session: Session, viewer: Scoped, now: int, key: str | None = None) -
             key=subject.key,
             name=subject.name,
             branch=code,
-            standing=_standing(health, now),
+            standing=standing_of(health, now),
             seen_at=seen.at if seen else None,
             version=seen.version if seen else "",
             waiting=seen.waiting if seen else 0,
@@ -130,7 +131,7 @@ def _stamp(health: HealthRow | None) -> Stamp | None:
     return msgspec.convert(health.state, State).stamp if health is not None else None
 
 
-def _standing(health: HealthRow | None, now: int) -> Standing:
+def standing_of(health: HealthRow | None, now: int) -> Standing:
     if health is None:
         return Standing.NEVER
     judged_too_long_ago = health.fresh_until < now and health.standing not in (Standing.NEVER, Standing.CLOSED)

@@ -62,6 +62,11 @@ class Ticker:
         self._closed = asyncio.Event()
         self.cursor = 0
 
+    @property
+    def clients(self) -> int:
+        """Screens that listen."""
+        return len(self._subscriptions)
+
     async def run(self) -> None:
         away = False
         while not self._closed.is_set():

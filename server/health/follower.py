@@ -94,6 +94,10 @@ class Follower:
             self._thread.join()
             self._thread = None
 
+    @property
+    def alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
     def wake(self) -> None:
         """There is news: look now."""
         self._news.set()

@@ -33,7 +33,10 @@ else:
 RECORD_LIMIT = 64 << 10  # bytes of one record; a state with all its raw bytes has about 6 KiB
 PIECE = 64 << 10  # bytes unpacked at a time; asking for PLAIN_LIMIT would claim that much memory for each batch
 KEPT = 4 << 10  # bytes kept of a record beyond the limit
+WINDOW = 24  # log2 of the bytes a zstd frame may have us set aside: an agent's has 8 MiB, others may ask for 2 GiB
+HOLD_POSITIONS = 400  # in one hold
 LARGEST = 1 << 60  # of numbers and clocks: leaves room to add in 64 bits
+UNPACKED = "The batch is too large when unpacked: {limit} bytes at most."
 _STREAM = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _UID = re.compile(r"[0-9a-f]{32}")
 _BOOT_ID = re.compile(r"[\x21-\x7e]{1,64}")
@@ -136,18 +139,20 @@ def unpack(body: bytes, encoding: str) -> bytes:
         return body
     if encoding != "zstd":
         raise WrongMedia("A batch may be packed with zstd, and not with {encoding}.", encoding=encoding[:40])
-    unpacker = zstd.ZstdDecompressor()
+    unpacker = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: WINDOW})
     pieces: list[bytes] = []
     size = 0
     packed = body
     try:
+        if (zstd.get_frame_info(body).decompressed_size or 0) > PLAIN_LIMIT:
+            raise TooLarge(UNPACKED, limit=PLAIN_LIMIT)
         while not unpacker.eof and (packed or not unpacker.needs_input):
             piece = unpacker.decompress(packed, max_length=PIECE)
             packed = b""
             pieces.append(piece)
             size += len(piece)
             if size > PLAIN_LIMIT:
-                raise TooLarge("The batch is too large when unpacked: {limit} bytes at most.", limit=PLAIN_LIMIT)
+                raise TooLarge(UNPACKED, limit=PLAIN_LIMIT)
     except zstd.ZstdError:
         raise Invalid("The batch says it is zstd and is not.") from None
     if not unpacker.eof or unpacker.unused_data:
@@ -210,6 +215,8 @@ def _open_ahead(raw: bytes, media: str) -> Ahead | None:
 def _wrong(record: AnyRecord) -> str:
     if isinstance(record, Hold) and not 0 <= record.since <= record.clock.boot:
         return "the hold begins after it ends"
+    if isinstance(record, Hold) and len(record.held) > HOLD_POSITIONS:
+        return f"the hold is of more than {HOLD_POSITIONS} positions"
     if isinstance(record, Hold) and any(
         not 0 <= n <= 1 << 30 for held in record.held.values() for n in (held.good, held.failed)
     ):

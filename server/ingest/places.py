@@ -6,6 +6,9 @@ from server.ingest.intervals import hole_of
 from server.ingest.link import Link
 
 KEPT = 1_000_000  # µs
+UNKNOWN_AT_MOST = (
+    10_000  # keys of an agent that are looked for and not found; of more it is not one of ours that speaks
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +71,11 @@ class Places:
             places = {key: Place(subject_id, hole_of(interval)) for key, subject_id, interval in found}
             known = self._agents[agent_id] = _Of(now, places)
         place = known.places.get(key)
-        if place is None and key not in known.unknown and "\0" not in key:
+        if place is None and key not in known.unknown and "\0" not in key and len(known.unknown) < UNKNOWN_AT_MOST:
             found = link.rows(FORMERLY, agent_id, key) or link.rows(RENAMED, agent_id, agent_id, key)
             if found:
                 place = known.places[key] = Place(found[0][0], hole_of(found[0][1]))
-            elif len(known.unknown) < 10_000:
+            else:
                 known.unknown.add(key)
         return place
 

@@ -10,6 +10,7 @@ from agent.wire import Ack, Batch
 from server.accounts.dependencies import Came, Clock, ReadSession, StateOf, Viewer
 from server.agents.dependencies import AgentCaller
 from server.answers import Accepted, agent_answer, agent_body, answer
+from server.errors import ServerError
 from server.ingest.batch import open_batch
 from server.ingest.queries import observations
 from server.schemas import ObservationPage
@@ -35,13 +36,26 @@ async def post_records(
     `refused` and counts as received. On 503 nothing is acknowledged: the agent keeps its records and comes again.
     """
     body = await request.body()
+    figures = state.writer.figures
+    figures.came(len(body))
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     encoding = request.headers.get("content-encoding", "").strip().lower()
-    if len(body) > INLINE:
-        parcel = await run_in_threadpool(open_batch, body, kind, encoding, agent.id, now())
-    else:
-        parcel = open_batch(body, kind, encoding, agent.id, now())
-    taken = await asyncio.wrap_future(state.writer.submit(parcel))
+    try:
+        if len(body) > INLINE:
+            parcel = await run_in_threadpool(open_batch, body, kind, encoding, agent.id, now())
+        else:
+            parcel = open_batch(body, kind, encoding, agent.id, now())
+    except ServerError as error:
+        figures.answered("refused")
+        await run_in_threadpool(state.shelf.put, agent.id, agent.key, str(error), kind, encoding, body)
+        raise
+    try:
+        taken = await asyncio.wrap_future(state.writer.submit(parcel))
+    except ServerError as error:
+        figures.answered("unavailable" if error.status >= 500 else "refused")
+        raise
+    repeated = len(parcel.records) - taken.fresh
+    figures.answered("taken", records=taken.fresh, repeated=repeated, refused=len(taken.refused))
     revision = state.revisions.kept(agent.id)
     if revision is None:
         revision = await run_in_threadpool(state.revisions.compute, agent.id, agent.key)

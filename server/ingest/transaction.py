@@ -32,6 +32,7 @@ class Taken:
     ranges: Ranges
     refused: list[Refusal]
     wait: float = 0.0  # seconds before the agent may send more of what waits
+    fresh: int = 0  # records that had not come before
 
 
 @dataclass(slots=True)
@@ -115,7 +116,7 @@ class Transaction:
         self._receive(stream, fresh)
         if delayed:
             self._fold_in(delayed, stream)
-        return Taken(stream.ranges, refused)
+        return Taken(stream.ranges, refused, len(fresh))
 
     def finish(self) -> None:
         """Write what is still in memory."""

@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 
 from server.errors import AWAY, BROKEN, FULL, ServerError, Unavailable
 from server.ingest.batch import Parcel
+from server.ingest.figures import Figures
 from server.ingest.link import Link, open_link
 from server.ingest.pace import Pace
 from server.ingest.places import Places
@@ -66,6 +67,17 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
         self._link: Link | None = None
         self._closing = False
+        self.figures = Figures()
+        self.failing = False  # the database refused the last that was written
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    @property
+    def waiting(self) -> int:
+        """Batches in the queue."""
+        return self._jobs.qsize()
 
     def start(self) -> None:
         self._thread.start()
@@ -158,10 +170,13 @@ class Writer:
         with self._database.turn():
             link = self._link = self._link or open_link(self._database)
             link.begin()
+            began = time.monotonic()
             transaction = Transaction(link, self._places)
             yield transaction
             transaction.finish()
             link.commit()
+        self.figures.commits.add(time.monotonic() - began)
+        self.failing = False
         self._committed()
 
     def _one_by_one(self, group: list[Job]) -> None:
@@ -194,9 +209,11 @@ class Writer:
         parts = [
             self._salvage(replace(parcel, records=part)) for part in (parcel.records[:half], parcel.records[half:])
         ]
-        return Taken(parts[-1].ranges, [refusal for part in parts for refusal in part.refused])
+        named = [refusal for part in parts for refusal in part.refused]
+        return Taken(parts[-1].ranges, named, sum(part.fresh for part in parts))
 
     def _refuse(self, group: list[Job], error: Exception) -> None:
+        self.failing = True
         if disk_is_full(error):
             _log.error("The disk of the database is full: nothing can be taken from agents.")
             answer = Unavailable(FULL)

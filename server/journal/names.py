@@ -4,6 +4,8 @@ from typing import Final
 
 DEEDS: Final[dict[str, tuple[str, str]]] = {
     "server.init": ("初始化服务器", "Server set up"),
+    "server.restore": ("从备份恢复", "Restored from a backup"),
+    "metrics.token": ("发放监控令牌", "Metrics token issued"),
     "person.add": ("新增用户", "Person added"),
     "person.disable": ("停用用户", "Person disabled"),
     "person.reset": ("重置密码", "Password reset"),

@@ -51,11 +51,21 @@ def check_version(database: Database) -> None:
     """DatabaseNewer or DatabaseOlder unless the database is exactly what this program was written for."""
     with database.engine.connect() as connection:
         _refuse_newer(connection)
-        if set(_present(connection)) != set(_scripts().get_heads()):
+        if set(_present(connection)) != heads():
             raise DatabaseOlder(
                 "The database is older than this program. Stop every Branchfleet server on it and start this one: "
                 "`branchfleet-server run` brings the database up to date."
             )
+
+
+def heads() -> set[str]:
+    """The schema this program was written for."""
+    return set(_scripts().get_heads())
+
+
+def knows(revision: str) -> bool:
+    """Whether a database of this schema can be brought up to date by this program."""
+    return revision in {script.revision for script in _scripts().walk_revisions()}
 
 
 def config(connection: Connection | None = None) -> Config:

@@ -1,8 +1,12 @@
 """A server under test: the real application on a real database, a small bank, and people who are signed in."""
 
+import socket
+import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import text
@@ -25,6 +29,7 @@ from server.inventory.tables import (
     Subject,
     SubjectKind,
 )
+from server.patience import patient_protocol
 from server.schemas import Role
 from server.settings import Settings
 from server.storage.database import Database
@@ -165,3 +170,24 @@ def agent_token(database: Database, bank: dict[str, int]) -> Callable[[str], str
         return token
 
     return make
+
+
+@pytest.fixture
+def serving() -> Iterator[Callable[[FastAPI], str]]:
+    """`serving(app)` answers on a port of this machine, as `branchfleet-server run` does, and gives its URL."""
+    servers: list[tuple[uvicorn.Server, threading.Thread, socket.socket]] = []
+
+    def serve(app: FastAPI, protocol: Any = None) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        config = uvicorn.Config(app, log_level="critical", http=protocol or patient_protocol())
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        servers.append((server, thread, listener))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield serve
+    for server, thread, listener in servers:
+        server.should_exit = server.force_exit = True
+        thread.join()
+        listener.close()

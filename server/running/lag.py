@@ -1,0 +1,28 @@
+"""How far health is behind the record log."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from server.health.tables import Follower
+from server.ingest.tables import RecordRow
+from server.queries import HEALTH
+
+
+@dataclass(frozen=True)
+class Lag:
+    records: int  # not judged yet
+    seconds: float  # since the oldest of them arrived; 0 when there is none
+    silent: float | None  # seconds since health last said that it lives; None: never
+
+
+def lag_of(session: Session, now: int) -> Lag:
+    follower = session.get(Follower, HEALTH)
+    cursor = follower.cursor if follower else 0
+    newest = session.exec(select(func.max(RecordRow.id))).one() or 0
+    waiting = select(RecordRow.arrived).where(col(RecordRow.id) > cursor).order_by(col(RecordRow.id)).limit(1)
+    oldest = session.exec(waiting).first()
+    seconds = 0.0 if oldest is None else max(0.0, (now - oldest) / 1e6)
+    silent = max(0.0, (now - follower.at) / 1e6) if follower else None
+    return Lag(0 if oldest is None else newest - cursor, seconds, silent)
