@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import json
-import logging
 import os
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 import typer
 
-from agent import ask, show
+from agent import ask, secrets, show
 from agent.exit import Exit, Trouble
 from agent.link import Away, LinkError, Rejected, open_link
 from agent.ports import card_readers, serial_ports
@@ -47,15 +46,16 @@ def run(
 
     Example: branchfleet-agent run --home /var/lib/branchfleet-agent
     """
+    from agent.logs import logging_to
     from agent.run import run_until_signalled
 
     folder = find_home(home, os.environ)
     settings = load_settings(folder, os.environ, server=server)
     make_home(folder)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    for chatty in ("httpx2", "httpcore2", "httpx", "httpcore"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    code = run_until_signalled(settings)
+    known = secrets.of_this_run()
+    known.learn(settings.token)
+    with logging_to(folder, known):
+        code = run_until_signalled(settings)
     raise typer.Exit(code)
 
 
@@ -71,6 +71,7 @@ def setup(
     """
     folder = find_home(home, os.environ)
     said = ask.ask_person("token") if token == "-" else token  # noqa: S105
+    secrets.of_this_run().learn(said.strip())
     server, said = check_address(server, said.strip())
     note = ""
     try:
@@ -234,7 +235,7 @@ def _print_json(value: Any) -> None:
 
 
 def _say(sentence: str) -> None:
-    typer.echo(sentence, err=True)
+    typer.echo(secrets.of_this_run().hide(sentence), err=True)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -243,6 +244,7 @@ def main(arguments: list[str] | None = None) -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")  # an old console's code page must not end a poll
+    secrets.OF_THIS_RUN.set(secrets.Secrets())
     try:
         app(arguments)
     except Trouble as trouble:
@@ -261,7 +263,7 @@ def _written_down() -> str:
     with tempfile.NamedTemporaryFile(
         "w", prefix="branchfleet-agent-", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:
-        traceback.print_exc(file=file)
+        file.write(secrets.of_this_run().hide(traceback.format_exc()))
     return file.name
 
 

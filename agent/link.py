@@ -74,7 +74,7 @@ class Link:
     def __init__(self, client: httpx2.AsyncClient, server: str) -> None:
         self._client = client
         self._server = server
-        self._trouble = ""
+        self._said: set[str] = set()  # kinds of trouble the log told of since the last good answer
 
     async def send(self, batch: Batch) -> Ack:
         body = await asyncio.to_thread(lambda: zstd.compress(encode(batch)))
@@ -97,16 +97,16 @@ class Link:
             raise self._noted(Away(f"The server {self._server} does not answer: {_reason(error)}.")) from error
         except LinkError as error:
             raise self._noted(error) from None
-        if self._trouble:
+        if self._said:
             log.info("The server %s answers again.", self._server)
-            self._trouble = ""
+            self._said.clear()
         return result
 
     def _noted(self, error: LinkError) -> LinkError:
         trouble = type(error).__name__
-        if trouble != self._trouble and not isinstance(error, NotTaken):
+        if trouble not in self._said and not isinstance(error, NotTaken):
             log.warning("%s Records are kept here meanwhile.", error.sentence)
-            self._trouble = trouble
+            self._said.add(trouble)
         return error
 
 
