@@ -8,7 +8,7 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -17,6 +17,7 @@ import typer
 from agent import ask, secrets, show
 from agent.exit import Exit, Trouble
 from agent.link import Away, LinkError, Rejected, open_link
+from agent.logs import logging_to, narrate
 from agent.ports import card_readers, serial_ports
 from agent.settings import check_address, find_home, load_settings, make_home, save_settings
 from agent.wire import Assignment, catalogue
@@ -46,7 +47,6 @@ def run(
 
     Example: branchfleet-agent run --home /var/lib/branchfleet-agent
     """
-    from agent.logs import logging_to
     from agent.run import run_until_signalled
 
     folder = find_home(home, os.environ)
@@ -143,6 +143,31 @@ def ports(as_json: Json = False) -> None:
         _say("There is no serial port.")
     if readers.note:
         _say(readers.note)
+
+
+@app.command()
+def doctor(
+    as_json: Json = False,
+    lang: Annotated[str, typer.Option(help="zh or en.", envvar="BRANCHFLEET_LANG")] = "zh",
+    home: Home = None,
+) -> None:
+    """Look whether all is well on this PC, and say how to mend what is not. No device is asked.
+
+    It may be run beside a running agent, best as the same user. The exit code is 0 only if all was seen and is well.
+
+    Example: branchfleet-agent doctor --home /var/lib/branchfleet-agent
+    """
+    from agent.doctor import command
+
+    found = command.examine(find_home(home, os.environ))
+    spoken: Literal["zh", "en"] = "en" if lang == "en" else "zh"
+    hide = secrets.of_this_run().hide
+    if as_json:
+        typer.echo(hide(json.dumps(command.as_json(found, spoken), ensure_ascii=False, indent=2)))
+    else:
+        for line in command.lines(found, spoken):
+            typer.echo(hide(line))
+    raise typer.Exit(Exit.DONE if command.all_well(found) else Exit.UNWELL)
 
 
 @app.command()
@@ -244,7 +269,9 @@ def main(arguments: list[str] | None = None) -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")  # an old console's code page must not end a poll
-    secrets.OF_THIS_RUN.set(secrets.Secrets())
+    known = secrets.Secrets()
+    secrets.OF_THIS_RUN.set(known)
+    narrate(known)
     try:
         app(arguments)
     except Trouble as trouble:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import ssl
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -74,6 +74,7 @@ class Link:
     def __init__(self, client: httpx2.AsyncClient, server: str) -> None:
         self._client = client
         self._server = server
+        self.tell: Callable[[str], None] = lambda trouble: None  # after every question: "", or why there is no answer
         self._said: set[str] = set()  # kinds of trouble the log told of since the last good answer
 
     async def send(self, batch: Batch) -> Ack:
@@ -97,6 +98,7 @@ class Link:
             raise self._noted(Away(f"The server {self._server} does not answer: {_reason(error)}.")) from error
         except LinkError as error:
             raise self._noted(error) from None
+        self.tell("")
         if self._said:
             log.info("The server %s answers again.", self._server)
             self._said.clear()
@@ -104,6 +106,7 @@ class Link:
 
     def _noted(self, error: LinkError) -> LinkError:
         trouble = type(error).__name__
+        self.tell(error.sentence)
         if trouble not in self._said and not isinstance(error, NotTaken):
             log.warning("%s Records are kept here meanwhile.", error.sentence)
             self._said.add(trouble)

@@ -49,9 +49,15 @@ def logging_to(home: Path, secrets: Secrets, environment: Mapping[str, str] = os
             handler.close()
 
 
+def narrate(secrets: Secrets) -> None:
+    """What a command logs that sets up no log of its own goes to standard error; there too without a secret."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(ForPeople(secrets, "%(message)s"))
+
+
 class ForPeople(logging.Formatter):
-    def __init__(self, secrets: Secrets) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(message)s")
+    def __init__(self, secrets: Secrets, form: str = "%(asctime)s %(levelname)s %(message)s") -> None:
+        super().__init__(form)
         self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
@@ -62,8 +68,7 @@ class ForJournal(ForPeople):
     """systemd's journal has the time itself, and takes the level of every line from its beginning."""
 
     def __init__(self, secrets: Secrets) -> None:
-        super().__init__(secrets)
-        self._style = logging.PercentStyle("%(message)s")
+        super().__init__(secrets, "%(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
         level = _JOURNAL_LEVELS.get(record.levelname, 6)

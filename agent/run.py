@@ -19,6 +19,7 @@ from agent.schedule import Schedule
 from agent.settings import Settings
 from agent.signals import ended_by_signals
 from agent.spool import SpoolError, SpoolFull, SpoolNewer, SpoolTaken, open_spool
+from agent.status import Account
 from agent.uplink import Uplink
 from agent.wire import Event, EventName, catalogue
 from drivers.base import Shared
@@ -81,7 +82,9 @@ async def _live(
         seen = await poller.poll(target)
         position = target.polled.position
         if schedule.targets.get(position) is target:  # and not replaced while it was asked
-            news = report.seen(position, seen, clocks())
+            now = clocks()
+            account.saw(position, seen, now)
+            news = report.seen(position, seen, now)
             outbox.put(news.records, urgent=news.urgent)
 
     async def hold() -> None:
@@ -92,6 +95,8 @@ async def _live(
                 await asyncio.sleep(min(left, 1.0))  # in steps: an assignment may shorten it meanwhile
             outbox.put(report.hold(clocks()))
 
+    account = Account(settings.home, clocks, outbox, own_version())
+    link.tell = account.heard
     schedule = Schedule(look, clocks)
     uplink = Uplink(link, outbox, clocks, version=own_version(), on_ack=lambda ack: duties.heard(ack.assignment))
     duties = Duties(settings.home, clocks, link, uplink, schedule, report, shared)
@@ -101,7 +106,8 @@ async def _live(
     schedule.start()
     duties.begin()
     writer = asyncio.create_task(outbox.run())
-    others = [asyncio.create_task(each) for each in (uplink.run(), duties.run(), hold(), schedule.watch_clock())]
+    parts = (uplink.run(), duties.run(), hold(), schedule.watch_clock(), account.run())
+    others = [asyncio.create_task(each) for each in parts]
     asked = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([asked, writer, *others], return_when=asyncio.FIRST_COMPLETED)
     for task in done - {asked}:

@@ -7,7 +7,7 @@ spellings in which programs tend to print them; it does not guess at what merely
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextvars import ContextVar
 from urllib.parse import quote, quote_plus
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import BaseModel
 
@@ -12,7 +12,6 @@ from drivers.errors import Garbled, Reason, Refused
 
 class LeakyOptions(DriverOptions):
     password: str
-    login: dict[str, str] = {}
     how: str = "crash"
 
 

@@ -175,15 +175,19 @@ def test_a_careless_driver_tells_its_password_to_nobody(how: str, secret: str, l
         assert "Error" in people, "the log was to tell of a defect"
 
 
+def start(home: Path, third_party: Path) -> subprocess.Popen[str]:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(third_party), os.getcwd()])}
+    command = [sys.executable, "-m", "agent.cli", "run", "--home", str(home)]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, encoding="utf-8")
+
+
 async def test_a_whole_agent_writes_its_secrets_nowhere_but_where_they_are_kept(
     centre: Centre, tmp_path: Path, leaky: Path, until: Until
 ) -> None:
     home = tmp_path / "home"
     save_settings(home, centre.url, "bfa_test")
     centre.assign(*(polled(how, CANARY) for how in WAYS))
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(leaky), os.getcwd()])}
-    command = [sys.executable, "-m", "agent.cli", "run", "--home", str(home)]
-    agent = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, encoding="utf-8")
+    agent = start(home, leaky)
     try:
         await until(lambda: all(centre.states(f"1001/{how}") for how in WAYS))
     finally:
@@ -197,6 +201,16 @@ async def test_a_whole_agent_writes_its_secrets_nowhere_but_where_they_are_kept(
     records = msgspec.json.encode(centre.order).decode()
     for secret in (CANARY, "bfa_test"):
         assert not any(leaks(text, secret) for text in [*texts, records])
+
+
+def test_a_poll_by_hand_logs_no_password_either(tmp_path: Path, leaky: Path) -> None:
+    """In a process of its own: here pytest hears the log, and there standard error does."""
+    keep(tmp_path, Assignment(agent="a", revision="1", polled=[polled("crash", CANARY)]))
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(leaky), os.getcwd()])}
+    command = [sys.executable, "-m", "agent.cli", "poll", "1001/crash", "--home", str(tmp_path)]
+    ran = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
+    assert "has a defect" in ran.stderr
+    assert not leaks(ran.stdout + ran.stderr, CANARY)
 
 
 @pytest.mark.parametrize("how", WAYS)
