@@ -31,6 +31,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+service = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="The agent as a service that starts with the PC."
+)
+app.add_typer(service, name="service")
+
 Home = Annotated[
     Path | None, typer.Option(help="The agent's folder; else BRANCHFLEET_AGENT_HOME, else the system's place for it.")
 ]
@@ -253,6 +258,47 @@ def simulate(
         hand.simulate(asked_for, fault, typer.echo, _say)
     except Bad as bad:
         raise Trouble(Exit.BAD_INPUT, str(bad)) from bad
+
+
+Root = Annotated[Path | None, typer.Option(help="Write below this folder and start nothing: for an image.")]
+
+
+@service.command("show")
+def service_show() -> None:
+    """Print the systemd unit, or on Windows the scheduler's task, for this installation.
+
+    Example: branchfleet-agent service show
+    """
+    from agent.service.install import shown
+
+    typer.echo(shown(), nl=False)
+
+
+@service.command("install")
+def service_install(
+    root: Root = None,
+    logon: Annotated[
+        bool, typer.Option("--at-logon", help="On Windows without administrator rights: start at this user's log-on.")
+    ] = False,
+) -> None:
+    """Make the service and start it. Set the agent up first; on Linux its folder is /var/lib/branchfleet-agent.
+
+    Example: branchfleet-agent service install
+    """
+    from agent.service.install import install
+
+    install(_say, root=root, logon=logon)
+
+
+@service.command("remove")
+def service_remove(root: Root = None) -> None:
+    """Stop the service and remove it. The agent's folder and what it still holds stay.
+
+    Example: branchfleet-agent service remove
+    """
+    from agent.service.install import remove
+
+    remove(_say, root=root)
 
 
 def _print_json(value: Any) -> None:

@@ -12,6 +12,7 @@ from agent.clock import Clocks, system_clocks
 from agent.duties import Duties
 from agent.exit import Exit, Trouble
 from agent.link import Link, open_link
+from agent.notify import BEGUN, ENDING, beat, notify
 from agent.outbox import Outbox
 from agent.poll import Poller
 from agent.report import Report
@@ -106,14 +107,16 @@ async def _live(
     schedule.start()
     duties.begin()
     writer = asyncio.create_task(outbox.run())
-    parts = (uplink.run(), duties.run(), hold(), schedule.watch_clock(), account.run())
+    parts = (uplink.run(), duties.run(), hold(), schedule.watch_clock(), account.run(), beat())
     others = [asyncio.create_task(each) for each in parts]
+    notify(BEGUN)
     asked = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([asked, writer, *others], return_when=asyncio.FIRST_COMPLETED)
     for task in done - {asked}:
         log.error("A part of the agent ended by a defect; the agent ends too.", exc_info=task.exception())
         stop.ask("defect")
 
+    notify(ENDING)
     await schedule.stop()
     await _cancel(asked, *others)
     reason: dict[str, str | int] = {"reason": stop.reason}

@@ -10,12 +10,12 @@ from pathlib import Path
 from agent.doctor.finding import Finding, Text, Word, span
 from agent.doctor.patient import WINDOWS, Patient
 from agent.run import own_version
+from agent.service.files import TASK
+from agent.service.install import NAME
 
 RUNNING = Text("采集程序", "agent")
 SERVICE = Text("开机自启", "service")
 FILES = Text("文件权限", "files")
-UNIT = "branchfleet-agent.service"
-TASK = r"\Branchfleet\agent"
 ASK_SECONDS = 10.0
 
 
@@ -58,7 +58,7 @@ def _service() -> Finding:
     if WINDOWS:
         asked = ["schtasks", "/Query", "/TN", TASK]
     elif Path("/run/systemd/system").exists() and shutil.which("systemctl"):
-        asked = ["systemctl", "is-enabled", "--quiet", UNIT]
+        asked = ["systemctl", "is-enabled", "--quiet", NAME]
     else:
         return Finding(
             noun=SERVICE,
