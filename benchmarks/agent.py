@@ -52,7 +52,7 @@ CASES: dict[str, list[tuple[str, dict[str, object]]]] = {
     "serial only": SERIAL,
     "serial and SNMPv2c": SERIAL + V2C * 2,
     "serial and SNMPv3": SERIAL + V3S * 4,
-    "everything": [*SERIAL, *V2C, *V3S, ("reach", {}), ("atm/xfs4iot", {}), ("pos/zvt", {})],
+    "everything": [*SERIAL, *V2C, *V3S, ("reach", {}), ("atm/xfs4iot", {})],
 }
 
 

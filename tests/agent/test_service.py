@@ -41,9 +41,9 @@ def test_systemd_finds_nothing_to_say_against_the_unit(tmp_path: Path) -> None:
     file, _ = unit(program, tmp_path)
     file.path.parent.mkdir(parents=True)
     file.path.write_bytes(file.content)
-    ran = subprocess.run(["systemd-analyze", "verify", file.path], capture_output=True, text=True, check=False)
+    ran = subprocess.run(["systemd-analyze", "verify", str(file.path)], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
-    security = ["systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE}", file.path]
+    security = ["systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE}", str(file.path)]
     rated = subprocess.run(security, capture_output=True, text=True, check=False)
     assert rated.returncode == 0, rated.stdout.splitlines()[-1]
 
@@ -54,9 +54,9 @@ def test_the_unit_in_the_servers_documentation_is_sound_and_tight(tmp_path: Path
     unit_file = tmp_path / "branchfleet-server.service"
     text = page.partition("```ini\n")[2].partition("```")[0]
     unit_file.write_text(text.replace("/opt/branchfleet/bin/branchfleet-server", "/bin/true"), encoding="utf-8")
-    ran = subprocess.run(["systemd-analyze", "verify", unit_file], capture_output=True, text=True, check=False)
+    ran = subprocess.run(["systemd-analyze", "verify", str(unit_file)], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
-    security = ["systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE}", unit_file]
+    security = ["systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE}", str(unit_file)]
     rated = subprocess.run(security, capture_output=True, text=True, check=False)
     assert rated.returncode == 0, rated.stdout.splitlines()[-1]
 
