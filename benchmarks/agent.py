@@ -154,7 +154,8 @@ def measure(case: str, minutes: float, interval: float) -> None:
             agent.terminate()
             agent.wait()
         percent = 100 * spent / (60 * minutes)
-        print(f"  {case:20} {rss:5.1f} MiB RSS  {pss:5.1f} PSS  {percent:.2f} % of a core ({spent / minutes:.2f} s a minute)")
+        memory = f"{rss:5.1f} MiB RSS  {pss:5.1f} PSS"
+        print(f"  {case:20} {memory}  {percent:.2f} % of a core ({spent / minutes:.2f} s a minute)")
         for position, detail in receiver.failing.items():
             print(f"    {position} gave no reading, so the figure is not whole: {detail}")
 
