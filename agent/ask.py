@@ -12,6 +12,7 @@ from typing import Any
 from agent.assignment import load, make_target
 from agent.exit import Exit, Trouble
 from agent.poll import Poller, Seen
+from agent.secrets import of_this_run
 from agent.tidy import tidy_text
 from agent.wire import Polled
 from drivers.base import Shared
@@ -88,8 +89,12 @@ def _filled(options: Any, ask_secret: AskSecret) -> Any:
 
 def ask_person(name: str) -> str:
     """The secret called `name`: typed unseen at a terminal, else the next line of standard input."""
-    if sys.stdin.isatty():
-        return getpass(f"{name}: ")
+    said = getpass(f"{name}: ") if sys.stdin.isatty() else _next_line(name)
+    of_this_run().learn(said)
+    return said
+
+
+def _next_line(name: str) -> str:
     line = sys.stdin.readline()
     if not line:
         raise Trouble(

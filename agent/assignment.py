@@ -10,6 +10,7 @@ import msgspec
 import pydantic
 
 from agent.files import write_private
+from agent.secrets import of_this_run
 from agent.tidy import tidy_text
 from agent.wire import Assignment, Failure, Polled
 from drivers import registry
@@ -54,7 +55,9 @@ def make_target(polled: Polled, shared: Shared) -> Target:
     try:
         kind = registry.find(polled.driver)
     except (LookupError, ImportError, AttributeError) as error:
+        of_this_run().learn_options(polled, None)
         return _misfit(polled, Reason.NO_DRIVER, f"the driver {tidy_text(polled.driver)!r} is not here: {error}")
+    of_this_run().learn_options(polled, kind)
     wrong = kind.check_address(polled.address)
     if wrong:
         return _misfit(polled, Reason.BAD_OPTIONS, f"the address {tidy_text(polled.address)!r} {wrong}")
@@ -69,7 +72,7 @@ def make_target(polled: Polled, shared: Shared) -> Target:
 
 
 def _misfit(polled: Polled, reason: Reason, detail: str) -> Target:
-    return Target(polled, None, Failure(NotSupported.kind, str(reason), tidy_text(detail)))
+    return Target(polled, None, Failure(NotSupported.kind, str(reason), tidy_text(of_this_run().hide(detail))))
 
 
 def _said_of(error: pydantic.ValidationError) -> str:

@@ -2,19 +2,19 @@
 
 import errno
 import json
-import logging
 import os
 import sys
 import tempfile
 import traceback
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
 
-from agent import ask, show
+from agent import ask, secrets, show
 from agent.exit import Exit, Trouble
+from agent.logs import logging_to, narrate
 from agent.ports import card_readers, serial_ports
 from agent.settings import find_home, load_settings, make_home
 from agent.wire import catalogue
@@ -27,6 +27,11 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+
+service = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="The agent as a service that starts with the PC."
+)
+app.add_typer(service, name="service")
 
 Home = Annotated[
     Path | None, typer.Option(help="The agent's folder; else BRANCHFLEET_AGENT_HOME, else the system's place for it.")
@@ -48,10 +53,9 @@ def run(
     folder = find_home(home, os.environ)
     settings = load_settings(folder, os.environ, server=server)
     make_home(folder)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    for chatty in ("httpx2", "httpcore2", "httpx", "httpcore"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    code = run_until_signalled(settings)
+    known = secrets.of_this_run()
+    with logging_to(folder, known):
+        code = run_until_signalled(settings)
     raise typer.Exit(code)
 
 
@@ -68,7 +72,9 @@ def enroll_(
     from agent.enroll import enroll
 
     folder = find_home(home, os.environ)
-    enrolled = enroll(server, ask.ask_person("code") if code == "-" else code, folder)
+    typed = ask.ask_person("code") if code == "-" else code
+    secrets.of_this_run().learn(typed.strip())
+    enrolled = enroll(server, typed, folder)
     if enrolled.waiting:
         _say(
             f"{enrolled.agent} has a key already: head office has to confirm this PC, on its screen or by "
@@ -124,6 +130,31 @@ def ports(as_json: Json = False) -> None:
         _say("There is no serial port.")
     if readers.note:
         _say(readers.note)
+
+
+@app.command()
+def doctor(
+    as_json: Json = False,
+    lang: Annotated[str, typer.Option(help="zh or en.", envvar="BRANCHFLEET_LANG")] = "zh",
+    home: Home = None,
+) -> None:
+    """Look whether all is well on this PC, and say how to mend what is not. No device is asked.
+
+    It may be run beside a running agent, best as the same user. The exit code is 0 only if all was seen and is well.
+
+    Example: branchfleet-agent doctor --home /var/lib/branchfleet-agent
+    """
+    from agent.doctor import command
+
+    found = command.examine(find_home(home, os.environ))
+    spoken: Literal["zh", "en"] = "en" if lang == "en" else "zh"
+    hide = secrets.of_this_run().hide
+    if as_json:
+        typer.echo(hide(json.dumps(command.as_json(found, spoken), ensure_ascii=False, indent=2)))
+    else:
+        for line in command.lines(found, spoken):
+            typer.echo(hide(line))
+    raise typer.Exit(Exit.DONE if command.all_well(found) else Exit.UNWELL)
 
 
 @app.command()
@@ -211,12 +242,53 @@ def simulate(
         raise Trouble(Exit.BAD_INPUT, str(bad)) from bad
 
 
+Root = Annotated[Path | None, typer.Option(help="Write below this folder and start nothing: for an image.")]
+
+
+@service.command("show")
+def service_show() -> None:
+    """Print the systemd unit, or on Windows the scheduler's task, for this installation.
+
+    Example: branchfleet-agent service show
+    """
+    from agent.service.install import shown
+
+    typer.echo(shown(), nl=False)
+
+
+@service.command("install")
+def service_install(
+    root: Root = None,
+    logon: Annotated[
+        bool, typer.Option("--at-logon", help="On Windows without administrator rights: start at this user's log-on.")
+    ] = False,
+) -> None:
+    """Make the service and start it. Set the agent up first; on Linux its folder is /var/lib/branchfleet-agent.
+
+    Example: branchfleet-agent service install
+    """
+    from agent.service.install import install
+
+    install(_say, root=root, logon=logon)
+
+
+@service.command("remove")
+def service_remove(root: Root = None) -> None:
+    """Stop the service and remove it. The agent's folder and what it still holds stay.
+
+    Example: branchfleet-agent service remove
+    """
+    from agent.service.install import remove
+
+    remove(_say, root=root)
+
+
 def _print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def _say(sentence: str) -> None:
-    typer.echo(sentence, err=True)
+    typer.echo(secrets.of_this_run().hide(sentence), err=True)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -225,6 +297,9 @@ def main(arguments: list[str] | None = None) -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")  # an old console's code page must not end a poll
+    known = secrets.Secrets()
+    secrets.OF_THIS_RUN.set(known)
+    narrate(known)
     try:
         app(arguments)
     except Trouble as trouble:
@@ -243,7 +318,7 @@ def _written_down() -> str:
     with tempfile.NamedTemporaryFile(
         "w", prefix="branchfleet-agent-", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:
-        traceback.print_exc(file=file)
+        file.write(secrets.of_this_run().hide(traceback.format_exc()))
     return file.name
 
 

@@ -68,7 +68,8 @@ class Duties:
             await asyncio.sleep(1.0)  # a server that never says the same revision twice is asked once a second at most
 
     def _apply(self, assignment: Assignment) -> None:
-        before = self._schedule.targets
+        earlier = self._schedule.targets
+        before = dict(earlier)
         targets: list[Target] = []
         for polled in assignment.polled:
             known = before.pop(polled.position, None)
@@ -83,4 +84,5 @@ class Duties:
         self._revision = assignment.revision
         self.assignment = assignment
         self.hold_every = max(assignment.hold_every, HOLD_LEAST)
-        log.info("Assignment %s: %d positions.", assignment.revision[:12], len(targets))
+        if self._schedule.targets != earlier:
+            log.info("Assignment %s: %d positions.", assignment.revision[:12], len(targets))

@@ -15,6 +15,7 @@ class Exit(IntEnum):
     CANNOT_WRITE = 9
     NOT_SET_UP = 10
     UNREADABLE = 11
+    UNWELL = 12
     DEFECT = 70
     STOPPED = 130
 
@@ -35,6 +36,7 @@ _SENTENCES = {
     Exit.CANNOT_WRITE: "The agent's folder or the output cannot be written, or the disk is full.",
     Exit.NOT_SET_UP: "The agent is not set up: it has no key, or no assignment.",
     Exit.UNREADABLE: "The device answered, but not with anything this driver can read.",
+    Exit.UNWELL: "Not everything is well, or not everything could be seen.",
     Exit.DEFECT: "A defect of the program.",
     Exit.STOPPED: "It was stopped by a person before it was done.",
 }

@@ -109,8 +109,9 @@ class Link:
         self._line = line
         self._passes = passes
         self._heard = heard  # told the server's time, UTC µs
-        self._trouble = ""
         self.trouble: LinkError | None = None  # why the last question had no answer; None after one that had
+        self.tell: Callable[[str], None] = lambda trouble: None  # after every question: "", or why there is no answer
+        self._said: set[str] = set()  # what trouble the log told of since the last good answer
 
     async def send(self, batch: Batch) -> Ack:
         body = await asyncio.to_thread(lambda: zstd.compress(encode(batch)))
@@ -136,9 +137,10 @@ class Link:
         if isinstance(result, Ack | Assignment):
             self._heard(result.server)
         self.trouble = None
-        if self._trouble:
+        self.tell("")
+        if self._said:
             log.info("The server %s answers again.", self._line.server)
-            self._trouble = ""
+            self._said.clear()
         return result
 
     async def _with_token(self, method: str, path: str, kind: type[T], content: bytes, headers: dict[str, str]) -> T:
@@ -155,9 +157,10 @@ class Link:
         trouble = error.sentence if isinstance(error, Rejected) else type(error).__name__
         if not isinstance(error, NotTaken):
             self.trouble = error
-        if trouble != self._trouble and not isinstance(error, NotTaken):
+        self.tell(error.sentence)
+        if trouble not in self._said and not isinstance(error, NotTaken):
             log.warning("%s Records are kept here meanwhile.", error.sentence)
-            self._trouble = trouble
+            self._said.add(trouble)
         return error
 
 

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from agent.assignment import Target
+from agent.secrets import of_this_run
 from agent.tidy import tidy, tidy_bytes, tidy_text
 from agent.wire import DeviceWord, Failure, Reading
 from drivers.base import CLOSE_SECONDS, Driver
@@ -46,6 +47,7 @@ class Poller:
     def __init__(self, at_once: int = AT_ONCE) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._places = asyncio.Semaphore(at_once)
+        self._secrets = of_this_run()
         self._defects: set[str] = set()  # positions whose driver's defect has been logged in full
 
     async def poll(self, target: Target) -> Seen:
@@ -64,11 +66,11 @@ class Poller:
     async def _ask(self, position: str, driver: Driver) -> Seen:
         try:
             try:
-                return Seen(tidy(await self._read(position, driver)))
+                return Seen(tidy(self._without_secrets(await self._read(position, driver))))
             except DeviceError as error:
-                return failed(_failure(error), error.parts if isinstance(error, Busy) else {})
+                return failed(self._failure(error), error.parts if isinstance(error, Busy) else {})
         except TimeoutError:
-            return failed(_failure(Unreachable(Reason.NO_ANSWER, f"no answer within {driver.timeout:g} s")))
+            return failed(self._failure(Unreachable(Reason.NO_ANSWER, f"no answer within {driver.timeout:g} s")))
         except Exception as error:  # the border: whatever a driver does is the trouble of one position only
             self._log_defect(position, error)
             return failed(_defect(f"the driver failed with {type(error).__name__}"))
@@ -87,6 +89,17 @@ class Poller:
                 await driver.close()
         except Exception as error:  # the same border; what was read stays good
             self._log_defect(position, error)
+
+    def _without_secrets(self, reading: Reading) -> Reading:
+        """A device may send back what it was asked with. Before anything is cut: half a secret is not recognized."""
+        if not isinstance(reading, Reading):
+            return reading  # `tidy` says what is wrong with it
+        raw = {question: self._secrets.hide_bytes(answer) for question, answer in reading.raw.items()}
+        return msgspec.structs.replace(reading, raw=raw)
+
+    def _failure(self, error: DeviceError) -> Failure:
+        detail, raw = self._secrets.hide(error.detail), self._secrets.hide_bytes(error.raw)
+        return Failure(error.kind, str(error.reason), tidy_text(detail), tidy_bytes(raw))
 
     def _log_defect(self, position: str, error: Exception) -> None:
         first = position not in self._defects
@@ -113,10 +126,6 @@ def word_of(failure: Failure) -> DeviceWord:
 
 def failed(failure: Failure, parts: dict[str, str] | None = None) -> Seen:
     return Seen(tidy(Reading(device=word_of(failure), parts=parts or {})), failure)
-
-
-def _failure(error: DeviceError) -> Failure:
-    return Failure(error.kind, str(error.reason), tidy_text(error.detail), tidy_bytes(error.raw))
 
 
 def _defect(detail: str) -> Failure:

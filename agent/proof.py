@@ -14,6 +14,7 @@ SECRET = 17  # and that only its holder knows: 31**17 is more than 2**84, so no 
 GROUP = 6
 KEY_BYTES = 32  # of an Ed25519 public key
 NONCE_BYTES = 32
+STAMP = 8  # bytes a challenge begins with: the server's clock when it was made, UTC µs
 INSTANCE_LIMIT = 64  # characters of a process's random name
 TEXT_LIMIT = 120  # characters of a host's name or system
 ASK_LIMIT = 8 << 10  # bytes of any question below: the largest has some 700
@@ -80,6 +81,11 @@ def token_message(server: str, public_key: bytes, challenge: bytes, instance: st
 def rotation_message(server: str, public_key: bytes, fresh: bytes, challenge: bytes) -> bytes:
     """What the old key signs, and the fresh one too: from now on the fresh one speaks for this agent."""
     return _frame("rotation", server.encode(), public_key, fresh, challenge)
+
+
+def made_at(challenge: bytes) -> int:
+    """The server's clock when it made the challenge, UTC µs; that it did is proved by nothing here."""
+    return int.from_bytes(challenge[:STAMP], "big")
 
 
 def fingerprint(public_key: bytes) -> str:

@@ -30,12 +30,13 @@ class Report:
         self._counts: dict[str, Held] = {}
         self._stands: dict[str, Ahead] = {}  # how each position stands, whatever the server was told of it
         self._since = clock.boot
+        self._gone: set[str] = set()  # the log said of these that they give no reading
 
     def seen(self, position: str, seen: Seen, clock: Clock) -> News:
         """Take what a poll gave."""
         last = self._last.get(position)
         state = State(seq=0, clock=clock, position=position, reading=seen.reading, failure=seen.failure)
-        _log_turn(position, last, state)
+        self._log_turn(state)
         if last is not None and not self._differs(last, state):
             so_far = self._counts.get(position, Held(0, 0))
             answered = seen.failure is None
@@ -70,9 +71,21 @@ class Report:
             self._last.clear()
             self._counts.clear()
         else:
+            self._gone.discard(position)
             self._last.pop(position, None)
             self._counts.pop(position, None)
             self._stands.pop(position, None)
+
+    def _log_turn(self, now: State) -> None:
+        """Once when a device goes, once when it is back; however often the server must be told anew meanwhile."""
+        about = {"position": now.position}
+        if now.failure is not None and now.position not in self._gone:
+            self._gone.add(now.position)
+            why = (now.position, now.failure.detail, now.failure.reason)
+            log.warning("%s gives no reading: %s (%s)", *why, extra=about)
+        elif now.failure is None and now.position in self._gone:
+            self._gone.discard(now.position)
+            log.info("%s gives readings again", now.position, extra=about)
 
     def _differs(self, last: State, now: State) -> bool:
         a, b = last.reading, now.reading
@@ -111,12 +124,3 @@ def _urgent(last: State | None, now: State) -> bool:
 
 def _power(state: State) -> dict[str, str]:
     return {part: word for part, word in state.reading.parts.items() if part.partition(".")[0] == "power"}
-
-
-def _log_turn(position: str, last: State | None, now: State) -> None:
-    """Once when a device goes, once when it is back."""
-    gone_before = last is not None and last.failure is not None
-    if now.failure is not None and not gone_before:
-        log.warning("%s gives no reading: %s (%s)", position, now.failure.detail, now.failure.reason)
-    elif now.failure is None and gone_before:
-        log.info("%s gives readings again", position)

@@ -13,6 +13,7 @@ from agent.duties import Duties
 from agent.exit import Exit, Trouble
 from agent.link import Away, Link, open_line
 from agent.local.keep import Local
+from agent.notify import BEGUN, ENDING, beat, notify
 from agent.outbox import Outbox
 from agent.poll import Poller
 from agent.report import Report
@@ -20,6 +21,7 @@ from agent.schedule import Schedule
 from agent.settings import Settings
 from agent.signals import ended_by_signals
 from agent.spool import Spool, SpoolError, SpoolFull, SpoolNewer, SpoolTaken, open_spool
+from agent.status import Account
 from agent.tokens import Tokens
 from agent.trust import Trust, context_for
 from agent.uplink import Uplink
@@ -97,7 +99,9 @@ async def _live(
         seen = await poller.poll(target)
         position = target.polled.position
         if schedule.targets.get(position) is target:  # and not replaced while it was asked
-            news = report.seen(position, seen, clocks())
+            now = clocks()
+            account.saw(position, seen, now)
+            news = report.seen(position, seen, now)
             outbox.put(news.records, urgent=news.urgent)
             local.seen(position, seen, news=bool(news.records))
 
@@ -109,6 +113,8 @@ async def _live(
                 await asyncio.sleep(min(left, 1.0))  # in steps: an assignment may shorten it meanwhile
             outbox.put(report.hold(clocks()))
 
+    account = Account(settings.home, clocks, outbox, own_version())
+    link.tell = account.heard
     schedule = Schedule(look, clocks)
 
     def acked(ack: Ack) -> None:
@@ -124,15 +130,16 @@ async def _live(
     schedule.start()
     duties.begin()
     writer = asyncio.create_task(outbox.run())
-    others = [
-        asyncio.create_task(each) for each in (uplink.run(), duties.run(), hold(), schedule.watch_clock(), local.run())
-    ]
+    parts = (uplink.run(), duties.run(), hold(), schedule.watch_clock(), local.run(), account.run(), beat())
+    others = [asyncio.create_task(each) for each in parts]
+    notify(BEGUN)
     asked = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([asked, writer, *others], return_when=asyncio.FIRST_COMPLETED)
     for task in done - {asked}:
         log.error("A part of the agent ended by a defect; the agent ends too.", exc_info=task.exception())
         stop.ask("defect")
 
+    notify(ENDING)
     await schedule.stop()
     await _cancel(asked, *others)
     reason: dict[str, str | int] = {"reason": stop.reason}

@@ -121,6 +121,15 @@ class Parcel(msgspec.Struct, frozen=True):
     boots: list[Clock] = []
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """How full a spool is."""
+
+    stream: str
+    waiting: int  # records the server does not hold
+    oldest: int  # UTC µs by the agent's clock of the first that waits, or 0
+    bytes: int
+
+
 class Acked(msgspec.Struct, frozen=True):
     """What an ack changed: records now held by the server, records it held and holds no longer, and whether what the
     server knows of this agent's past is not what it was (another database, or a stream begun anew)."""
@@ -381,6 +390,10 @@ class Spool:
         self._insert([new_stream(self._clocks(), why, was), *records])
         return Acked(0, len(records), other_past=True)
 
+    def standing(self) -> Standing:
+        with self._translated():
+            return standing_of(self._db)
+
     # -- borders ------------------------------------------------------------------------------------
 
     @contextmanager
@@ -433,6 +446,15 @@ def begin_anew(path: Path, clocks: Clocks, limit: int, damage: str, days: int = 
     spool = Spool(path, clocks, limit, days)
     spool.append([new_stream(clocks(), damage, "")])
     return spool
+
+
+def standing_of(db: sqlite3.Connection) -> Standing:
+    """Raises sqlite3.Error if the file is not what was written."""
+    stream, size = db.execute("SELECT stream, bytes FROM spool").fetchone()
+    waiting = db.execute("SELECT count(*) FROM record WHERE acked IS NULL").fetchone()[0]
+    row = db.execute("SELECT body FROM record WHERE acked IS NULL ORDER BY seq LIMIT 1").fetchone()
+    first = read(row[0]) if row else None
+    return Standing(stream, waiting, first.clock.wall if first is not None else 0, size)
 
 
 def new_stream(clock: Clock, reason: str, was: str) -> Event:

@@ -18,6 +18,7 @@ from agent.clock import Clocks
 from agent.identity import Identity, keep_identity, keep_instance, last_instance, new_instance, new_key, public_of, sign
 from agent.link import Away, Line, LinkError, Rejected
 from agent.proof import TEXT_LIMIT, rotation_message, token_message
+from agent.secrets import of_this_run
 from agent.wire import (
     MEDIA_MSGPACK,
     Challenge,
@@ -92,6 +93,7 @@ class Tokens:
             self._after = self._instance
             await asyncio.to_thread(keep_instance, self._home, self._instance)
         self._token = token.token
+        of_this_run().learn(token.token)
         self._ends_at = sent + token.seconds * 1_000_000
         self._renew_at = sent + int(token.seconds * 1_000_000 * RENEWED_AT)
         if token.rotate or self._identity.fresh:

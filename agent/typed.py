@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pydantic
 
+from agent.secrets import of_this_run
 from agent.tidy import tidy_text
 from drivers.base import Driver, DriverOptions
 
@@ -56,6 +57,10 @@ def options_of(
     a name that is not `taken` yet. Bad, never with a value, if they do not fit."""
     values = {key: value_of(text) for key, text in said.items()}
     by_name = {key: value for key, value in values.items() if isinstance(value, str) and value.startswith(SECRET)}
+    fields = driver.Options.model_fields
+    unshown = {key for key, field in fields.items() if field.repr is False}
+    plain = {key for key in said.keys() & unshown - by_name.keys() if said[key] != fields[key].get_default()}
+    of_this_run().learn(*(said[key] for key in plain))
     filled = {**values, **{key: secret_of(value.removeprefix(SECRET)) for key, value in by_name.items()}}
     try:
         options = _validated(driver, filled, said)
@@ -66,9 +71,9 @@ def options_of(
         value = getattr(options, key)
         if key in by_name:
             written[key] = by_name[key]
-        elif value == driver.Options.model_fields[key].get_default():
+        elif value == fields[key].get_default():
             continue
-        elif driver.Options.model_fields[key].repr is False:  # what options do not show is secret
+        elif key in unshown:  # what options do not show is secret
             written[key] = f"{SECRET}{_secret_name(name, key, taken)}"
         else:
             written[key] = value

@@ -56,6 +56,7 @@ class Uplink:
         self._exchange: Exchange | None = None
         self._count = SMALL  # it doubles with every batch that comes through
         self._failures = 0
+        self._not_taken = ""  # what the log said last of batches that no server took
         self._behind: Parcel | None = None  # what was sent last, while more waits
         self._wait = 0.0  # seconds the server asked for before more of what waits
         self._suspect: int | None = None  # number of the record that stopped the last batch by itself, it seems
@@ -83,7 +84,7 @@ class Uplink:
             try:
                 if not await self.send_one():
                     return
-                self._failures = 0
+                self._failures, self._not_taken = 0, ""
                 await self._keep_pace()
             except (LinkError, SpoolFull) as error:
                 if isinstance(error, Away):
@@ -114,8 +115,9 @@ class Uplink:
             return True
         self._count = min(self._count * 2, RECORDS_LIMIT)
         acked = await self._outbox.ask(lambda spool: spool.acked(ack.stream, ack.received, ack.epoch, ack.server))
-        for refusal in ack.refused:
-            log.warning("The server refused record %d: %s", refusal.seq, tidy_text(refusal.why, 300))
+        if ack.refused:
+            first, more = ack.refused[0], f" (and {len(ack.refused) - 1} more)" if len(ack.refused) > 1 else ""
+            log.warning("The server refused record %d%s: %s", first.seq, more, tidy_text(first.why, 300))
         if acked.other_past:
             log.warning("The server's database is another than before; it gets again what it does not hold.")
             self._outbox.states_were_lost()
@@ -204,7 +206,8 @@ class Uplink:
 
     def wait_after(self, error: LinkError | SpoolFull) -> float:
         """Seconds to wait before the next try."""
-        if isinstance(error, NotTaken):  # of every batch: an older server, say
+        if isinstance(error, NotTaken) and error.sentence != self._not_taken:  # of every batch: an older server, say
+            self._not_taken = error.sentence
             log.error("%s Records are kept here meanwhile.", error.sentence)
         if isinstance(error, Rejected | NotTaken):
             return SLOW_WAIT / 2 + self._jitter(SLOW_WAIT / 2)

@@ -190,6 +190,7 @@ class Polled(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     options: dict[str, object]  # secrets filled in
     interval: float  # seconds
+    secret: list[str] = []  # names of the options that hold secrets, for nobody to show or log
 
 
 class LorePosition(msgspec.Struct, frozen=True):

@@ -31,7 +31,8 @@ def assignment_of(
     polled: list[Polled] = []
     for one in sorted(wanted, key=lambda polled: polled.position):
         try:
-            polled.append(msgspec.structs.replace(one, options=fill_in(one.options, known)))
+            secret = sorted(key for key, value in one.options.items() if names_in(value))
+            polled.append(msgspec.structs.replace(one, options=fill_in(one.options, known), secret=secret))
         except KeyError as missing:
             if log:
                 _log.warning("%s is not polled: there is no secret %s.", one.position, missing)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from agent.proof import KEY_BYTES
+from agent.proof import KEY_BYTES, STAMP, made_at
 from server.errors import Invalid, ServerError, Unauthorized
 
 GOOD_FOR = 60_000_000  # µs
-_STAMP, _NONCE, _MAC = 8, 16, 32
+_NONCE, _MAC = 16, 32
 
 
 class TooLate(ServerError):
@@ -30,14 +30,14 @@ class Voice:
 
     def challenge(self, public_key: bytes, now: int) -> bytes:
         check_key(public_key)
-        body = now.to_bytes(_STAMP, "big") + secrets.token_bytes(_NONCE)
+        body = now.to_bytes(STAMP, "big") + secrets.token_bytes(_NONCE)
         return body + self._mac(body, public_key)
 
     def issued_at(self, challenge: bytes, public_key: bytes, now: int) -> int:
         """When the challenge was made, by the servers' clock (UTC µs); TooLate if it is not good."""
         body, mac = challenge[:-_MAC], challenge[-_MAC:]
-        right = len(body) == _STAMP + _NONCE and hmac.compare_digest(mac, self._mac(body, public_key))
-        at = int.from_bytes(body[:_STAMP], "big")
+        right = len(body) == STAMP + _NONCE and hmac.compare_digest(mac, self._mac(body, public_key))
+        at = made_at(body)
         if not right or not at - GOOD_FOR <= now < at + GOOD_FOR:  # before it was made: another server's clock
             raise TooLate("The challenge is not, or no longer, good. Ask for another.")
         return at

@@ -15,7 +15,6 @@ import msgspec
 import pytest
 import uvicorn
 
-from agent.identity import Identity, keep_identity, new_key
 from agent.settings import Settings
 from agent.spool import Spool, merge_ranges
 from agent.wire import (
@@ -33,6 +32,7 @@ from agent.wire import (
     State,
     Token,
 )
+from tests.agent.enrolled import enrolled as enrolled_at
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -271,13 +271,7 @@ async def _answer(send: Callable[[Any], Any], status: int, body: bytes, *, lengt
 def enrolled() -> Callable[[Path, str], Settings]:
     """`enrolled(home, url)`: the settings of an agent whose home is enrolled there."""
 
-    def make(home: Path, server: str) -> Settings:
-        home.mkdir(exist_ok=True)
-        identity = Identity(server=server, name="server", agent="centre", code="AAAA", key=new_key())
-        keep_identity(home, identity)
-        return Settings(home=home, identity=identity, server=server)
-
-    return make
+    return enrolled_at
 
 
 @pytest.fixture

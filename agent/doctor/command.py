@@ -1,0 +1,71 @@
+"""All looks in order, shown for a person or a program."""
+
+import asyncio
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+from unicodedata import east_asian_width
+
+from agent.clock import system_clocks
+from agent.doctor import clock, devices, itself, log, server, spool
+from agent.doctor.finding import Finding, Text, Word
+from agent.doctor.patient import look_at
+
+LOOKS = (itself, clock, server, spool, log, devices)
+_WORDS = {
+    Word.WELL: Text("正常", "well"),
+    Word.HEED: Text("注意", "heed"),
+    Word.WRONG: Text("有问题", "wrong"),
+    Word.UNSEEN: Text("看不到", "not seen"),
+}
+_WIDTH = 8  # cells of the widest word
+
+
+def examine(home: Path) -> list[Finding]:
+    """What every look found. Nothing is sent to a device; the server is asked for a challenge only."""
+    with _quietly():
+        patient = asyncio.run(look_at(home, os.environ, system_clocks(home)))
+    return [finding for part in LOOKS for finding in part.look(patient)]
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """What the agent's parts would log of a trouble is a finding here."""
+    log = logging.getLogger("agent")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def all_well(found: list[Finding]) -> bool:
+    """Only if everything was seen and is well."""
+    return all(finding.word is Word.WELL for finding in found)
+
+
+def lines(found: list[Finding], lang: Literal["zh", "en"]) -> Iterator[str]:
+    """For the person at the PC; read out over the phone, one line after the other."""
+    pick = ("zh", "en").index(lang)
+    for finding in found:
+        word = _WORDS[finding.word][pick]
+        yield f"[{word}]{' ' * (_WIDTH - _cells(word))} {finding.noun[pick]}: {finding.said[pick]}"
+        if finding.mend is not None:
+            yield f"{' ' * (_WIDTH + 3)}{('处理：', 'Do: ')[pick]}{finding.mend[pick]}"
+    counts = Counter(finding.word for finding in found)
+    said = ("，", ", ")[pick].join(f"{_WORDS[word][pick]} {counts[word]}" for word in Word)
+    yield Text(f"共 {len(found)} 项：{said}。", f"{len(found)} looks: {said}.")[pick]
+
+
+def as_json(found: list[Finding], lang: Literal["zh", "en"]) -> dict[str, Any]:
+    pick = ("zh", "en").index(lang)
+    return {"well": all_well(found), "found": [finding.as_json(pick) for finding in found]}
+
+
+def _cells(text: str) -> int:
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)

@@ -1,0 +1,127 @@
+"""Why a device gives no reading, and what a person does about it: by the reasons of drivers/errors.py."""
+
+from typing import NamedTuple
+
+from agent.doctor.finding import Text
+
+
+class Mend(NamedTuple):
+    what: Text
+    step: Text
+
+
+AGAIN = Text("确认采集程序在运行，等一个采集周期再查。", "See that the agent runs, and look again after one interval.")
+_CALL = "打电话给总行科技，读出这一行。"
+_CALL_EN = "Call head office and read this line out."
+
+_POWER = Text(
+    "看设备电源灯亮不亮、线插紧没有；关机等 10 秒再开；还不行就报修。",
+    "See that it has power and its cable sits tight; switch it off for 10 seconds and on again; then report it.",
+)
+_SETTINGS = Text(f"台账里的设置不对：{_CALL}", f"The inventory is wrong here. {_CALL_EN}")
+_NETWORK = Text(
+    "看设备的网线和交换机的灯；同一网段别的设备也不通，就报线路故障。",
+    "Look at its network cable and the switch's lights; if others there are silent too, report the line.",
+)
+_RIGHTS = Text(
+    "给运行采集程序的用户加上串口权限（Linux：usermod -aG dialout branchfleet，再重启服务）。",
+    "Give the agent's user the right to the port (Linux: usermod -aG dialout branchfleet, then restart the service).",
+)
+_SECRET = Text(
+    "设备的口令或团体名改过：请总行科技用 branchfleet-server secret set 重新登记。",
+    "Its password or community was changed: head office sets it anew with branchfleet-server secret set.",
+)
+_OTHER = Mend(Text("没有读数", "no reading"), Text(_CALL, _CALL_EN))
+
+_MENDS: dict[str, Mend] = {
+    "noAnswer": Mend(Text("设备没有应答", "it does not answer"), _POWER),
+    "hungUp": Mend(Text("设备中断了通讯", "it hung up"), _POWER),
+    "notReset": Mend(
+        Text("读卡器在等复位", "the reader waits for its reset"),
+        Text(
+            "由业务程序复位读卡器，或关机再开。",
+            "The teller's program resets it; or switch it off and on again.",
+        ),
+    ),
+    "connectionRefused": Mend(
+        Text("设备拒绝连接", "it refuses the connection"),
+        Text("设备在，但服务没有开：重启设备，再不行报修。", "It is there and its service is not: restart it."),
+    ),
+    "noRoute": Mend(Text("网络不通", "there is no way to it"), _NETWORK),
+    "nameUnknown": Mend(Text("名称查不到", "its name is not known"), _SETTINGS),
+    "noSuchPort": Mend(
+        Text("没有这个串口", "there is no such port"),
+        Text(
+            "USB 转串口线松了：拔下等 5 秒再插回原来的口；设备管理器里端口号变了就告诉总行科技。",
+            "A USB adapter came loose: pull it, wait 5 seconds, put it back where it was. A port that has another "
+            "number now is told to head office.",
+        ),
+    ),
+    "cannotOpen": Mend(
+        Text("系统打不开这个串口", "the system does not open the port"),
+        Text(
+            "拔下 USB 转串口线等 5 秒再插回；还不行就重启电脑。",
+            "Pull the USB adapter, wait 5 seconds and put it back; else restart the PC.",
+        ),
+    ),
+    "noService": Mend(
+        Text("本机的服务没有运行", "a service of this PC does not run"),
+        Text(
+            "启动智能卡服务（Windows：Smart Card；Linux：pcscd）或重启电脑。",
+            "Start the smart card service (Windows: Smart Card; Linux: pcscd), or restart the PC.",
+        ),
+    ),
+    "ambiguous": Mend(Text("地址对应好几台设备", "its address means several"), _SETTINGS),
+    "noPermission": Mend(Text("没有权限", "this user has no right to it"), _RIGHTS),
+    "portInUse": Mend(
+        Text("业务程序占用", "another program holds the port"),
+        Text("不用处理：业务程序退出后会自动再查。", "Nothing to do: it is polled when that program lets it go."),
+    ),
+    "ownerUnknown": Mend(
+        Text("不知道串口是不是业务程序在用，没有发送", "it cannot be known whether a program uses the port"),
+        Text(
+            "让采集程序以服务方式运行：branchfleet-agent service install 装的服务带有所需权限。",
+            "Run the agent as the service that branchfleet-agent service install makes: it has the rights to look.",
+        ),
+    ),
+    "wrongSecret": Mend(Text("口令不对", "the password is wrong"), _SECRET),
+    "untrusted": Mend(Text("设备的证书不可信", "its certificate is not trusted"), Text(_CALL, _CALL_EN)),
+    "wrongEmulation": Mend(Text("仿真方式不对", "its emulation is another"), _SETTINGS),
+    "negativeAnswer": Mend(Text("设备拒绝回答", "it answered no"), _OTHER.step),
+    "badFrame": Mend(Text("应答看不懂", "its answer cannot be read"), _SETTINGS),
+    "badChecksum": Mend(
+        Text("应答校验不对", "its checksum is wrong"),
+        Text("换一根串口线，线离电源线远一点。", "Change the serial cable and lead it away from power cables."),
+    ),
+    "tooLong": Mend(Text("应答太长", "its answer is too long"), _SETTINGS),
+    "notInDevice": Mend(Text("设备没有这些数据", "it does not have what is asked"), _SETTINGS),
+    "noFile": Mend(
+        Text("没有数据文件", "there is no such file"),
+        Text("看放文件的系统今天导出了没有。", "See whether the system that drops the file did so today."),
+    ),
+    "noRow": Mend(Text("文件里没有这台设备", "the file has no row of it"), _SETTINGS),
+    "notInstalled": Mend(
+        Text("缺少软件包", "a package is missing"),
+        Text(f"按提示安装所缺的包：{_CALL}", f"Install what the line names. {_CALL_EN}"),
+    ),
+    "noDriver": Mend(
+        Text("没有这个驱动", "there is no such driver"),
+        Text(f"采集程序版本太旧，或驱动名写错：{_CALL}", f"The agent is too old, or the name is wrong. {_CALL_EN}"),
+    ),
+    "badOptions": Mend(Text("地址或选项不对", "its address or options are wrong"), _SETTINGS),
+    "driverFailed": Mend(
+        Text("驱动程序出错", "the driver has a defect"),
+        Text(
+            f"把 log 文件夹里的 agent.jsonl 发给总行科技。{_CALL}",
+            f"Send agent.jsonl of the log folder to head office. {_CALL_EN}",
+        ),
+    ),
+}
+
+
+def mend_of(reason: str) -> Mend:
+    return _MENDS.get(reason, _OTHER)
+
+
+def known() -> set[str]:
+    return set(_MENDS)

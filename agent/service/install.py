@@ -1,0 +1,109 @@
+"""Puts the service's files in their place and tells the system, or says which commands would."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from agent.exit import Exit, Trouble
+from agent.service.files import SYSUSERS, TASK, UNIT, File, at_logon, own_program, task, unit, windows_home
+from agent.settings import find_home
+
+NAME = "branchfleet-agent.service"
+_OWNERS = ("*S-1-5-19:(OI)(CI)F", "*S-1-5-18:(OI)(CI)F", "*S-1-5-32-544:(OI)(CI)F")  # LocalService, SYSTEM, admins
+
+Say = Callable[[str], None]
+Command = list[str]
+
+
+def shown() -> str:
+    """What `install` would write, for a person to read."""
+    if sys.platform == "win32":
+        return task(own_program(), windows_home()).decode("utf-16")
+    return unit(own_program())[0].content.decode()
+
+
+def install(say: Say, *, root: Path | None = None, logon: bool = False) -> None:
+    """Make the service and start it. With `root` only write the files there: for an image, or to look them over."""
+    if sys.platform == "win32":
+        _install_windows(say, logon=logon)
+        return
+    if logon:
+        raise Trouble(Exit.USAGE, "--at-logon is for Windows; here the service starts with the machine.")
+    for file in unit(own_program(), root or Path("/")):
+        _write(file)
+        say(f"Written: {file.path}")
+    commands = [["systemd-sysusers"], ["systemctl", "daemon-reload"], ["systemctl", "enable", "--now", NAME]]
+    if root is None and Path("/run/systemd/system").exists():
+        _run(commands, say)
+    else:
+        say("Then, on the machine it is for: " + " && ".join(map(" ".join, commands)))
+
+
+def _install_windows(say: Say, *, logon: bool) -> None:
+    if logon:
+        file = at_logon(own_program(), str(find_home(None, os.environ)))
+        _write(file)
+        say(f"Written: {file.path}. It starts when this user logs on.")
+        return
+    home = windows_home()
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder, "task.xml")
+        _write(File(written, task(own_program(), home)))
+        Path(home).mkdir(parents=True, exist_ok=True)
+        rights = [each for owner in _OWNERS for each in ("/grant:r", owner)]
+        _run(
+            [
+                ["icacls", home, "/inheritance:r", *rights],
+                ["schtasks", "/Create", "/TN", TASK, "/XML", str(written), "/F"],
+                ["schtasks", "/Run", "/TN", TASK],
+            ],
+            say,
+        )
+
+
+def remove(say: Say, *, root: Path | None = None) -> None:
+    """Stop the service and take its files away. The agent's folder stays."""
+    if sys.platform == "win32":
+        _run([["schtasks", "/End", "/TN", TASK], ["schtasks", "/Delete", "/TN", TASK, "/F"]], say)
+        return
+    here = root or Path("/")
+    running = root is None and Path("/run/systemd/system").exists()
+    if running:
+        _run([["systemctl", "disable", "--now", NAME]], say)
+    gone = [here / UNIT, here / SYSUSERS]
+    for path in gone:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise _not_written(path, error) from error
+        say(f"Removed: {path}")
+    if running:
+        _run([["systemctl", "daemon-reload"]], say)
+
+
+def _write(file: File) -> None:
+    try:
+        file.path.parent.mkdir(parents=True, exist_ok=True)
+        file.path.write_bytes(file.content)
+    except OSError as error:
+        raise _not_written(file.path, error) from error
+
+
+def _not_written(path: Path, error: OSError) -> Trouble:
+    who = "as an administrator" if sys.platform == "win32" else "as root"
+    return Trouble(Exit.CANNOT_WRITE, f"{path} cannot be written: {error.strerror}. Say it again {who}.")
+
+
+def _run(commands: list[Command], say: Say) -> None:
+    for command in commands:
+        say(f"Running: {' '.join(command)}")
+        try:
+            ran = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        except OSError as error:
+            raise Trouble(Exit.CANNOT_WRITE, f"{command[0]} cannot be run: {error.strerror}.") from error
+        if ran.returncode != 0:
+            why = " ".join((ran.stderr or ran.stdout).split()) or f"it ended with {ran.returncode}"
+            raise Trouble(Exit.CANNOT_WRITE, f"{' '.join(command)}: {why}")

@@ -1,0 +1,101 @@
+"""What a running agent tells of itself in a small file, because it lets nobody else into its spool.
+
+`doctor` reads it. It holds no secret, and says when it was written: whoever reads it must look at that first.
+"""
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+
+import msgspec
+
+from agent.clock import Clocks
+from agent.files import write_private
+from agent.outbox import Outbox
+from agent.poll import Seen
+from agent.spool import Spool, SpoolFull, Standing
+from agent.wire import Clock
+
+FILE = "status.json"
+EVERY_SECONDS = 10.0
+STALE_SECONDS = 180.0  # a running agent's file is never older: then it hangs, or was killed
+
+log = logging.getLogger(__name__)
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """The newest poll of a position."""
+
+    at: int  # UTC µs by the agent's clock
+    device: str
+    reason: str = ""
+    detail: str = ""
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """A running agent at one instant. Times are UTC µs by its own clock."""
+
+    pid: int
+    version: str
+    started: int
+    at: Clock
+    spool: Standing | None = None  # None: the disk was full, or the spool was being replaced
+    damaged: bool = False  # an earlier spool lies aside as spool.db.damaged
+    trouble: str = ""  # why the server gives no answer, or ""
+    answered: int = 0  # when the server last did
+    looked: dict[str, Looked] = {}
+
+
+class Account:
+    """Keeps what the status file tells, and writes it."""
+
+    def __init__(self, home: Path, clocks: Clocks, outbox: Outbox, version: str) -> None:
+        self._path = home / FILE
+        self._clocks = clocks
+        self._outbox = outbox
+        self._version = version
+        self._started = clocks().wall
+        self._looked: dict[str, Looked] = {}
+        self.trouble = ""
+        self.answered = 0
+
+    def saw(self, position: str, seen: Seen, clock: Clock) -> None:
+        failure = seen.failure
+        said = (failure.reason, failure.detail) if failure is not None else ("", "")
+        self._looked[position] = Looked(clock.wall, str(seen.reading.device), *said)
+
+    def heard(self, trouble: str) -> None:
+        """The server answered ("") or did not, and why."""
+        self.trouble = trouble
+        if not trouble:
+            self.answered = self._clocks().wall
+
+    async def run(self) -> None:
+        """Write every EVERY_SECONDS until cancelled."""
+        while True:
+            await self.write()
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def write(self) -> None:
+        try:
+            spool = await self._outbox.ask(Spool.standing)
+        except SpoolFull:
+            spool = None
+        status = Status(
+            pid=os.getpid(), version=self._version, started=self._started, at=self._clocks(),
+            spool=spool, damaged=self._path.with_name("spool.db.damaged").exists(),
+            trouble=self.trouble, answered=self.answered, looked=self._looked,
+        )  # fmt: skip
+        try:
+            await asyncio.to_thread(write_private, self._path, msgspec.json.encode(status))
+        except OSError as error:
+            log.debug("%s cannot be written: %s", self._path, error.strerror)  # the full disk is told by the spool
+
+
+def read_status(home: Path) -> Status | None:
+    """The newest, or None if there is none that can be read."""
+    try:
+        return msgspec.json.decode((home / FILE).read_bytes(), type=Status)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
