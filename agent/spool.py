@@ -73,7 +73,7 @@ CREATE TABLE boot (
     boot INTEGER NOT NULL
 );
 """
-_TOLD_BOOTS = 500  # earlier boots one batch speaks of
+_TOLD_BOOTS = 500  # boots one batch speaks of
 # What schema 1 lacks. SQLite adds columns without rewriting the file, however large it is.
 _SINCE_1 = f"""
 ALTER TABLE spool ADD COLUMN thinned INTEGER NOT NULL DEFAULT 0;
@@ -113,7 +113,7 @@ class SpoolDamaged(SpoolError):
 
 
 class Parcel(msgspec.Struct, frozen=True):
-    """What is to be sent next, how many records wait behind it, and the earlier boots these are of."""
+    """What is to be sent next, how many records wait behind it, and the boots these are of."""
 
     stream: str
     records: list[AnyRecord]
@@ -301,20 +301,19 @@ class Spool:
                 return self.next_batch(count, size)
         if records:
             self._offer(records[-1].seq)
-        return Parcel(self.stream, records, waiting - len(records), self._earlier_boots(records))
+        return Parcel(self.stream, records, waiting - len(records), self._boots(records))
 
-    def _earlier_boots(self, records: Sequence[AnyRecord]) -> list[Clock]:
-        """The boots before the running one that have records from the first of `records` on, and each one's end.
+    def _boots(self, records: Sequence[AnyRecord]) -> list[Clock]:
+        """The boots that have records from the first of `records` on, and each one's end.
 
         Only whoever knows them all can place boots that never met the server, and they come in several batches.
         """
-        now = self._clocks().boot_id
-        if all(record.clock.boot_id == now for record in records):
+        if not records:
             return []
         with self._translated():
             rows = self._db.execute(
-                "SELECT wall, boot, boot_id FROM boot WHERE last >= ? AND boot_id <> ? ORDER BY first LIMIT ?",
-                (records[0].seq, now, _TOLD_BOOTS),
+                "SELECT wall, boot, boot_id FROM boot WHERE last >= ? ORDER BY first LIMIT ?",
+                (records[0].seq, _TOLD_BOOTS),
             ).fetchall()
         return [Clock(*row) for row in rows]
 

@@ -164,7 +164,7 @@ class Uplink:
             sent=sent,
             records=parcel.records,
             exchange=self._exchange,
-            boots=parcel.boots,
+            boots=[clock for clock in parcel.boots if clock.boot_id != sent.boot_id],
             waiting=parcel.waiting,
             agent_version=self._version,
             ahead=ahead or [],

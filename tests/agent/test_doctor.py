@@ -84,7 +84,7 @@ async def test_without_a_running_agent_no_device_is_called_well_and_none_is_aske
 ) -> None:
     enrolled(home, centre.url)
     polled = [lamp(f"1001/{number}", device="online") for number in range(7)]
-    centre.assign(*polled)
+    keep(home, Assignment(agent="centre", revision="1", polled=polled))
     found = await found_in(home)
     assert found["agent"].word is Word.WRONG
     assert found["server"].word is Word.WELL

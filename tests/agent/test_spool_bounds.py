@@ -142,12 +142,15 @@ def test_a_spool_of_the_first_version_goes_on(tmp_path: Path, clocks: FakeClocks
         for column in ("thinned", "ran", "boot_id", "boot"):
             db.execute(f"ALTER TABLE spool DROP COLUMN {column}")
         db.execute("DROP TABLE day")
+        db.execute("DROP TABLE boot")
         db.execute("PRAGMA user_version = 1")
     db.close()
     again = Spool(tmp_path / "spool.db", clocks)
     again.append([state(clocks, device="offline")])
     assert again.stream == stream
-    assert [r.seq for r in waiting(again)] == [1, 2]
+    parcel = again.next_batch(9, 1 << 20)
+    assert [r.seq for r in parcel.records] == [1, 2]
+    assert [clock.boot_id for clock in parcel.boots] == [clocks.boot_id]  # of those it learned of
     again.close()
 
 
