@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -19,7 +19,7 @@ NUMBERS = count(1)
 
 
 @pytest.fixture
-def database(sqlite_database: Database) -> Iterator[Database]:
+def database(sqlite_database: Database) -> Database:
     """The rules are the same on both; one will do for many orders."""
     return sqlite_database
 
