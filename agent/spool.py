@@ -39,6 +39,7 @@ CREATE TABLE spool (
     next INTEGER NOT NULL DEFAULT 1,     -- the number the next record gets
     offered INTEGER NOT NULL DEFAULT 0,  -- the highest number ever handed out: up to here the server may know it
     epoch TEXT NOT NULL DEFAULT '',      -- of the server's database at the last ack
+    heard INTEGER NOT NULL DEFAULT 0,    -- the server's latest clock in an ack: what says less was on its way for long
     bytes INTEGER NOT NULL DEFAULT 0,    -- of all bodies; the triggers keep it
     thinned INTEGER NOT NULL DEFAULT 0,  -- up to this number holds are merged as far as they can be
     ran INTEGER NOT NULL DEFAULT 0,      -- µs the agent has run with this file, over all boots
@@ -76,6 +77,7 @@ CREATE TABLE boot (
 _TOLD_BOOTS = 500  # boots one batch speaks of
 # What schema 1 lacks. SQLite adds columns without rewriting the file, however large it is.
 _SINCE_1 = f"""
+ALTER TABLE spool ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE spool ADD COLUMN thinned INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE spool ADD COLUMN ran INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE spool ADD COLUMN boot_id TEXT NOT NULL DEFAULT '';
@@ -344,15 +346,15 @@ class Spool:
                 got = "UPDATE record SET acked = ? WHERE acked IS NULL AND seq BETWEEN ? AND ?"
                 newly += self._db.execute(got, (server, low, high)).rowcount
                 decided = high
-            before = self._db.execute("SELECT epoch FROM spool").fetchone()[0]
-            other_past = bool(again) or before not in ("", epoch)
-            if other_past:
+            before, heard = self._db.execute("SELECT epoch, heard FROM spool").fetchone()
+            another = before not in ("", epoch)
+            if another and server >= heard:
                 self._name_forgotten(held, end)
-            if epoch != before:
-                self._db.execute("UPDATE spool SET epoch = ?", (epoch,))
+            if epoch != before or server > heard:
+                self._db.execute("UPDATE spool SET epoch = ?, heard = max(heard, ?)", (epoch, server))
             self._db.execute("DELETE FROM record WHERE acked < ?", (server - KEPT_MICROS,))
             self._db.execute("DELETE FROM boot WHERE last < (SELECT min(seq) FROM record)")
-        return Acked(newly, again, other_past)
+        return Acked(newly, again, other_past=bool(again) or another)
 
     def _name_forgotten(self, held: list[tuple[int, int]], end: int) -> None:
         """Say which numbers neither the server nor this file has any more, unless an event that waits says it."""

@@ -139,7 +139,7 @@ def test_a_spool_of_the_first_version_goes_on(tmp_path: Path, clocks: FakeClocks
     stream = spool.stream
     spool.close()
     with sqlite3.connect(tmp_path / "spool.db") as db:
-        for column in ("thinned", "ran", "boot_id", "boot"):
+        for column in ("heard", "thinned", "ran", "boot_id", "boot"):
             db.execute(f"ALTER TABLE spool DROP COLUMN {column}")
         db.execute("DROP TABLE day")
         db.execute("DROP TABLE boot")
