@@ -1,0 +1,196 @@
+"""A bank on this machine for faults to be done to: simulators, the server and its agents as a person starts them.
+
+`enrol` is the one place that knows how an agent comes to be let in.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.faults.bank import Bank
+from tui.client import Client, ClientError
+from tui.demo.processes import DidNotWork, Programs, command, module, programs
+
+PATIENCE = 120.0  # seconds; a wait that lasts longer has failed
+LOOK = 0.02  # seconds between two looks at something awaited
+
+
+class Bench:
+    """`home` holds all of it. `host` is where the server listens; agents reach it there, or through a `Line`.
+
+    `wrap` gives words to put before a program's own, by its name: `{"agent-1001": ["ip", "netns", "exec", "branch"]}`.
+    """
+
+    def __init__(
+        self,
+        started: Programs,
+        home: Path,
+        bank: Bank,
+        *,
+        host: str = "127.0.0.1",
+        wrap: dict[str, Sequence[str]] | None = None,
+        database: str | None = None,
+    ) -> None:
+        self.started = started
+        self.home = home
+        self.bank = bank
+        self.host = host
+        self.port = free_port(host)
+        self.shown = home / "shown.log"
+        self.server_home = home / "server"
+        self.database = database or str(self.server_home / "branchfleet.db")
+        self._url = database
+        self._wrap = wrap or {}
+        self._password = ""
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    def agent_home(self, key: str = "agent-1001") -> Path:
+        return self.home / f"home-{key}"
+
+    # -- setting up ---------------------------------------------------------------------------------
+
+    def set_up(self) -> None:
+        """Simulators that answer, and a server's home with the bank in it. Nothing else runs yet."""
+        addresses = self._simulators()
+        inventory = self.home / "inventory.toml"
+        inventory.write_text(self.bank.inventory(addresses), encoding="utf-8")
+        self.server_home.mkdir(exist_ok=True)
+        if self._url:
+            (self.server_home / "server.toml").write_text(f'database = "{self._url}"\n', encoding="utf-8")
+        said = self.started.say("branchfleet-server", "init", "--json")
+        self._password = json.loads(said)["password"]
+        self.started.say("branchfleet-server", "apply", str(inventory), "--yes")
+
+    def enrol(self, key: str, url: str) -> None:
+        """Let the agent called `key` in, and tell it its server."""
+        token = self.started.say("branchfleet-server", "agent", "token", key).strip()
+        home = str(self.agent_home(key))
+        self.started.say(
+            "branchfleet-agent", "setup", "--home", home, "--server", url, "--token", "-", stdin=token + "\n"
+        )
+
+    def _simulators(self) -> dict[str, str]:
+        (self.home / "devices").mkdir()
+        world = self.bank.write_world(self.home)
+        process = self._start("simulators", [*module("drivers.sim"), str(world)], talks=True)
+        line = process.stdout.readline() if process.stdout else b""
+        if not line:
+            raise DidNotWork(f"The simulators did not start; see {self.home / 'logs' / 'simulators.log'}")
+        found: dict[str, str] = json.loads(line)["addresses"]
+        return found
+
+    # -- running ------------------------------------------------------------------------------------
+
+    def start_server(self) -> subprocess.Popen[bytes]:
+        """Start it and wait until its port answers."""
+        words = [command("branchfleet-server"), "run", "--host", self.host, "--port", str(self.port)]
+        process = self._start("server", words)
+        until(lambda: self._answers(process), "the server to answer")
+        return process
+
+    def start_agent(self, key: str = "agent-1001") -> subprocess.Popen[bytes]:
+        return self._start(key, [command("branchfleet-agent"), "run", "--home", str(self.agent_home(key))])
+
+    def _start(self, name: str, words: list[str], *, talks: bool = False) -> subprocess.Popen[bytes]:
+        return self.started.start(name, [*self._wrap.get(name, ()), *words], talks=talks)
+
+    def _answers(self, process: subprocess.Popen[bytes]) -> bool:
+        if process.poll() is not None:
+            raise DidNotWork(f"The server ended with {process.returncode}; see {self.home / 'logs' / 'server.log'}")
+        try:
+            socket.create_connection((self.host, self.port), 0.5).close()
+        except OSError:
+            return False
+        return True
+
+    def tell_story(self) -> None:
+        self.started.tell("simulators", "begin")
+
+    def end_story(self) -> None:
+        """What simulators show from now on is not counted."""
+        self.started.tell("simulators", "end")
+
+    def log_of(self, name: str) -> str:
+        return (self.home / "logs" / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+
+    # -- as a person sees it ------------------------------------------------------------------------
+
+    async def signed_in(self, client: Client) -> None:
+        """Sign head office in at a fresh server, or again."""
+        if self._password.startswith("own-"):
+            await client.sign_in("admin", self._password)
+            return
+        fresh = f"own-{secrets.token_urlsafe(9)}"
+        await client.sign_in("admin", self._password)
+        await client.change_password(self._password, fresh)
+        self._password = fresh
+        await client.sign_in("admin", fresh)
+
+
+def until(holds: Callable[[], object], what: str, patience: float = PATIENCE) -> float:
+    """Wait for something; gives how many seconds it took. DidNotWork if it does not come."""
+    began = time.monotonic()
+    while not holds():
+        if time.monotonic() > began + patience:
+            raise DidNotWork(f"Waited {patience:.0f} s in vain for {what}")
+        time.sleep(LOOK)
+    return time.monotonic() - began
+
+
+async def comes(holds: Callable[[], Awaitable[bool]], what: str, patience: float = PATIENCE) -> float:
+    """The same of what must be asked of the server, which may be away meanwhile."""
+    began = time.monotonic()
+    while True:
+        try:
+            if await holds():
+                return time.monotonic() - began
+        except ClientError as error:
+            what_else = f" ({error})"
+        else:
+            what_else = ""
+        if time.monotonic() > began + patience:
+            raise DidNotWork(f"Waited {patience:.0f} s in vain for {what}{what_else}")
+        await asyncio.sleep(LOOK)
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """kill -9 of a program with all it started (a wrapper such as strace has the real one below it)."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@contextmanager
+def bench(
+    home: Path,
+    bank: Bank,
+    *,
+    host: str = "127.0.0.1",
+    wrap: dict[str, Sequence[str]] | None = None,
+    database: str | None = None,
+    environment: dict[str, str] | None = None,
+) -> Iterator[Bench]:
+    """A bench in an empty folder; all it started ends with the block."""
+    home.mkdir(parents=True, exist_ok=True)
+    said = {"BRANCHFLEET_HOME": str(home / "server"), "PYTHONUNBUFFERED": "1", **(environment or {})}
+    with programs(home, said) as started:
+        made = Bench(started, home, bank, host=host, wrap=wrap, database=database)
+        made.set_up()
+        yield made
