@@ -3,11 +3,12 @@
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from tests.faults import count as counting
-from tests.faults import kills
+from tests.faults import fast, kills, outage
+from tests.faults.count import Count
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -16,20 +17,36 @@ def main(arguments: Sequence[str]) -> int:
     proofs = parser.add_subparsers(dest="proof", required=True)
     killing = proofs.add_parser("kills", help="kill -9 of server and agent")
     killing.add_argument("--times", type=int, default=200)
+    killing.add_argument("--between", type=int, default=50, help="go on until so many fell between write and ack")
     killing.add_argument("--seed", type=int, default=1)
+    out = proofs.add_parser("outage", help="the line of a branch is cut for hours of a fast clock")
+    out.add_argument("--hours", type=float, default=25.0)
+    out.add_argument("--speed", type=int, default=100, help="how many times as fast every clock runs")
     said = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="branchfleet-faults-") as temporary:
-        return run(said, said.home or Path(temporary))
+        if said.proof == "outage" and not fast.is_fast():
+            return fast.again(Path(temporary), said.speed, list(arguments))
+        return PROOFS[said.proof](said, said.home or Path(temporary))
 
 
-def run(said: argparse.Namespace, home: Path) -> int:
-    phases, counted = kills.run(home, said.times, said.seed)
+def kill(said: argparse.Namespace, home: Path) -> int:
+    phases, counted = kills.run(home, said.times, said.between, said.seed)
     most = max(phases.values(), default=1)
-    for phase, number in sorted(phases.items()):
-        print(f"{number:4}  {phase:66} {'#' * round(40 * number / most)}")  # noqa: T201
-    print("\n".join(counting.say(counted)))  # noqa: T201
+    lines = [f"{number:4}  {phase:66} {'#' * round(40 * number / most)}" for phase, number in sorted(phases.items())]
+    return tell(lines, counted)
+
+
+def cut(said: argparse.Namespace, home: Path) -> int:
+    found = outage.run(home, said.hours)
+    return tell(outage.say(found), found.counted)
+
+
+def tell(lines: Iterable[str], counted: Count) -> int:
+    print("\n".join([*lines, *counting.say(counted)]))  # noqa: T201
     return 0 if counted.whole else 1
 
+
+PROOFS: dict[str, Callable[[argparse.Namespace, Path], int]] = {"kills": kill, "outage": cut}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

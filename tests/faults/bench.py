@@ -16,11 +16,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.faults.bank import Bank
+from tests.faults.warm import Forked, Warm
 from tui.client import Client, ClientError
 from tui.demo.processes import DidNotWork, Programs, command, module, programs
 
-PATIENCE = 120.0  # seconds; a wait that lasts longer has failed
-LOOK = 0.02  # seconds between two looks at something awaited
+Running = subprocess.Popen[bytes] | Forked
+WARM = {
+    "branchfleet-server": ("server.cli", "server.app", "server.serving"),
+    "branchfleet-agent": ("agent.cli", "agent.run", "drivers.snmp.driver"),
+}
+FAST = int(os.environ.get("FAST_CLOCK", "1"))
+PATIENCE = 120.0 * FAST  # seconds; a wait that lasts longer has failed
+LOOK = 0.02 * FAST  # seconds between two looks at something awaited
 
 
 class Bench:
@@ -38,6 +45,7 @@ class Bench:
         host: str = "127.0.0.1",
         wrap: dict[str, Sequence[str]] | None = None,
         database: str | None = None,
+        warm: dict[str, str] | None = None,
     ) -> None:
         self.started = started
         self.home = home
@@ -50,6 +58,8 @@ class Bench:
         self._url = database
         self._wrap = wrap or {}
         self._password = ""
+        self._warm = {name: Warm(*modules, environment=warm) for name, modules in WARM.items() if warm}
+        self._forked: dict[str, Forked] = {}
 
     @property
     def url(self) -> str:
@@ -66,8 +76,9 @@ class Bench:
         inventory = self.home / "inventory.toml"
         inventory.write_text(self.bank.inventory(addresses), encoding="utf-8")
         self.server_home.mkdir(exist_ok=True)
-        if self._url:
-            (self.server_home / "server.toml").write_text(f'database = "{self._url}"\n', encoding="utf-8")
+        settings = "password_memory = 32\n"  # signing in is not what is proved here, and costs a third of a second
+        settings += f'database = "{self._url}"\n' if self._url else ""
+        (self.server_home / "server.toml").write_text(settings, encoding="utf-8")
         said = self.started.say("branchfleet-server", "init", "--json")
         self._password = json.loads(said)["password"]
         self.started.say("branchfleet-server", "apply", str(inventory), "--yes")
@@ -92,24 +103,45 @@ class Bench:
 
     # -- running ------------------------------------------------------------------------------------
 
-    def start_server(self) -> subprocess.Popen[bytes]:
+    def start_server(self) -> Running:
         """Start it and wait until its port answers."""
-        words = [command("branchfleet-server"), "run", "--host", self.host, "--port", str(self.port)]
-        process = self._start("server", words)
+        process = self._run("server", "branchfleet-server", ["run", "--host", self.host, "--port", str(self.port)])
         until(lambda: self._answers(process), "the server to answer")
         return process
 
-    def start_agent(self, key: str = "agent-1001") -> subprocess.Popen[bytes]:
-        return self._start(key, [command("branchfleet-agent"), "run", "--home", str(self.agent_home(key))])
+    def start_agent(self, key: str = "agent-1001") -> Running:
+        return self._run(key, "branchfleet-agent", ["run", "--home", str(self.agent_home(key))])
+
+    def _run(self, name: str, program: str, arguments: list[str]) -> Running:
+        if program not in self._warm:
+            return self._start(name, [command(program), *arguments])
+        self._forked[name] = self._warm[program].start(arguments, self.home / "logs" / f"{name}.log")
+        return self._forked[name]
+
+    def stop(self, name: str) -> None:
+        """End a program as a person would."""
+        forked = self._forked.pop(name, None)
+        if forked is None:
+            self.started.stop(name)
+        elif forked.poll() is None:
+            os.kill(forked.pid, signal.SIGTERM)
+            forked.wait()
+
+    def close(self) -> None:
+        for forked in self._forked.values():
+            if forked.poll() is None:
+                kill(forked)
+        for warm in self._warm.values():
+            warm.close()
 
     def _start(self, name: str, words: list[str], *, talks: bool = False) -> subprocess.Popen[bytes]:
         return self.started.start(name, [*self._wrap.get(name, ()), *words], talks=talks)
 
-    def _answers(self, process: subprocess.Popen[bytes]) -> bool:
+    def _answers(self, process: Running) -> bool:
         if process.poll() is not None:
             raise DidNotWork(f"The server ended with {process.returncode}; see {self.home / 'logs' / 'server.log'}")
         try:
-            socket.create_connection((self.host, self.port), 0.5).close()
+            socket.create_connection((self.host, self.port), 0.5 * FAST).close()
         except OSError:
             return False
         return True
@@ -171,7 +203,7 @@ def free_port(host: str = "127.0.0.1") -> int:
         return port
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
+def kill(process: Running) -> None:
     """kill -9 of a program with all it started (a wrapper such as strace has the real one below it)."""
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -186,11 +218,16 @@ def bench(
     wrap: dict[str, Sequence[str]] | None = None,
     database: str | None = None,
     environment: dict[str, str] | None = None,
+    warm: dict[str, str] | None = None,
 ) -> Iterator[Bench]:
-    """A bench in an empty folder; all it started ends with the block."""
+    """A bench in an empty folder; all it started ends with the block. With `warm`, more environment, server and agent
+    are forked from processes that have loaded their code."""
     home.mkdir(parents=True, exist_ok=True)
     said = {"BRANCHFLEET_HOME": str(home / "server"), "PYTHONUNBUFFERED": "1", **(environment or {})}
     with programs(home, said) as started:
-        made = Bench(started, home, bank, host=host, wrap=wrap, database=database)
-        made.set_up()
-        yield made
+        made = Bench(started, home, bank, host=host, wrap=wrap, database=database, warm=None if warm is None else {**said, **warm})
+        try:
+            made.set_up()
+            yield made
+        finally:
+            made.close()
