@@ -212,6 +212,19 @@ class Spool:
             with suppress(SpoolFull), self._writing():  # a full disk must not keep records from being sent
                 self._db.execute("UPDATE spool SET offered = ?", (seq,))
 
+    def met(self, stream: str, ranges: Iterable[tuple[int, int]], epoch: str, server: int) -> Acked:
+        """As `acked`, of the first answer since this file was opened, to a batch without records.
+
+        What the server holds beyond what was ever handed out shows a copy brought back, even if as many new records
+        have been written meanwhile as the old file had. Later on, only numbers never given would show it.
+        """
+        ranges = merge_ranges(ranges)
+        with self._writing():
+            offered = self._db.execute("SELECT offered FROM spool").fetchone()[0]
+            if ranges and ranges[-1][1] > offered and stream == self.stream:
+                return self._move_to_new_stream()
+        return self.acked(stream, ranges, epoch, server)
+
     def acked(self, stream: str, ranges: Iterable[tuple[int, int]], epoch: str, server: int) -> Acked:
         """The server holds exactly `ranges` of `stream`, and `server` is its clock.
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from agent.clock import Clocks
 from agent.link import Away, Elsewhere, Link, LinkError, NotTaken, Rejected
 from agent.outbox import Outbox
-from agent.spool import Parcel, SpoolFull
+from agent.spool import Acked, Parcel, SpoolFull
 from agent.tidy import tidy_text
 from agent.wire import RECORDS_LIMIT, VERSION, Ack, Batch, Clock, Exchange
 
@@ -49,6 +49,7 @@ class Uplink:
         self._exchange: Exchange | None = None
         self._count = RECORDS_LIMIT
         self._failures = 0
+        self._met = False  # the server was heard since this agent began
         self._suspect: int | None = None  # number of the record that stopped the last batch by itself, it seems
 
     async def run(self) -> None:
@@ -91,6 +92,8 @@ class Uplink:
 
     async def send_one(self) -> bool:
         """Send one batch; False if there was nothing to send. Raises LinkError or SpoolFull."""
+        if not self._met:
+            await self._meet()
         count = self._count
         parcel = await self._outbox.ask(lambda spool: spool.next_batch(count, SIZE))
         if not parcel.records:
@@ -104,13 +107,24 @@ class Uplink:
         acked = await self._outbox.ask(lambda spool: spool.acked(ack.stream, ack.received, ack.epoch, ack.server))
         for refusal in ack.refused:
             log.warning("The server refused record %d: %s", refusal.seq, tidy_text(refusal.why, 300))
+        self._heard(ack, acked)
+        if not acked.held and not acked.other_past:
+            raise self._odd("The server acknowledged nothing of what it was sent.")
+        return True
+
+    async def _meet(self) -> None:
+        """Hear what the server holds before anything is sent: this file may be a copy that was brought back."""
+        stream = await self._outbox.ask(lambda spool: spool.stream)
+        ack = await self._post(Parcel(stream, [], 0))
+        acked = await self._outbox.ask(lambda spool: spool.met(ack.stream, ack.received, ack.epoch, ack.server))
+        self._met = True
+        self._heard(ack, acked)
+
+    def _heard(self, ack: Ack, acked: Acked) -> None:
         if acked.other_past:
             log.warning("The server's database is another than before; it gets again what it does not hold.")
             self._outbox.states_were_lost()
         self._on_ack(ack)
-        if not acked.held and not acked.other_past:
-            raise self._odd("The server acknowledged nothing of what it was sent.")
-        return True
 
     async def _post(self, parcel: Parcel) -> Ack:
         sent = self._clocks()
