@@ -71,6 +71,7 @@ async def _outage(made: Bench, place: Branch, hours: float) -> Found:
         waiting = _numbers(made)
         place.join()
         back = time.time()
+        await comes(lambda: _signed_in(made, client), "the console to be let in")  # a session lasts half a day
         await comes(lambda: _more_than(made, waiting), "an acknowledgement", 3600)
         found.acked_after = time.time() - back
         await comes(lambda: _all_fresh(client, made), "the screens to be right", 3600)

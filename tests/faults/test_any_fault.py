@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 import msgspec
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
@@ -54,6 +54,7 @@ from server.storage.types import new_uid
 from tests.conftest import NOON, Cluster
 from tests.faults.count import count
 
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 SLUGS = ("a", "b", "c")
 TIGHT = 4000  # bytes of a spool that reaches its limit
 TOKEN = new_token(AGENT)
@@ -208,21 +209,26 @@ class Faults(RuleBasedStateMachine):
         self.database.close()
 
     def clock(self) -> Clock:
-        self.now.forward(0.001)  # no two things at one instant
+        """Of a new instant: no two things are said at one."""
+        self.now.forward(0.001)
+        return self.still()
+
+    def still(self) -> Clock:
+        """For what is under way: an exchange takes no time, so its offset is exact."""
         return Clock(wall=self.now(), boot=self.now() - BOOTED, boot_id="boot")
 
     def start_agent(self, limit: int) -> None:
         self.runner.run(self._start_agent(limit))
 
     async def _start_agent(self, limit: int) -> None:
-        spool, _ = open_spool(self.folder / "spool.db", self.clock, limit)
+        spool, _ = open_spool(self.folder / "spool.db", self.still, limit)
         self.report = Report(catalogue(), self.clock())
-        self.outbox = Outbox(spool, self.clock, limit, forget=self.report.forget)
+        self.outbox = Outbox(spool, self.still, limit, forget=self.report.forget)
         self.client = httpx2.AsyncClient(
             transport=self.line, base_url="http://server", headers={"Authorization": f"Bearer {TOKEN}"}
         )
         link = Link(self.client, "http://server")
-        self.uplink = Uplink(link, self.outbox, self.clock, version="1", on_ack=lambda ack: None)
+        self.uplink = Uplink(link, self.outbox, self.still, version="1", on_ack=lambda ack: None)
         self.writing = asyncio.create_task(self.outbox.run())
         await self._say([Event(seq=0, clock=self.clock(), name=EventName.START)])
 
@@ -284,7 +290,8 @@ class Faults(RuleBasedStateMachine):
     @rule(data=st.data())
     def old_batches_come_again(self, data: st.DataObject) -> None:
         """As they were or in pieces, in any order."""
-        for body in data.draw(st.lists(st.sampled_from(self.line.sent), min_size=1, max_size=3), label="batches"):
+        for index in data.draw(st.lists(st.integers(0, len(self.line.sent) - 1), min_size=1, max_size=3), label="batches"):
+            body = self.line.sent[index]
             piece = data.draw(st.sampled_from(["whole", "first", "last"]), label="piece")
             before = self.rows()
             content, packed = (body, "zstd") if piece == "whole" else (cut(body, piece), "")
@@ -436,14 +443,14 @@ class Faults(RuleBasedStateMachine):
                 rows = self.ask("SELECT body FROM record WHERE stream_id = ? ORDER BY seq", number)
                 records = [msgspec.msgpack.decode(body, type=AnyRecord) for (body,) in rows]
                 for start in range(0, len(records), 100):
-                    clock = self.clock()
+                    clock = self.still()
                     exchange = Exchange("boot", clock.boot, clock.boot, clock.wall)
                     batch = Batch(
                         version=VERSION, stream=uid, sent=clock, records=records[start : start + 100], exchange=exchange
                     )
                     body = msgspec.msgpack.encode(batch)
                     writer.submit(open_batch(body, MEDIA_MSGPACK, "", 2, self.now())).result(30)
-            assert attested(calm) == attested(self.database)
+            assert attested(calm) ^ attested(self.database) == set()
         finally:
             writer.stop()
             calm.close()
@@ -523,7 +530,7 @@ def test_whatever_befalls_line_spool_and_server_every_record_is_there_once_or_na
         pass
 
     Here.store = store
-    examples = 40 if isinstance(store, SqliteStore) else 10
+    examples = 8 if isinstance(store, SqliteStore) else 3
     with suppress():
         run_state_machine_as_test(
             Here,
@@ -531,6 +538,7 @@ def test_whatever_befalls_line_spool_and_server_every_record_is_there_once_or_na
                 max_examples=examples,
                 stateful_step_count=30,
                 deadline=None,
+                phases=PHASES,
                 suppress_health_check=list(HealthCheck),
             ),
         )
