@@ -1,9 +1,11 @@
 """The long proofs: `python -m tests.faults NAME`. docs/faults.md tells of each."""
 
 import argparse
+import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from tests.faults import count as counting
@@ -22,6 +24,9 @@ def main(arguments: Sequence[str]) -> int:
     out = proofs.add_parser("outage", help="the line of a branch is cut for hours of a fast clock")
     out.add_argument("--hours", type=float, default=25.0)
     out.add_argument("--speed", type=int, default=100, help="how many times as fast every clock runs")
+    out.add_argument("--around", type=float, default=outage.AROUND, help="seconds all is well before and after")
+    out.add_argument("--interval", type=float, default=120.0, help="seconds between two polls of a position")
+    out.add_argument("--json", action="store_true", help="print JSON, for programs")
     said = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="branchfleet-faults-") as temporary:
         if said.proof == "outage" and not fast.is_fast():
@@ -37,7 +42,10 @@ def kill(said: argparse.Namespace, home: Path) -> int:
 
 
 def cut(said: argparse.Namespace, home: Path) -> int:
-    found = outage.run(home, said.hours)
+    found = outage.run(home, said.hours, said.around, said.interval)
+    if said.json:
+        print(json.dumps(asdict(found)))  # noqa: T201
+        return 0 if found.counted.whole else 1
     return tell(outage.say(found), found.counted)
 
 

@@ -225,7 +225,15 @@ def bench(
     home.mkdir(parents=True, exist_ok=True)
     said = {"BRANCHFLEET_HOME": str(home / "server"), "PYTHONUNBUFFERED": "1", **(environment or {})}
     with programs(home, said) as started:
-        made = Bench(started, home, bank, host=host, wrap=wrap, database=database, warm=None if warm is None else {**said, **warm})
+        made = Bench(
+            started,
+            home,
+            bank,
+            host=host,
+            wrap=wrap,
+            database=database,
+            warm=None if warm is None else {**said, **warm},
+        )
         try:
             made.set_up()
             yield made

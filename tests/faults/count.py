@@ -163,7 +163,9 @@ def compare_spool(path: Path, streams: dict[int, Stream], numbers: dict[str, int
     held = {row[1]: bytes(row[5]) for row in rows[numbers[uid]]}
     stream.waiting = sum(acked is None for _, _, acked in kept)
     if stream.highest >= following:
-        stream.wrong.append(f"the server has {stream.highest}, the spool of {path} gave no number above {following - 1}")
+        stream.wrong.append(
+            f"the server has {stream.highest}, the spool of {path} gave no number above {following - 1}"
+        )
     if stream.highest < following - 1 and not stream.waiting:
         stream.wrong.append(f"the spool gave numbers up to {following - 1}, and nothing above {stream.highest} waits")
     other = [seq for seq, body, acked in kept if acked is not None and held.get(seq) != body]
@@ -204,8 +206,7 @@ def compare_shown(
             fitting = [
                 one.at - at
                 for one in told.get(name, ())
-                if parts.items() <= one.parts.items()
-                and at - slack - one.unsure <= one.at <= end + slack + one.unsure
+                if parts.items() <= one.parts.items() and at - slack - one.unsure <= one.at <= end + slack + one.unsure
             ]
             if fitting:
                 counted.found += 1

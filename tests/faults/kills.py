@@ -210,7 +210,10 @@ def run(
     bank = bank or Bank(devices=8, interval=0.5, change=16.0)
     home.mkdir(parents=True, exist_ok=True)
     slow = slow_disk(home, DISK)
-    with bench(home, bank, environment=slow, warm=slow if warm else None) as made, line((made.host, made.port)) as through:
+    with (
+        bench(home, bank, environment=slow, warm=slow if warm else None) as made,
+        line((made.host, made.port)) as through,
+    ):
         made.enrol("agent-1001", through.url)
         killer = Killer(made, through, seed)
         try:

@@ -20,8 +20,7 @@ from tui.client import Client, PositionQuery
 from tui.demo.processes import module
 
 TOLD = (Standing.GOOD, Standing.ATTENTION, Standing.FAULT)
-BEFORE = 600.0  # seconds all is well first
-AFTER = 300.0
+AROUND = 600.0  # seconds all is well before and after
 
 
 @dataclass
@@ -39,10 +38,10 @@ class Found:
     counted: Count = field(default_factory=lambda: Count([]))
 
 
-def run(home: Path, hours: float, bank: Bank | None = None) -> Found:
+def run(home: Path, hours: float, around: float = AROUND, interval: float = 120.0) -> Found:
     with branch() as place:
         probe = f"{place.inner}:{free_port()}"
-        bank = bank or Bank(devices=4, interval=120.0, change=1800.0, wait=5.0, probe=probe)
+        bank = Bank(devices=4, interval=interval, change=15 * interval, wait=5.0, probe=probe)
         inside = {"simulators": place.words, "agent-1001": place.words}
         with bench(home, bank, host=place.outer, wrap=inside) as made:
             host, _, port = bank.probe.rpartition(":")
@@ -52,16 +51,16 @@ def run(home: Path, hours: float, bank: Bank | None = None) -> Found:
             for key in bank.agents:
                 made.enrol(key, made.url)
                 made.start_agent(key)
-            return asyncio.run(_outage(made, place, hours))
+            return asyncio.run(_outage(made, place, hours, around))
 
 
-async def _outage(made: Bench, place: Branch, hours: float) -> Found:
+async def _outage(made: Bench, place: Branch, hours: float, around: float) -> Found:
     found = Found(hours)
     async with Client(made.url) as client:
         await comes(lambda: _signed_in(made, client), "the server")
         await comes(lambda: _all_fresh(client, made), "every position to be told", 10800)
         made.tell_story()
-        await asyncio.sleep(BEFORE)
+        await asyncio.sleep(around)
         place.cut()
         cut = time.time()
         end = cut + 3600 * hours
@@ -78,7 +77,7 @@ async def _outage(made: Bench, place: Branch, hours: float) -> Found:
         found.fresh_after = time.time() - back
         await comes(lambda: _caught_up(made), "all to be sent", 36000)
         found.caught_up_after = time.time() - back
-        await asyncio.sleep(AFTER)
+        await asyncio.sleep(around)
         page = await client.conditions(open=None, limit=500)
         _conditions(found, page.rows, cut, back)
     made.end_story()
@@ -140,7 +139,9 @@ def longest_hole(database: str, keys: list[str]) -> float:
     longest = 0
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as file:
         for key in keys:
-            sql = "SELECT start_at, end_at FROM attested JOIN subject ON subject.id = subject_id WHERE key = ? ORDER BY 1"
+            sql = (
+                "SELECT start_at, end_at FROM attested JOIN subject ON subject.id = subject_id WHERE key = ? ORDER BY 1"
+            )
             reached = 0
             for start, end in file.execute(sql, (key,)):
                 longest = max(longest, start - reached if reached else 0)
@@ -156,4 +157,3 @@ def say(found: Found) -> list[str]:
     lines.append(f"screens right {found.fresh_after:.0f} s after, all sent {found.caught_up_after:.0f} s after")
     lines.append(f"longest time nothing attests, over all positions and the whole outage: {found.longest_hole:.0f} s")
     return lines
-

@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,14 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from agent.link import Link, LinkError
 from agent.outbox import Outbox
@@ -41,40 +48,22 @@ from agent.wire import (
     State,
     catalogue,
 )
-from server.accounts.tokens import AGENT, hash_token, new_token
 from server.app import create_app
 from server.clock import SetClock
-from server.ingest.batch import open_batch
+from server.ingest.batch import open_batch, unpack
 from server.ingest.writer import Writer
-from server.inventory.tables import Agent, Branch, DeviceClass, Observer, Position, Setting, Subject, SubjectKind
+from server.inventory.tables import Setting
 from server.migrations import EPOCH
 from server.settings import Settings
 from server.storage.database import Database
 from server.storage.types import new_uid
 from tests.conftest import NOON, Cluster
 from tests.faults.count import count
+from tests.faults.small_bank import SLUGS, TOKEN, put_bank
 
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
-SLUGS = ("a", "b", "c")
 TIGHT = 4000  # bytes of a spool that reaches its limit
-TOKEN = new_token(AGENT)
 BOOTED = NOON - 3_600_000_000
-
-
-def put_bank(database: Database) -> None:
-    with database.write() as session:
-        session.add(Subject(id=1, kind=SubjectKind.BRANCH, key="1001", name="城关支行", branch_id=1))
-        session.add(Subject(id=2, kind=SubjectKind.AGENT, key="centre", name="总行采集", branch_id=1))
-        session.flush()
-        session.add(Branch(id=1, kind="branch"))
-        session.add(Agent(id=2, token_hash=hash_token(TOKEN)))
-        session.add(DeviceClass(key="atm", name="自动柜员机", counted=True, interval_us=60_000_000))
-        for own, slug in enumerate(SLUGS, 3):
-            session.add(Subject(id=own, kind=SubjectKind.POSITION, key=f"1001/{slug}", name=slug, branch_id=1))
-            session.flush()
-            session.add(Position(id=own, cls="atm", driver="snmp", interval_us=60_000_000))
-            session.flush()
-            session.add(Observer(subject_id=own, agent_id=2))
 
 
 class SqliteStore:
@@ -290,7 +279,9 @@ class Faults(RuleBasedStateMachine):
     @rule(data=st.data())
     def old_batches_come_again(self, data: st.DataObject) -> None:
         """As they were or in pieces, in any order."""
-        for index in data.draw(st.lists(st.integers(0, len(self.line.sent) - 1), min_size=1, max_size=3), label="batches"):
+        for index in data.draw(
+            st.lists(st.integers(0, len(self.line.sent) - 1), min_size=1, max_size=3), label="batches"
+        ):
             body = self.line.sent[index]
             piece = data.draw(st.sampled_from(["whole", "first", "last"]), label="piece")
             before = self.rows()
@@ -419,7 +410,7 @@ class Faults(RuleBasedStateMachine):
         counted = count(self.store.counted(self.url))
         assert counted.whole, counted.streams
         missing = set(self.put) - self.held() - self.excused
-        lost = [record for record in (self.put[key] for key in missing)]
+        lost = [self.put[key] for key in missing]
         if not self.limited:
             assert not lost, f"lost, and nobody says so: {lost}"
         self.check_newest()
@@ -427,7 +418,10 @@ class Faults(RuleBasedStateMachine):
 
     def check_newest(self) -> None:
         """A screen shows of each position what it said last."""
-        sql = "SELECT subject.key, record.body FROM latest JOIN record ON record.id = record_id JOIN subject ON subject.id = latest.subject_id"
+        sql = (
+            "SELECT subject.key, record.body FROM latest JOIN record ON record.id = record_id"
+            " JOIN subject ON subject.id = latest.subject_id"
+        )
         shown = {key: msgspec.msgpack.decode(body, type=State).reading for key, body in self.ask(sql)}
         assert shown == {f"1001/{slug}": reading for slug, reading in self.readings.items()}
 
@@ -491,16 +485,10 @@ def said(record: AnyRecord) -> bytes:
 
 def cut(body: bytes, piece: str) -> bytes:
     """A batch with the first or the last half of its records, not packed."""
-    batch = msgspec.msgpack.decode(unpacked(body), type=Batch)
+    batch = msgspec.msgpack.decode(unpack(body, "zstd"), type=Batch)
     half = len(batch.records) // 2
     records = batch.records[:half] if piece == "first" else batch.records[half:]
     return msgspec.msgpack.encode(msgspec.structs.replace(batch, records=records))
-
-
-def unpacked(body: bytes) -> bytes:
-    from server.ingest.batch import unpack
-
-    return unpack(body, "zstd")
 
 
 def ask(database: Database, sql: str, *values: Any) -> list[tuple[Any, ...]]:
