@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,7 +43,7 @@ class Bench:
         bank: Bank,
         *,
         host: str = "127.0.0.1",
-        wrap: dict[str, Sequence[str]] | None = None,
+        wrap: Mapping[str, Sequence[str]] | None = None,
         database: str | None = None,
         warm: dict[str, str] | None = None,
     ) -> None:
@@ -139,7 +139,7 @@ class Bench:
 
     def _answers(self, process: Running) -> bool:
         if process.poll() is not None:
-            raise DidNotWork(f"The server ended with {process.returncode}; see {self.home / 'logs' / 'server.log'}")
+            raise DidNotWork(f"The server ended with {process.poll()}; see {self.home / 'logs' / 'server.log'}")
         try:
             socket.create_connection((self.host, self.port), 0.5 * FAST).close()
         except OSError:
@@ -215,7 +215,7 @@ def bench(
     bank: Bank,
     *,
     host: str = "127.0.0.1",
-    wrap: dict[str, Sequence[str]] | None = None,
+    wrap: Mapping[str, Sequence[str]] | None = None,
     database: str | None = None,
     environment: dict[str, str] | None = None,
     warm: dict[str, str] | None = None,

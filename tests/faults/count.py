@@ -198,7 +198,7 @@ def compare_shown(
     counted: Count, shown: dict[str, list[tuple[int, dict[str, str]]]], told: dict[str, list[Told]], slack: int
 ) -> None:
     """Each change must be held as of a time at which it was shown: after it came, and before the next one did."""
-    offs: list[float] = []
+    offs: list[float] = []  # seconds
     for name, changes in shown.items():
         ends = [at for at, _ in changes[1:]] + [1 << 62]
         for (at, parts), end in zip(changes, ends, strict=True):
@@ -214,7 +214,7 @@ def compare_shown(
             else:
                 counted.lost.append(f"{name} showed {parts} at {at}, and no state of that time says so")
     if offs:
-        counted.off = Off(round(median(offs), 3), round(max(offs, key=abs), 3))
+        counted.off = Off(round(median(offs), 3), round(sorted(offs, key=abs)[-1], 3))
 
 
 def _some(numbers: Sequence[int]) -> str:

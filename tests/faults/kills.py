@@ -205,7 +205,7 @@ def _pause(seconds: float) -> None:
 def run(
     home: Path, times: int, between: int = 0, seed: int = 1, bank: Bank | None = None, *, warm: bool = True
 ) -> tuple[dict[str, int], Count]:
-    """`times` kills, two of three of the server, and more until `between` fell there; then the rest is sent, and counted."""
+    """`times` kills, two of three of the server, more until `between` fell there; then the rest is sent, and counted."""
     sys.setswitchinterval(0.0005)  # the line's thread and the killer's take turns at once
     bank = bank or Bank(devices=8, interval=0.5, change=16.0)
     home.mkdir(parents=True, exist_ok=True)
@@ -226,7 +226,7 @@ def run(
                     killer.kill_server(SERVER_AIMS[number % len(SERVER_AIMS)])
                 number += 1
                 if number % 10 == 0:
-                    print(f"{number} kills, {killer.between} between write and ack", file=sys.stderr, flush=True)
+                    print(f"{number} kills, {killer.between} between write and ack", file=sys.stderr)  # noqa: T201
             counted = settle(made, through)
         finally:
             killer.close()

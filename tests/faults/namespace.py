@@ -1,4 +1,4 @@
-"""A branch behind a line of its own: a network namespace and a veth pair, which can be cut, lose packets, or swallow."""
+"""A branch behind a line of its own: a network namespace and a veth pair, to be cut or to lose packets."""
 
 import os
 import shutil

@@ -519,14 +519,13 @@ def test_whatever_befalls_line_spool_and_server_every_record_is_there_once_or_na
 
     Here.store = store
     examples = 8 if isinstance(store, SqliteStore) else 3
-    with suppress():
-        run_state_machine_as_test(
-            Here,
-            settings=settings(
-                max_examples=examples,
-                stateful_step_count=30,
-                deadline=None,
-                phases=PHASES,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
+    run_state_machine_as_test(
+        Here,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=30,
+            deadline=None,
+            phases=PHASES,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,4 +1,4 @@
-"""Starts one of our programs again and again without loading its code each time: `python -m tests.faults.warm MODULE...`.
+"""Starts one of our programs again and again, loading its code once: `python -m tests.faults.warm MODULE...`.
 
 It loads the modules, then forks for each line of JSON on its stdin, {"arguments": [...], "log": PATH}, and the child
 calls `main(arguments)` of the first module as the command does. The child's pid goes to stdout. A start takes 0.3 s

@@ -1,6 +1,6 @@
 """POST /api/agent/records: what is taken, what is refused, and what a bad batch cannot do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
 import msgspec
@@ -285,12 +285,14 @@ async def test_a_batch_whose_line_is_cut_in_the_middle_is_no_defect(
     app: FastAPI, agent_token: Callable[[str], str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Branches' lines are cut every day; the log is for what a person must look at."""
-    came = iter([{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}])
+    came: Iterator[dict[str, Any]] = iter(
+        [{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}]
+    )
 
     async def receive() -> dict[str, Any]:
         return next(came)
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: MutableMapping[str, Any]) -> None:
         del message
 
     headers = [
