@@ -89,7 +89,8 @@ class Bank:
         for key in self.keys:
             tables.append(
                 f'[[position]]\nbranch = "1001"\nkey = "{key.partition("/")[2]}"\nname = "UPS"\nclass = "ups"\n'
-                f'agent = "agent-1001"\ndriver = "snmp"\naddress = "{addresses[key]}"\ninterval = "{self.interval:g}s"\n'
+                f'agent = "agent-1001"\ndriver = "snmp"\naddress = "{addresses[key]}"\n'
+                f'interval = "{self.interval:g}s"\n'
                 f'options = {{ profile = "ups", community = "public", wait = {self.wait} }}\n'
             )
         return "\n".join(tables)

@@ -205,7 +205,7 @@ def _pause(seconds: float) -> None:
 def run(
     home: Path, times: int, between: int = 0, seed: int = 1, bank: Bank | None = None, *, warm: bool = True
 ) -> tuple[dict[str, int], Count]:
-    """`times` kills, two of three of the server, more until `between` fell there; then the rest is sent, and counted."""
+    """`times` kills, two of three the server's, or till `between` fell there: then the rest is sent and counted."""
     sys.setswitchinterval(0.0005)  # the line's thread and the killer's take turns at once
     bank = bank or Bank(devices=8, interval=0.5, change=16.0)
     home.mkdir(parents=True, exist_ok=True)

@@ -126,7 +126,7 @@ class PostgresStore:
 
 
 def _name_of(url: str) -> str:
-    return url.rpartition("/")[2].partition("?")[0]
+    return url.partition("@/")[2].partition("?")[0]
 
 
 Store = SqliteStore | PostgresStore
