@@ -70,7 +70,7 @@ class Cluster:
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder, **as_whom)
         self._wait()
-        self.ask("CREATE DATABASE template_branchfleet")
+        self._ask("CREATE DATABASE template_branchfleet")
         template = Database(self.url("template_branchfleet"))
         upgrade(template)
         template.close()
@@ -80,18 +80,18 @@ class Cluster:
 
     def create(self) -> tuple[str, str]:
         name = f"test_{next(self._numbers)}"
-        self.ask(f"CREATE DATABASE {name} TEMPLATE template_branchfleet STRATEGY file_copy")
+        self._ask(f"CREATE DATABASE {name} TEMPLATE template_branchfleet STRATEGY file_copy")
         return name, self.url(name)
 
     def drop(self, name: str) -> None:
-        self.ask(f"DROP DATABASE {name} WITH (FORCE)")
+        self._ask(f"DROP DATABASE {name} WITH (FORCE)")
 
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
             self._process.wait(30)
 
-    def ask(self, statement: str) -> None:
+    def _ask(self, statement: str) -> None:
         import psycopg
 
         with psycopg.connect(host=str(self._folder), user="branchfleet", dbname="postgres", autocommit=True) as link:
@@ -103,7 +103,7 @@ class Cluster:
         deadline = time.monotonic() + 90
         while True:
             try:
-                self.ask("SELECT 1")
+                self._ask("SELECT 1")
             except psycopg.OperationalError:
                 if time.monotonic() > deadline or (self._process and self._process.poll() is not None):
                     raise RuntimeError((self._folder / "log").read_text(errors="replace")) from None

@@ -8,7 +8,7 @@ import asyncio
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ from server.migrations import EPOCH
 from server.settings import Settings
 from server.storage.database import Database
 from server.storage.types import new_uid
-from tests.conftest import NOON, Cluster
+from tests.conftest import NOON
 from tests.faults.count import count
 from tests.faults.small_bank import SLUGS, TOKEN, put_bank
 
@@ -100,36 +100,7 @@ class SqliteStore:
         return url.removeprefix("sqlite:///")
 
 
-class PostgresStore:
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        _, self._template = cluster.create()
-        database = Database(self._template)
-        put_bank(database)
-        database.close()
-        self._number = 0
-
-    def fresh(self) -> str:
-        return self.copy(self._template)
-
-    def copy(self, url: str) -> str:
-        self._number += 1
-        name = f"faults_{self._number}"
-        self._cluster.ask(f"CREATE DATABASE {name} TEMPLATE {_name_of(url)} STRATEGY file_copy")
-        return self._cluster.url(name)
-
-    def drop(self, url: str) -> None:
-        self._cluster.drop(_name_of(url))
-
-    def counted(self, url: str) -> str:
-        return url
-
-
-def _name_of(url: str) -> str:
-    return url.partition("@/")[2].partition("?")[0]
-
-
-Store = SqliteStore | PostgresStore
+Store = SqliteStore
 
 
 class FaultyLine(httpx2.AsyncBaseTransport):
@@ -505,12 +476,9 @@ def attested(database: Database) -> set[Any]:
     return set(ask(database, sql))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "sqlite":
-        yield SqliteStore(request.getfixturevalue("sqlite_template"), tmp_path)
-    else:
-        yield PostgresStore(request.getfixturevalue("cluster"))
+@pytest.fixture
+def store(sqlite_template: Path, tmp_path: Path) -> Store:
+    return SqliteStore(sqlite_template, tmp_path)
 
 
 def test_whatever_befalls_line_spool_and_server_every_record_is_there_once_or_named(store: Store) -> None:
@@ -518,11 +486,10 @@ def test_whatever_befalls_line_spool_and_server_every_record_is_there_once_or_na
         pass
 
     Here.store = store
-    examples = 8 if isinstance(store, SqliteStore) else 3
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=examples,
+            max_examples=8,
             stateful_step_count=30,
             deadline=None,
             phases=PHASES,
