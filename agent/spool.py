@@ -23,6 +23,7 @@ LIMIT = 2048 << 20  # bytes of records; a quiet branch writes about 1 MB a day
 DAYS = 60  # records wait this long at most, counting only the time the agent ran: no clock can make them older
 DAY = 86_400_000_000  # µs
 KEPT_MICROS = 7 * DAY  # acknowledged records stay this long, by the server's clock
+COPIED = "an older copy of the spool was brought back"
 FORGOTTEN = "the server lost them when they had been let go of here"
 _FULL = {
     sqlite3.SQLITE_FULL,
@@ -325,6 +326,19 @@ class Spool:
             with suppress(SpoolFull), self._writing():  # a full disk must not keep records from being sent
                 self._db.execute("UPDATE spool SET offered = ?", (seq,))
 
+    def met(self, stream: str, ranges: Iterable[tuple[int, int]], epoch: str, server: int) -> Acked:
+        """As `acked`, of the first answer since this file was opened, to a batch without records.
+
+        What the server holds beyond what was ever handed out shows a copy brought back, even if as many new records
+        have been written meanwhile as the old file had. Later on, only numbers never given would show it.
+        """
+        ranges = merge_ranges(ranges)
+        with self._writing():
+            offered = self._db.execute("SELECT offered FROM spool").fetchone()[0]
+            if ranges and ranges[-1][1] > offered and stream == self.stream:
+                return self._move_to_new_stream(COPIED)
+        return self.acked(stream, ranges, epoch, server)
+
     def acked(self, stream: str, ranges: Iterable[tuple[int, int]], epoch: str, server: int) -> Acked:
         """The server holds exactly `ranges` of `stream`, and `server` is its clock.
 
@@ -338,7 +352,7 @@ class Spool:
                 return Acked(0, 0, False)
             end = self._next()
             if held and held[-1][1] >= end:
-                return self._move_to_new_stream("an older copy of the spool was brought back")
+                return self._move_to_new_stream(COPIED)
             newly = again = decided = 0
             for low, high in [*held, (end, end)]:
                 lost = "UPDATE record SET acked = NULL WHERE acked IS NOT NULL AND seq > ? AND seq < ?"

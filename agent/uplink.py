@@ -15,7 +15,7 @@ from collections.abc import Callable
 from agent.clock import Clocks
 from agent.link import Away, Elsewhere, Link, LinkError, NotTaken, Rejected
 from agent.outbox import Outbox
-from agent.spool import Parcel, SpoolFull
+from agent.spool import Acked, Parcel, SpoolFull
 from agent.tidy import tidy_text
 from agent.wire import RECORDS_LIMIT, VERSION, Ack, Ahead, Assignment, Batch, Clock, Exchange, State
 
@@ -59,6 +59,7 @@ class Uplink:
         self._not_taken = ""  # what the log said last of batches that no server took
         self._behind: Parcel | None = None  # what was sent last, while more waits
         self._wait = 0.0  # seconds the server asked for before more of what waits
+        self._met = False  # the server was heard since this agent began
         self._suspect: int | None = None  # number of the record that stopped the last batch by itself, it seems
 
     async def run(self) -> None:
@@ -102,6 +103,8 @@ class Uplink:
 
     async def send_one(self) -> bool:
         """Send one batch; False if there was nothing to send. Raises LinkError or SpoolFull."""
+        if not self._met:
+            await self._meet()
         count = self._count
         parcel = await self._outbox.ask(lambda spool: spool.next_batch(count, SIZE))
         if not parcel.records:
@@ -118,14 +121,25 @@ class Uplink:
         if ack.refused:
             first, more = ack.refused[0], f" (and {len(ack.refused) - 1} more)" if len(ack.refused) > 1 else ""
             log.warning("The server refused record %d%s: %s", first.seq, more, tidy_text(first.why, 300))
+        self._heard(ack, acked)
+        if not acked.held and not acked.other_past:
+            raise self._odd("The server acknowledged nothing of what it was sent.")
+        return True
+
+    async def _meet(self) -> None:
+        """Hear what the server holds before anything is sent: this file may be a copy that was brought back."""
+        stream, waiting = await self._outbox.ask(lambda spool: (spool.stream, spool.waiting()))
+        ack = await self._post(Parcel(stream, [], waiting))
+        acked = await self._outbox.ask(lambda spool: spool.met(ack.stream, ack.received, ack.epoch, ack.server))
+        self._met = True
+        self._heard(ack, acked)
+
+    def _heard(self, ack: Ack, acked: Acked) -> None:
         if acked.other_past:
             log.warning("The server's database is another than before; it gets again what it does not hold.")
             self._outbox.states_were_lost()
         self._wait = min(ack.wait, LONGEST_WAIT) if self._behind else 0.0
         self._on_ack(ack)
-        if not acked.held and not acked.other_past:
-            raise self._odd("The server acknowledged nothing of what it was sent.")
-        return True
 
     async def _keep_pace(self) -> None:
         """Wait as long as the server asked for, and tell ahead what is urgent meanwhile."""

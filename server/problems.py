@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from server.errors import AWAY, BROKEN, FULL, ServerError, Told
 from server.storage.full import disk_is_full
@@ -39,7 +40,7 @@ SENTENCES = {
 
 def answer_with_problems(app: FastAPI) -> None:
     """Every exception a route lets out becomes a Problem."""
-    for kind in (ServerError, RequestValidationError, HTTPException, DBAPIError, Exception):
+    for kind in (ServerError, RequestValidationError, HTTPException, ClientDisconnect, DBAPIError, Exception):
         app.add_exception_handler(kind, _answer)
 
 
@@ -63,6 +64,9 @@ def _answer(request: Request, error: Exception) -> JSONResponse:
             first = error.errors()[0]
             where = ".".join(str(step) for step in first["loc"] if step != "body") or "body"
             return _problem(request, 422, Told("{where}: {what}.", where=where, what=first["msg"]))
+        case ClientDisconnect():  # the line was cut in the middle of a batch: that is no defect, and nobody hears this
+            _log.info("what was sent to %s broke off", request.url.path)
+            return JSONResponse({}, 400)
         case HTTPException():
             answer = _problem(request, error.status_code, Told(SENTENCES.get(error.status_code, str(error.detail))))
             answer.headers.update(error.headers or {})

@@ -202,9 +202,8 @@ class Centre:
             if not message.get("more_body"):
                 break
         if scope["path"] == "/api/agent/challenge":
-            await _answer(
-                send, 200, msgspec.msgpack.encode(Challenge((time.time_ns() // 1000).to_bytes(8, "big") + b"challenge"))
-            )
+            dated = (time.time_ns() // 1000).to_bytes(8, "big")
+            await _answer(send, 200, msgspec.msgpack.encode(Challenge(dated + b"challenge")))
             return
         if scope["path"] == "/api/agent/token":
             granted = Token(token=TOKEN, seconds=3600, rotate=False, forked_at=0, server=time.time_ns() // 1000)

@@ -123,6 +123,37 @@ def test_a_restored_copy_of_the_spool_moves_to_a_new_stream(tmp_path: Path, cloc
     copy.close()
 
 
+def test_a_copy_that_wrote_as_much_as_was_lost_is_found_out_when_it_meets_the_server(
+    tmp_path: Path, clocks: Clocks
+) -> None:
+    """The server has the numbers of what it wrote since, of other records: it would take them for duplicates."""
+    spool = Spool(tmp_path / "spool.db", clocks)
+    spool.append([fact("before", clocks())])
+    waiting(spool)
+    shutil.copytree(tmp_path, tmp_path / "image")
+    spool.append([fact("on the old disk", clocks())])
+    stream = spool.stream
+    spool.close()
+    copy = Spool(tmp_path / "image" / "spool.db", clocks)
+    copy.append([fact("after", clocks()), fact("after too", clocks())])
+    assert copy.met(stream, [(1, 2)], "e1", NOW).other_past
+    assert copy.stream != stream
+    said = [record.facts["token"] for record in waiting(copy) if isinstance(record, Fact)]
+    assert said == ["before", "after", "after too"]
+    copy.close()
+
+
+def test_a_spool_that_meets_a_server_with_what_it_handed_out_goes_on(tmp_path: Path, clocks: Clocks) -> None:
+    spool = Spool(tmp_path / "spool.db", clocks)
+    spool.append([fact("a", clocks()), fact("b", clocks())])
+    waiting(spool)
+    spool.close()
+    again = Spool(tmp_path / "spool.db", clocks)
+    assert not again.met(again.stream, [(1, 2)], "", NOW).other_past
+    assert waiting(again) == []
+    again.close()
+
+
 def test_a_second_agent_on_the_same_spool_is_refused_with_a_sentence(tmp_path: Path, clocks: Clocks) -> None:
     first = Spool(tmp_path / "spool.db", clocks)
     with pytest.raises(SpoolTaken, match="Another agent is running"):

@@ -1,11 +1,12 @@
 """POST /api/agent/records: what is taken, what is refused, and what a bad batch cannot do."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
 import msgspec
 import pytest
 from backports import zstd
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import event, text
@@ -301,3 +302,27 @@ def role_of(word: str) -> Any:
     from server.schemas import Role
 
     return Role(word)
+
+
+async def test_a_batch_whose_line_is_cut_in_the_middle_is_no_defect(
+    app: FastAPI, agent_token: Callable[[str], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Branches' lines are cut every day; the log is for what a person must look at."""
+    came: Iterator[dict[str, Any]] = iter(
+        [{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}]
+    )
+
+    async def receive() -> dict[str, Any]:
+        return next(came)
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        del message
+
+    headers = [
+        (b"authorization", f"Bearer {agent_token('centre')}".encode()),
+        (b"content-type", b"application/msgpack"),
+    ]
+    path = "/api/agent/records"
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}
+    await app({**scope, "headers": headers, "http_version": "1.1", "scheme": "http"}, receive, send)
+    assert not [line for line in caplog.records if line.levelname == "ERROR"]

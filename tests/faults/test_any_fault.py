@@ -1,0 +1,506 @@
+"""Whatever happens to line, spool and server, in whatever order: nothing is lost unsaid, and nothing is there twice.
+
+The real spool, outbox, report and uplink against the real application on a real database; only the line is ours. Both
+ends have one true clock that moves when a step says so, so corrected times can be compared to the microsecond.
+"""
+
+import asyncio
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from agent.link import Line, Link, LinkError
+from agent.outbox import Outbox
+from agent.poll import Seen
+from agent.report import Report
+from agent.spool import LIMIT, SpoolFull, open_spool
+from agent.uplink import Uplink
+from agent.wire import (
+    MEDIA_MSGPACK,
+    VERSION,
+    Ack,
+    AnyRecord,
+    Batch,
+    Clock,
+    DeviceWord,
+    Event,
+    EventName,
+    Exchange,
+    Reading,
+    State,
+    catalogue,
+)
+from server.app import create_app
+from server.clock import SetClock
+from server.ingest.batch import open_batch, unpack
+from server.ingest.writer import Writer
+from server.inventory.tables import Setting
+from server.migrations import EPOCH
+from server.settings import Settings
+from server.storage.database import Database
+from server.storage.types import new_uid
+from tests.conftest import NOON
+from tests.faults.count import count
+from tests.faults.small_bank import SLUGS, TOKEN, put_bank
+
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+TIGHT = 4000  # bytes of a spool that reaches its limit
+BOOTED = NOON - 3_600_000_000
+
+
+class Given:
+    """A token that was given before."""
+
+    async def current(self) -> str:
+        return TOKEN
+
+    def drop(self, token: str) -> None:
+        raise AssertionError("the token is good")
+
+
+class SqliteStore:
+    """Databases to be used, copied and brought back."""
+
+    def __init__(self, template: Path, folder: Path) -> None:
+        self._folder = folder
+        self._template = folder / "bank.db"
+        shutil.copyfile(template, self._template)
+        database = Database(f"sqlite:///{self._template}")
+        put_bank(database)
+        database.close()
+        self._number = 0
+
+    def fresh(self) -> str:
+        return self.copy(f"sqlite:///{self._template}")
+
+    def copy(self, url: str) -> str:
+        """Another database with what `url` holds now; nobody may be using it."""
+        self._number += 1
+        path = self._folder / f"{self._number}.db"
+        with (
+            closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as source,
+            closing(sqlite3.connect(path)) as target,
+        ):
+            source.backup(target)
+        return f"sqlite:///{path}"
+
+    def drop(self, url: str) -> None:
+        for ending in ("", "-wal", "-shm"):
+            Path(url.removeprefix("sqlite:///") + ending).unlink(missing_ok=True)
+
+    def counted(self, url: str) -> str:
+        return url.removeprefix("sqlite:///")
+
+
+Store = SqliteStore
+
+
+class FaultyLine(httpx2.AsyncBaseTransport):
+    """To the application, in process. `weather` says what becomes of the next requests; every batch is kept."""
+
+    def __init__(self) -> None:
+        self.app: Any = None
+        self.weather = "fine"
+        self.sent: list[bytes] = []  # bodies of batches that reached the server
+        self.answers: list[Ack] = []
+        self.acknowledged: Callable[[Ack], None] = lambda ack: None
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self.weather == "cut":
+            raise httpx2.ConnectError("the line is cut", request=request)
+        answer = await httpx2.ASGITransport(app=self.app).handle_async_request(request)
+        content = await answer.aread()
+        if request.url.path.endswith("/records") and answer.status_code == 200:
+            self.sent.append(await request.aread())
+            self.acknowledged(msgspec.msgpack.decode(content, type=Ack))
+        if self.weather == "lost ack":
+            raise httpx2.ReadError("the answer never came", request=request)
+        if self.weather == "half an ack":
+            raise httpx2.RemoteProtocolError("the answer broke off", request=request)
+        if self.weather == "portal":
+            return httpx2.Response(200, content=b"<html>please sign in</html>", request=request)
+        return httpx2.Response(answer.status_code, headers=answer.headers, content=content, request=request)
+
+
+class Faults(RuleBasedStateMachine):
+    """`store` is set by the test."""
+
+    store: Store
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = SetClock(NOON)
+        self.runner = asyncio.Runner()
+        self.folder = Path(tempfile.mkdtemp(prefix="bf-faults-"))
+        self.url = self.store.fresh()
+        self.copies: list[tuple[str, set[bytes]]] = []
+        self.line = FaultyLine()
+        self.line.acknowledged = self.check_durable
+        self.put: dict[bytes, AnyRecord] = {}  # everything the agent said, by what it said, without its number
+        self.excused: set[bytes] = set()  # of it, what may be missing: a fault took it before the server had it
+        self.spool_copy: tuple[Path, set[bytes]] | None = None
+        self.readings: dict[str, Reading] = {}
+        self.limited = False
+        self.said = 0
+
+    # -- both ends ----------------------------------------------------------------------------------
+
+    @initialize()
+    def begin(self) -> None:
+        self.start_server()
+        self.start_agent(LIMIT)
+
+    def start_server(self) -> None:
+        self.database = Database(self.url)
+        self.app = create_app(self.database, Settings(), self.now)
+        self.app.state.branchfleet.writer.start()
+        self.line.app = self.app
+
+    def stop_server(self) -> None:
+        self.app.state.branchfleet.writer.stop()
+        self.database.close()
+
+    def clock(self) -> Clock:
+        """Of a new instant: no two things are said at one."""
+        self.now.forward(0.001)
+        return self.still()
+
+    def still(self) -> Clock:
+        """For what is under way: an exchange takes no time, so its offset is exact."""
+        return Clock(wall=self.now(), boot=self.now() - BOOTED, boot_id="boot")
+
+    def start_agent(self, limit: int) -> None:
+        self.runner.run(self._start_agent(limit))
+
+    async def _start_agent(self, limit: int) -> None:
+        spool, _ = open_spool(self.folder / "spool.db", self.still, limit)
+        self.report = Report(catalogue(), self.clock())
+        self.outbox = Outbox(spool, self.still, limit, forget=self.report.forget)
+        self.client = httpx2.AsyncClient(transport=self.line, base_url="http://server")
+        link = Link(Line(self.client, "http://server"), Given())
+        self.uplink = Uplink(link, self.outbox, self.still, version="1", on_ack=lambda ack: None)
+        self.writing = asyncio.create_task(self.outbox.run())
+        await self._say([Event(seq=0, clock=self.clock(), name=EventName.START)])
+
+    async def _stop_agent(self) -> None:
+        self.writing.cancel()
+        await asyncio.gather(self.writing, return_exceptions=True)
+        await self.outbox.close()
+        await self.client.aclose()
+
+    async def _say(self, records: list[AnyRecord]) -> None:
+        for record in records:
+            self.put[said(record)] = record
+        self.outbox.put(records)
+        assert await self.outbox.written(30)
+
+    # -- what an agent does -------------------------------------------------------------------------
+
+    @rule(slug=st.sampled_from(SLUGS), word=st.sampled_from([DeviceWord.ONLINE, DeviceWord.OFFLINE]))
+    def reads(self, slug: str, word: DeviceWord) -> None:
+        self.said += 1
+        self.readings[slug] = Reading(device=word, texts={"n": str(self.said)})
+        self._poll(slug)
+
+    @rule(slug=st.sampled_from(SLUGS))
+    def reads_the_same(self, slug: str) -> None:
+        if slug in self.readings:
+            self._poll(slug)
+
+    def _poll(self, slug: str) -> None:
+        news = self.report.seen(f"1001/{slug}", Seen(self.readings[slug]), self.clock())
+        self.runner.run(self._say(list(news.records)))
+
+    @rule()
+    def holds(self) -> None:
+        self.runner.run(self._say(list(self.report.hold(self.clock()))))
+
+    @rule(seconds=st.sampled_from([1, 60, 3600]))
+    def time_passes(self, seconds: int) -> None:
+        self.now.forward(seconds)
+
+    @rule()
+    def sends(self) -> None:
+        self.runner.run(self._send())
+
+    async def _send(self) -> bool:
+        """One batch; whether there may be more."""
+        try:
+            return await self.uplink.send_one()
+        except (LinkError, SpoolFull):
+            return True
+
+    # -- what befalls it ----------------------------------------------------------------------------
+
+    @rule(weather=st.sampled_from(["fine", "cut", "lost ack", "half an ack", "portal"]))
+    def weather_turns(self, weather: str) -> None:
+        self.line.weather = weather
+
+    @precondition(lambda self: self.line.sent)
+    @rule(data=st.data())
+    def old_batches_come_again(self, data: st.DataObject) -> None:
+        """As they were or in pieces, in any order."""
+        for index in data.draw(
+            st.lists(st.integers(0, len(self.line.sent) - 1), min_size=1, max_size=3), label="batches"
+        ):
+            body = self.line.sent[index]
+            piece = data.draw(st.sampled_from(["whole", "first", "last"]), label="piece")
+            before = self.rows()
+            content, packed = (body, "zstd") if piece == "whole" else (cut(body, piece), "")
+            headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": MEDIA_MSGPACK, "Content-Encoding": packed}
+            answer = self.runner.run(self._post(content, headers))
+            assert answer.status_code == 200
+            after = self.rows()
+            assert before[0] <= after[0]
+            if before[0] == after[0]:
+                assert before == after, "a batch that said nothing new changed something"
+
+    async def _post(self, content: bytes, headers: dict[str, str]) -> httpx2.Response:
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=self.app)) as client:
+            return await client.post("http://server/api/agent/records", content=content, headers=headers)
+
+    @rule(tight=st.booleans())
+    def agent_restarts(self, tight: bool) -> None:
+        self.runner.run(self._stop_agent())
+        self.limited = self.limited or tight
+        self.start_agent(TIGHT if tight else LIMIT)
+
+    @rule()
+    def server_restarts(self) -> None:
+        self.stop_server()
+        self.start_server()
+
+    @rule()
+    def server_is_copied(self) -> None:
+        self.stop_server()
+        self.copies.append((self.store.copy(self.url), self.held()))
+        self.start_server()
+
+    @precondition(lambda self: self.copies)
+    @rule(data=st.data())
+    def older_server_comes_back(self, data: st.DataObject) -> None:
+        """What it lacks comes again, as far as the agent's spool has it still."""
+        self.stop_server()
+        copy, knew = data.draw(st.sampled_from(self.copies), label="copy")
+        self.excused |= self.held() - knew - self.spooled()
+        self.url = self.store.copy(copy)
+        database = Database(self.url)
+        with database.write() as session:
+            setting = session.get_one(Setting, EPOCH)
+            setting.value = new_uid()
+            session.add(setting)
+        database.close()
+        self.line.sent.clear()  # nobody but the agent sends now
+        self.start_server()
+
+    @rule()
+    def spool_is_copied(self) -> None:
+        self.runner.run(self._stop_agent())
+        shutil.copyfile(self.folder / "spool.db", self.folder / "image.db")
+        self.spool_copy = (self.folder / "image.db", set(self.put))
+        self.start_agent(LIMIT)
+
+    @precondition(lambda self: self.spool_copy is not None)
+    @rule()
+    def older_spool_comes_back(self) -> None:
+        """A PC is restored from an image: what it wrote since, and had not sent, is gone and nobody can know."""
+        assert self.spool_copy is not None
+        self.runner.run(self._stop_agent())
+        self.excused |= set(self.put) - self.held() - self.spool_copy[1]
+        shutil.copyfile(self.spool_copy[0], self.folder / "spool.db")
+        self.start_agent(LIMIT)
+
+    @rule(how=st.sampled_from(["garbage", "half", "empty"]))
+    def spool_is_damaged(self, how: str) -> None:
+        self.runner.run(self._stop_agent())
+        self.excused |= self.spooled() - self.held()
+        path = self.folder / "spool.db"
+        whole = path.read_bytes()
+        path.write_bytes({"garbage": b"?" * len(whole), "half": whole[: len(whole) // 2], "empty": b"\0" * 4096}[how])
+        self.start_agent(LIMIT)
+
+    # -- what must be so ----------------------------------------------------------------------------
+
+    def check_durable(self, ack: Ack) -> None:
+        """What an ack names is in the database, or named there as never to come."""
+        rows = self.ask(
+            "SELECT seq, kind, body FROM record JOIN stream ON stream.id = stream_id WHERE uid = ?", ack.stream
+        )
+        there = {seq for seq, _, _ in rows}
+        for _, kind, body in rows:
+            event = msgspec.msgpack.decode(body, type=AnyRecord) if kind == "event" else None
+            if isinstance(event, Event) and event.name in (EventName.GAP, EventName.THINNING):
+                there |= set(range(int(event.detail["from"]), int(event.detail["to"]) + 1))
+        named = {seq for lo, hi in ack.received for seq in range(lo, hi + 1)}
+        assert named <= there, f"acknowledged and not held: {sorted(named - there)}"
+
+    @invariant()
+    def nothing_is_twice(self) -> None:
+        held = [said(msgspec.msgpack.decode(body, type=AnyRecord)) for (body,) in self.ask("SELECT body FROM record")]
+        assert len(held) == len(set(held)) or self.moved_to_new_stream(), "one record is there under two numbers"
+
+    def moved_to_new_stream(self) -> bool:
+        return len(self.ask("SELECT 1 FROM stream")) > 1
+
+    def teardown(self) -> None:
+        try:
+            self.line.weather = "fine"
+            self.finish()
+        finally:
+            self.runner.run(self._stop_agent())
+            self.runner.close()
+            self.stop_server()
+            self.store.drop(self.url)
+            for copy, _ in self.copies:
+                self.store.drop(copy)
+            shutil.rmtree(self.folder)
+
+    def finish(self) -> None:
+        """The weather is fine and stays so: all that is left comes, and all is accounted for."""
+        for slug in self.readings:
+            self._poll(slug)
+        self.holds()
+        for _ in range(60):
+            if not self.runner.run(self._send()):
+                break
+        for slug in self.readings:  # what was to be told anew
+            self._poll(slug)
+        for _ in range(60):
+            if not self.runner.run(self._send()):
+                break
+        counted = count(self.store.counted(self.url))
+        assert counted.whole, counted.streams
+        missing = set(self.put) - self.held() - self.excused
+        lost = [self.put[key] for key in missing]
+        if not self.limited:
+            assert not lost, f"lost, and nobody says so: {lost}"
+        self.check_newest()
+        self.check_attested()
+
+    def check_newest(self) -> None:
+        """A screen shows of each position what it said last."""
+        sql = (
+            "SELECT subject.key, record.body FROM latest JOIN record ON record.id = record_id"
+            " JOIN subject ON subject.id = latest.subject_id"
+        )
+        shown = {key: msgspec.msgpack.decode(body, type=State).reading for key, body in self.ask(sql)}
+        assert shown == {f"1001/{slug}": reading for slug, reading in self.readings.items()}
+
+    def check_attested(self) -> None:
+        """The stretches are those of a database that got the same records once, in order, and nothing else."""
+        streams = self.ask("SELECT id, uid FROM stream ORDER BY id")
+        url = self.store.fresh()
+        calm = Database(url)
+        writer = Writer(calm)
+        writer.start()
+        try:
+            for number, uid in streams:
+                rows = self.ask("SELECT body FROM record WHERE stream_id = ? ORDER BY seq", number)
+                records = [msgspec.msgpack.decode(body, type=AnyRecord) for (body,) in rows]
+                for start in range(0, len(records), 100):
+                    clock = self.still()
+                    exchange = Exchange("boot", clock.boot, clock.boot, clock.wall)
+                    batch = Batch(
+                        version=VERSION, stream=uid, sent=clock, records=records[start : start + 100], exchange=exchange
+                    )
+                    body = msgspec.msgpack.encode(batch)
+                    writer.submit(open_batch(body, MEDIA_MSGPACK, "", 2, self.now())).result(30)
+            assert attested(calm) ^ attested(self.database) == set()
+        finally:
+            writer.stop()
+            calm.close()
+            self.store.drop(url)
+
+    # -- looking ------------------------------------------------------------------------------------
+
+    def ask(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        return ask(self.database, sql, *values)
+
+    def rows(self) -> tuple[set[Any], set[Any], set[Any]]:
+        return (
+            set(self.ask("SELECT id, stream_id, seq, at, body FROM record")),
+            set(self.ask("SELECT record_id, start_at, end_at, good, failed FROM attested")),
+            set(self.ask("SELECT subject_id, record_id, at, held_to FROM latest")),
+        )
+
+    def held(self) -> set[bytes]:
+        return {said(msgspec.msgpack.decode(body, type=AnyRecord)) for (body,) in self.ask("SELECT body FROM record")}
+
+    def spooled(self) -> set[bytes]:
+        """What is in the spool's file; its owner may have it open."""
+        image = self.folder / "look.db"
+        for ending in ("", "-wal"):
+            source = self.folder / f"spool.db{ending}"
+            if source.exists():
+                shutil.copyfile(source, f"{image}{ending}")
+        with closing(sqlite3.connect(image)) as spool:
+            rows = spool.execute("SELECT body FROM record").fetchall()
+        for ending in ("", "-wal", "-shm"):
+            Path(f"{image}{ending}").unlink(missing_ok=True)
+        return {said(msgspec.msgpack.decode(body, type=AnyRecord)) for (body,) in rows}
+
+
+def said(record: AnyRecord) -> bytes:
+    return msgspec.msgpack.encode(msgspec.structs.replace(record, seq=0))
+
+
+def cut(body: bytes, piece: str) -> bytes:
+    """A batch with the first or the last half of its records, not packed."""
+    batch = msgspec.msgpack.decode(unpack(body, "zstd"), type=Batch)
+    half = len(batch.records) // 2
+    records = batch.records[:half] if piece == "first" else batch.records[half:]
+    return msgspec.msgpack.encode(msgspec.structs.replace(batch, records=records))
+
+
+def ask(database: Database, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    with database.engine.connect() as link:
+        found = link.exec_driver_sql(sql if database.sqlite else sql.replace("?", "%s"), values)
+        return [tuple(bytes(one) if isinstance(one, memoryview) else one for one in row) for row in found]
+
+
+def attested(database: Database) -> set[Any]:
+    sql = (
+        "SELECT stream.uid, record.seq, start_at, end_at, good, failed FROM attested"
+        " JOIN record ON record.id = record_id JOIN stream ON stream.id = record.stream_id"
+    )
+    return set(ask(database, sql))
+
+
+@pytest.fixture
+def store(sqlite_template: Path, tmp_path: Path) -> Store:
+    return SqliteStore(sqlite_template, tmp_path)
+
+
+def test_whatever_befalls_line_spool_and_server_every_record_is_there_once_or_named(store: Store) -> None:
+    class Here(Faults):
+        pass
+
+    Here.store = store
+    run_state_machine_as_test(
+        Here,
+        settings=settings(
+            max_examples=8,
+            stateful_step_count=30,
+            deadline=None,
+            phases=PHASES,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
