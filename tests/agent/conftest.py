@@ -83,6 +83,7 @@ def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (about / "entry_points.txt").write_text("[branchfleet.drivers]\nlamp = lamp_driver:Lamp\n")
     shutil.copy(Path(__file__).with_name("lamp.py"), folder / "lamp_driver.py")
     monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "lamp_driver", raising=False)  # of a test before
     return folder
 
 
