@@ -122,6 +122,7 @@ def run(
 def ca(
     home: HomeOption = None,
     as_pem: Annotated[bool, typer.Option("--pem", help="Print the CA itself, for `branchfleet --ca FILE`.")] = False,
+    new: Annotated[bool, typer.Option("--new", help="Make one where there is none; agents must enrol anew.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show the CA that agents and consoles trust, and the certificate the server shows them.
@@ -131,7 +132,7 @@ def ca(
     Example: branchfleet-server ca
     """
     with sentences(home) as (path, _):
-        certificates = source(path, Home(path).settings, utc_now)
+        certificates = source(path, Home(path).settings, utc_now, make=new)
         trusted = certificates.trusted()
         described = describe(trusted, certificates.files()[0].read_bytes())
     if as_pem:

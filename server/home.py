@@ -90,7 +90,7 @@ def making(path: Path) -> Iterator[tuple[Home, Database]]:
             (path / CONFIG).write_text(TEMPLATE, encoding="utf-8")
         create_key(path / KEY)
         home = Home(path)
-        authority.source(path, home.settings, utc_now).trusted()
+        authority.source(path, home.settings, utc_now, make=True).trusted()
         with home.database(bring_up_to_date=True, fresh=True) as database:
             yield home, database
     except BaseException:

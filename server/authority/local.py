@@ -29,10 +29,17 @@ class CertificateError(Told):
 
 
 class Local:
-    """The CA of `home`, made where there is none. `names` are those the server's certificate is to speak for."""
+    """The CA of `home`. `names` are those the server's certificate is to speak for.
 
-    def __init__(self, home: Path, names: Callable[[], Set[str]], now: Callable[[], int]) -> None:
+    Only where it was asked for (`make`) a CA is made: agents trust the one there was, and a folder that is missing was
+    lost, or not put back with a backup.
+    """
+
+    def __init__(
+        self, home: Path, names: Callable[[], Set[str]], now: Callable[[], int], *, make: bool = False
+    ) -> None:
         self._folder = home / FOLDER
+        self._make = make
         self._names = names
         self._now = now
 
@@ -52,10 +59,11 @@ class Local:
         path = self._folder / AUTHORITY
         if path.exists():
             return _read(path)
-        if (self._folder / TRUSTED).exists():
+        if not self._make or (self._folder / TRUSTED).exists():
             raise CertificateError(
-                "{path} is gone, and agents trust what it signed: put it back from a backup, or remove {folder} and "
-                "enrol every agent anew.",
+                "{path} is missing, and agents trust what it signed: put the folder {folder} back from where it is "
+                "kept. If it is lost, or this server never had one: remove what is left of the folder, say "
+                "`branchfleet-server ca --new`, and enrol every agent anew.",
                 path=path,
                 folder=self._folder,
             )

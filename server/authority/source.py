@@ -10,8 +10,8 @@ from server.authority.names import own_names, sound
 from server.settings import LOOPBACK, Settings
 
 
-def source(home: Path, settings: Settings, now: Callable[[], int]) -> Source:
-    """CertificateError if the settings name half of what is needed."""
+def source(home: Path, settings: Settings, now: Callable[[], int], *, make: bool = False) -> Source:
+    """`make`: a CA where there is none. CertificateError if the settings name half of what is needed."""
     given = (settings.certificate, settings.certificate_key, settings.ca)
     if all(given):
         certificate, key, ca = (home / str(path) for path in given)
@@ -21,7 +21,7 @@ def source(home: Path, settings: Settings, now: Callable[[], int]) -> Source:
     for name in settings.names:
         if not sound(name):
             raise CertificateError("names: {name} is no host name and no address.", name=name)
-    return Local(home, lambda: own_names(settings.host, settings.names), now)
+    return Local(home, lambda: own_names(settings.host, settings.names), now, make=make)
 
 
 def may_speak_plainly(settings: Settings) -> None:

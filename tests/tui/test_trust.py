@@ -22,7 +22,7 @@ Accept = Callable[[str], bool]
 
 def authority(folder: Path) -> Local:
     folder.mkdir()
-    return Local(folder, lambda: {"127.0.0.1"}, utc_now)
+    return Local(folder, lambda: {"127.0.0.1"}, utc_now, make=True)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def clock() -> SetClock:
 
 @pytest.fixture
 def local(tmp_path: Path, clock: SetClock) -> Local:
-    return Local(tmp_path, lambda: NAMES, clock)
+    return Local(tmp_path, lambda: NAMES, clock, make=True)
 
 
 def shown(local: Local) -> x509.Certificate:
@@ -89,8 +89,14 @@ def test_another_name_for_the_server_makes_another_certificate(tmp_path: Path, c
 def test_a_lost_ca_is_not_made_anew_behind_the_agents_backs(local: Local, tmp_path: Path) -> None:
     local.trusted()
     (tmp_path / "tls" / "authority.pem").unlink()
-    with pytest.raises(CertificateError, match=r"put it back from a backup"):
+    with pytest.raises(CertificateError, match="back from where it is"):
         local.trusted()
+
+
+def test_without_its_folder_no_other_ca_is_made_unasked(tmp_path: Path, clock: SetClock) -> None:
+    with pytest.raises(CertificateError, match="ca --new"):
+        Local(tmp_path, lambda: NAMES, clock).trusted()
+    assert not (tmp_path / "tls").exists()
 
 
 def test_no_certificate_is_made_by_a_clock_that_is_wrong(local: Local, clock: SetClock) -> None:
@@ -132,7 +138,7 @@ def test_a_bad_file_of_the_banks_own_is_told_and_the_last_certificate_stays(
 
 def _bank(folder: Path, clock: SetClock) -> Callable[[], Given]:
     """A certificate from a CA of the bank's, in three files as a bank has them."""
-    other = Local(folder / "bank", lambda: NAMES, clock)
+    other = Local(folder / "bank", lambda: NAMES, clock, make=True)
     (folder / "bank").mkdir()
     (folder / "ca.pem").write_bytes(other.trusted())
     text = other.files()[0].read_bytes()

@@ -24,7 +24,7 @@ DAY = 86_400_000_000
 
 def made(folder: Path, at: int, names: frozenset[str] = frozenset({"127.0.0.1"})) -> Local:
     folder.mkdir()
-    local = Local(folder, lambda: names, SetClock(at))
+    local = Local(folder, lambda: names, SetClock(at), make=True)
     local.trusted(), local.files()
     return local
 
