@@ -40,6 +40,13 @@ class Secrets:
         longest_first_bytes = sorted(encoded, key=len, reverse=True)
         self._bytes = re.compile(b"|".join(map(re.escape, longest_first_bytes))) if encoded else None
 
+    def forget(self, secret: str) -> None:
+        """It opens nothing any more; of the tokens of a year the pattern would grow without end."""
+        if secret in self._known:
+            known, self._known = self._known - {secret}, set()
+            self._spelled = self._bytes = None
+            self.learn(*known)
+
     def learn_options(self, polled: Polled, driver: type[Driver] | None) -> None:
         """Those among a position's options; `driver` is the one it is polled by, where there is one."""
         for key, value in polled.options.items():

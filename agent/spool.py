@@ -122,6 +122,7 @@ class Parcel(msgspec.Struct, frozen=True):
     records: list[AnyRecord]
     waiting: int
     boots: list[Clock] = []
+    lost: bool = False  # a record could not be read back: whatever it said has to be told anew
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -301,10 +302,10 @@ class Spool:
         if unreadable:
             self.set_aside(unreadable, "the record could not be read back from the spool")
             if not records:
-                return self.next_batch(count, size)
+                return msgspec.structs.replace(self.next_batch(count, size), lost=True)
         if records:
             self._offer(records[-1].seq)
-        return Parcel(self.stream, records, waiting - len(records), self._boots(records))
+        return Parcel(self.stream, records, waiting - len(records), self._boots(records), bool(unreadable))
 
     def _boots(self, records: Sequence[AnyRecord]) -> list[Clock]:
         """The boots that have records from the first of `records` on, and each one's end.

@@ -54,7 +54,7 @@ class Tokens:
         self._after = last_instance(home)
         self._forked_at = 0  # for which a new stream was begun
         self._moved = False
-        self._token = ""
+        self._token = self._before = ""
         self._renew_at = self._ends_at = 0  # boot µs
         self._turn = asyncio.Lock()
 
@@ -92,7 +92,8 @@ class Tokens:
         if self._after != self._instance:
             self._after = self._instance
             await asyncio.to_thread(keep_instance, self._home, self._instance)
-        self._token = token.token
+        of_this_run().forget(self._before)
+        self._before, self._token = self._token or self._before, token.token
         of_this_run().learn(token.token)
         self._ends_at = sent + token.seconds * 1_000_000
         self._renew_at = sent + int(token.seconds * 1_000_000 * RENEWED_AT)

@@ -65,8 +65,8 @@ class Trust:
             if ends < self._passed:
                 raise ssl.SSLCertVerificationError(
                     1,
-                    f"the server's {what} ended on {_day(ends)}, and it is {_day(self._passed)} or later: "
-                    "it has to be renewed at the server",
+                    f"the server's {what} ended on {_day(ends)}, and it is {_day(self._passed)} or later: it has to be "
+                    f"renewed at the server (or the server's clock was wrong once: then remove {self._home / KEPT})",
                 )
         self._ends = int(ssl.cert_time_to_seconds(shown["notAfter"])) * 1_000_000
 
@@ -85,7 +85,8 @@ def unproven() -> ssl.SSLContext:
 
 
 def keep_ca(home: Path, pem: str) -> None:
-    """Pin what a server that proved itself said its CA is. Raises OSError."""
+    """Pin what a server that proved itself said its CA is; its time begins anew with it. Raises OSError."""
+    (home / KEPT).unlink(missing_ok=True)
     write_private(home / CA, pem.encode())
 
 

@@ -107,6 +107,8 @@ class Uplink:
             await self._meet()
         count = self._count
         parcel = await self._outbox.ask(lambda spool: spool.next_batch(count, SIZE))
+        if parcel.lost:
+            self._outbox.states_were_lost()
         if not parcel.records:
             return False
         self._behind = parcel if parcel.waiting else None

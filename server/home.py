@@ -85,6 +85,7 @@ def making(path: Path) -> Iterator[tuple[Home, Database]]:
     if there and any(path.iterdir()) and not (path / CONFIG).exists():
         raise AlreadySetUp("{path} is a folder with other things in it; choose one of its own.", path=path)
     os.chmod(path, 0o700)
+    had_authority = (path / FOLDER).exists()
     try:
         if not (path / CONFIG).exists():
             (path / CONFIG).write_text(TEMPLATE, encoding="utf-8")
@@ -97,5 +98,6 @@ def making(path: Path) -> Iterator[tuple[Home, Database]]:
         (path / KEY).unlink(missing_ok=True)
         for ending in ("", "-wal", "-shm"):
             (path / f"{DATABASE}{ending}").unlink(missing_ok=True)
-        shutil.rmtree(path / FOLDER, ignore_errors=True)
+        if not had_authority:
+            shutil.rmtree(path / FOLDER, ignore_errors=True)
         raise

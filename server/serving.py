@@ -57,7 +57,7 @@ class _Server(uvicorn.Server):
         """Have a new certificate in time, and take up one that somebody put there."""
         while self._tls is not None:
             await asyncio.sleep(LOOK_EVERY)
-            await asyncio.to_thread(self._tls.look)
+            self._tls.look()  # some milliseconds, and no handshake beside it that would read half a change
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._state.draining = True

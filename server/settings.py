@@ -45,7 +45,7 @@ class Settings(BaseModel):
     names: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
     certificate: Path | None = None
     certificate_key: Path | None = None
-    ca: Path | None = None
+    certificate_ca: Path | None = None
     lang: Literal["zh", "en"] = "zh"
     metrics: Literal["loopback", "token", "off"] = "loopback"  # who may read them
     drain_seconds: Annotated[int, Field(ge=0, le=300)] = 0  # to answer on as not ready, once the end is asked for

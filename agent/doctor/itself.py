@@ -20,7 +20,7 @@ ASK_SECONDS = 10.0
 
 
 def look(patient: Patient) -> list[Finding]:
-    return [_running(patient), _service(), *_files(patient.home)]
+    return [_running(patient), _service(), *_files(patient)]
 
 
 def _running(patient: Patient) -> Finding:
@@ -87,13 +87,20 @@ def _service() -> Finding:
     )
 
 
-def _files(home: Path) -> list[Finding]:
-    """Nobody but the agent's user may read its folder, and all in it must be that user's. Windows keeps both itself."""
+def _files(patient: Patient) -> list[Finding]:
+    """Nobody but the agent's user may read its folder, and all in it must be that user's. Windows keeps both itself.
+
+    The folder the PC's people read and write is theirs too.
+    """
+    home = patient.home
+    local = patient.settings.local_folder if patient.settings is not None else home / "local"
     if WINDOWS or not home.exists():
         return []
     owner = home.stat().st_uid
     open_ones, foreign = [], []
     for path in [home, *sorted(home.rglob("*"))]:
+        if path == local or local in path.parents:
+            continue
         found = path.lstat()
         if found.st_mode & 0o077 and not stat.S_ISLNK(found.st_mode):
             open_ones.append(path.name)

@@ -43,7 +43,7 @@ class Tls:
         """Renew what is due, take up what changed, and say once what stands against it."""
         try:
             self.load()
-        except (Told, OSError) as error:  # ssl.SSLError is an OSError
+        except (Told, OSError, ValueError) as error:  # ssl.SSLError is an OSError; a CA that has ended, a ValueError
             if str(error) != self._said:
                 log.error("The server's certificate stays as it is: %s", error)
             self._said = str(error)

@@ -12,12 +12,12 @@ from server.settings import LOOPBACK, Settings
 
 def source(home: Path, settings: Settings, now: Callable[[], int], *, make: bool = False) -> Source:
     """`make`: a CA where there is none. CertificateError if the settings name half of what is needed."""
-    given = (settings.certificate, settings.certificate_key, settings.ca)
+    given = (settings.certificate, settings.certificate_key, settings.certificate_ca)
     if all(given):
         certificate, key, ca = (home / str(path) for path in given)
         return Given(certificate, key, ca, now)
     if any(given):
-        raise CertificateError("Of certificate, certificate_key and ca either all three are set, or none.")
+        raise CertificateError("Of certificate, certificate_key and certificate_ca either all three are set, or none.")
     for name in settings.names:
         if not sound(name):
             raise CertificateError("names: {name} is no host name and no address.", name=name)

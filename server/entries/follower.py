@@ -5,7 +5,8 @@ import threading
 from contextlib import suppress
 
 import msgspec
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlmodel import Session, col, select
 
 from agent.wire import AnyRecord, Entry
@@ -19,6 +20,7 @@ from server.storage.types import Now
 log = logging.getLogger(__name__)
 
 NAME = "entries"
+PASSING = (OperationalError, InterfaceError, NoConnection)  # locked, full, or away: trying again helps
 PAUSE = 2.0  # seconds between looks when nobody wakes it
 LONGEST_PAUSE = 30.0
 
@@ -55,8 +57,8 @@ class EntryFollower:
         while not self._stopping.is_set():
             try:
                 done, pause = self.step(), PAUSE
-            except OperationalError as error:  # locked, full, or away: nothing was written, and it is tried again
-                log.error("Entries of branches cannot be written and are tried again: %s", error.orig)
+            except PASSING as error:  # nothing was written
+                log.error("Entries of branches cannot be written and are tried again: %s", error)
                 done, pause = False, min(pause * 2, LONGEST_PAUSE)
             if not done:
                 self._news.wait(pause)
@@ -72,7 +74,7 @@ class EntryFollower:
         try:
             with self._database.write() as session:
                 self._take_next(session, make=True)
-        except OperationalError:
+        except PASSING:
             raise
         except Exception:  # the border: whatever one entry provokes, the rest must be taken
             log.exception("An entry is kept in the log and nothing was made of it")

@@ -68,7 +68,12 @@ def entries(session: Session, after: int, upto: int, limit: int, *, history: boo
 
 def told_ahead(session: Session, limit: int) -> list[AheadRow]:
     """What agents that are behind told ahead and nobody has seen yet."""
-    asked = select(AheadRow).where(col(AheadRow.fresh)).order_by(col(AheadRow.agent_id)).limit(limit)
+    asked = (
+        select(AheadRow)
+        .where(col(AheadRow.fresh))
+        .order_by(col(AheadRow.subject_id), col(AheadRow.agent_id))
+        .limit(limit)
+    )
     return list(session.execute(asked).scalars())
 
 

@@ -70,8 +70,8 @@ def _standing(state: State, merged: Merged | None, now: int, gone: bool, words: 
 
 def _ahead(merged: Merged | None, gone: bool, words: Catalogue, met: Met) -> Standing:
     """By what is fresh alone: what is open was opened before, and history has not come to its end."""
-    if gone or merged is None:
-        return Standing.CLOSED if gone else Standing.NEVER
+    if merged is None:
+        return Standing.CLOSED if gone else Standing.NEVER  # a goodbye in its history does not close what it tells now
     severities = {rule.severity for rule, _ in met.values()}
     if Severity.FAULT in severities:
         return Standing.FAULT

@@ -22,7 +22,8 @@ def mark_seen(session: Session, rows: Sequence[AheadRow]) -> None:
 
 def caught_up(session: Session, past: int) -> None:
     """Agents whose records have all come, and been read up to the cursor `past` of history, are behind no more."""
-    asked = select(col(AgentSeen.agent_id)).where(col(AgentSeen.behind), col(AgentSeen.waiting) == 0).with_for_update()
+    asked = select(col(AgentSeen.agent_id)).where(col(AgentSeen.behind), col(AgentSeen.waiting) == 0)
+    asked = asked.order_by(col(AgentSeen.agent_id)).with_for_update()
     done = set(session.execute(asked).scalars())
     if not done:
         return

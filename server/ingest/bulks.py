@@ -54,6 +54,7 @@ SEEN = Bulk(
     "agent_seen",
     {"agent_id": "int8", "at": "int8", "version": "varchar", "waiting": "int4", "boot_id": "varchar", "behind": "bool"},
     ("agent_id",),
+    "at",
 )
 AHEAD = Bulk(
     "ahead",
@@ -67,4 +68,5 @@ AHEAD = Bulk(
         "body": "bytea",
     },
     ("subject_id", "agent_id"),
+    "held_to",
 )

@@ -25,6 +25,7 @@ class Bulk:
     table: str
     columns: dict[str, str]
     key: tuple[str, ...] = ()
+    newer: str = ""  # the column by which only a later row replaces an earlier one
 
     @property
     def names(self) -> str:
@@ -35,7 +36,8 @@ class Bulk:
         if not self.key:
             return ""
         changes = ", ".join(f"{name} = excluded.{name}" for name in self.columns if name not in self.key)
-        return f" ON CONFLICT ({', '.join(self.key)}) DO UPDATE SET {changes}"
+        guard = f" WHERE excluded.{self.newer} >= {self.table}.{self.newer}" if self.newer else ""
+        return f" ON CONFLICT ({', '.join(self.key)}) DO UPDATE SET {changes}{guard}"
 
 
 class Link(Protocol):

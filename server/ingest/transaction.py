@@ -121,8 +121,8 @@ class Transaction:
     def finish(self) -> None:
         """Write what is still in memory."""
         self._flush()
-        self._link.put(SEEN, list(self._seen.values()))
-        self._link.put(AHEAD, list(self._ahead.values()))
+        self._link.put(SEEN, sorted(self._seen.values()))
+        self._link.put(AHEAD, [self._ahead[key] for key in sorted(self._ahead)])
 
     def _is_behind(self, agent_id: int) -> bool:
         """Whether records of this agent still wait to be judged, here or there: then its others wait behind them."""

@@ -248,4 +248,5 @@ def _of_the_database(error: Exception) -> bool:
     """Whether it was the database that failed, and not one batch that it would not take."""
     if isinstance(error, DBAPIError | sqlite3.OperationalError):
         return True
-    return type(error).__module__.startswith("psycopg") and type(error).__name__ == "OperationalError"
+    kinds = type(error).__mro__  # psycopg raises kinds of its OperationalError: DiskFull, DeadlockDetected
+    return any(kind.__module__.startswith("psycopg") and kind.__name__ == "OperationalError" for kind in kinds)

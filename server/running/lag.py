@@ -7,13 +7,13 @@ from sqlmodel import Session, col, select
 
 from server.health.tables import Follower
 from server.ingest.tables import RecordRow
-from server.queries import HEALTH
+from server.queries import HEALTH, PAST
 
 
 @dataclass(frozen=True)
 class Lag:
-    records: int  # not judged yet
-    seconds: float  # since the oldest of them arrived; 0 when there is none
+    records: int  # not judged yet, what agents send afterwards included
+    seconds: float  # since the oldest of what is live arrived; 0 when there is none
     silent: float | None  # seconds since health last said that it lives; None: never
 
 
@@ -25,4 +25,8 @@ def lag_of(session: Session, now: int) -> Lag:
     oldest = session.exec(waiting).first()
     seconds = 0.0 if oldest is None else max(0.0, (now - oldest) / 1e6)
     silent = max(0.0, (now - follower.at) / 1e6) if follower else None
-    return Lag(0 if oldest is None else newest - cursor, seconds, silent)
+    follower_past = session.get(Follower, PAST)
+    past = follower_past.cursor if follower_past else 0
+    history = select(func.count()).select_from(RecordRow).where(col(RecordRow.history), col(RecordRow.id) > past)
+    live = 0 if oldest is None else newest - cursor
+    return Lag(live + session.exec(history).one(), seconds, silent)

@@ -259,3 +259,11 @@ def test_an_exception_a_library_logs_hides_them_too(tmp_path: Path) -> None:
     assert leaks(shown, CANARY), "the test would prove nothing"
     assert "OSError" in line["trace"]
     assert not any(leaks(text, CANARY) for text in line.values())
+
+
+def test_a_token_that_is_over_is_forgotten_and_the_others_are_not() -> None:
+    secrets = Secrets()
+    secrets.learn("bfa_first-token", CANARY)
+    secrets.forget("bfa_first-token")
+    assert secrets.hide("bfa_first-token") == "bfa_first-token"
+    assert not leaks(secrets.hide(f"it said {CANARY}"), CANARY)

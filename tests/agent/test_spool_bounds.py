@@ -160,3 +160,16 @@ def test_holes_and_ranges_make_the_whole(ranges: list[tuple[int, int]], end: int
     missing = [n for low, high in holes(ranges, end) for n in range(low, high + 1)]
     assert missing == [n for n in range(1, end) if n not in covered]
     assert merge_ranges(holes(ranges, end)) == holes(ranges, end)
+
+
+def test_a_record_that_cannot_be_read_back_has_everything_told_anew(tmp_path: Path, clocks: FakeClocks) -> None:
+    spool = Spool(tmp_path / "spool.db", clocks)
+    spool.append([state(clocks), state(clocks, device="hardwareError"), hold(clocks, "1/a")])
+    spool.close()
+    with sqlite3.connect(tmp_path / "spool.db") as db:
+        db.execute("UPDATE record SET body = x'c1' WHERE seq = 2")
+    db.close()
+    again = Spool(tmp_path / "spool.db", clocks)
+    assert again.next_batch(10, 1 << 20).lost
+    assert not again.next_batch(10, 1 << 20).lost
+    again.close()
