@@ -9,7 +9,7 @@ from typing import Any
 
 from server.backup import archive, keys
 from server.backup.archive import Manifest
-from server.backup.keys import WrongPassphrase
+from server.backup.keys import TLS, WrongPassphrase
 from server.backup.make import back_up
 from server.backup.restore import restore
 from server.clock import utc_now
@@ -30,7 +30,11 @@ def make(home: Home, file: Path, *, with_keys: bool, _: Gettext) -> Manifest:
         keys.check(passphrase)
     manifest = back_up(home, file, utc_now(), passphrase, _progress(_))
     if not with_keys:
-        _say(_("The keys are not in it: keep a copy of {key} somewhere else.").format(key=home.path / KEY))
+        _say(
+            _("The keys are not in it: keep a copy of {key} somewhere else.").format(
+                key=f"{home.path / KEY}, {home.path / TLS}"
+            )
+        )
     return manifest
 
 
@@ -47,7 +51,7 @@ def put_back(
     if not restored.has_key:
         _say(
             _("There is no {key} in the backup: put it into {home} before the server is started.").format(
-                key=KEY, home=home
+                key=f"{KEY}, {TLS}/", home=home
             )
         )
     return {

@@ -116,7 +116,7 @@ class Transaction:
         self._receive(stream, fresh)
         if delayed:
             self._fold_in(delayed, stream)
-        return Taken(stream.ranges, refused, len(fresh))
+        return Taken(stream.ranges, refused, fresh=len(fresh))
 
     def finish(self) -> None:
         """Write what is still in memory."""

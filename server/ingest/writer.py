@@ -210,7 +210,7 @@ class Writer:
             self._salvage(replace(parcel, records=part)) for part in (parcel.records[:half], parcel.records[half:])
         ]
         named = [refusal for part in parts for refusal in part.refused]
-        return Taken(parts[-1].ranges, named, sum(part.fresh for part in parts))
+        return Taken(parts[-1].ranges, named, fresh=sum(part.fresh for part in parts))
 
     def _refuse(self, group: list[Job], error: Exception) -> None:
         self.failing = True

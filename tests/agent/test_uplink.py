@@ -148,7 +148,7 @@ async def test_the_next_batch_carries_the_four_stamps_of_the_last_exchange(
     tmp_path: Path, clocks: Clocks, centre: Centre, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep = centre._keep
-    said = iter([(5_000, 7_000), (9_000, 9_001)])
+    said = iter([(1_000, 1_001), (5_000, 7_000), (9_000, 9_001)])
 
     def stamped(batch: Any) -> Ack:
         came, server = next(said)
@@ -160,8 +160,8 @@ async def test_the_next_batch_carries_the_four_stamps_of_the_last_exchange(
             outbox.put([event(clocks)])
             await outbox.written(20)
             assert await uplink.send_one()
-    first, second = centre.batches
-    assert first.exchange is None
+    meeting, first, second = centre.batches
+    assert meeting.exchange is None
     assert second.exchange is not None
     assert (second.exchange.came, second.exchange.server) == (5_000, 7_000)
     assert first.sent.boot == second.exchange.sent <= second.exchange.received <= second.sent.boot

@@ -23,7 +23,7 @@ from server.accounts.tokens import hash_token
 from server.agents.tables import AgentToken
 from server.app import create_app
 from server.clock import SetClock
-from server.errors import ServerError
+from server.errors import ServerError, Unavailable
 from server.health.follower import Follower
 from server.ingest.batch import open_batch
 from server.ingest.ranges import Ranges, holds
@@ -150,7 +150,7 @@ class Pipe:
         self._number += 1
         opened: list[Any] = [self._open(one) for one in group]
         other = open_batch(neighbour(self._number), MSGPACK, "", OTHER, self._now())
-        waiting = [one if isinstance(one, Outcome) else self._writer.submit(one) for one in opened]
+        waiting = [one if isinstance(one, Outcome) else self._submit(one) for one in opened]
         beside = self._writer.submit(other).result(600)
         found: list[Outcome] = []
         for one, future in zip(group, waiting, strict=True):
@@ -167,6 +167,14 @@ class Pipe:
         if not holds(beside.ranges, self._number) or beside.refused:
             found[0] = Outcome(500, "", "a good batch of another agent did not get through beside these")
         return found
+
+    def _submit(self, parcel: Any) -> Any:
+        """As an agent does: what waited has its turn later when too much of it is queued."""
+        while True:
+            future = self._writer.submit(parcel)
+            if not (parcel.waited and future.done() and isinstance(future.exception(), Unavailable)):
+                return future
+            time.sleep(0.001)
 
     def judge(self) -> None:
         """Have health read all that was taken; what it cannot judge is logged as an error."""

@@ -18,6 +18,7 @@ SERVER = Path(__file__).parents[2] / "server"
 SignInAs = Callable[..., TestClient]
 OPEN = {  # to whoever is not yet anybody
     ("/api/sign-in", "post"),
+    ("/api/authority", "get"),
     *((f"/api/agent/{word}", "post") for word in ("introduction", "enrollment", "challenge", "token", "rotation")),
 }
 

@@ -109,7 +109,7 @@ def test_init_makes_a_home_only_its_owner_may_read(home: Path, made: dict[str, s
 
 
 def test_the_one_time_password_is_told_once_and_kept_nowhere(home: Path, made: dict[str, str]) -> None:
-    for path in home.iterdir():
+    for path in filter(Path.is_file, home.rglob("*")):
         assert made["password"].encode() not in path.read_bytes()
 
 
@@ -151,7 +151,7 @@ def test_people_are_added_listed_reset_and_disabled(made: Any, say: Any) -> None
 def test_a_secret_comes_from_stdin_and_is_never_shown(home: Path, made: Any, say: Any) -> None:
     said = say("secret", "set", "atm-ro", stdin="绝密 community\n")
     assert (said.returncode, said.stdout) == (Exit.DONE, "")
-    for path in home.iterdir():
+    for path in filter(Path.is_file, home.rglob("*")):
         assert "绝密".encode() not in path.read_bytes()
     failed(say("secret", "set", "atm-ro", stdin=""), Exit.BAD_INPUT, "1 to 4096")
     failed(say("secret", "set", "a b", stdin="x"), Exit.BAD_INPUT, "not a secret's name")

@@ -21,7 +21,7 @@ SUSPECTS = {
     "server": N_("Something answers that is not our server, or does not let this PC in: call head-office IT."),
 }
 ROLES = {"main": N_("main"), "backup": N_("backup")}
-ANSWERS = {"power": N_("power cut"), "line": N_("line cut"), "closed": N_("switched off")}
+ANSWERS = {"power": N_("power cut"), "line": N_("the line is cut"), "closed": N_("switched off")}
 WHATS = {EntryKind.TICKET: N_("fault report"), EntryKind.NOTE: N_("note"), EntryKind.ANSWER: N_("telephone")}
 STATES = {
     "boxed": N_("left, the agent has still to take it"),

@@ -41,6 +41,10 @@ KEY = bytes(range(32))
 OF_AGENTS = {("GET", "/api/agent/assignment"), ("POST", "/api/agent/records")}
 OF_NOBODY = {  # asked without a token
     ("GET", "/api/openapi.json"),
+    ("GET", "/api/authority"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),  # from this machine; else with a token of its own
     ("POST", "/api/sign-in"),
     ("POST", "/api/agent/introduction"),
     ("POST", "/api/agent/enrollment"),
@@ -53,6 +57,8 @@ OF_PEOPLE = {
     ("POST", "/api/password"),
     ("GET", "/api/me"),
     ("GET", "/api/home"),
+    ("GET", "/api/coverage"),
+    ("GET", "/api/entries"),
     ("GET", "/api/branches"),
     ("GET", "/api/branches/{code}"),
     ("GET", "/api/positions"),

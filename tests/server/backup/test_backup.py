@@ -48,7 +48,7 @@ def home(tmp_path: Path) -> Home:
     path = tmp_path / "home"
     with making(path) as (made, database), database.write() as session:
         session.add(Setting(key="bank.name", value="青禾农商银行"))
-    (path / "tls").mkdir()
+    (path / "tls").mkdir(exist_ok=True)
     (path / "tls" / "authority.pem").write_text("a key")
     return made
 

@@ -49,7 +49,7 @@ class Machine:
     wall_error: int = 0
     stream: str = ""
     seq: int = 0
-    waiting: int = 3  # that wait behind a batch, as it says
+    waiting: int = 0  # that wait behind a batch, as it says
     ahead: list[Ahead] = field(default_factory=list)
     told: list[Clock] = field(default_factory=list)  # what its batches say of earlier boots
     booted: int = field(init=False)

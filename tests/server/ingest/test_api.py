@@ -104,17 +104,6 @@ def test_without_a_token_nothing_is_taken(client: TestClient, machine: Any, sign
     assert sign_in().post("/api/agent/records", content=body, headers=headers).status_code == 401
 
 
-def test_a_revoked_agent_is_out_at_once(post: Any, machine: Any, database: Database, now: Any) -> None:
-    from server.inventory.tables import Agent
-
-    ack(post(machine.batch()))
-    with database.write() as session:
-        agent = session.get_one(Agent, machine.agent_id)
-        agent.revoked_at = now()
-        session.add(agent)
-    assert post(machine.batch()).status_code == 401
-
-
 def test_a_malformed_record_spoils_no_other(post: Any, machine: Any, database: Database) -> None:
     batch = machine.batch(machine.state(ATM), machine.state(ATM, "offline"), machine.state(ATM))
     answer = ack(post(spoil(batch, 1, reading={"device": "on fire"})))

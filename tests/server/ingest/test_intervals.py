@@ -194,6 +194,7 @@ def test_numbers_that_will_never_come_count_as_received(
 def test_every_batch_says_that_the_agent_is_there(machine: Any, deliver: Any, now: Any, rows: Any) -> None:
     deliver(machine)
     now.forward(60)
+    machine.waiting = 3
     deliver(machine)
     seen = rows(AgentSeen)
     assert [(row.at, row.version, row.waiting, row.boot_id) for row in seen] == [(now(), "0.1.0", 3, "boot-1")]
