@@ -28,7 +28,7 @@ from server.health.follower import Follower
 from server.ingest.batch import open_batch
 from server.ingest.ranges import Ranges, holds
 from server.ingest.transaction import UNKNOWN
-from server.ingest.writer import Writer
+from server.ingest.writer import BUSY, Writer
 from server.inventory.tables import Agent, Branch, Observer, Position, Subject, SubjectKind
 from server.migrations import upgrade
 from server.settings import Settings
@@ -101,7 +101,7 @@ def outcome(one: Input, status: int, said: str, ranges: Ranges, refused: Sequenc
     """Judge one answer."""
     finding = ""
     refused = [(seq, why) for seq, why in refused if why != UNKNOWN]  # the recorded batches have such records
-    if status >= 500 or (status != 200 and not said):
+    if (status >= 500 and said != BUSY) or (status != 200 and not said):
         finding = f"status {status}: {said}"
     elif any(why == FAILED for _, why in refused):
         finding = "a record was refused for a defect of the server's"
