@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 from agent.doctor.finding import Finding, Text, Word, span
 from agent.doctor.patient import Patient
+from agent.wire import BUILT
 
 NOUN = Text("时钟", "clock")
-BUILT = 2025  # no PC that runs this lives in an earlier year, or half a century later
-LATEST = BUILT + 50
+LATEST = BUILT + 50 * 366 * 86_400_000_000  # nor half a century later
 OFF_MICROS = 60_000_000
 BANK_HOURS = 8  # UTC+8, Asia/Shanghai
 
@@ -18,7 +18,7 @@ def look(patient: Patient) -> list[Finding]:
     shown = f"{now:%Y-%m-%d %H:%M}"
     offset = patient.answer.offset if patient.answer is not None else None
     facts: dict[str, object] = {"wall": patient.now.wall, "offset_ms": None if offset is None else offset // 1000}
-    if not BUILT <= now.year <= LATEST:
+    if not BUILT <= patient.now.wall <= LATEST:
         said = Text(f"电脑时间是 {shown}，明显不对。", f"The PC's time is {shown}, which cannot be.")
         mend = Text(
             "在屏幕右下角把日期和时间改对；如果关机再开又变错，是主板电池没电了，请报修更换电池。",

@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 from agent.doctor.finding import Finding, Text, Word
 from agent.doctor.patient import Patient
 from agent.link import Away, Elsewhere, LinkError, Rejected
+from agent.settings import LOOPBACK
 
 NOUN = Text("服务器", "server")
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 _ENROL = Text(
