@@ -161,7 +161,8 @@ def test_the_figures_are_those_of_what_came(
 
 def test_no_figure_names_a_branch_a_position_or_a_person(here: TestClient, bank: dict[str, int], sign_in: Any) -> None:
     said = here.get("/metrics").text
-    assert not re.search(r"1001|1002|atm-1|centre|城关|青禾", said)
+    words = re.sub(r" \S+$", "", said, flags=re.MULTILINE)  # without the figures: 41002 bytes name no branch
+    assert not re.search(r"1001|1002|atm-1|centre|城关|青禾", words)
     assert set(re.findall(r"[{,](\w+)=", said)) == {"outcome", "le", "standing", "severity", "version"}
 
 
