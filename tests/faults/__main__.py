@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.faults import count as counting
-from tests.faults import fast, kills, order, outage, weather
+from tests.faults import fast, full, kills, order, outage, weather
 from tests.faults.count import Count
 
 
@@ -31,6 +31,8 @@ def main(arguments: Sequence[str]) -> int:
     ordering.add_argument("--acks", type=int, default=100)
     bad = proofs.add_parser("weather", help="packets lost, delay, half open lines, portals; root, iproute2, nftables")
     bad.add_argument("--seconds", type=float, default=30.0, help="each kind of weather lasts")
+    filling = proofs.add_parser("full", help="full disks of server and agent; root")
+    filling.add_argument("--seconds", type=float, default=30.0, help="each lasts")
     said = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="branchfleet-faults-") as temporary:
         if said.proof == "outage" and not fast.is_fast():
@@ -63,12 +65,18 @@ def live_through(said: argparse.Namespace, home: Path) -> int:
     return tell(weather.say(found), found.counted)
 
 
+def fill(said: argparse.Namespace, home: Path) -> int:
+    found = full.run(home, said.seconds)
+    return tell(full.say(found), found.counted)
+
+
 def tell(lines: Iterable[str], counted: Count) -> int:
     print("\n".join([*lines, *counting.say(counted)]))  # noqa: T201
     return 0 if counted.whole else 1
 
 
 PROOFS: dict[str, Callable[[argparse.Namespace, Path], int]] = {
+    "full": fill,
     "kills": kill,
     "outage": cut,
     "order": trace,
