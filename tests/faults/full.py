@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from tests.faults.line import Line, line
 
 SERVER_MIB = 48
 AGENT_MIB = 16
+CHANGE = 40.0  # seconds a device stays as it is: what changes twice while nobody looks, nobody can know
 
 
 @dataclass
@@ -64,14 +65,14 @@ class Ballast:
         self._file.unlink(missing_ok=True)
 
 
-def run(home: Path, seconds: float) -> Found:
+def run(home: Path, seconds: float, kills: Collection[bool] = (False, True)) -> Found:
     found = Found()
     home.mkdir(parents=True, exist_ok=True)
     server, agent = home / "server", home / "home-agent-1001"
     with (
         small(server, SERVER_MIB),
         small(agent, AGENT_MIB),
-        bench(home, Bank(devices=4, interval=1.0, change=12.0)) as made,
+        bench(home, Bank(devices=4, interval=1.0, change=CHANGE)) as made,
         line((made.host, made.port)) as through,
     ):
         made.enrol("agent-1001", through.url)
@@ -80,7 +81,7 @@ def run(home: Path, seconds: float) -> Found:
         made.tell_story()
         until(lambda: through.acked >= 3, "the first acknowledgements")
         disks = {"server's": [Ballast(server)], "agent's": [Ballast(agent)], "both": [Ballast(server), Ballast(agent)]}
-        for killed in (False, True):
+        for killed in kills:
             for whose, full in disks.items():
                 what = f"the {whose} disk full" if len(full) == 1 else "both disks full"
                 again = _restart(made, whose) if killed else lambda: None
