@@ -6,6 +6,7 @@ A door: `server` makes the codes and checks the proofs that an agent makes with 
 import hashlib
 import hmac
 import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # read out over the phone: no 0 and O, no 1, I and L
@@ -16,6 +17,7 @@ KEY_BYTES = 32  # of an Ed25519 public key
 NONCE_BYTES = 32
 STAMP = 8  # bytes a challenge begins with: the server's clock when it was made, UTC µs
 INSTANCE_LIMIT = 64  # characters of a process's random name
+PERHAPS_LIMIT = 16  # such names in one question
 TEXT_LIMIT = 120  # characters of a host's name or system
 ASK_LIMIT = 8 << 10  # bytes of any question below: the largest has some 700
 
@@ -73,9 +75,12 @@ def enrollment_message(code_id: str, public_key: bytes) -> bytes:
     return _frame("new key", code_id.encode(), public_key)
 
 
-def token_message(server: str, public_key: bytes, challenge: bytes, instance: str, after: str) -> bytes:
+def token_message(
+    server: str, public_key: bytes, challenge: bytes, instance: str, after: str, perhaps: Sequence[str] = ()
+) -> bytes:
     """What an agent's key signs for a token. `server` is who it enrolled with, so no other can use the signature."""
-    return _frame("token", server.encode(), public_key, challenge, instance.encode(), after.encode())
+    names = (name.encode() for name in (instance, after, *perhaps))
+    return _frame("token", server.encode(), public_key, challenge, *names)
 
 
 def rotation_message(server: str, public_key: bytes, fresh: bytes, challenge: bytes) -> bytes:

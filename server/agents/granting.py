@@ -7,16 +7,17 @@ Every challenge is answered once, and only while none made later was answered. S
 - Should the one before answer a challenge made after that, both are alive: two PCs have one home. Nothing that was
   under way when a process ended can look like this, because it has no later challenge.
 - An instance that did not come after the one before it may have numbers that another used: it begins a new stream.
-- A key that the agent itself replaced by a fresh one is a copy, whoever speaks with it.
+  It may name several that it may have come after: those that were killed while they asked.
+- A key that the agent itself replaced by a fresh one is a copy, whoever speaks with it and does not have that one too.
 """
 
 from sqlmodel import Session, col, delete, select
 
-from agent.proof import INSTANCE_LIMIT, fingerprint, rotation_message, token_message
+from agent.proof import INSTANCE_LIMIT, PERHAPS_LIMIT, fingerprint, rotation_message, token_message
 from agent.wire import Rotation, RotationAsk, Token, TokenAsk
 from server.agents.challenges import TooLate, Voice, check_signature
 from server.agents.enrolling import said
-from server.agents.identity import TOKEN_US, Whose, done, identity_of, issue_token, put, silence
+from server.agents.identity import TOKEN_US, Whose, done, identity_of, issue_token, key_of, put, silence
 from server.agents.tables import AgentInstance, AgentKey, KeyStanding
 from server.errors import Forbidden, Invalid, ServerError, Unauthorized
 from server.journal.deeds import Act
@@ -32,10 +33,11 @@ QUARANTINED = (
 
 def grant(session: Session, voice: Voice, ask: TokenAsk, address: str, now: int) -> Token | ServerError:
     """A token; a refusal is given back, because what it found out is to be written."""
-    if not (_is_name(ask.instance) and (not ask.after or _is_name(ask.after))):
+    names = [ask.instance, *([ask.after] if ask.after else []), *ask.perhaps[:PERHAPS_LIMIT]]
+    if not all(map(_is_name, names)):
         raise Invalid("An instance's name is 1 to {most} letters and digits.", most=INSTANCE_LIMIT)
     issued = voice.issued_at(ask.challenge, ask.public_key, now)
-    signed = token_message(voice.name, ask.public_key, ask.challenge, ask.instance, ask.after)
+    signed = token_message(voice.name, ask.public_key, ask.challenge, ask.instance, ask.after, ask.perhaps)
     check_signature(ask.public_key, ask.signature, signed)
     speaking = _speaking(session, ask.public_key, issued, now)
     if isinstance(speaking, ServerError):
@@ -58,15 +60,17 @@ def grant(session: Session, voice: Voice, ask: TokenAsk, address: str, now: int)
 
 
 def rotate(session: Session, voice: Voice, ask: RotationAsk, address: str, now: int) -> Rotation | ServerError:
-    """The fresh key is the good one, and the old one is worth nothing any more."""
+    """The fresh key is the good one, and the old one is worth nothing any more. So too if it was before."""
     issued = voice.issued_at(ask.challenge, ask.public_key, now)
     signed = rotation_message(voice.name, ask.public_key, ask.fresh, ask.challenge)
     check_signature(ask.public_key, ask.by_old, signed)
     check_signature(ask.fresh, ask.by_fresh, signed)
-    speaking = _speaking(session, ask.public_key, issued, now)
+    speaking = _speaking(session, ask.public_key, issued, now, ask.fresh)
     if isinstance(speaking, ServerError):
         return speaking
     whose, key = speaking
+    if key.standing is KeyStanding.ROTATED:
+        return Rotation()
     if session.get(AgentKey, ask.fresh.hex()) is not None:
         return Forbidden("The fresh key is one the server knows already.")
     put(session, key, KeyStanding.ROTATED)
@@ -86,8 +90,10 @@ def rotate(session: Session, voice: Voice, ask: RotationAsk, address: str, now: 
     return Rotation()
 
 
-def _speaking(session: Session, public_key: bytes, issued: int, now: int) -> tuple[Whose, AgentKey] | ServerError:
-    """The agent whose good key this is, if it may speak; the challenge counts as answered."""
+def _speaking(
+    session: Session, public_key: bytes, issued: int, now: int, fresh: bytes = b""
+) -> tuple[Whose, AgentKey] | ServerError:
+    """The agent whose good key this is, if it may speak; the challenge counts as answered. `fresh` signed too."""
     known = session.get(AgentKey, public_key.hex())
     if known is None:
         return Unauthorized("The server does not know this key. Enrol this PC with a code of head office.")
@@ -107,11 +113,16 @@ def _speaking(session: Session, public_key: bytes, issued: int, now: int) -> tup
             return Forbidden("Another PC was confirmed in this one's place. To have it back, enrol it with a new code.")
     if whose.identity.quarantined_at is not None:
         return Forbidden(QUARANTINED)
-    if known.standing is KeyStanding.ROTATED:
+    if known.standing is KeyStanding.ROTATED and not _is_good(session, whose, fresh):
         return _quarantine(session, whose, "oldKey", "", now)
     whose.identity.challenged_at = issued
     session.add(whose.identity)
     return whose, known
+
+
+def _is_good(session: Session, whose: Whose, public_key: bytes) -> bool:
+    good = key_of(session, whose.id, KeyStanding.GOOD)
+    return good is not None and good.public_key == public_key.hex()
 
 
 def _supersede(session: Session, whose: Whose, ask: TokenAsk, address: str, now: int) -> AgentInstance:
@@ -129,7 +140,7 @@ def _supersede(session: Session, whose: Whose, ask: TokenAsk, address: str, now:
         instance=ask.instance,
         began_at=now,
         asked_at=now,
-        forked=ask.after != (before.instance if before else ""),
+        forked=(before.instance if before else "") not in (ask.after, *ask.perhaps),
         host=said(ask.host),
         system=said(ask.system),
         address=address,

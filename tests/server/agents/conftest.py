@@ -34,12 +34,18 @@ def app(database: Database, settings: Any, now: SetClock) -> FastAPI:
     return create_app(database, settings, lambda: now.forward(0.000001), KEY)
 
 
+class NoLine(httpx2.AsyncBaseTransport):
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("the line is cut", request=request)
+
+
 class Pc:
     """A PC: a folder, and an agent that runs in it or does not."""
 
     def __init__(self, home: Path, app: FastAPI, now: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:
         self.home = home
         self.streams = 0  # begun anew because the server said so
+        self.cut = False  # the line
         self._app = app
         self._now = now
         self._patch = monkeypatch
@@ -98,7 +104,7 @@ class Pc:
         return Pc(home, self._app, self._now, self._patch)
 
     def _client(self) -> httpx2.AsyncClient:
-        transport = httpx2.ASGITransport(self._app)
+        transport = NoLine() if self.cut else httpx2.ASGITransport(self._app)
         headers = {"Accept": "application/msgpack", "Accept-Language": "en"}
         return httpx2.AsyncClient(transport=transport, base_url=SERVER, headers=headers)
 
