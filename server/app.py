@@ -97,7 +97,7 @@ def create_app(database: Database, settings: Settings, now: Now, key: bytes | No
         key=key,
         epoch=epoch,
         voice=voice(name, key, ca),
-        limits=Limits(now),
+        limits=Limits(),
         passwords=Passwords(settings.password_memory),
         writer=Writer(database, committed=committed),
         revisions=Revisions(database, key, now),

@@ -31,14 +31,36 @@ QUARANTINED = (
 )
 
 
-def grant(session: Session, voice: Voice, ask: TokenAsk, address: str, now: int) -> Token | ServerError:
-    """A token; a refusal is given back, because what it found out is to be written."""
+def signed_token(voice: Voice, ask: TokenAsk, now: int) -> int:
+    """When the challenge was made that this key signed. Nothing is looked up for it."""
     names = [ask.instance, *([ask.after] if ask.after else []), *ask.perhaps[:PERHAPS_LIMIT]]
     if not all(map(_is_name, names)):
         raise Invalid("An instance's name is 1 to {most} letters and digits.", most=INSTANCE_LIMIT)
     issued = voice.issued_at(ask.challenge, ask.public_key, now)
     signed = token_message(voice.name, ask.public_key, ask.challenge, ask.instance, ask.after, ask.perhaps)
     check_signature(ask.public_key, ask.signature, signed)
+    return issued
+
+
+def signed_rotation(voice: Voice, ask: RotationAsk, now: int) -> int:
+    """When the challenge was made that both keys signed."""
+    issued = voice.issued_at(ask.challenge, ask.public_key, now)
+    signed = rotation_message(voice.name, ask.public_key, ask.fresh, ask.challenge)
+    check_signature(ask.public_key, ask.by_old, signed)
+    check_signature(ask.fresh, ask.by_fresh, signed)
+    return issued
+
+
+def known(session: Session, public_key: bytes) -> AgentKey:
+    """Unauthorized if no agent has, or had, this key."""
+    found = session.get(AgentKey, public_key.hex())
+    if found is None:
+        raise Unauthorized("The server does not know this key. Enrol this PC with a code of head office.")
+    return found
+
+
+def grant(session: Session, ask: TokenAsk, issued: int, address: str, now: int) -> Token | ServerError:
+    """A token; a refusal is given back, because what it found out is to be written."""
     speaking = _speaking(session, ask.public_key, issued, now)
     if isinstance(speaking, ServerError):
         return speaking
@@ -59,12 +81,8 @@ def grant(session: Session, voice: Voice, ask: TokenAsk, address: str, now: int)
     )
 
 
-def rotate(session: Session, voice: Voice, ask: RotationAsk, address: str, now: int) -> Rotation | ServerError:
+def rotate(session: Session, ask: RotationAsk, issued: int, address: str, now: int) -> Rotation | ServerError:
     """The fresh key is the good one, and the old one is worth nothing any more. So too if it was before."""
-    issued = voice.issued_at(ask.challenge, ask.public_key, now)
-    signed = rotation_message(voice.name, ask.public_key, ask.fresh, ask.challenge)
-    check_signature(ask.public_key, ask.by_old, signed)
-    check_signature(ask.fresh, ask.by_fresh, signed)
     speaking = _speaking(session, ask.public_key, issued, now, ask.fresh)
     if isinstance(speaking, ServerError):
         return speaking
@@ -94,17 +112,15 @@ def _speaking(
     session: Session, public_key: bytes, issued: int, now: int, fresh: bytes = b""
 ) -> tuple[Whose, AgentKey] | ServerError:
     """The agent whose good key this is, if it may speak; the challenge counts as answered. `fresh` signed too."""
-    known = session.get(AgentKey, public_key.hex())
-    if known is None:
-        return Unauthorized("The server does not know this key. Enrol this PC with a code of head office.")
-    whose = identity_of(session, known.agent_id)
-    session.refresh(known)
+    key = known(session, public_key)
+    whose = identity_of(session, key.agent_id)
+    session.refresh(key)
     if whose.subject.removed_at is not None:
         return Forbidden("The inventory has this agent no longer.")
     answered = whose.identity.challenged_at
     if issued <= answered <= now:  # what is after now was written before the servers' clock was set back
         return TooLate("The challenge is not, or no longer, good. Ask for another.")
-    match known.standing:
+    match key.standing:
         case KeyStanding.WAITING:
             return Forbidden("This PC waits for head office to confirm that it takes the agent's place.")
         case KeyStanding.REVOKED:
@@ -113,11 +129,11 @@ def _speaking(
             return Forbidden("Another PC was confirmed in this one's place. To have it back, enrol it with a new code.")
     if whose.identity.quarantined_at is not None:
         return Forbidden(QUARANTINED)
-    if known.standing is KeyStanding.ROTATED and not _is_good(session, whose, fresh):
+    if key.standing is KeyStanding.ROTATED and not _is_good(session, whose, fresh):
         return _quarantine(session, whose, "oldKey", "", now)
     whose.identity.challenged_at = issued
     session.add(whose.identity)
-    return whose, known
+    return whose, key
 
 
 def _is_good(session: Session, whose: Whose, public_key: bytes) -> bool:
