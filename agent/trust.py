@@ -18,8 +18,10 @@ from agent.files import write_private
 from agent.wire import BUILT
 
 CA = "ca.pem"
-KEPT = "server-time"  # UTC µs, as the server said it last: written twice a day at most
-KEPT_EVERY = 12 * 3_600_000_000  # µs
+KEPT = "server-time"  # UTC µs, as the server said it last, and what it said first of a leap that is in doubt
+KEPT_EVERY = 12 * 3_600_000_000  # µs: it is written twice a day at most
+LEAP = 366 * 24 * 3_600_000_000  # a server's clock that moves on by more at once may be wrong
+SURE_AFTER = 7 * 24 * 3_600_000_000  # by its own word: a clock that is years off is put right sooner
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL's x509_vfy.h; Python has no name for it
 
 log = logging.getLogger(__name__)
@@ -30,8 +32,10 @@ class Trust:
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._passed = max(BUILT, _kept(home))
-        self._written = self._passed
+        kept, self._doubted = _kept(home)
+        self._fresh = not kept  # nothing was heard before: there is nothing to compare with
+        self.passed = max(BUILT, kept)  # UTC µs
+        self._written = self.passed, self._doubted
         self._ends = 0  # of the certificate that was shown last
 
     def context(self) -> ssl.SSLContext:
@@ -51,21 +55,35 @@ class Trust:
         return context
 
     def heard(self, server: int) -> None:
-        """The server, known by its certificate, said its time. No later than that certificate's end is believed."""
-        self._passed = max(self._passed, min(server, self._ends))
-        if self._passed - self._written >= KEPT_EVERY:
-            self._written = self._passed
+        """The server, known by its certificate, said its time. No later than that certificate's end is believed.
+
+        Of a leap of years what was known before is kept, until the server has said so for a week.
+        """
+        said = min(server, self._ends)
+        if said - self.passed <= LEAP or self._fresh:
+            self.passed, self._doubted = max(self.passed, said), 0
+        elif not 0 < self._doubted <= said:
+            self._doubted = said
+        elif said - self._doubted >= SURE_AFTER:
+            self.passed, self._doubted = said, 0
+        self._fresh = False
+        self._keep()
+
+    def _keep(self) -> None:
+        passed, doubted = self._written
+        if self.passed - passed >= KEPT_EVERY or self._doubted != doubted:
+            self._written = self.passed, self._doubted
             with suppress(OSError):  # a full disk: the last one still holds
-                write_private(self._home / KEPT, str(self._passed).encode())
+                write_private(self._home / KEPT, f"{self.passed} {self._doubted}".encode())
 
     def _check(self, shown: dict[str, Any], authorities: list[Any]) -> None:
         issuers = [one for one in authorities if one["subject"] == shown.get("issuer")]
         for what, one in [("certificate", shown), *(("CA", issuer) for issuer in issuers)]:
             ends = int(ssl.cert_time_to_seconds(one["notAfter"])) * 1_000_000
-            if ends < self._passed:
+            if ends < self.passed:
                 raise ssl.SSLCertVerificationError(
                     1,
-                    f"the server's {what} ended on {_day(ends)}, and it is {_day(self._passed)} or later: it has to be "
+                    f"the server's {what} ended on {_day(ends)}, and it is {_day(self.passed)} or later: it has to be "
                     f"renewed at the server (or the server's clock was wrong once: then remove {self._home / KEPT})",
                 )
         self._ends = int(ssl.cert_time_to_seconds(shown["notAfter"])) * 1_000_000
@@ -107,11 +125,12 @@ def _checked(check: Callable[[dict[str, Any]], None]) -> type[ssl.SSLObject]:
     return Checked
 
 
-def _kept(home: Path) -> int:
+def _kept(home: Path) -> tuple[int, int]:
     try:
-        return int((home / KEPT).read_text(encoding="ascii"))
+        passed, doubted, *_ = [*map(int, (home / KEPT).read_text(encoding="ascii").split()), 0]
     except (OSError, ValueError):
-        return 0
+        return 0, 0
+    return passed, doubted
 
 
 def _day(micros: int) -> str:

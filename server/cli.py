@@ -28,9 +28,10 @@ from server.authority.certificates import describe
 from server.authority.context import Tls
 from server.authority.source import may_speak_plainly, source
 from server.border import end, sentences
-from server.clock import utc_now
+from server.clock import SteadyClock, day, leapt, utc_now
 from server.exit import Exit
 from server.home import Home, making
+from server.journal.clock import passed, refuse_a_leap
 from server.journal.deeds import Act, record
 from server.journal.verify import check
 from server.listening import listening
@@ -104,17 +105,19 @@ def run(
         here = Home(path, host=host, port=port)
         key = here.key()
         may_speak_plainly(here.settings)
-        certificates = source(path, here.settings, utc_now)
         with (
             listening(here.settings.host, here.settings.port) as listener,
             here.database(bring_up_to_date=True) as database,
         ):
             logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+            with database.read() as session:
+                now = SteadyClock(passed(session))
+            certificates = source(path, here.settings, now)
             tls = Tls(certificates) if here.settings.tls else None
             ca = certificates.trusted().decode() if tls else ""
             at = f"{'https' if tls else 'http'}://{here.settings.host}:{here.settings.port}"
             say(_("The server listens on {at}; Ctrl+C ends it.").format(at=at))
-            serve(create_app(database, here.settings, utc_now, key, ca), listener, tls)
+            serve(create_app(database, here.settings, now, key, ca), listener, tls)
         say(_("The server has ended; everything it acknowledged is written."))
 
 
@@ -134,11 +137,35 @@ def ca(
     with sentences(home) as (path, _):
         certificates = source(path, Home(path).settings, utc_now, make=new)
         trusted = certificates.trusted()
-        described = describe(trusted, certificates.files()[0].read_bytes())
+        described = describe(trusted, certificates.shown().read_bytes())
     if as_pem:
         print(trusted.decode(), end="")
     else:
         show(described, as_json)
+
+
+@app.command()
+def clock(
+    home: HomeOption = None,
+    right: Annotated[bool, typer.Option("--right", help="The machine's clock is right: go by it from now on.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the machine's clock beside the last deed of the journal.
+
+    A clock more than a year ahead of it is taken for wrong: nothing is dated or signed by it, the server goes by its
+    own and is not ready. If it stood still for so long and the clock is right, say so here and start it again.
+
+    Example: branchfleet-server clock
+    """
+    with sentences(home) as (path, _), Home(path).database() as database:
+        if right:
+            with database.write() as session:
+                record(session, act(), deed="server.clock", about="server")
+            say(_("The journal has the machine's time now. A server that runs takes it up when it is started again."))
+        now = utc_now()
+        with database.read() as session:
+            last = passed(session)
+        show({"machine": day(now), "journal": day(last), "ahead": leapt(now, last)}, as_json)
 
 
 @app.command()
@@ -202,6 +229,8 @@ def apply(
     with sentences(home) as (path, _):
         here = Home(path)
         with here.database() as database:
+            with database.read() as session:
+                refuse_a_leap(session, utc_now())
             apply_path(database, inventory, act(via="inventory"), yes=yes, lang=here.settings.lang)
 
 
@@ -475,6 +504,7 @@ def changing(home: Path | None) -> Iterator[tuple[Home, Session]]:
     with sentences(home) as (path, _):
         here = Home(path)
         with here.database() as database, database.write() as session:
+            refuse_a_leap(session, utc_now())
             yield here, session
 
 

@@ -88,9 +88,14 @@ def days_left(certificate: x509.Certificate, now: int) -> float:
 
 
 def is_due(certificate: x509.Certificate, now: int) -> bool:
-    """Whether a third of its life, or less, is left; or it begins later: then a clock was wrong when it was made."""
+    """Whether a third of its life, or less, is left."""
     life = certificate.not_valid_after_utc - certificate.not_valid_before_utc
-    return certificate.not_valid_after_utc - _time(now) <= life / 3 or certificate.not_valid_before_utc > _time(now)
+    return certificate.not_valid_after_utc - _time(now) <= life / 3
+
+
+def begins_later(certificate: x509.Certificate, now: int) -> bool:
+    """Then a clock was wrong when it was made."""
+    return certificate.not_valid_before_utc > _time(now)
 
 
 def fingerprint(certificate: x509.Certificate) -> str:

@@ -15,6 +15,9 @@ class Source(Protocol):
 
     def files(self) -> tuple[Path, Path]: ...
 
+    def shown(self) -> Path:
+        """Where the certificate is, as it is: nothing is renewed."""
+
     def trusted(self) -> bytes: ...
 
 

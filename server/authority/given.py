@@ -45,6 +45,9 @@ class Given:
             )
         return self._certificate, self._key
 
+    def shown(self) -> Path:
+        return self._certificate
+
     def trusted(self) -> bytes:
         return b"".join(one.public_bytes(serialization.Encoding.PEM) for one in _certificates(self._authority))
 

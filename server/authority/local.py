@@ -15,13 +15,26 @@ from collections.abc import Callable, Set
 from pathlib import Path
 
 from agent.wire import BUILT
-from server.authority.certificates import SERVER_DAYS, Held, held, is_due, issue, make_authority, names_of, pem
+from server.authority.certificates import (
+    AUTHORITY_DAYS,
+    SERVER_DAYS,
+    Held,
+    begins_later,
+    days_left,
+    held,
+    is_due,
+    issue,
+    make_authority,
+    names_of,
+    pem,
+)
 from server.errors import Told
 
 FOLDER = "tls"
 AUTHORITY = "authority.pem"
 SERVER = "server.pem"
 TRUSTED = "ca.pem"
+DAY = 86_400_000_000  # µs
 
 
 class CertificateError(Told):
@@ -51,9 +64,20 @@ class Local:
             self.renew()
         return path, path
 
+    def shown(self) -> Path:
+        path = self._folder / SERVER
+        return path if path.exists() else self.files()[0]
+
     def renew(self, days: int = SERVER_DAYS) -> None:
         """A new certificate for the server, and a new key."""
-        _write(self._folder / SERVER, issue(self.authority(), self._names(), self._right_now(), days).pem())
+        authority, now = self.authority(), self._right_now()
+        if days_left(authority.certificate, now) <= 0:
+            raise CertificateError(
+                "The CA in {path} ended on {day}, or this machine's clock is wrong: no certificate can be made.",
+                path=self._folder / AUTHORITY,
+                day=authority.certificate.not_valid_after_utc.date(),
+            )
+        _write(self._folder / SERVER, issue(authority, self._names(), now, days).pem())
 
     def authority(self) -> Held:
         path = self._folder / AUTHORITY
@@ -67,8 +91,11 @@ class Local:
                 path=path,
                 folder=self._folder,
             )
+        now = self._right_now()
+        if now > BUILT + AUTHORITY_DAYS * DAY:  # there is nothing else yet to compare it with
+            raise CertificateError("This machine's clock is wrong: it is decades ahead. Set it.")
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        made = make_authority(f"Branchfleet CA {socket.gethostname()[:32]} {secrets.token_hex(4)}", self._right_now())
+        made = make_authority(f"Branchfleet CA {socket.gethostname()[:32]} {secrets.token_hex(4)}", now)
         _write(path, made.pem())
         return made
 
@@ -81,11 +108,13 @@ class Local:
         return text
 
     def _outlived(self, current: Held) -> bool:
-        certificate = current.certificate
+        certificate, authority = current.certificate, self.authority().certificate
+        last = certificate.not_valid_after_utc >= authority.not_valid_after_utc  # no other would last any longer
         return (
-            is_due(certificate, self._now())
+            begins_later(certificate, self._now())
+            or (is_due(certificate, self._now()) and not last)
             or not names_of(certificate) >= self._names()
-            or certificate.issuer != self.authority().certificate.subject
+            or certificate.issuer != authority.subject
         )
 
     def _right_now(self) -> int:

@@ -18,7 +18,7 @@ from server.agents.codes import TRIES
 from server.agents.enrolling import enroll, introduce
 from server.agents.tables import AgentCode
 from server.clock import SetClock
-from server.errors import Forbidden, ServerError
+from server.errors import Forbidden
 from server.journal.deeds import Act
 from server.storage.database import Database
 
