@@ -19,6 +19,7 @@ STAMP = 8  # bytes a challenge begins with: the server's clock when it was made,
 INSTANCE_LIMIT = 64  # characters of a process's random name
 PERHAPS_LIMIT = 16  # such names in one question
 TEXT_LIMIT = 120  # characters of a host's name or system
+LOOPBACK = ("127.0.0.1", "::1", "localhost")  # this machine, where alone nobody has to prove himself by TLS
 ASK_LIMIT = 8 << 10  # bytes of any question below: the largest has some 700
 
 

@@ -113,13 +113,13 @@ async def _live(
                 await asyncio.sleep(min(left, 1.0))  # in steps: an assignment may shorten it meanwhile
             outbox.put(report.hold(clocks()))
 
-    account = Account(settings.home, clocks, outbox, own_version())
-    link.tell = account.heard
+    account = Account(settings.home, clocks, outbox, link, own_version())
     schedule = Schedule(look, clocks)
 
     def acked(ack: Ack) -> None:
         duties.heard(ack.assignment)
         local.answered(ack)
+        account.answered()
 
     uplink = Uplink(link, outbox, clocks, version=own_version(), on_ack=acked, ahead=report.ahead)
     duties = Duties(settings.home, clocks, link, uplink, schedule, report, shared)

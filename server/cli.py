@@ -39,6 +39,7 @@ from server.queries import Everything, status_out
 from server.running.access import issue_metrics_token
 from server.schemas import Role
 from server.secrets.deeds import set_secret
+from server.texts import gettext_for
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="The server's folder; else BRANCHFLEET_HOME.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -351,8 +352,10 @@ def agent_withdraw(key: AgentKey, home: HomeOption = None) -> None:
 
     Example: branchfleet-server agent withdraw centre
     """
-    with changing(home) as (_, session):
+    with changing(home) as (here, session):
         agents.withdraw(session, act(), key)
+    _ = gettext_for(here.settings.lang)
+    say(_("The open code and the waiting key of {key} are worth nothing any more.").format(key=key))
 
 
 @agent.command("confirm")
@@ -361,8 +364,10 @@ def agent_confirm(key: AgentKey, home: HomeOption = None) -> None:
 
     Example: branchfleet-server agent confirm 1001-pc
     """
-    with changing(home) as (_, session):
+    with changing(home) as (here, session):
         agents.confirm(session, act(), key)
+    _ = gettext_for(here.settings.lang)
+    say(_("{key} is the PC now that waited; the one before ends.").format(key=key))
 
 
 @agent.command("revoke")
@@ -375,8 +380,10 @@ def agent_revoke(
 
     Example: branchfleet-server agent revoke 1001-pc --reason "the PC was stolen"
     """
-    with changing(home) as (_, session):
+    with changing(home) as (here, session):
         agents.revoke(session, act(), key, reason)
+    _ = gettext_for(here.settings.lang)
+    say(_("Nobody speaks as {key} any more. A new code lets a PC in again.").format(key=key))
 
 
 @agent.command("release")
@@ -385,8 +392,14 @@ def agent_release(key: AgentKey, home: HomeOption = None) -> None:
 
     Example: branchfleet-server agent release 1001-pc
     """
-    with changing(home) as (_, session):
+    with changing(home) as (here, session):
         agents.release(session, act(), key)
+    _ = gettext_for(here.settings.lang)
+    say(
+        _("The quarantine of {key} has ended: the PC that asks first is the agent, within five minutes.").format(
+            key=key
+        )
+    )
 
 
 @agent.command("rotate")
@@ -395,8 +408,10 @@ def agent_rotate(key: AgentKey, home: HomeOption = None) -> None:
 
     Example: branchfleet-server agent rotate centre
     """
-    with changing(home) as (_, session):
+    with changing(home) as (here, session):
         agents.ask_rotation(session, act(), key)
+    _ = gettext_for(here.settings.lang)
+    say(_("{key} makes a fresh key when it next asks for a token, within the hour.").format(key=key))
 
 
 @secret.command("set")

@@ -1,4 +1,4 @@
-"""The clocks there are: the machine's, the one a server goes by, and one a person sets (tests, rule trials, replays)."""
+"""The clocks: the machine's, the one a server goes by, and one a person sets (tests, rule trials, replays)."""
 
 import logging
 import time

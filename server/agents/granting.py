@@ -11,6 +11,8 @@ Every challenge is answered once, and only while none made later was answered. S
 - A key that the agent itself replaced by a fresh one is a copy, whoever speaks with it and does not have that one too.
 """
 
+import logging
+
 from sqlmodel import Session, col, delete, select
 
 from agent.proof import INSTANCE_LIMIT, PERHAPS_LIMIT, fingerprint, rotation_message, token_message
@@ -22,13 +24,28 @@ from server.agents.tables import AgentInstance, AgentKey, KeyStanding
 from server.errors import Forbidden, Invalid, ServerError, Unauthorized
 from server.journal.deeds import Act
 
+_log = logging.getLogger(__name__)
+
 DAY = 86_400_000_000
 ROTATE_AFTER = 90 * DAY
 REMEMBERED = 90 * DAY  # how long an instance that was superseded is known by name
+_WHY = {"instance": "two programs speak with its key", "oldKey": "one speaks with a key it replaced"}
 QUARANTINED = (
     "Two programs speak as this agent: a PC or its disk was copied, or its key was. Both are held off, and their "
     "records are kept, until head office decides."
 )
+
+
+class KeptOut(Forbidden):
+    """The agent is known and not let in; an agent tells the people of its PC why, by the word."""
+
+    def __init__(self, reason: str, template: str) -> None:
+        super().__init__(template)
+        self.reason = reason
+
+
+class UnknownKey(Unauthorized):
+    reason = "unknown"
 
 
 def signed_token(voice: Voice, ask: TokenAsk, now: int) -> int:
@@ -55,7 +72,7 @@ def known(session: Session, public_key: bytes) -> AgentKey:
     """Unauthorized if no agent has, or had, this key."""
     found = session.get(AgentKey, public_key.hex())
     if found is None:
-        raise Unauthorized("The server does not know this key. Enrol this PC with a code of head office.")
+        raise UnknownKey("The server does not know this key. Enrol this PC with a code of head office.")
     return found
 
 
@@ -116,19 +133,21 @@ def _speaking(
     whose = identity_of(session, key.agent_id)
     session.refresh(key)
     if whose.subject.removed_at is not None:
-        return Forbidden("The inventory has this agent no longer.")
+        return KeptOut("removed", "The inventory has this agent no longer.")
     answered = whose.identity.challenged_at
     if issued <= answered <= now:  # what is after now was written before the servers' clock was set back
         return TooLate("The challenge is not, or no longer, good. Ask for another.")
     match key.standing:
         case KeyStanding.WAITING:
-            return Forbidden("This PC waits for head office to confirm that it takes the agent's place.")
+            return KeptOut("waiting", "This PC waits for head office to confirm that it takes the agent's place.")
         case KeyStanding.REVOKED:
-            return Forbidden("This agent was revoked. Head office can make a code to enrol it anew.")
+            return KeptOut("revoked", "This agent was revoked. Head office can make a code to enrol it anew.")
         case KeyStanding.REPLACED:
-            return Forbidden("Another PC was confirmed in this one's place. To have it back, enrol it with a new code.")
+            return KeptOut(
+                "replaced", "Another PC was confirmed in this one's place. To have it back, enrol it with a new code."
+            )
     if whose.identity.quarantined_at is not None:
-        return Forbidden(QUARANTINED)
+        return KeptOut("quarantine", QUARANTINED)
     if key.standing is KeyStanding.ROTATED and not _is_good(session, whose, fresh):
         return _quarantine(session, whose, "oldKey", "", now)
     whose.identity.challenged_at = issued
@@ -171,8 +190,10 @@ def _quarantine(session: Session, whose: Whose, why: str, address: str, now: int
     newest = session.exec(asked.order_by(col(AgentInstance.asked_at).desc()).limit(2)).all()
     heard = [{"host": one.host, "system": one.system, "address": one.address, "at": one.asked_at} for one in newest]
     after = {"why": why, "address": address, "heard": heard}
+    shown = "; ".join(f"{one.host} at {one.address}" for one in newest)
     done(session, Act("system", "agent", now), whose, "agent.quarantine", after=after)
-    return Forbidden(QUARANTINED)
+    _log.warning("Agent %s is in quarantine: %s. %s", whose.subject.key, _WHY[why], shown)
+    return KeptOut("quarantine", QUARANTINED)
 
 
 def _is_name(text: str) -> bool:

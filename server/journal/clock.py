@@ -23,8 +23,8 @@ def refuse_a_leap(session: Session, now: int) -> None:
     last = passed(session)
     if leapt(now, last):
         raise ClockAhead(
-            "This machine's clock says {now}, and the last deed in the journal is of {last}: set the clock; nothing was "
-            "changed. If the clock is right, say `branchfleet-server clock --right`.",
+            "This machine's clock says {now}, and the last deed in the journal is of {last}: set the clock; nothing "
+            "was changed. If the clock is right, say `branchfleet-server clock --right`.",
             now=day(now),
             last=day(last),
         )

@@ -13,7 +13,7 @@ from agent.wire import BUILT
 from server.app import create_app
 from server.authority.context import Tls
 from server.authority.local import Local
-from server.clock import LEAP, SetClock, SteadyClock
+from server.clock import LEAP, SetClock, SteadyClock, utc_now
 from server.journal.clock import ClockAhead, passed, refuse_a_leap
 from server.journal.deeds import Act, record
 from server.storage.database import Database
@@ -92,10 +92,7 @@ def test_the_journals_last_deed_is_past(database: Database, now: SetClock) -> No
 @pytest.fixture
 def years_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     def later(years: int) -> None:
-        import server.cli
-
-        true = server.cli.utc_now
-        monkeypatch.setattr("server.cli.utc_now", lambda: true() + years * 366 * DAY)
+        monkeypatch.setattr("server.cli.utc_now", lambda: utc_now() + years * 366 * DAY)
 
     return later
 

@@ -12,6 +12,7 @@ from agent.link import Away, Rejected
 from agent.tokens import Tokens
 from server.agents.tables import AgentIdentity, AgentInstance, AgentKey, AgentToken
 from server.clock import SetClock
+from server.inventory.tables import Subject
 from server.schemas import IdentityStanding
 from server.storage.database import Database
 from tests.server.agents.test_identity import refused
@@ -83,7 +84,7 @@ async def test_something_that_says_401_in_the_servers_name_makes_no_copy_of_an_h
     await front.asks()
     assert front.identity.earlier
     front.start()
-    said = []
+    said: list[str] = []
 
     async def grant(self: Tokens, key: bytes) -> Any:
         if not said:
@@ -152,3 +153,54 @@ async def test_starts_that_never_reached_the_server_are_no_names_to_come_after(p
         with pytest.raises(Away):
             await front.asks()
     assert last_instances(front.home) == before
+
+
+async def test_a_quarantine_is_one_line_at_the_server_and_its_end_one_at_the_agent(
+    pc: MakePc, head: Any, tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    front = pc("front")
+    await front.enroll(head.code())
+    await front.asks()
+    copy = front.copied(tmp_path / "copy")
+    await copy.asks()
+    caplog.set_level("INFO")
+    await refused(front.asks(), "Two programs")
+    await refused(front.asks(), "Two programs")
+    told = [one.getMessage() for one in caplog.records if one.name.startswith("server.agents")]
+    assert len(told) == 1
+    assert "Agent 1001-pc is in quarantine: two programs speak with its key" in told[0]
+    assert front.kept_out() == "quarantine"
+    head.does("release")
+    with pytest.raises(Away, match="other numbers"):
+        await front.asks()
+    await front.asks()
+    await front.asks()
+    again = [one.getMessage() for one in caplog.records if "again" in one.getMessage()]
+    assert again == ["The server http://server lets this agent in again."]
+    assert front.kept_out() == ""
+
+
+@pytest.mark.parametrize("step", ["revoke", "confirm", "removed", "unknown"])
+async def test_an_agent_is_told_by_a_word_why_it_is_kept_out(
+    pc: MakePc, head: Any, database: Database, bank: dict[str, int], now: SetClock, step: str
+) -> None:
+    front, other = pc("front"), pc("other")
+    await front.enroll(head.code())
+    backup = kept(database)
+    await other.enroll(head.code())
+    with pytest.raises(Rejected):
+        await other.asks()
+    assert other.kept_out() == "waiting"
+    if step in ("revoke", "confirm"):
+        head.does(step)
+    elif step == "removed":
+        with database.write() as session:
+            session.get_one(Subject, bank["1001-pc"]).removed_at = now()
+    else:
+        put_back(database, backup)
+        await refused(other.asks(), "does not know this key")
+        assert other.kept_out() == "unknown"
+        return
+    with pytest.raises(Rejected):
+        await front.asks()
+    assert front.kept_out() == {"revoke": "revoked", "confirm": "replaced", "removed": "removed"}[step]
