@@ -73,7 +73,8 @@ async def run_agent(settings: Settings, stop: Stop, clocks: Clocks | None = None
     try:
         trust = Trust(settings.home)
         async with open_line(settings.server, context_for(settings.server, trust)) as line:
-            tokens = Tokens(line, settings.home, settings.identity, clocks, begin_stream)
+            proven = trust if settings.server.startswith("https:") else None
+            tokens = Tokens(line, settings.home, settings.identity, clocks, begin_stream, proven)
             link = Link(line, tokens, trust.heard)
             return await _live(settings, stop, clocks, report, outbox, shared, link)
     finally:

@@ -33,6 +33,7 @@ from agent.link import Away, Line, LinkError, Rejected
 from agent.proof import TEXT_LIMIT, rotation_message, token_message
 from agent.secrets import of_this_run
 from agent.spool import KEPT_MICROS
+from agent.trust import Trust
 from agent.wire import (
     MEDIA_MSGPACK,
     Challenge,
@@ -57,13 +58,20 @@ class Tokens:
     """One process's tokens. `begin_stream` is awaited before a token is given out that asks for other numbers."""
 
     def __init__(
-        self, line: Line, home: Path, identity: Identity, clocks: Clocks, begin_stream: Callable[[], Awaitable[None]]
+        self,
+        line: Line,
+        home: Path,
+        identity: Identity,
+        clocks: Clocks,
+        begin_stream: Callable[[], Awaitable[None]],
+        trust: Trust | None = None,  # None of plain HTTP, which proves nothing
     ) -> None:
         self._line = line
         self._home = home
         self._identity = identity
         self._clocks = clocks
         self._begin_stream = begin_stream
+        self._trust = trust
         self._instance = new_instance()
         self._after, self._perhaps = last_instances(home)
         self._noted = False  # that this process asked
@@ -113,6 +121,8 @@ class Tokens:
         self._ends_at = sent + token.seconds * 1_000_000
         self._renew_at = sent + int(token.seconds * 1_000_000 * RENEWED_AT)
         self._forget_earlier(token.server)
+        if token.ca and self._trust is not None:
+            self._trust.learn(token.ca)
         if token.rotate or self._identity.fresh:
             await self._rotate(token.server)
 
@@ -163,6 +173,7 @@ class Tokens:
             instance=self._instance,
             after=self._after,
             perhaps=self._perhaps,
+            trusts=self._trust.prints() if self._trust is not None else [],
             host=host_name(),
             system=system_name(),
             signature=sign(key, message),

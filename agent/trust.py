@@ -15,9 +15,11 @@ from typing import Any
 
 from agent.exit import Exit, Trouble
 from agent.files import write_private
+from agent.proof import authority_print
 from agent.wire import BUILT
 
 CA = "ca.pem"
+CA_LIMIT = 64 << 10  # characters
 KEPT = "server-time"  # UTC µs, as the server said it last, and what it said first of a leap that is in doubt
 KEPT_EVERY = 12 * 3_600_000_000  # µs: it is written twice a day at most
 LEAP = 366 * 24 * 3_600_000_000  # a server's clock that moves on by more at once may be wrong
@@ -37,6 +39,9 @@ class Trust:
         self.passed = max(BUILT, kept)  # UTC µs
         self._written = self.passed, self._doubted
         self._ends = 0  # of the certificate that was shown last
+        self._context: ssl.SSLContext | None = None
+        self._authorities: list[Any] = []
+        self._dropped: list[Any] = []  # names of CAs: OpenSSL forgets none of a context
 
     def context(self) -> ssl.SSLContext:
         """For connections to the server. Raises Trouble if the CA is not there."""
@@ -50,9 +55,32 @@ class Trust:
                 Exit.NOT_SET_UP,
                 f"The CA this agent trusts cannot be read from {path}: {error}. Enrol this PC again with a new code.",
             ) from error
-        authorities = context.get_ca_certs()
-        context.sslobject_class = _checked(lambda shown: self._check(shown, authorities))
+        self._authorities = context.get_ca_certs()
+        context.sslobject_class = _checked(self._check)
+        self._context = context
         return context
+
+    def prints(self) -> list[str]:
+        """Of the CAs that are pinned, for the server to know."""
+        return sorted(map(authority_print, _read_ca(self._home).get_ca_certs(binary_form=True)))
+
+    def learn(self, pem: str) -> None:
+        """Pin what a server that proved itself says its CAs are from now on: a change from one to the next."""
+        if self._context is None or len(pem) > CA_LIMIT or pem.encode() == _content(self._home / CA):
+            return
+        fresh = _context()
+        try:
+            fresh.load_verify_locations(cadata=pem)
+            write_private(self._home / CA, pem.encode())
+        except (OSError, ssl.SSLError, ValueError, TypeError) as error:  # TypeError: it is not even ASCII
+            log.warning("The CAs the server says are its own cannot be pinned: %s.", error)
+            return
+        before, self._authorities = self._authorities, fresh.get_ca_certs()
+        names = [one["subject"] for one in self._authorities]
+        gone = [*self._dropped, *(one["subject"] for one in before)]
+        self._dropped = [name for name in gone if name not in names]
+        self._context.load_verify_locations(cadata=pem)
+        log.info("This agent trusts %d CAs of the server now, as the server says.", len(self._authorities))
 
     def heard(self, server: int) -> None:
         """The server, known by its certificate, said its time. No later than that certificate's end is believed.
@@ -76,8 +104,10 @@ class Trust:
             with suppress(OSError):  # a full disk: the last one still holds
                 write_private(self._home / KEPT, f"{self.passed} {self._doubted}".encode())
 
-    def _check(self, shown: dict[str, Any], authorities: list[Any]) -> None:
-        issuers = [one for one in authorities if one["subject"] == shown.get("issuer")]
+    def _check(self, shown: dict[str, Any]) -> None:
+        if shown.get("issuer") in self._dropped:
+            raise ssl.SSLCertVerificationError(1, "the server's certificate is of a CA that it uses no longer")
+        issuers = [one for one in self._authorities if one["subject"] == shown.get("issuer")]
         for what, one in [("certificate", shown), *(("CA", issuer) for issuer in issuers)]:
             ends = int(ssl.cert_time_to_seconds(one["notAfter"])) * 1_000_000
             if ends < self.passed:
@@ -123,6 +153,20 @@ def _checked(check: Callable[[dict[str, Any]], None]) -> type[ssl.SSLObject]:
             check(self.getpeercert() or {})
 
     return Checked
+
+
+def _read_ca(home: Path) -> ssl.SSLContext:
+    context = _context()
+    with suppress(OSError, ssl.SSLError):
+        context.load_verify_locations(cafile=home / CA)
+    return context
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def _kept(home: Path) -> tuple[int, int]:

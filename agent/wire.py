@@ -317,9 +317,10 @@ class TokenAsk(msgspec.Struct, frozen=True, kw_only=True):
     system: str
     signature: bytes  # of proof.token_message
     perhaps: list[str] = []
+    trusts: list[str] = []  # proof.authority_print of each CA it has pinned
 
 
-class Token(msgspec.Struct, frozen=True, kw_only=True):
+class Token(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     token: str
     seconds: int  # that it is good for
     rotate: bool  # it is time for a fresh key
@@ -327,6 +328,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     # so what waits goes to a new stream, once for each such time
     forked_at: int
     server: int  # the server's clock when it answered, UTC µs
+    ca: str = ""  # PEM: the CAs to trust from now on, where they are others than were said
 
 
 class RotationAsk(msgspec.Struct, frozen=True, kw_only=True):

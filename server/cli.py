@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
@@ -24,7 +24,6 @@ from server.agents.queries import agents as agents_out
 from server.aside.queries import listed
 from server.aside.queries import one as aside_one
 from server.aside.queries import out as aside_out
-from server.authority.certificates import describe
 from server.authority.context import Tls
 from server.authority.source import may_speak_plainly, source
 from server.border import end, sentences
@@ -115,10 +114,10 @@ def run(
                 now = SteadyClock(passed(session))
             certificates = source(path, here.settings, now)
             tls = Tls(certificates) if here.settings.tls else None
-            ca = certificates.trusted().decode() if tls else ""
+            trusted = (lambda: tls.trusted) if tls else str
             at = f"{'https' if tls else 'http'}://{here.settings.host}:{here.settings.port}"
             say(_("The server listens on {at}; Ctrl+C ends it.").format(at=at))
-            serve(create_app(database, here.settings, now, key, ca), listener, tls)
+            serve(create_app(database, here.settings, now, key, trusted), listener, tls)
         say(_("The server has ended; everything it acknowledged is written."))
 
 
@@ -127,18 +126,26 @@ def ca(
     home: HomeOption = None,
     as_pem: Annotated[bool, typer.Option("--pem", help="Print the CA itself, for `branchfleet --ca FILE`.")] = False,
     new: Annotated[bool, typer.Option("--new", help="Make one where there is none; agents must enrol anew.")] = False,
+    step: Annotated[
+        Literal["next", "switch", "drop"] | None, typer.Option(help="Of a change to another CA, see docs/security.md.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Switch, though agents do not know the next one yet.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the CA that agents and consoles trust, and the certificate the server shows them.
+    """Show the CA that agents and consoles trust, and the certificate the server shows them; change it in three steps.
 
     Consoles show the fingerprint when they first meet the server: a person compares it with this one.
 
     Example: branchfleet-server ca
     """
+    from server.authority.command import change, show_ca
+
+    if step is not None:
+        with changing(home) as (here, session):
+            sentence = change(here, session, act(), step, yes=yes)
+        say(sentence)
     with sentences(home) as (path, _):
-        certificates = source(path, Home(path).settings, utc_now, make=new)
-        trusted = certificates.trusted()
-        described = describe(trusted, certificates.shown().read_bytes())
+        trusted, described = show_ca(Home(path), new=new)
     if as_pem:
         print(trusted.decode(), end="")
     else:

@@ -20,7 +20,8 @@ from agent.wire import Rotation, RotationAsk, Token, TokenAsk
 from server.agents.challenges import TooLate, Voice, check_signature
 from server.agents.enrolling import said
 from server.agents.identity import TOKEN_US, Whose, done, identity_of, issue_token, key_of, put, silence
-from server.agents.tables import AgentInstance, AgentKey, KeyStanding
+from server.agents.tables import TRUSTS_LIMIT, AgentInstance, AgentKey, KeyStanding
+from server.authority.certificates import prints
 from server.errors import Forbidden, Invalid, ServerError, Unauthorized
 from server.journal.deeds import Act
 
@@ -76,7 +77,7 @@ def known(session: Session, public_key: bytes) -> AgentKey:
     return found
 
 
-def grant(session: Session, ask: TokenAsk, issued: int, address: str, now: int) -> Token | ServerError:
+def grant(session: Session, voice: Voice, ask: TokenAsk, issued: int, address: str, now: int) -> Token | ServerError:
     """A token; a refusal is given back, because what it found out is to be written."""
     speaking = _speaking(session, ask.public_key, issued, now)
     if isinstance(speaking, ServerError):
@@ -89,12 +90,15 @@ def grant(session: Session, ask: TokenAsk, issued: int, address: str, now: int) 
         return _quarantine(session, whose, "instance", address, now)
     instance.asked_at = now
     session.add(instance)
+    whose.identity.trusts = " ".join(ask.trusts)[:TRUSTS_LIMIT]
+    trusted = voice.trusted()
     return Token(
         token=issue_token(session, whose.id, now),
         seconds=TOKEN_US // 1_000_000,
         rotate=whose.identity.rotate or key.made_at + ROTATE_AFTER <= now,
         forked_at=instance.began_at if instance.forked else 0,
         server=now,
+        ca="" if sorted(ask.trusts) == prints(trusted) else trusted,
     )
 
 

@@ -80,7 +80,7 @@ def token(asked: Asked, state: StateOf, address: Address, now: Clock, media: Acc
         ask = read(asked, wire.TokenAsk)
         issued = signed_token(state.voice, ask, now())
         _known(state, ask.public_key)
-    granted = _written(state, lambda session: grant(session, ask, issued, address, now()))
+    granted = _written(state, lambda session: grant(session, state.voice, ask, issued, address, now()))
     state.limits.good.add(hash_token(granted.token))
     return answer(granted, media)
 

@@ -8,7 +8,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 
 from server.authority.certificates import days_left, names_of
-from server.authority.local import CertificateError, private
+from server.authority.files import CertificateError, private
 
 
 class Given:

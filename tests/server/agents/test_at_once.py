@@ -95,7 +95,7 @@ def test_codes_are_made_and_used_at_once(database: Database, code_of: Callable[[
 def test_an_introduction_waits_for_nobody_who_tries_the_code(
     database: Database, code_of: Callable[[], Code], now: SetClock
 ) -> None:
-    voice = Voice("bank", KEY, "")
+    voice = Voice("bank", KEY, str)
     for _ in range(TURNS // 4):
         code = code_of()
 

@@ -14,8 +14,9 @@ from cryptography import x509
 from agent.wire import BUILT
 from server.authority.certificates import AUTHORITY_DAYS, describe, held, names_of
 from server.authority.context import Tls
+from server.authority.files import CertificateError
 from server.authority.given import Given
-from server.authority.local import CertificateError, Local
+from server.authority.local import Local
 from server.authority.names import own_names
 from server.authority.source import may_speak_plainly, source
 from server.clock import SetClock
