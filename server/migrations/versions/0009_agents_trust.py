@@ -10,4 +10,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("agent_identity", sa.Column("trusts", sa.String(200), server_default="", nullable=False))
+    op.add_column("agent_identity", sa.Column("trusts", sa.String(200), server_default=sa.text("''"), nullable=False))
