@@ -49,7 +49,8 @@ class SteadyClock:
         if leapt(wall, passed):
             if not self.ahead:
                 _log.error(
-                    "This machine's clock says %s, and it is about %s: set it. Until then the server goes by its own.",
+                    "This machine's clock says %s, and by the journal it is about %s: set it; until then the server "
+                    "goes by its own. If it is right, `branchfleet-server clock --right`, and start the server again.",
                     day(wall),
                     day(passed),
                 )
