@@ -28,6 +28,7 @@ from server.authority.certificates import describe
 from server.authority.context import Tls
 from server.authority.source import may_speak_plainly, source
 from server.border import end, sentences
+from server.border import run as run_command
 from server.clock import utc_now
 from server.exit import Exit
 from server.home import Home, making
@@ -83,8 +84,8 @@ def init(
             passwords = Passwords(made.settings.password_memory)
             record(session, act(), deed="server.init", about="server")
             password = add_person(session, act(), passwords, login=login, name=name, role=Role.HEAD, branches=[])
-        say(_("The server's home is {home}. The one-time password below is shown only now.").format(home=path))
-        show({"home": str(path), "login": login, "password": password}, as_json)
+            say(_("The server's home is {home}. The one-time password below is shown only now.").format(home=path))
+            show_once({"home": str(path), "login": login, "password": password}, as_json)
 
 
 @app.command()
@@ -232,7 +233,7 @@ def person_add(
     with changing(home) as (here, session):
         passwords = Passwords(here.settings.password_memory)
         password = add_person(session, act(), passwords, login=login, name=name, role=role, branches=branch or [])
-    show({"login": login, "password": password}, as_json)
+        show_once({"login": login, "password": password}, as_json)
 
 
 @person.command("list")
@@ -266,7 +267,7 @@ def person_reset(
     """
     with changing(home) as (here, session):
         password = reset_password(session, act(), Passwords(here.settings.password_memory), login)
-    show({"login": login, "password": password}, as_json)
+        show_once({"login": login, "password": password}, as_json)
 
 
 @person.command("disable")
@@ -296,7 +297,7 @@ def agent_code(
     """
     with changing(home) as (here, session):
         code, agent, until = agents.make_code(session, act(), here.key(), branch, key, hours)
-    show({"code": str(code), "agent": agent, "until": local_time(until)}, as_json)
+        show_once({"code": str(code), "agent": agent, "until": local_time(until)}, as_json)
 
 
 @agent.command("list")
@@ -438,8 +439,7 @@ def metrics_token(home: HomeOption = None) -> None:
     Example: branchfleet-server metrics token > /etc/prometheus/branchfleet.token
     """
     with changing(home) as (_, session):
-        token = issue_metrics_token(session, act())
-    print(token)
+        print(issue_metrics_token(session, act()), flush=True)
 
 
 def act(via: str = "cli") -> Act:
@@ -463,6 +463,12 @@ def show(values: dict[str, Any], as_json: bool) -> None:
     width = max(len(key) for key in values)
     for key, value in values.items():
         print(f"{key:{width}}  {'' if value is None else value}")
+
+
+def show_once(values: dict[str, Any], as_json: bool) -> None:
+    """What nobody can be told again. Said before the deed is done: if it cannot be, nothing was changed."""
+    show(values, as_json)
+    sys.stdout.flush()
 
 
 def say(sentence: str) -> None:
@@ -490,7 +496,7 @@ def main(arguments: list[str] | None = None) -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")  # an old console's code page must not end a command
-    app(arguments)
+    run_command(app, arguments)
 
 
 if __name__ == "__main__":

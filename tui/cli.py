@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import ssl
 import sys
@@ -422,4 +423,11 @@ def _answer(
 
 
 def main() -> None:
-    app()
+    try:
+        app()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more as it ends
+        narrate(_("The output cannot be written: the disk it goes to is full."))
+        sys.exit(Exit.CANNOT_WRITE)
