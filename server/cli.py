@@ -79,13 +79,12 @@ def init(
 
     Example: branchfleet-server init --login liming --name 李某
     """
-    with sentences(home) as (path, _):
-        with making(path) as (made, database), database.write() as session:
-            passwords = Passwords(made.settings.password_memory)
-            record(session, act(), deed="server.init", about="server")
-            password = add_person(session, act(), passwords, login=login, name=name, role=Role.HEAD, branches=[])
-            say(_("The server's home is {home}. The one-time password below is shown only now.").format(home=path))
-            show_once({"home": str(path), "login": login, "password": password}, as_json)
+    with sentences(home) as (path, _), making(path) as (made, database), database.write() as session:
+        passwords = Passwords(made.settings.password_memory)
+        record(session, act(), deed="server.init", about="server")
+        password = add_person(session, act(), passwords, login=login, name=name, role=Role.HEAD, branches=[])
+        say(_("The server's home is {home}. The one-time password below is shown only now.").format(home=path))
+        show_once({"home": str(path), "login": login, "password": password}, as_json)
 
 
 @app.command()
