@@ -36,6 +36,7 @@ app.add_typer(service, name="service")
 Home = Annotated[
     Path | None, typer.Option(help="The agent's folder; else BRANCHFLEET_AGENT_HOME, else the system's place for it.")
 ]
+Lang = Annotated[str, typer.Option(help="zh or en.", envvar="BRANCHFLEET_LANG")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
 
@@ -63,6 +64,7 @@ def run(
 def enroll_(
     server: Annotated[str, typer.Argument(help="The server's address, like https://10.66.0.10:8088.")],
     code: Annotated[str, typer.Argument(help="The one-time code head office made; - reads it from standard input.")],
+    lang: Lang = "zh",
     home: Home = None,
 ) -> None:
     """Make this PC the agent a one-time code was made for. Say it again if anything ended it half way.
@@ -71,16 +73,25 @@ def enroll_(
     """
     from agent.enroll import enroll
 
+    spoken = _spoken(lang)
     folder = find_home(home, os.environ)
-    typed = ask.ask_person("code") if code == "-" else code
-    secrets.of_this_run().learn(typed.strip())
-    enrolled = enroll(server, typed, folder)
+    try:
+        typed = ask.ask_person("登记码" if spoken == "zh" else "code") if code == "-" else code
+        secrets.of_this_run().learn(typed.strip())
+        enrolled = enroll(server, typed, folder, spoken)
+    except Trouble as trouble:
+        raise Trouble(trouble.code, trouble.zh if spoken == "zh" else trouble.sentence) from trouble
+    agent = enrolled.agent
     if enrolled.waiting:
-        _say(
-            f"{enrolled.agent} has a key already: head office has to confirm this PC, on its screen or by "
-            f"`branchfleet-server agent confirm {enrolled.agent}`. Until then the agent keeps what it sees."
+        zh = f"{agent} 已有一台电脑：请总行确认换成这台（采集程序页面，或 branchfleet-server agent confirm {agent}）。"
+        en = (
+            f"{agent} has a key already: head office has to confirm this PC, on its screen or by "
+            f"`branchfleet-server agent confirm {agent}`. Until then the agent keeps what it sees."
         )
-    _say(f"This PC is {enrolled.agent}; its key is in {folder}. Start it with: branchfleet-agent run")
+        _say(f"{zh}确认之前，采到的记录保存在本机。" if spoken == "zh" else en)
+    zh = f"登记成功：本机是 {agent}，密钥在 {folder}。启动采集：branchfleet-agent run"
+    en = f"This PC is {agent}; its key is in {folder}. Start it with: branchfleet-agent run"
+    _say(zh if spoken == "zh" else en)
 
 
 @app.command()
@@ -90,7 +101,7 @@ def poll(
         Path | None, typer.Option(help="An inventory file or folder to take it from: no server is needed.")
     ] = None,
     as_json: Json = False,
-    lang: Annotated[str, typer.Option(help="zh or en.", envvar="BRANCHFLEET_LANG")] = "zh",
+    lang: Lang = "zh",
     home: Home = None,
 ) -> None:
     """Poll one position now and show what it says. The exit code tells how it went.
@@ -106,7 +117,7 @@ def poll(
     if as_json:
         _print_json(show.as_json(polled, seen, took))
     else:
-        for line in show.lines(polled, seen, catalogue(), "en" if lang == "en" else "zh"):
+        for line in show.lines(polled, seen, catalogue(), _spoken(lang)):
             typer.echo(line)
     if code is not Exit.DONE:
         _say(code.sentence)
@@ -135,7 +146,7 @@ def ports(as_json: Json = False) -> None:
 @app.command()
 def doctor(
     as_json: Json = False,
-    lang: Annotated[str, typer.Option(help="zh or en.", envvar="BRANCHFLEET_LANG")] = "zh",
+    lang: Lang = "zh",
     home: Home = None,
 ) -> None:
     """Look whether all is well on this PC, and say how to mend what is not. No device is asked.
@@ -146,8 +157,8 @@ def doctor(
     """
     from agent.doctor import command
 
-    found = command.examine(find_home(home, os.environ))
-    spoken: Literal["zh", "en"] = "en" if lang == "en" else "zh"
+    spoken = _spoken(lang)
+    found = command.examine(find_home(home, os.environ), spoken)
     hide = secrets.of_this_run().hide
     if as_json:
         typer.echo(hide(json.dumps(command.as_json(found, spoken), ensure_ascii=False, indent=2)))
@@ -281,6 +292,10 @@ def service_remove(root: Root = None) -> None:
     from agent.service.install import remove
 
     remove(_say, root=root)
+
+
+def _spoken(lang: str) -> Literal["zh", "en"]:
+    return "en" if lang == "en" else "zh"
 
 
 def _print_json(value: Any) -> None:

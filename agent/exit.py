@@ -43,9 +43,10 @@ _SENTENCES = {
 
 
 class Trouble(Exception):
-    """What stops a command: one sentence for the person, and the exit code."""
+    """What stops a command: one sentence for the person, in Chinese too where a branch meets it, and the exit code."""
 
-    def __init__(self, code: Exit, sentence: str) -> None:
+    def __init__(self, code: Exit, sentence: str, zh: str = "") -> None:
         super().__init__(sentence)
         self.code = code
         self.sentence = sentence
+        self.zh = zh or sentence

@@ -12,10 +12,12 @@ import msgspec
 
 from agent.clock import Clocks
 from agent.files import write_private
+from agent.link import LinkError
+from agent.local import now
 from agent.outbox import Outbox
 from agent.poll import Seen
 from agent.spool import Spool, SpoolFull, Standing
-from agent.wire import Clock
+from agent.wire import Clock, Title, catalogue
 
 FILE = "status.json"
 EVERY_SECONDS = 10.0
@@ -31,6 +33,16 @@ class Looked(msgspec.Struct, frozen=True):
     device: str
     reason: str = ""
     detail: str = ""
+    standing: str = ""  # by the catalogue's levels: good, attention, fault, inUse, unknown
+    gravest: Title = Title("", "")  # the gravest thing it said, for people
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """Why there is no answer: the kind is the name of a LinkError."""
+
+    kind: str
+    zh: str
+    en: str
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +54,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     at: Clock
     spool: Standing | None = None  # None: the disk was full, or the spool was being replaced
     damaged: bool = False  # an earlier spool lies aside as spool.db.damaged
-    trouble: str = ""  # why the server gives no answer, or ""
+    trouble: Trouble | None = None  # why the server gives no answer
     answered: int = 0  # when the server last did
     looked: dict[str, Looked] = {}
 
@@ -57,18 +69,19 @@ class Account:
         self._version = version
         self._started = clocks().wall
         self._looked: dict[str, Looked] = {}
-        self.trouble = ""
+        self.trouble: Trouble | None = None
         self.answered = 0
 
     def saw(self, position: str, seen: Seen, clock: Clock) -> None:
         failure = seen.failure
         said = (failure.reason, failure.detail) if failure is not None else ("", "")
-        self._looked[position] = Looked(clock.wall, str(seen.reading.device), *said)
+        standing, gravest = now.standing_of(seen, catalogue()), now.said_gravest(seen.reading, catalogue())
+        self._looked[position] = Looked(clock.wall, str(seen.reading.device), *said, standing, gravest)
 
-    def heard(self, trouble: str) -> None:
-        """The server answered ("") or did not, and why."""
-        self.trouble = trouble
-        if not trouble:
+    def heard(self, trouble: LinkError | None) -> None:
+        """The server answered (None) or did not, and why."""
+        self.trouble = Trouble(type(trouble).__name__, trouble.zh, trouble.sentence) if trouble is not None else None
+        if trouble is None:
             self.answered = self._clocks().wall
 
     async def run(self) -> None:

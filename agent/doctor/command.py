@@ -25,10 +25,10 @@ _WORDS = {
 _WIDTH = 8  # cells of the widest word
 
 
-def examine(home: Path) -> list[Finding]:
+def examine(home: Path, lang: Literal["zh", "en"] = "zh") -> list[Finding]:
     """What every look found. Nothing is sent to a device; the server is asked for a challenge only."""
     with _quietly():
-        patient = asyncio.run(look_at(home, os.environ, system_clocks(home)))
+        patient = asyncio.run(look_at(home, os.environ, system_clocks(home), lang))
     return [finding for part in LOOKS for finding in part.look(patient)]
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from agent.clock import Clocks
 from agent.duties import Duties
-from agent.link import Link
+from agent.link import Elsewhere, Link, Rejected
 from agent.local import folder, now
 from agent.local.box import Box, entry_of
 from agent.outbox import Outbox
@@ -181,13 +181,17 @@ class Local:
             ended=ended,
             server=server,
             branch=now.branch_of(lore) if lore else None,
-            suspect=now.suspect(polled, self._known, clock, server, type(self._link.trouble).__name__),
+            suspect=now.suspect(polled, self._known, clock, server, met=self._met()),
             positions=listed[: now.POSITIONS],
             left_out=max(0, len(listed) - now.POSITIONS),
             lines=now.lines(lore, polled, self._known, clock, catalogue()),
             plans=lore.plans if lore else [],
             entries=[self._entry(entry, held, clock) for entry, held in entries[-LISTED:]],
         )
+
+    def _met(self) -> bool:
+        """Whether the way to the server is whole, and what is at its end is the trouble."""
+        return isinstance(self._link.trouble, Rejected | Elsewhere)
 
     def _server_now(self, clock: Clock, waiting: int) -> now.NowServer:
         contact = self._contact_before

@@ -24,9 +24,10 @@ async def answering(raw: bytes) -> AsyncIterator[str]:
     """A server that answers every request with these bytes and hangs up."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(raw)
-        await writer.drain()
+        if await reader.read(1) != b"\x16":  # the first byte of TLS, which it does not speak
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(raw)
+            await writer.drain()
         writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
