@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 from importlib.metadata import version
 from types import TracebackType
 from typing import Self, TypeVar
@@ -70,6 +70,9 @@ QUIET = 90.0  # seconds without a byte before the events are asked for anew
 WRITING = 900.0  # seconds an export may take before its first byte: it is whole by then, a province's takes minutes
 
 
+_DATES = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL's x509_vfy.h
+
+
 class ClientError(Exception):
     """The base: something between this person and an answer."""
 
@@ -81,12 +84,18 @@ class Away(ClientError):
 class Untrusted(Away):
     """Something answers there that cannot prove to be the server: it was sent nothing."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, code: int = 0) -> None:
         super().__init__(why)
-        self.sentence = _(
-            "What answers there is not the server that was accepted ({why}). If head office renewed its CA, take the "
-            "old one out of {folder}; else call head office."
-        ).format(why=why, folder=config_folder() / "trusted")
+        if code in _DATES:
+            self.sentence = _(
+                "The server's certificate is not of this day ({why}), and this PC's clock says {now}. If that is not "
+                "the time, set the clock of this PC; if it is, have head office look at the server's."
+            ).format(why=why, now=datetime.now().astimezone().isoformat(sep=" ", timespec="minutes"))
+        else:
+            self.sentence = _(
+                "What answers there is not the server that was accepted ({why}). If head office renewed its CA, take "
+                "the old one out of {folder}; else call head office."
+            ).format(why=why, folder=config_folder() / "trusted")
 
 
 class SignedOut(ClientError):
@@ -416,18 +425,18 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except httpx2.TransportError as error:
-        if (why := _unproven(error)) is not None:
-            raise Untrusted(why) from error
+        if (cause := _unproven(error)) is not None:
+            raise Untrusted(cause.verify_message or str(cause), cause.verify_code) from error
         raise Away(str(error) or type(error).__name__) from error
     except (httpx2.DecodingError, httpx2.InvalidURL) as error:
         raise Defect(str(error)) from error
 
 
-def _unproven(error: BaseException | None) -> str | None:
+def _unproven(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
     """What is wrong with the certificate, if that is what went wrong."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
-            return error.verify_message or str(error)
+            return error
         error = error.__cause__ or error.__context__
     return None
 

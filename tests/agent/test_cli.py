@@ -229,3 +229,23 @@ def test_output_to_a_full_disk_is_a_sentence_and_no_defect() -> None:
         ran = subprocess.run([agent, "ports", "--json"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert ran.returncode == Exit.CANNOT_WRITE
     assert ran.stderr.splitlines()[-1] == "The output cannot be written: the disk it goes to is full."
+
+
+@pytest.mark.parametrize(
+    ("server", "code", "exit", "zh", "en"),
+    [
+        ("https://127.0.0.1:1", "KKKK-KKKK", Exit.BAD_INPUT, "登记码共 22 位", "A code has 22 letters"),
+        ("https://127.0.0.1:1", "KKKK-0000", Exit.BAD_INPUT, "不会有“0”", "No code has the character '0'"),
+        ("https://127.0.0.1:1", "2222-222222-222222-222222", Exit.UNREACHABLE, "没有程序在运行", "no program listens"),
+        ("http://10.66.0.10:8088", "2222-222222-222222-222222", Exit.BAD_INPUT, "https:// 开头", "say https://"),
+        ("nonsense", "2222-222222-222222-222222", Exit.BAD_INPUT, "不是服务器地址", "not an address like"),
+    ],
+)
+def test_enrolling_speaks_chinese_to_the_branch_and_english_when_asked(
+    command: Command, server: str, code: str, exit: Exit, zh: str, en: str
+) -> None:
+    for words, said in (([], zh), (["--lang", "en"], en)):
+        ran = command("enroll", server, code, *words)
+        assert (ran.code, ran.out) == (exit, "")
+        assert said in ran.err
+        assert len(ran.err.splitlines()) == 1

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agent import link
 from agent.assignment import keep
 from agent.cli import main
 from agent.clock import Clocks, system_clocks
 from agent.doctor import mends
+from agent.doctor import server as doctor_server
 from agent.doctor.command import LOOKS, all_well, lines
 from agent.doctor.finding import Finding, Word, span
 from agent.doctor.patient import look_at, look_into
@@ -231,3 +233,80 @@ def test_a_span_is_said_as_people_say_it(micros: int, said: str) -> None:
 async def test_a_line_fits_on_a_phone_call(home: Path) -> None:
     found = list((await found_in(home)).values())
     assert len(list(lines(found, "zh"))) == len(found) + 1 + sum(finding.mend is not None for finding in found)
+
+
+async def test_a_device_is_called_well_only_if_it_said_so_itself(
+    centre: Centre, home: Path, third_party: Path, lamp: LampSays, until: Until
+) -> None:
+    enrolled(home, centre.url)
+    said = {
+        "good": {"device": "online", "parts": {"paper": "ok"}},
+        "unknown": {"device": "unknown"},
+        "blind": {"device": "online", "parts": {"paper": "unknown"}},
+        "low": {"device": "online", "parts": {"paper": "low"}},
+        "out": {"device": "online", "parts": {"paper": "out"}},
+        "held": {"error": "Busy", "reason": "portInUse", "detail": "held by teller.exe"},
+    }
+    centre.assign(*(lamp(f"1001/{key}", **one) for key, one in said.items()))
+    agent = start(home, third_party)
+    try:
+        await until(lambda: (status := read_status(home)) is not None and len(status.looked) == len(said))
+        found = await found_in(home)
+    finally:
+        agent.terminate()
+        agent.wait()
+    assert {key: found[f"1001/{key}"].word for key in said} == {
+        "good": Word.WELL,
+        "unknown": Word.UNSEEN,
+        "blind": Word.UNSEEN,
+        "low": Word.HEED,
+        "out": Word.WRONG,
+        "held": Word.UNSEEN,
+    }
+    assert "缺纸" in found["1001/out"].said.zh
+
+
+async def test_on_a_full_disk_spool_disk_and_log_say_so_and_that_the_pc_must_stay_on(
+    home: Path, clocks: FakeClocks, full_disk: Callable[[Path], Path]
+) -> None:
+    enrolled(home, "http://127.0.0.1:1")
+    Spool(home / "spool.db", clocks).close()
+    (home / "log").mkdir(mode=0o700)
+    (home / "log" / "agent.jsonl").write_text("")
+    found = await found_in(full_disk(home))
+    for noun in ("spool", "disk", "log"):
+        assert found[noun].word is Word.WRONG
+        assert "磁盘已满" in found[noun].said.zh or noun == "disk"
+        assert "不要关机" in (found[noun].mend or ("",))[0]
+
+
+async def test_a_missing_ca_is_said_with_its_path_and_its_step(home: Path) -> None:
+    enrolled(home, "https://127.0.0.1:1")
+    found = (await found_in(home))["server"]
+    assert found.word is Word.WRONG
+    assert str(home / "ca.pem") in found.said.zh
+    assert "enroll" in (found.mend or ("",))[0]
+
+
+async def test_every_way_the_server_can_fail_to_answer_has_a_step(home: Path) -> None:
+    def kinds(of: type[link.LinkError]) -> set[str]:
+        return {of.__name__}.union(*(kinds(one) for one in of.__subclasses__()))
+
+    assert kinds(link.LinkError) - {"NotTaken"} == set(doctor_server._MENDS)
+
+
+async def test_what_the_running_agent_hears_of_the_server_is_told_with_the_step_of_its_kind(
+    centre: Centre, home: Path, third_party: Path, until: Until
+) -> None:
+    enrolled(home, centre.url)
+    centre.mood = ["stranger"]
+    agent = start(home, third_party)
+    try:
+        await until(lambda: (status := read_status(home)) is not None and status.trouble is not None)
+        found = (await found_in(home))["server"]
+    finally:
+        agent.terminate()
+        agent.wait()
+    assert found.word is Word.WRONG
+    assert "不接受本机" in found.said.zh
+    assert found.mend is doctor_server._MENDS["Rejected"]
