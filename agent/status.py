@@ -6,6 +6,7 @@
 import asyncio
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from agent.clock import Clocks
 from agent.files import write_private
 from agent.link import LinkError
 from agent.local import now
+from agent.local.box import Aside
 from agent.outbox import Outbox
 from agent.poll import Seen
 from agent.spool import Spool, SpoolFull, Standing
@@ -57,6 +59,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     trouble: Trouble | None = None  # why the server gives no answer
     answered: int = 0  # when the server last did
     looked: dict[str, Looked] = {}
+    aside: Aside = Aside()  # what people's consoles left for the agent and is no entry
 
 
 class Account:
@@ -71,6 +74,7 @@ class Account:
         self._looked: dict[str, Looked] = {}
         self.trouble: Trouble | None = None
         self.answered = 0
+        self.aside: Callable[[], Aside] = Aside
 
     def saw(self, position: str, seen: Seen, clock: Clock) -> None:
         failure = seen.failure
@@ -98,7 +102,7 @@ class Account:
         status = Status(
             pid=os.getpid(), version=self._version, started=self._started, at=self._clocks(),
             spool=spool, damaged=self._path.with_name("spool.db.damaged").exists(),
-            trouble=self.trouble, answered=self.answered, looked=self._looked,
+            trouble=self.trouble, answered=self.answered, looked=self._looked, aside=self.aside(),
         )  # fmt: skip
         try:
             await asyncio.to_thread(write_private, self._path, msgspec.json.encode(status))

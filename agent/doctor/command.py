@@ -11,11 +11,11 @@ from typing import Any, Literal
 from unicodedata import east_asian_width
 
 from agent.clock import system_clocks
-from agent.doctor import clock, devices, itself, log, server, spool
+from agent.doctor import box, clock, devices, itself, log, server, spool
 from agent.doctor.finding import Finding, Text, Word
 from agent.doctor.patient import look_at
 
-LOOKS = (itself, clock, server, spool, log, devices)
+LOOKS = (itself, clock, server, spool, log, box, devices)
 _WORDS = {
     Word.WELL: Text("正常", "well"),
     Word.HEED: Text("注意", "heed"),

@@ -12,7 +12,7 @@ from agent.clock import Clocks
 from agent.duties import Duties
 from agent.link import Elsewhere, Link, Rejected
 from agent.local import folder, now
-from agent.local.box import Box, entry_of
+from agent.local.box import Aside, Box, entry_of
 from agent.outbox import Outbox
 from agent.poll import Seen
 from agent.spool import SpoolFull
@@ -67,6 +67,11 @@ class Local:
         for refusal in ack.refused:
             self._numbers[ack.stream, refusal.seq] = refusal.why
             self._changed = True
+
+    @property
+    def aside(self) -> Aside:
+        """What lies in the box and is no entry."""
+        return self._box.standing
 
     # -- the work -----------------------------------------------------------------------------------
 

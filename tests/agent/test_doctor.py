@@ -10,20 +10,22 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from agent import link
 from agent.assignment import keep
 from agent.cli import main
 from agent.clock import Clocks, system_clocks
-from agent.doctor import mends
+from agent.doctor import box, mends
 from agent.doctor import server as doctor_server
 from agent.doctor.command import LOOKS, all_well, lines
 from agent.doctor.finding import Finding, Word, span
-from agent.doctor.patient import look_at, look_into
+from agent.doctor.patient import SpoolFile, look_at, look_into
 from agent.exit import Exit
+from agent.local.box import Aside
 from agent.spool import Spool
-from agent.status import read_status
+from agent.status import Status, read_status
 from agent.wire import Assignment, Polled
 from drivers.errors import Reason
 from tests.agent.enrolled import enrolled
@@ -239,7 +241,7 @@ async def test_a_device_is_called_well_only_if_it_said_so_itself(
     centre: Centre, home: Path, third_party: Path, lamp: LampSays, until: Until
 ) -> None:
     enrolled(home, centre.url)
-    said = {
+    said: dict[str, dict[str, Any]] = {
         "good": {"device": "online", "parts": {"paper": "ok"}},
         "unknown": {"device": "unknown"},
         "blind": {"device": "online", "parts": {"paper": "unknown"}},
@@ -310,3 +312,16 @@ async def test_what_the_running_agent_hears_of_the_server_is_told_with_the_step_
     assert found.word is Word.WRONG
     assert "不接受本机" in found.said.zh
     assert found.mend is doctor_server._MENDS["Rejected"]
+
+
+async def test_what_lies_in_the_box_and_is_no_entry_is_counted(home: Path) -> None:
+    enrolled(home, "http://127.0.0.1:1")
+    patient = await look_at(home, {}, system_clocks(home))
+    status = Status(pid=1, version="1", started=0, at=patient.now, aside=Aside(kept=50, removed=7, stuck=1))
+    running = msgspec.structs.replace(patient, status=status, spool=SpoolFile(there=True, taken=True))
+    (found,) = box.look(running)
+    assert found.word is Word.HEED
+    for part in ("50 份", "7 份", "1 份", str(home / "local" / "aside")):
+        assert part in found.said.zh
+    assert ".why" in (found.mend or ("",))[0]
+    assert box.look(patient) == []
