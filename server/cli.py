@@ -158,10 +158,14 @@ def backup(
     Example: branchfleet-server backup /backup/branchfleet-$(date +%F).bfb
     """
     from server.backup.command import make, verify
+    from server.backup.told import of_backup
 
     with sentences(home) as (path, _):
         manifest = verify(file) if check_it else make(Home(path), file, with_keys=with_keys, _=_)
-        show(msgspec.to_builtins(manifest, str_keys=True), as_json)
+        if as_json:
+            show(msgspec.to_builtins(manifest, str_keys=True), as_json)
+        else:
+            print(*of_backup(manifest, file, _, checked=check_it), sep="\n")
         if not manifest.journal_ok:
             end(Exit.DATABASE, _("The journal in this backup does not hold: see `branchfleet-server journal check`."))
 
@@ -178,12 +182,19 @@ def restore(
 
     Example: branchfleet-server restore /backup/branchfleet-2026-11-04.bfb --home /var/lib/branchfleet-server
     """
+    from server.backup.command import as_json as restored_as_json
     from server.backup.command import put_back
+    from server.backup.told import keys_first, of_restore
 
     with sentences(home) as (path, _):
         restored = put_back(file, path, act(), database, without_keys=without_keys, _=_)
-        show(restored, as_json)
-        if not restored["journal_ok"]:
+        if as_json:
+            show(restored_as_json(restored, path), as_json)
+            if not restored.has_key:
+                say(keys_first(path, _))
+        else:
+            print(*of_restore(restored, path, _), sep="\n")
+        if not restored.journal.ok:
             end(Exit.DATABASE, _("The journal in this backup does not hold: see `branchfleet-server journal check`."))
 
 

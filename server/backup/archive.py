@@ -64,6 +64,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     journal_rows: int
     journal_head: str
     journal_ok: bool
+    zone: str = ""  # the bank's; "" in a file of an earlier version
     files: dict[str, Member]
 
 
