@@ -40,9 +40,7 @@ def of_restore(restored: Restored, home: Path, _: Gettext) -> Iterator[str]:
     yield _("- Start it with `branchfleet-server run --home {home}`. The old server must not run any more.").format(
         home=home
     )
-    yield _(
-        "- Agents send again by themselves what the server lacks, of the last 7 days: no work of yours."
-    )
+    yield _("- Agents send again by themselves what the server lacks, of the last 7 days: no work of yours.")
     yield _(
         "- What people did after that moment is not in it: look through reports, the ledger, and who was disabled or "
         "revoked since, for they are let in again."
