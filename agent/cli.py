@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
+from typer.core import TyperCommand
 
 from agent import ask, secrets, show
 from agent.exit import Exit, Trouble
@@ -120,7 +121,7 @@ def poll(
         for line in show.lines(polled, seen, catalogue(), _spoken(lang)):
             typer.echo(line)
     if code is not Exit.DONE:
-        _say(code.sentence)
+        _say(code.zh if _spoken(lang) == "zh" else code.sentence)
     raise typer.Exit(code)
 
 
@@ -224,7 +225,20 @@ def discover(
     raise typer.Exit(Exit.STOPPED if outcome.stopped else Exit.DONE)
 
 
-@app.command()
+class WithParts(TyperCommand):
+    """A help that ends with what can be set in each simulator, as the simulators themselves have it."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        from agent.simulate import drivers, settable
+
+        super().format_epilog(ctx, formatter)
+        for driver in drivers():
+            with formatter.section(f"Parts of {driver}"):
+                for line in settable(driver, {}):
+                    formatter.write_text(line)
+
+
+@app.command(cls=WithParts)
 def simulate(
     driver: Annotated[str, typer.Argument(help="Which driver's device, like passbook or snmp.")],
     sets: Annotated[
@@ -238,15 +252,23 @@ def simulate(
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="The port to answer at, else any; of a serial device, by TCP.")
     ] = None,
+    parts: Annotated[
+        bool, typer.Option("--parts", help="List what can be set in it, with these options, and end.")
+    ] = False,
 ) -> None:
     """Be a device to try a driver on. The address is printed; lines typed while it runs change it: "help" says which.
 
     Example: branchfleet-agent simulate passbook --set paper=out
     """
     from agent import simulate as hand
-    from agent.typed import Bad
+    from agent.typed import Bad, pairs, value_of
 
     try:
+        if parts:
+            hand.known_driver(driver)
+            for line in hand.settable(driver, {key: value_of(value) for key, value in pairs(options or []).items()}):
+                typer.echo(line)
+            return
         asked_for = hand.wanted(driver, sets or [], options or [], port)
         hand.simulate(asked_for, fault, typer.echo, _say)
     except Bad as bad:

@@ -12,6 +12,7 @@ import pytest
 
 from agent.assignment import keep
 from agent.cli import main
+from agent.doctor.mends import mend_of
 from agent.exit import Exit
 from agent.wire import Assignment, Polled
 
@@ -93,11 +94,14 @@ def test_the_exit_code_tells_how_a_poll_went(
     command: Command, home: Path, lamp: LampSays, error: str, reason: str, code: Exit
 ) -> None:
     keep(home, Assignment(agent="a", revision="1", polled=[lamp("1/a", error=error, reason=reason, detail="because")]))
-    ran = command("poll", "1/a")
-    assert ran.code == code
-    assert "because" in ran.out
-    assert ran.err.strip() == code.sentence
-    assert "15" in ran.out
+    mend = mend_of(reason)
+    for words, tail, pick in (([], code.zh, 0), (["--lang", "en"], code.sentence, 1)):
+        ran = command("poll", "1/a", *words)
+        assert ran.code == code
+        assert f"{mend.what[pick]}{('：', ': ')[pick]}because" in ran.out
+        assert mend.step[pick] in ran.out
+        assert ran.err.strip() == tail
+        assert "15" in ran.out
 
 
 def test_a_poll_for_a_program_is_json(command: Command, home: Path, lamp: LampSays) -> None:
@@ -220,6 +224,7 @@ def test_every_exit_code_has_a_sentence_of_its_own() -> None:
     sentences = [code.sentence for code in Exit]
     assert all(sentence.endswith(".") for sentence in sentences)
     assert len(set(sentences)) == len(sentences)
+    assert len({code.zh for code in Exit}) == len(sentences)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to a full disk by /dev/full: needs Linux")
