@@ -75,11 +75,12 @@ def _filled(patient: Patient, standing: Standing) -> Finding:
     facts = {"stream": standing.stream, "waiting": standing.waiting, "oldest": standing.oldest}
     facts |= {"bytes": standing.bytes, "limit": limit}
     old = span(age)
+    since = standing.waiting and age >= 0  # else the clock was set back meanwhile, and nobody knows how long
     said = Text(
         f"占用 {standing.bytes / MEGA:.1f} MB，{standing.waiting} 条等待送出"
-        + (f"，最早的等了 {old.zh}。" if standing.waiting else "。"),
+        + (f"，最早的等了 {old.zh}。" if since else "。"),
         f"{standing.bytes / MEGA:.1f} MB, {standing.waiting} records wait"
-        + (f", the oldest for {old.en}." if standing.waiting else "."),
+        + (f", the oldest for {old.en}." if since else "."),
     )
     if limit and standing.bytes > NEARLY * limit:
         mend = Text(

@@ -26,7 +26,7 @@ from agent.exit import Exit
 from agent.local.box import Aside
 from agent.spool import Spool
 from agent.status import Status, read_status
-from agent.wire import Assignment, Polled
+from agent.wire import Assignment, Event, EventName, Polled
 from drivers.errors import Reason
 from tests.agent.enrolled import enrolled
 
@@ -325,3 +325,15 @@ async def test_what_lies_in_the_box_and_is_no_entry_is_counted(home: Path) -> No
         assert part in found.said.zh
     assert ".why" in (found.mend or ("",))[0]
     assert box.look(patient) == []
+
+
+async def test_no_age_is_made_of_a_clock_that_was_set_back(home: Path, clocks: FakeClocks) -> None:
+    enrolled(home, "http://127.0.0.1:1")
+    spool = Spool(home / "spool.db", clocks)
+    spool.append([Event(seq=0, clock=clocks(), name=EventName.START)])
+    spool.close()
+    clocks.forward(3600)
+    assert "等了 60 分钟" in (await found_in(home, clocks))["spool"].said.zh
+    clocks.wall = 946_684_800_000_000
+    found = (await found_in(home, clocks))["spool"]
+    assert "1 条等待送出。" in found.said.zh
