@@ -185,7 +185,7 @@ class Link:
             raise
 
     def _noted(self, error: LinkError) -> LinkError:
-        trouble = error.sentence if isinstance(error, Rejected) else type(error).__name__
+        trouble = error.sentence if isinstance(error, Rejected) else _kind(error)
         if not isinstance(error, NotTaken):
             self.trouble = error
         self.tell(error)
@@ -193,6 +193,11 @@ class Link:
             log.warning("%s Records are kept here meanwhile.", error.sentence)
             self._said.add(trouble)
         return error
+
+
+def _kind(error: LinkError) -> str:
+    """A server that goes is silent first and refuses then: that is one trouble, and one line in the log."""
+    return Away.__name__ if isinstance(error, Away) else type(error).__name__
 
 
 @asynccontextmanager

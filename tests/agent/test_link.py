@@ -202,3 +202,15 @@ async def test_a_port_where_nobody_listens_and_a_name_nobody_knows_have_kinds_of
                 await line.ask("GET", "/", Ack)
         assert server in caught.value.sentence
         assert server in caught.value.zh
+
+
+async def test_a_server_that_goes_in_several_ways_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async with answering(http(500)) as url, linked(url) as link:
+        with pytest.raises(Away):
+            await link.send(BATCH)
+        gone = link
+    async with linked(url) as away:
+        away._said = gone._said
+        with pytest.raises(NotServing):
+            await away.send(BATCH)
+    assert len([record for record in caplog.records if record.name == "agent.link"]) == 1
