@@ -73,7 +73,8 @@ def answer(
     context: typer.Context, ask: "Callable[[Any], Coroutine[Any, Any, None]]", *, signed_in: bool = True
 ) -> None:
     """Ask the server, and turn what it cannot or will not do into a sentence and a code."""
-    from tui.client import Away, Client, Defect, Refused, SignedOut, Untrusted
+    from tui.client import Client
+    from tui.failures import Away, Defect, Refused, SignedOut, Untrusted
 
     said: Said = context.obj
     if signed_in and said.token is None:

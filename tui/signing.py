@@ -46,7 +46,8 @@ def sign_in(
 @app.command(epilog="Example: branchfleet sign-out")
 def sign_out(context: typer.Context) -> None:
     """Give up the sign-in kept here."""
-    from tui.client import Client, ClientError
+    from tui.client import Client
+    from tui.failures import ClientError
 
     said: Said = context.obj
 

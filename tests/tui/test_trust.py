@@ -13,8 +13,9 @@ from server.authority.context import Tls
 from server.authority.local import Local
 from server.clock import SetClock, utc_now
 from server.schemas import Role
-from tui.client import Client, Untrusted
+from tui.client import Client
 from tui.exit import Exit
+from tui.failures import Untrusted
 from tui.trust import Untrusted as NotAccepted
 from tui.trust import trust
 
