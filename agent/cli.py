@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
+from typer.core import TyperCommand
 
 from agent import ask, secrets, show
 from agent.exit import Exit, Trouble
@@ -36,6 +37,7 @@ app.add_typer(service, name="service")
 Home = Annotated[
     Path | None, typer.Option(help="The agent's folder; else BRANCHFLEET_AGENT_HOME, else the system's place for it.")
 ]
+Lang = Annotated[str, typer.Option(help="zh or en.", envvar="BRANCHFLEET_LANG")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
 
@@ -63,6 +65,7 @@ def run(
 def enroll_(
     server: Annotated[str, typer.Argument(help="The server's address, like https://10.66.0.10:8088.")],
     code: Annotated[str, typer.Argument(help="The one-time code head office made; - reads it from standard input.")],
+    lang: Lang = "zh",
     home: Home = None,
 ) -> None:
     """Make this PC the agent a one-time code was made for. Say it again if anything ended it half way.
@@ -71,16 +74,25 @@ def enroll_(
     """
     from agent.enroll import enroll
 
+    spoken = _spoken(lang)
     folder = find_home(home, os.environ)
-    typed = ask.ask_person("code") if code == "-" else code
-    secrets.of_this_run().learn(typed.strip())
-    enrolled = enroll(server, typed, folder)
+    try:
+        typed = ask.ask_person("登记码" if spoken == "zh" else "code") if code == "-" else code
+        secrets.of_this_run().learn(typed.strip())
+        enrolled = enroll(server, typed, folder, spoken)
+    except Trouble as trouble:
+        raise Trouble(trouble.code, trouble.zh if spoken == "zh" else trouble.sentence) from trouble
+    agent = enrolled.agent
     if enrolled.waiting:
-        _say(
-            f"{enrolled.agent} has a key already: head office has to confirm this PC, on its screen or by "
-            f"`branchfleet-server agent confirm {enrolled.agent}`. Until then the agent keeps what it sees."
+        zh = f"{agent} 已有一台电脑：请总行确认换成这台（采集程序页面，或 branchfleet-server agent confirm {agent}）。"
+        en = (
+            f"{agent} has a key already: head office has to confirm this PC, on its screen or by "
+            f"`branchfleet-server agent confirm {agent}`. Until then the agent keeps what it sees."
         )
-    _say(f"This PC is {enrolled.agent}; its key is in {folder}. Start it with: branchfleet-agent run")
+        _say(f"{zh}确认之前，采到的记录保存在本机。" if spoken == "zh" else en)
+    zh = f"登记成功：本机是 {agent}，密钥在 {folder}。启动采集：branchfleet-agent run"
+    en = f"This PC is {agent}; its key is in {folder}. Start it with: branchfleet-agent run"
+    _say(zh if spoken == "zh" else en)
 
 
 @app.command()
@@ -90,7 +102,7 @@ def poll(
         Path | None, typer.Option(help="An inventory file or folder to take it from: no server is needed.")
     ] = None,
     as_json: Json = False,
-    lang: Annotated[str, typer.Option(help="zh or en.", envvar="BRANCHFLEET_LANG")] = "zh",
+    lang: Lang = "zh",
     home: Home = None,
 ) -> None:
     """Poll one position now and show what it says. The exit code tells how it went.
@@ -106,10 +118,10 @@ def poll(
     if as_json:
         _print_json(show.as_json(polled, seen, took))
     else:
-        for line in show.lines(polled, seen, catalogue(), "en" if lang == "en" else "zh"):
+        for line in show.lines(polled, seen, catalogue(), _spoken(lang)):
             typer.echo(line)
     if code is not Exit.DONE:
-        _say(code.sentence)
+        _say(code.zh if _spoken(lang) == "zh" else code.sentence)
     raise typer.Exit(code)
 
 
@@ -135,7 +147,7 @@ def ports(as_json: Json = False) -> None:
 @app.command()
 def doctor(
     as_json: Json = False,
-    lang: Annotated[str, typer.Option(help="zh or en.", envvar="BRANCHFLEET_LANG")] = "zh",
+    lang: Lang = "zh",
     home: Home = None,
 ) -> None:
     """Look whether all is well on this PC, and say how to mend what is not. No device is asked.
@@ -146,8 +158,8 @@ def doctor(
     """
     from agent.doctor import command
 
-    found = command.examine(find_home(home, os.environ))
-    spoken: Literal["zh", "en"] = "en" if lang == "en" else "zh"
+    spoken = _spoken(lang)
+    found = command.examine(find_home(home, os.environ), spoken)
     hide = secrets.of_this_run().hide
     if as_json:
         typer.echo(hide(json.dumps(command.as_json(found, spoken), ensure_ascii=False, indent=2)))
@@ -213,7 +225,20 @@ def discover(
     raise typer.Exit(Exit.STOPPED if outcome.stopped else Exit.DONE)
 
 
-@app.command()
+class WithParts(TyperCommand):
+    """A help that ends with what can be set in each simulator, as the simulators themselves have it."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        from agent.simulate import drivers, settable
+
+        super().format_epilog(ctx, formatter)
+        for driver in drivers():
+            with formatter.section(f"Parts of {driver}"):
+                for line in settable(driver, {}):
+                    formatter.write_text(line)
+
+
+@app.command(cls=WithParts)
 def simulate(
     driver: Annotated[str, typer.Argument(help="Which driver's device, like passbook or snmp.")],
     sets: Annotated[
@@ -227,15 +252,23 @@ def simulate(
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="The port to answer at, else any; of a serial device, by TCP.")
     ] = None,
+    parts: Annotated[
+        bool, typer.Option("--parts", help="List what can be set in it, with these options, and end.")
+    ] = False,
 ) -> None:
     """Be a device to try a driver on. The address is printed; lines typed while it runs change it: "help" says which.
 
     Example: branchfleet-agent simulate passbook --set paper=out
     """
     from agent import simulate as hand
-    from agent.typed import Bad
+    from agent.typed import Bad, pairs, value_of
 
     try:
+        if parts:
+            hand.known_driver(driver)
+            for line in hand.settable(driver, {key: value_of(value) for key, value in pairs(options or []).items()}):
+                typer.echo(line)
+            return
         asked_for = hand.wanted(driver, sets or [], options or [], port)
         hand.simulate(asked_for, fault, typer.echo, _say)
     except Bad as bad:
@@ -281,6 +314,10 @@ def service_remove(root: Root = None) -> None:
     from agent.service.install import remove
 
     remove(_say, root=root)
+
+
+def _spoken(lang: str) -> Literal["zh", "en"]:
+    return "en" if lang == "en" else "zh"
 
 
 def _print_json(value: Any) -> None:

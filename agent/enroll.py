@@ -5,6 +5,7 @@ key is on the disk before the server hears of it, and the server knows it again.
 """
 
 import asyncio
+import errno
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -52,31 +53,39 @@ class _Begun(msgspec.Struct, frozen=True):
     key: bytes
 
 
-def enroll(server: str, typed: str, home: Path) -> Enrollment:
-    """Make the agent of `home` the one the code is for. Raises Trouble."""
+def enroll(server: str, typed: str, home: Path, lang: str = "zh") -> Enrollment:
+    """Make the agent of `home` the one the code is for. Raises Trouble. `lang` is what the server is asked to speak."""
     server = check_server(server)
     try:
         code = read_code(typed)
     except WrongCode as wrong:
-        raise Trouble(Exit.BAD_INPUT, str(wrong)) from wrong
+        raise Trouble(Exit.BAD_INPUT, str(wrong), wrong.zh) from wrong
     make_home(home)
     try:
         with _nobody_else(home):
-            return asyncio.run(_enroll(server, code, home))
+            return asyncio.run(_enroll(server, code, home, lang))
     except Rejected as error:
-        raise Trouble(Exit.REFUSED, error.sentence) from error
+        raise Trouble(Exit.REFUSED, error.sentence, error.zh) from error
     except LinkError as error:
-        raise Trouble(Exit.UNREACHABLE, error.sentence) from error
+        raise Trouble(Exit.UNREACHABLE, error.sentence, error.zh) from error
     except OSError as error:
-        raise Trouble(Exit.CANNOT_WRITE, f"{home} cannot be written: {error.strerror}.") from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Trouble(
+                Exit.CANNOT_WRITE,
+                f"The disk is full: {home} cannot be written. Make room and say the same again.",
+                f"磁盘已满，{home} 写不进去。腾出空间后，再运行一次同样的命令。",
+            ) from error
+        raise Trouble(
+            Exit.CANNOT_WRITE, f"{home} cannot be written: {error.strerror}.", f"{home} 写不进去：{error.strerror}。"
+        ) from error
 
 
-async def _enroll(server: str, code: Code, home: Path) -> Enrollment:
-    known = await _introduced(server, code)
+async def _enroll(server: str, code: Code, home: Path, lang: str = "zh") -> Enrollment:
+    known = await _introduced(server, code, lang)
     key = _key_for(home, code)
     if known.ca:
         keep_ca(home, known.ca)
-    async with open_line(server, context_for(server, Trust(home))) as line:
+    async with open_line(server, context_for(server, Trust(home)), lang) as line:
         ask = EnrollmentAsk(
             code=code.id,
             public_key=public_of(key),
@@ -94,16 +103,18 @@ async def _enroll(server: str, code: Code, home: Path) -> Enrollment:
     return enrolled
 
 
-async def _introduced(server: str, code: Code) -> Introduction:
+async def _introduced(server: str, code: Code, lang: str) -> Introduction:
     """The server's name and CA, once it has shown that it knows the code."""
     nonce = secrets.token_bytes(NONCE_BYTES)
-    async with open_line(server, unproven()) as line:
+    async with open_line(server, unproven(), lang) as line:
         said = await post(line, "/api/agent/introduction", IntroductionAsk(code.id, nonce), Introduction)
     if not secrets.compare_digest(said.proof, introduction_proof(code, nonce, said.server, said.ca)):
         raise Trouble(
             Exit.REFUSED,
             f"What answers at {server} does not know this code. Read the code again; if it is right, this is not the "
             "server that made it, and nothing was sent to it or kept.",
+            f"在 {server} 应答的服务器不认识这个登记码。请重新核对登记码；核对无误，就不是发码的那台服务器，"
+            "本机没有向它发送、也没有保存任何内容。",
         )
     return said
 
@@ -135,7 +146,11 @@ def _nobody_else(home: Path) -> Iterator[None]:
     try:
         spool = Spool(path, system_clocks(home))
     except SpoolTaken as error:
-        raise Trouble(Exit.BUSY, f"An agent runs in {home}. Stop it, enrol, and start it again.") from error
+        raise Trouble(
+            Exit.BUSY,
+            f"An agent runs in {home}. Stop it, enrol, and start it again.",
+            f"{home} 里的采集程序正在运行。先停止它，登记以后再启动。",
+        ) from error
     except SpoolDamaged:  # which the agent mends when it starts
         yield
         return

@@ -23,6 +23,10 @@ class Exit(IntEnum):
     def sentence(self) -> str:
         return _SENTENCES[self]
 
+    @property
+    def zh(self) -> str:
+        return _CHINESE[self]
+
 
 _SENTENCES = {
     Exit.DONE: "Done.",
@@ -41,11 +45,29 @@ _SENTENCES = {
     Exit.STOPPED: "It was stopped by a person before it was done.",
 }
 
+_CHINESE = {
+    Exit.DONE: "完成。",
+    Exit.USAGE: "命令行不对。",
+    Exit.BAD_INPUT: "读到的文件或设置不对。",
+    Exit.NOT_FOUND: "没有这个点位、机构或模拟器。",
+    Exit.UNREACHABLE: "设备或服务器没有应答。",
+    Exit.REFUSED: "设备或服务器拒绝了，或不能问它；原因见上。",
+    Exit.BUSY: "端口或缓存正被别的程序使用。",
+    Exit.SPOOL_UNUSABLE: "缓存是更新的版本写的。",
+    Exit.CANNOT_WRITE: "采集程序的文件夹或输出写不进去，或磁盘已满。",
+    Exit.NOT_SET_UP: "采集程序还没有设置好：没有密钥，或没有分配。",
+    Exit.UNREADABLE: "设备有应答，但这个驱动看不懂。",
+    Exit.UNWELL: "不是样样正常，或不是样样看得到。",
+    Exit.DEFECT: "程序自身有缺陷。",
+    Exit.STOPPED: "没做完就被人停止了。",
+}
+
 
 class Trouble(Exception):
-    """What stops a command: one sentence for the person, and the exit code."""
+    """What stops a command: one sentence for the person, in Chinese too where a branch meets it, and the exit code."""
 
-    def __init__(self, code: Exit, sentence: str) -> None:
+    def __init__(self, code: Exit, sentence: str, zh: str = "") -> None:
         super().__init__(sentence)
         self.code = code
         self.sentence = sentence
+        self.zh = zh or sentence

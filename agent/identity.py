@@ -44,10 +44,14 @@ def load_identity(home: Path) -> Identity | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise Trouble(Exit.BAD_INPUT, f"{path} cannot be read: {error.strerror}.") from error
+        raise Trouble(
+            Exit.BAD_INPUT, f"{path} cannot be read: {error.strerror}.", f"身份文件 {path} 读不出来：{error.strerror}。"
+        ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Trouble(
-            Exit.BAD_INPUT, f"{path} is not as it was written: {error}. Enrol this PC again with a new code."
+            Exit.BAD_INPUT,
+            f"{path} is not as it was written: {error}. Enrol this PC again with a new code.",
+            f"身份文件 {path} 损坏：{error}。请用新的登记码重新登记。",
         ) from error
 
 

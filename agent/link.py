@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
@@ -21,6 +23,7 @@ else:
 
 ANSWER_SECONDS = 30.0  # for a whole exchange
 CONNECT_SECONDS = 10.0
+HANDSHAKE_SECONDS = 3.0  # to learn whether who hung up on plain HTTP speaks TLS
 ANSWER_LIMIT = 64 << 20  # bytes; an assignment of 10,000 positions has about 4 MB
 WAIT_AT_MOST = 300.0  # seconds a server's Retry-After is believed
 
@@ -30,29 +33,44 @@ log = logging.getLogger(__name__)
 
 
 class LinkError(Exception):
-    """No answer that can be used; the message is a sentence.
+    """No answer that can be used; the message is a sentence, and `zh` the same in Chinese.
 
     LinkError
-    ├── Away         no server, a cut line, half an answer, 5xx: ask again after a while
-    ├── Rejected     this agent is not let in (401, 403): only a person can help
-    ├── Elsewhere    something answers that is not a Branchfleet server (404, a redirect, a login page)
-    └── NotTaken     the server cannot take this batch (400, 413, 415, 422); `judged` if it said so itself
+    ├── Away             no server, a cut line, half an answer, 5xx: ask again after a while
+    │   ├── NoSuchName   the address has a name that nobody knows
+    │   └── NotServing   its machine is there, and nothing listens at the port
+    ├── Rejected         this agent is not let in (401, 403): only a person can help
+    ├── Elsewhere        something answers that is not a Branchfleet server (404, a redirect, a login page)
+    │   ├── Untrusted    its certificate is not of the CA this agent trusts
+    │   │   ├── Misnamed     it is, but made out to other names than the address
+    │   │   └── Ended        it is, but its time is over
+    │   └── OtherScheme  it speaks TLS and is asked without, or the other way round
+    └── NotTaken         the server cannot take this batch (400, 413, 415, 422); `judged` if it said so itself
     """
 
-    def __init__(self, sentence: str) -> None:
+    def __init__(self, sentence: str, zh: str = "") -> None:
         super().__init__(sentence)
         self.sentence = sentence
+        self.zh = zh or sentence
 
 
 class Away(LinkError):
-    def __init__(self, sentence: str, wait: float = 0.0) -> None:
-        super().__init__(sentence)
+    def __init__(self, sentence: str, zh: str = "", wait: float = 0.0) -> None:
+        super().__init__(sentence, zh)
         self.wait = wait  # seconds the server asked for
 
 
+class NoSuchName(Away):
+    pass
+
+
+class NotServing(Away):
+    pass
+
+
 class Rejected(LinkError):
-    def __init__(self, sentence: str, *, unknown: bool, reason: str = "") -> None:
-        super().__init__(sentence)
+    def __init__(self, sentence: str, zh: str = "", *, unknown: bool, reason: str = "") -> None:
+        super().__init__(sentence, zh)
         self.unknown = unknown  # 401: not this token, or not this key; another may do
         self.reason = reason  # quarantine, waiting, revoked, replaced, removed, unknown: the server's word, or ""
 
@@ -61,9 +79,25 @@ class Elsewhere(LinkError):
     pass
 
 
+class Untrusted(Elsewhere):
+    pass
+
+
+class Misnamed(Untrusted):
+    pass
+
+
+class Ended(Untrusted):
+    pass
+
+
+class OtherScheme(Elsewhere):
+    pass
+
+
 class NotTaken(LinkError):
-    def __init__(self, sentence: str, *, judged: bool) -> None:
-        super().__init__(sentence)
+    def __init__(self, sentence: str, zh: str = "", *, judged: bool) -> None:
+        super().__init__(sentence, zh)
         self.judged = judged
 
 
@@ -89,10 +123,7 @@ class Line:
                     answer = await _read(response)
             return _judge(response, answer, kind)
         except (httpx2.HTTPError, httpx2.StreamError, TimeoutError, OSError) as error:
-            unproven = _unproven(error)
-            if unproven is not None:
-                raise Elsewhere(f"What answers at {self.server} cannot be trusted: {unproven}.") from error
-            raise Away(f"The server {self.server} does not answer: {_reason(error)}.") from error
+            raise await _why_none(self.server, error) from error
 
 
 class Passes(Protocol):
@@ -157,7 +188,7 @@ class Link:
             raise
 
     def _noted(self, error: LinkError) -> LinkError:
-        trouble = error.sentence if isinstance(error, Rejected) else type(error).__name__
+        trouble = error.sentence if isinstance(error, Rejected) else _kind(error)
         self._barred = self._barred or isinstance(error, Rejected)
         if not isinstance(error, NotTaken):
             self.trouble = error
@@ -167,12 +198,20 @@ class Link:
         return error
 
 
+def _kind(error: LinkError) -> str:
+    """A server that goes is silent first and refuses then: that is one trouble, and one line in the log."""
+    return Away.__name__ if isinstance(error, Away) else type(error).__name__
+
+
 @asynccontextmanager
-async def open_line(server: str, context: ssl.SSLContext) -> AsyncIterator[Line]:
-    """A line for as long as the block runs. `context` says whom to believe, where the address is https."""
+async def open_line(server: str, context: ssl.SSLContext, lang: str = "en") -> AsyncIterator[Line]:
+    """A line for as long as the block runs. `context` says whom to believe, where the address is https.
+
+    `lang` is asked of the server for its own words: English, as the rest of what a running agent says.
+    """
     client = httpx2.AsyncClient(
         base_url=server,
-        headers={"Accept": MEDIA_MSGPACK, "Accept-Language": "en"},  # as the rest of what the agent says
+        headers={"Accept": MEDIA_MSGPACK, "Accept-Language": lang},
         timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
         follow_redirects=False,
         trust_env=False,  # a branch PC's browser proxy is not ours
@@ -187,27 +226,42 @@ async def _read(response: httpx2.Response) -> bytes:
     async for chunk in response.aiter_bytes():
         answer += chunk
         if len(answer) > ANSWER_LIMIT:
-            raise Elsewhere(f"The answer of {response.url.host} is longer than any a Branchfleet server gives.")
+            host = response.url.host
+            raise Elsewhere(
+                f"The answer of {host} is longer than any a Branchfleet server gives.",
+                f"{host} 的应答比本系统服务器的任何应答都长。",
+            )
     return bytes(answer)
 
 
 def _judge(response: httpx2.Response, answer: bytes, kind: type[T]) -> T:
-    status = response.status_code
+    status, at = response.status_code, response.url
+    foreign = f"What answers at {at} is not a Branchfleet server"
+    foreign_zh = f"在 {at} 应答的不是本系统的服务器"
     if status == 200:
         try:
             return msgspec.msgpack.decode(answer, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Elsewhere(f"What answers at {response.url} is not a Branchfleet server.") from error
+            raise Elsewhere(f"{foreign}.", f"{foreign_zh}。") from error
     problem = _problem(answer)
     said = tidy_text(problem.detail, 300).rstrip("。.")
     if status in (401, 403):
-        sentence = f"The server does not let this agent in: {said or 'its token is wrong or was revoked'}."
-        raise Rejected(sentence, unknown=status == 401, reason=problem.reason[:40])
+        raise Rejected(
+            f"The server does not let this agent in: {said or 'its token is wrong or was revoked'}.",
+            f"服务器不接受本机：{said or '令牌不对，或已被吊销'}。",
+            unknown=status == 401,
+            reason=problem.reason[:40],
+        )
     if status in (400, 413, 415, 422):
-        raise NotTaken(f"The server cannot take a batch: {said or status}.", judged=bool(said))
+        raise NotTaken(
+            f"The server cannot take a batch: {said or status}.",
+            f"服务器不能接收：{said or status}。",
+            judged=bool(said),
+        )
     if status in (408, 425, 429) or status >= 500:
-        raise Away(f"The server answers {status}{': ' + said if said else ''}.", _wait(response))
-    raise Elsewhere(f"What answers at {response.url} is not a Branchfleet server ({status}).")
+        more = f": {said}" if said else ""
+        raise Away(f"The server answers {status}{more}.", f"服务器应答 {status}{more}。", _wait(response))
+    raise Elsewhere(f"{foreign} ({status}).", f"{foreign_zh}（{status}）。")
 
 
 def _problem(answer: bytes) -> _Problem:
@@ -223,17 +277,89 @@ def _wait(response: httpx2.Response) -> float:
     return min(float(said), WAIT_AT_MOST) if said.isascii() and said.isdigit() else 0.0
 
 
-def _unproven(error: BaseException | None) -> str | None:
-    """What is wrong with the certificate, if that is what went wrong."""
+async def _why_none(server: str, error: Exception) -> LinkError:
+    """What it means that there was no answer, as exactly as it can be known: each kind has its own mending step."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _untrusted(server, cause)
+    if any(isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS for cause in causes):
+        return OtherScheme(
+            f"What answers at {server} speaks no TLS; a server that does has an address that begins with https://.",
+            f"在 {server} 应答的程序没有用 TLS：核对地址和端口。",
+        )
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        name = urlsplit(server).hostname
+        return NoSuchName(
+            f"Nobody knows the name {name} of the server {server}.", f"查不到服务器 {server} 的名称 {name}。"
+        )
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return NotServing(
+            f"The server {server} does not answer: its machine is there, and no program listens at that port.",
+            f"服务器 {server} 没有应答：这台机器在，但这个端口上没有程序在运行。",
+        )
+    if _hung_up(error) and await _speaks_tls(server):
+        right = server.replace("http:", "https:", 1)
+        return OtherScheme(
+            f"The server speaks TLS and was asked without: say {right} instead of {server}.",
+            f"服务器只接受加密连接（TLS）：地址要写成 {right}，不是 {server}。",
+        )
+    reason, zh = _reason(error), "规定时间内没有应答" if _timed_out(error) else _reason(error)
+    return Away(f"The server {server} does not answer: {reason}.", f"服务器 {server} 没有应答：{zh}。")
+
+
+# What OpenSSL says where the first bytes of an answer are no TLS; the name depends on its version.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL")
+_NAME_MISMATCH = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of x509_vfy.h
+_HAS_EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
+
+
+def _untrusted(server: str, error: ssl.SSLCertVerificationError) -> Untrusted:
+    code = getattr(error, "verify_code", 0)
+    why = tidy_text(getattr(error, "verify_message", "") or error.strerror or str(error), 300).rstrip(".")
+    said = f"What answers at {server} cannot be trusted: {why}."
+    if code in _NAME_MISMATCH:
+        return Misnamed(said, f"{server} 的证书上没有这个地址：{why}。")
+    if code in (0, _HAS_EXPIRED):  # 0: our own check against the time that has passed at least
+        return Ended(said, f"{server} 的证书已到期：{why}。")
+    return Untrusted(said, f"在 {server} 应答的不是本机登记的那台服务器，它的证书不可信：{why}。")
+
+
+async def _speaks_tls(server: str) -> bool:
+    """Whether whoever hung up on plain HTTP completes a handshake. Nothing is sent to it but that."""
+    parts = urlsplit(server)
+    if parts.scheme != "http":
+        return False
+    nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    nobody.check_hostname = False
+    nobody.verify_mode = ssl.CERT_NONE
+    try:
+        async with asyncio.timeout(HANDSHAKE_SECONDS):
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port or 80, ssl=nobody)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            said = getattr(error, "verify_message", "") or error.strerror or str(error)
-            return tidy_text(said, 300).rstrip(".")
+        yield error
         error = error.__cause__ or error.__context__
-    return None
+
+
+def _hung_up(error: Exception) -> bool:
+    """Without a byte of an answer."""
+    if isinstance(error, httpx2.RemoteProtocolError):
+        return "without sending" in str(error)
+    return isinstance(error, httpx2.ReadError)
+
+
+def _timed_out(error: Exception) -> bool:
+    return isinstance(error, TimeoutError | httpx2.TimeoutException)
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError | httpx2.TimeoutException):
+    if _timed_out(error):
         return "no answer in time"
     return tidy_text(str(error), 200).rstrip(".") or type(error).__name__

@@ -24,7 +24,11 @@ ASK_LIMIT = 8 << 10  # bytes of any question below: the largest has some 700
 
 
 class WrongCode(ValueError):
-    """What was typed is no code; the message is a sentence."""
+    """What was typed is no code; the message is a sentence, and `zh` the same in Chinese."""
+
+    def __init__(self, sentence: str, zh: str) -> None:
+        super().__init__(sentence)
+        self.zh = zh
 
 
 class Code(NamedTuple):
@@ -45,13 +49,22 @@ def read_code(typed: str) -> Code:
     letters = "".join(letter for letter in plain if unicodedata.category(letter)[0] not in "ZPC")
     for letter in letters:
         if letter not in ALPHABET:
-            raise WrongCode(f"No code has the character {letter!r}: 0, O, 1, I and L are never used. Read it again.")
+            raise WrongCode(
+                f"No code has the character {letter!r}: 0, O, 1, I and L are never used. Read it again.",
+                f"登记码里不会有“{letter}”这个字符（不用 0、O、1、I、L）。请重新核对。",
+            )
     length = PUBLIC + SECRET + 1
     if len(letters) != length:
-        raise WrongCode(f"A code has {length} letters and digits, and this has {len(letters)}. Read it again.")
+        raise WrongCode(
+            f"A code has {length} letters and digits, and this has {len(letters)}. Read it again.",
+            f"登记码共 {length} 位字母和数字，输入的是 {len(letters)} 位。请重新核对。",
+        )
     code = Code(letters[:PUBLIC], letters[PUBLIC:-1])
     if _check(code.id + code.secret) != letters[-1]:
-        raise WrongCode("The code was not typed as it was given out: its last character does not fit. Read it again.")
+        raise WrongCode(
+            "The code was not typed as it was given out: its last character does not fit. Read it again.",
+            "登记码输错了：有一位对不上。请重新核对。",
+        )
     return code
 
 

@@ -125,6 +125,7 @@ async def _live(
     uplink = Uplink(link, outbox, clocks, version=own_version(), on_ack=acked, ahead=report.ahead)
     duties = Duties(settings.home, clocks, link, uplink, schedule, report, shared)
     local = Local(settings.local_folder, settings.server, clocks, link, outbox, duties)
+    account.aside = lambda: local.aside
 
     outbox.put([_start_event(clocks)], urgent=True)
     outbox.news.set()  # what is left from the last run

@@ -88,7 +88,11 @@ def make_home(home: Path) -> None:
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise Trouble(Exit.CANNOT_WRITE, f"The agent's folder {home} cannot be made: {error.strerror}.") from error
+        raise Trouble(
+            Exit.CANNOT_WRITE,
+            f"The agent's folder {home} cannot be made: {error.strerror}.",
+            f"建不了采集程序的文件夹 {home}：{error.strerror}。",
+        ) from error
 
 
 def load_settings(home: Path, environment: Mapping[str, str], *, server: str | None = None) -> Settings:
@@ -101,6 +105,7 @@ def load_settings(home: Path, environment: Mapping[str, str], *, server: str | N
             Exit.NOT_SET_UP,
             f"The agent in {home} is not enrolled. Have head office make a code, and say: "
             "branchfleet-agent enroll SERVER CODE",
+            f"{home} 里没有登记过的采集程序。请总行科技发登记码，再运行：branchfleet-agent enroll 服务器地址 登记码",
         )
     return Settings(
         home=home,
@@ -114,7 +119,12 @@ def load_settings(home: Path, environment: Mapping[str, str], *, server: str | N
 
 def check_server(server: str) -> str:
     """The address as it will be used. Raises Trouble."""
-    return _check({"server": (server, "the command line")}).server or ""
+    try:
+        return _check({"server": (server, "the command line")}).server or ""
+    except Trouble as trouble:
+        clear = server.startswith("http:")
+        zh = "会不加密地经过网络，要用 https:// 开头" if clear else "不是服务器地址；应当像 https://10.66.0.10:8088"
+        raise Trouble(trouble.code, trouble.sentence, f"“{server}”{zh}。") from None
 
 
 _Source = dict[str, tuple[Any, str]]  # key -> value, and where it was said

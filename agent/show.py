@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 from unicodedata import east_asian_width
 
+from agent.doctor.mends import known, mend_of
 from agent.exit import Exit
 from agent.poll import Seen
 from agent.wire import Catalogue, Failure, Polled
@@ -13,6 +14,7 @@ Lang = Literal["zh", "en"]
 _HEADINGS = {
     "device": ("状态", "Device"),
     "failure": ("原因", "Why"),
+    "mend": ("处理", "Do"),
     "parts": ("部件", "Parts"),
     "numbers": ("数值", "Numbers"),
     "texts": ("显示", "Says"),
@@ -55,7 +57,11 @@ def lines(polled: Polled, seen: Seen, catalogue: Catalogue, lang: Lang) -> Itera
     word = catalogue.device[reading.device]
     yield _line("device", pick, (word.zh, word.en)[pick])
     if seen.failure is not None:
-        yield _line("failure", pick, f"{_KINDS.get(seen.failure.kind, _KINDS['failed'])[pick]}: {seen.failure.detail}")
+        mend = mend_of(seen.failure.reason)
+        kind = _KINDS.get(seen.failure.kind, _KINDS["failed"])[pick]
+        why = mend.what[pick] if seen.failure.reason in known() else kind
+        yield _line("failure", pick, f"{why}{('：', ': ')[pick]}{seen.failure.detail}")
+        yield _line("mend", pick, mend.step[pick])
     rows: dict[str, list[tuple[str, str]]] = {
         "parts": [_part(catalogue, key, word, pick) for key, word in reading.parts.items()],
         "numbers": [_number(catalogue, key, value, pick) for key, value in reading.numbers.items()],

@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from agent.signals import ended_by_signals
 from agent.tidy import tidy_text
 from agent.typed import Bad, pairs, value_of
 from agent.wire import catalogue
-from drivers.sim.base import Fault, Simulator
+from drivers.sim.base import Fault, Simulator, WrongState
 from drivers.sim.registry import make, names
 
 HELP = """\
@@ -54,16 +54,47 @@ class Wanted(NamedTuple):
             raise Bad(f"It cannot be so: {tidy_text(said, 300)}.") from None
 
 
+def drivers() -> list[str]:
+    """Every driver that has a simulator."""
+    return names()
+
+
+def settable(driver: str, options: Mapping[str, Any]) -> Iterator[str]:
+    """What can be set in a simulator of `driver`, a part or number a line with its words."""
+    nothing_of_ours = "-"
+    try:
+        with tempfile.TemporaryDirectory(prefix="branchfleet-") as folder:
+            make(driver, driver.replace("/", "-"), dict(options), {nothing_of_ours: "?"}, Path(folder))
+    except WrongState as wrong:
+        yield from [f"{key}: {_words(key, words)}" for key, words in wrong.known.items()] or ["nothing"]
+    except KeyError as error:
+        yield f"--option {error.args[0]}=... first, then --parts says what can be set"
+    except ValueError as error:  # a third party's, which says it in a sentence of its own
+        yield tidy_text(str(error), 300)
+
+
+def _words(key: str, words: Collection[str] | None) -> str:
+    part = catalogue().find_part(key) if catalogue().find_number(key) is None else None
+    if words is None:  # either a number, or whatever the catalogue has for it
+        words = part.words if part is not None else ["NUMBER"]
+    return ", ".join(dict.fromkeys(words)) or "TEXT"
+
+
 def wanted(driver: str, sets: Iterable[str], options: Iterable[str], port: int | None) -> Wanted:
     """What the command line asks for. Trouble if there is no such simulator or a pair is none."""
+    known_driver(driver)
+    plain = Wanted(driver, {key: value_of(value) for key, value in pairs(options).items()}, {}, port)
+    return plain._replace(state=checked(pairs(sets), plain.made(Path(), {}).state))
+
+
+def known_driver(driver: str) -> None:
+    """Trouble if there is no simulator of it."""
     known = names()
     if driver not in known:
         there = f"; there are: {', '.join(known)}"
         raise Trouble(
             Exit.NOT_FOUND, f"There is no simulator of {tidy_text(driver, 80)!r}{_near(driver, known) or there}."
         )
-    plain = Wanted(driver, {key: value_of(value) for key, value in pairs(options).items()}, {}, port)
-    return plain._replace(state=checked(pairs(sets), plain.made(Path(), {}).state))
 
 
 def checked(change: dict[str, str], state: Mapping[str, str]) -> dict[str, str]:

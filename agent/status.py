@@ -6,6 +6,7 @@
 import asyncio
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -13,10 +14,12 @@ import msgspec
 from agent.clock import Clocks
 from agent.files import write_private
 from agent.link import Link, LinkError, Rejected
+from agent.local import now
+from agent.local.box import Aside
 from agent.outbox import Outbox
 from agent.poll import Seen
 from agent.spool import Spool, SpoolFull, Standing
-from agent.wire import Clock
+from agent.wire import Clock, Title, catalogue
 
 FILE = "status.json"
 EVERY_SECONDS = 10.0
@@ -32,6 +35,16 @@ class Looked(msgspec.Struct, frozen=True):
     device: str
     reason: str = ""
     detail: str = ""
+    standing: str = ""  # by the catalogue's levels: good, attention, fault, inUse, unknown
+    gravest: Title = Title("", "")  # the gravest thing it said, for people
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """Why there is no answer: the kind is the name of a LinkError."""
+
+    kind: str
+    zh: str
+    en: str
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,10 +56,11 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     at: Clock
     spool: Standing | None = None  # None: the disk was full, or the spool was being replaced
     damaged: bool = False  # an earlier spool lies aside as spool.db.damaged
-    trouble: str = ""  # why the server gives no answer, or ""
+    trouble: Trouble | None = None  # why the server gives no answer
     kept_out: str = ""  # it does, and does not let this agent in: its word for why, or "refused"
     answered: int = 0  # when the server last did
     looked: dict[str, Looked] = {}
+    aside: Aside = Aside()  # what people's consoles left for the agent and is no entry
 
 
 class Account:
@@ -61,11 +75,13 @@ class Account:
         self._started = clocks().wall
         self._looked: dict[str, Looked] = {}
         self._answered = 0
+        self.aside: Callable[[], Aside] = Aside
 
     def saw(self, position: str, seen: Seen, clock: Clock) -> None:
         failure = seen.failure
         said = (failure.reason, failure.detail) if failure is not None else ("", "")
-        self._looked[position] = Looked(clock.wall, str(seen.reading.device), *said)
+        standing, gravest = now.standing_of(seen, catalogue()), now.said_gravest(seen.reading, catalogue())
+        self._looked[position] = Looked(clock.wall, str(seen.reading.device), *said, standing, gravest)
 
     def answered(self) -> None:
         """The server took a batch."""
@@ -86,8 +102,8 @@ class Account:
         status = Status(
             pid=os.getpid(), version=self._version, started=self._started, at=self._clocks(),
             spool=spool, damaged=self._path.with_name("spool.db.damaged").exists(),
-            trouble=trouble.sentence if trouble else "", kept_out=kept_out(trouble), answered=self._answered,
-            looked=self._looked,
+            trouble=Trouble(type(trouble).__name__, trouble.zh, trouble.sentence) if trouble is not None else None,
+            kept_out=kept_out(trouble), answered=self._answered, looked=self._looked, aside=self.aside(),
         )  # fmt: skip
         try:
             await asyncio.to_thread(write_private, self._path, msgspec.json.encode(status))

@@ -54,6 +54,7 @@ class Trust:
             raise Trouble(
                 Exit.NOT_SET_UP,
                 f"The CA this agent trusts cannot be read from {path}: {error}. Enrol this PC again with a new code.",
+                f"本机认服务器用的证书文件 {path} 读不出来：{error}。",
             ) from error
         self._authorities = context.get_ca_certs()
         context.sslobject_class = _checked(self._check)

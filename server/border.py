@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
@@ -63,6 +64,24 @@ def sentences(home: Path | None) -> Iterator[tuple[Path, Gettext]]:
     except Exception as error:
         code, sentence = _judge(error, _)
         end(code, sentence)
+
+
+def run(command: typer.Typer, arguments: list[str] | None) -> None:
+    """The whole command; ends the process. What it prints is flushed here: at Python's own end nobody could say it."""
+    try:
+        try:
+            command(arguments)
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EPIPE):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more as it ends
+        if error.errno == errno.EPIPE:  # `| head` has seen enough
+            sys.exit(1)
+        _ = gettext_for(language(default_home()))
+        typer.echo(_("The output cannot be written: the disk it goes to is full."), err=True)
+        sys.exit(Exit.CANNOT_WRITE)
 
 
 def language(home: Path) -> str:

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from server.authority import source as authority
@@ -85,9 +85,9 @@ def making(path: Path) -> Iterator[tuple[Home, Database]]:
     if there and any(path.iterdir()) and not (path / CONFIG).exists():
         raise AlreadySetUp("{path} is a folder with other things in it; choose one of its own.", path=path)
     os.chmod(path, 0o700)
-    had_authority = (path / FOLDER).exists()
+    had_authority, had_config = (path / FOLDER).exists(), (path / CONFIG).exists()
     try:
-        if not (path / CONFIG).exists():
+        if not had_config:
             (path / CONFIG).write_text(TEMPLATE, encoding="utf-8")
         create_key(path / KEY)
         home = Home(path)
@@ -100,4 +100,9 @@ def making(path: Path) -> Iterator[tuple[Home, Database]]:
             (path / f"{DATABASE}{ending}").unlink(missing_ok=True)
         if not had_authority:
             shutil.rmtree(path / FOLDER, ignore_errors=True)
+        if not had_config:
+            (path / CONFIG).unlink(missing_ok=True)
+        if not there:
+            with suppress(OSError):  # somebody put something there meanwhile
+                path.rmdir()
         raise

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,30 @@ NOON = 1_793_764_800_000_000  # 2026-11-04 04:00:00 UTC, noon in the bank's zone
 def now() -> SetClock:
     """A clock that stands at noon (Asia/Shanghai) of a Wednesday until `now.forward(seconds)`."""
     return SetClock(NOON)
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Callable[[Path], Path]]:
+    """`full_disk(folder)` copies the folder to a file system of its own and fills that to its last byte."""
+    if sys.platform == "win32" or os.getuid() != 0:
+        pytest.skip("mounting a small disk needs root: run the tests as root")
+    disk = tmp_path / "full"
+    disk.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)], check=False)
+    if done.returncode:
+        pytest.skip("mounting a small disk needs root with CAP_SYS_ADMIN: docker run --privileged")
+
+    def fill(folder: Path) -> Path:
+        copy = disk / folder.name
+        if folder.exists():
+            shutil.copytree(folder, copy)
+        with suppress(OSError), (disk / "rubbish").open("wb", buffering=0) as rubbish:
+            while True:
+                rubbish.write(bytes(4096))
+        return copy
+
+    yield fill
+    subprocess.run(["umount", str(disk)], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from textual.command import CommandPalette, Provider
 from textual.screen import Screen
 
 from server.schemas import PersonOut, Role
-from tui.client import Away, Defect, Refused, SignedOut
 from tui.commands import Going
+from tui.failures import Away, Defect, Refused, SignedOut
 from tui.narrow import AsciiFilter
 from tui.opens import Place, place
 from tui.screens.agent import Agent

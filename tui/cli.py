@@ -1,25 +1,19 @@
 """`branchfleet`: the console, the same in a browser, and questions for scripts. stdout is data, stderr narrates."""
 
-import asyncio
-import contextlib
+import errno
 import os
-import ssl
 import sys
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated
 
 import typer
 
-from tui import settings, token
+from tui import questions, settings, signing, token
 from tui.exit import Exit
+from tui.said import Json, Said, narrate, stop, trusted
 from tui.settings import BadSettings, Settings
 from tui.texts import _, speak
-
-T = TypeVar("T")
 
 app = typer.Typer(
     name="branchfleet",
@@ -30,32 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-ledger_app = typer.Typer(
-    help="The register of machines.", epilog="Example: branchfleet ledger export --format xlsx -o 台账.xlsx"
-)
-app.add_typer(ledger_app, name="ledger")
-
-
-@dataclass(frozen=True)
-class Said:
-    """What was said before the command."""
-
-    settings: Settings
-    token: str | None
-
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document a program may read.")]
-Search = Annotated[str, typer.Option("--q", help="Text in the name, key, class, model, asset or serial number.")]
-
-
-def narrate(sentence: str) -> None:
-    typer.echo(sentence, err=True)
-
-
-def stop(exit: Exit, sentence: str = "") -> NoReturn:
-    """One sentence and a code."""
-    narrate(sentence or exit.sentence)
-    raise typer.Exit(exit)
+app.add_typer(questions.app)
+app.add_typer(signing.app)
 
 
 @app.callback()
@@ -112,37 +82,6 @@ def run_console(said: Said) -> int:
     return ConsoleApp(said.settings, token=token_here, ascii_marks=ascii_marks, local=local, trust=trust).run() or 0
 
 
-def trusted(said: Said, *, without: bool = False) -> ssl.SSLContext | None:
-    """How to know the server. A CA that is met for the first time is shown to the person, who says yes or no.
-
-    `without`: this PC's agent has something to show, though the server cannot be met.
-    """
-    from tui.trust import NotMet, Untrusted, trust
-
-    def accept(fingerprint: str) -> bool:
-        narrate(
-            _("{server} is met here for the first time. The fingerprint of its CA (SHA-256):").format(
-                server=said.settings.server
-            )
-        )
-        narrate(f"  {fingerprint}")
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            narrate(_("No person is here to compare it: say --ca FILE, or accept it once at a terminal."))
-            return False
-        narrate(_("Compare it with what head office has (branchfleet-server ca)."))
-        answer: str = typer.prompt(_("Is it the same? 1 yes, 2 no"), err=True, default="2")
-        return answer.strip() == "1"
-
-    try:
-        return trust(said.settings.server, said.settings.ca, settings.config_folder(), accept)
-    except NotMet as error:
-        if not without:
-            stop(Exit.AWAY, str(error))
-        return None
-    except Untrusted as error:
-        stop(Exit.REFUSED, str(error))
-
-
 @app.command(epilog="Example: branchfleet demo; without a screen: branchfleet demo --headless --seconds 60 --json")
 def demo(
     context: typer.Context,
@@ -165,96 +104,6 @@ def demo(
         run_console(Said(said.settings.model_copy(update={"server": server, "ca": ca}), token))
 
     raise typer.Exit(run_demo(home, seconds, json, None if headless else console))
-
-
-@app.command(epilog="Example: branchfleet devices --standing fault --branch 1001 --json")
-def devices(
-    context: typer.Context,
-    branch: Annotated[str, typer.Option(help="A branch's code.")] = "",
-    standing: Annotated[
-        list[str] | None,
-        typer.Option(help="good, attention, fault, inUse, unknown, stale, never, closed, unpolled; repeatable."),
-    ] = None,
-    q: Search = "",
-    json: Json = False,
-) -> None:
-    """List devices, the worst first."""
-    from server.schemas import Standing
-    from tui.client import Client, PositionQuery
-    from tui.listed import all_pages, device_lines
-
-    known = {word.value for word in Standing}
-    for word in standing or ():
-        if word not in known:
-            stop(
-                Exit.USAGE,
-                _("{word}: no such standing. There are: {known}").format(word=word, known=", ".join(sorted(known))),
-            )
-    query = PositionQuery(q=q, branch=branch or None, standing=tuple(Standing(word) for word in standing or ()))
-
-    async def ask(client: Client) -> None:
-        await all_pages(lambda offset, limit: client.positions(query, offset=offset, limit=limit), device_lines, json)
-
-    _answer(context, ask)
-
-
-@app.command(epilog="Example: branchfleet tickets --status new --status accepted")
-def tickets(
-    context: typer.Context,
-    branch: Annotated[str, typer.Option(help="A branch's code.")] = "",
-    status: Annotated[list[str] | None, typer.Option(help="new, accepted, inProgress, done; repeatable.")] = None,
-    q: Search = "",
-    json: Json = False,
-) -> None:
-    """List tickets, the newest first."""
-    from server.schemas import TicketStatus
-    from tui.client import Client, TicketQuery
-    from tui.listed import all_pages, ticket_lines
-
-    known = [word.value for word in TicketStatus]
-    for word in status or ():
-        if word not in known:
-            stop(Exit.USAGE, _("{word}: no such status. There are: {known}").format(word=word, known=", ".join(known)))
-    query = TicketQuery(q=q, branch=branch or None, status=tuple(TicketStatus(word) for word in status or ()))
-
-    async def ask(client: Client) -> None:
-        await all_pages(lambda offset, limit: client.tickets(query, offset=offset, limit=limit), ticket_lines, json)
-
-    _answer(context, ask)
-
-
-@app.command(epilog="Example: branchfleet coverage --branch 1001 --from 2026-11-01 --to 2026-11-30 --json")
-def coverage(
-    context: typer.Context,
-    agent: Annotated[str, typer.Option(help="An agent's key.")] = "",
-    branch: Annotated[str, typer.Option(help="A branch's code: its positions, by whichever agent.")] = "",
-    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day.")] = None,
-    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="The last day.")] = None,
-    json: Json = False,
-) -> None:
-    """Say what was due, what is attested and why the rest is missing, in position-minutes, by agent and day.
-
-    The last seven days where no day is named; 92 days at most.
-    """
-    from server.schemas import AgentCoverage, BranchCoverage
-    from tui.client import Client
-    from tui.listed import aligned, coverage_lines
-    from tui.plain import to_json
-    from tui.words import minutes
-
-    async def ask(client: Client) -> None:
-        report = await client.coverage(
-            agent=agent or None, branch=branch or None, first=first and first.date(), last=last and last.date()
-        )
-        if json:
-            typer.echo(to_json(report.model_dump(mode="json")))
-            return
-        rows: Sequence[AgentCoverage | BranchCoverage] = report.branches if branch else report.agents
-        for line in aligned(coverage_lines(rows)):
-            typer.echo(line)
-        narrate(f"{report.first} … {report.last}: {minutes(report.total)}")
-
-    _answer(context, ask)
 
 
 @app.command(epilog="Example: branchfleet local --json")
@@ -280,96 +129,6 @@ def local(context: typer.Context, json: Json = False) -> None:
     narrate(listed.narration(known))
 
 
-@ledger_app.command(epilog="Example: branchfleet ledger export --format csv -o - | head")
-def export(
-    context: typer.Context,
-    output: Annotated[str, typer.Option("-o", "--output", help="The file; - is stdout, for csv and json.")],
-    format: Annotated[str, typer.Option(help="xlsx, csv or json; else by the file's name.", show_default=False)] = "",
-    q: Search = "",
-    branch: Annotated[str, typer.Option(help="A branch's code.")] = "",
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
-) -> None:
-    """Write the ledger to a file: whole or not at all."""
-    from tui.client import Client, LedgerQuery
-    from tui.files import CannotWrite, Exists, write
-    from tui.words import watched
-
-    chosen = format or Path(output).suffix.removeprefix(".")
-    if chosen not in ("xlsx", "csv", "json"):
-        stop(Exit.USAGE, _("Say --format xlsx, csv or json."))
-    if output == "-" and chosen == "xlsx":
-        stop(Exit.USAGE, _("An Excel file is not for the screen: give -o a file name."))
-    query = LedgerQuery(q=q, branch=branch or None)
-
-    async def ask(client: Client) -> None:
-        async with client.ledger_export(query, chosen) as download:
-            if output == "-":
-                async for chunk in download.chunks:
-                    sys.stdout.buffer.write(chunk)
-                sys.stdout.buffer.flush()
-                narrate(watched(download.rows, download.watched))
-                return
-            try:
-                size = await write(Path(output), download.chunks, force=force, progress=lambda _done: None)
-            except Exists:
-                stop(Exit.CANNOT_WRITE, _("{path} is there already; --force replaces it.").format(path=output))
-            except CannotWrite as error:
-                stop(Exit.CANNOT_WRITE, _("The file cannot be written: {why}").format(why=error))
-            told = _("{path} is written: {size} bytes, as of journal no. {seq}.")
-            narrate(told.format(path=output, size=f"{size:,}", seq=download.journal_seq))
-            narrate(watched(download.rows, download.watched))
-
-    _answer(context, ask)
-
-
-@app.command(epilog="Example: echo $PASSWORD | branchfleet sign-in --login li")
-def sign_in(
-    context: typer.Context,
-    login: Annotated[str, typer.Option(prompt=True, help="The name to sign in with.")],
-) -> None:
-    """Sign in for the commands. The token is kept in a file only you can read; the password may come from stdin."""
-    from tui.client import Client
-    from tui.token import Kept, keep
-
-    said: Said = context.obj
-    password = (
-        typer.prompt(_("Password"), hide_input=True, err=True)
-        if sys.stdin.isatty()
-        else sys.stdin.readline().rstrip("\n")
-    )
-
-    async def ask(client: Client) -> None:
-        person = await client.sign_in(login, password)
-        try:
-            path = keep(settings.config_folder(), Kept(said.settings.server, login, client.token or ""))
-        except OSError as error:
-            stop(Exit.CANNOT_WRITE, _("The file cannot be written: {why}").format(why=error))
-        narrate(_("{name} is signed in; the token is in {path}.").format(name=person.name, path=path))
-        if person.must_change:
-            narrate(_("This is a first password: open the console and choose your own."))
-
-    _answer(context, ask, signed_in=False)
-
-
-@app.command(epilog="Example: branchfleet sign-out")
-def sign_out(context: typer.Context) -> None:
-    """Give up the sign-in kept here."""
-    from tui.client import Client, ClientError
-
-    said: Said = context.obj
-
-    async def ask(client: Client) -> None:
-        with contextlib.suppress(
-            ClientError
-        ):  # the file goes even when the server is away; its token runs out by itself
-            await client.sign_out()
-
-    if said.token is not None:
-        _answer(context, ask)
-    token.forget(settings.config_folder())
-    narrate(_("Signed out."))
-
-
 @app.command(epilog="Example: branchfleet web --port 8090")
 def web(
     context: typer.Context,
@@ -388,38 +147,12 @@ def web(
         stop(Exit.BUSY, _("Port {port} is in use; choose another with --port.").format(port=port))
 
 
-def _answer(
-    context: typer.Context, ask: "Callable[[Any], Coroutine[Any, Any, None]]", *, signed_in: bool = True
-) -> None:
-    """Ask the server, and turn what it cannot or will not do into a sentence and a code."""
-    from tui.client import Away, Client, Defect, Refused, SignedOut, Untrusted
-
-    said: Said = context.obj
-    if signed_in and said.token is None:
-        stop(Exit.NOT_SET_UP, _("Nobody is signed in here: branchfleet sign-in"))
-    context_of_server = trusted(said)
-
-    async def run() -> None:
-        async with Client(
-            said.settings.server, token=said.token, lang=said.settings.lang, trust=context_of_server
-        ) as client:
-            await ask(client)
-
-    try:
-        asyncio.run(run())
-    except Untrusted as error:
-        stop(Exit.REFUSED, error.sentence)
-    except Away:
-        stop(Exit.AWAY, _("The server {server} does not answer. Is the line up?").format(server=said.settings.server))
-    except SignedOut as error:
-        stop(Exit.NOT_SET_UP, _("{why} branchfleet sign-in").format(why=error))
-    except Refused as error:
-        stop(Exit.NO_SUCH_THING if error.status == 404 else Exit.REFUSED, error.sentence)
-    except Defect as error:
-        stop(Exit.DEFECT, _("The server's answer cannot be read: {why}").format(why=error))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `| head` has seen enough
-
-
 def main() -> None:
-    app()
+    try:
+        app()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more as it ends
+        narrate(_("The output cannot be written: the disk it goes to is full."))
+        sys.exit(Exit.CANNOT_WRITE)

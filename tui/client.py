@@ -1,17 +1,9 @@
-"""Every question the console asks the server, and every way the server can fail to answer.
-
-ClientError
-├── Away        the server cannot be reached or gave no HTTP answer in time: ask again later
-│   └── Untrusted   what answers cannot prove to be the server
-├── SignedOut   the token is not, or no longer, good: sign in again
-├── Refused     the server said no in one sentence, with its status
-└── Defect      the answer is not what server/schemas.py promises
-"""
+"""Every question the console asks the server; `failures.py` has every way the server can fail to answer."""
 
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from importlib.metadata import version
@@ -45,7 +37,6 @@ from server.schemas import (
     PersonOut,
     PositionDetail,
     PositionPage,
-    Problem,
     Schema,
     SignInAsk,
     SignInOut,
@@ -58,8 +49,7 @@ from server.schemas import (
     TicketStatus,
     TicketStep,
 )
-from tui.settings import config_folder
-from tui.texts import _
+from tui.failures import Defect, judge, translated
 
 T = TypeVar("T")
 Value = str | int | bool | None | Sequence[str]
@@ -68,40 +58,6 @@ CONNECT = 5.0  # seconds; a branch line may be slow, a screen must not be
 ANSWER = 20.0  # seconds
 QUIET = 90.0  # seconds without a byte before the events are asked for anew
 WRITING = 900.0  # seconds an export may take before its first byte: it is whole by then, a province's takes minutes
-
-
-class ClientError(Exception):
-    """The base: something between this person and an answer."""
-
-
-class Away(ClientError):
-    pass
-
-
-class Untrusted(Away):
-    """Something answers there that cannot prove to be the server: it was sent nothing."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.sentence = _(
-            "What answers there is not the server that was accepted ({why}). If head office renewed its CA, take the "
-            "old one out of {folder}; else call head office."
-        ).format(why=why, folder=config_folder() / "trusted")
-
-
-class SignedOut(ClientError):
-    pass
-
-
-class Refused(ClientError):
-    def __init__(self, sentence: str, status: int) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.status = status
-
-
-class Defect(ClientError):
-    pass
 
 
 @dataclass(frozen=True)
@@ -337,7 +293,7 @@ class Client:
         async with self._streamed(request) as response:
             if response.is_error:
                 await response.aread()
-                _judge(response)
+                judge(response)
             size = response.headers.get("content-length")
             said = [response.headers.get(name, "") for name in ("x-journal-seq", "x-rows", "x-watched")]
             yield Download(_chunks(response), int(size) if size else None, *said)
@@ -358,8 +314,8 @@ class Client:
         async with self._streamed(request) as response:
             if response.is_error:
                 await response.aread()
-                _judge(response)
-            with _translated():
+                judge(response)
+            with translated():
                 async for event in httpx2.EventSource(response):
                     change = _parse(Invalidated, event.data.encode()) if event.data else None
                     yield Heard(int(event.id) if event.id.isdigit() else None, change)
@@ -394,42 +350,20 @@ class Client:
         signing_in: bool = False,
     ) -> httpx2.Response:
         request = self._request(method, path, asked or {}, body)
-        with _translated():
+        with translated():
             response = await self._http.send(request)
         if response.is_error or response.is_redirect:
-            _judge(response, signing_in=signing_in)
+            judge(response, signing_in=signing_in)
         return response
 
     @asynccontextmanager
     async def _streamed(self, request: httpx2.Request) -> AsyncIterator[httpx2.Response]:
-        with _translated():
+        with translated():
             response = await self._http.send(request, stream=True)
         try:
             yield response
         finally:
             await response.aclose()
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """The transport's errors become ours here and nowhere else."""
-    try:
-        yield
-    except httpx2.TransportError as error:
-        if (why := _unproven(error)) is not None:
-            raise Untrusted(why) from error
-        raise Away(str(error) or type(error).__name__) from error
-    except (httpx2.DecodingError, httpx2.InvalidURL) as error:
-        raise Defect(str(error)) from error
-
-
-def _unproven(error: BaseException | None) -> str | None:
-    """What is wrong with the certificate, if that is what went wrong."""
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return error.verify_message or str(error)
-        error = error.__cause__ or error.__context__
-    return None
 
 
 def _reading(seconds: float) -> dict[str, float]:
@@ -438,7 +372,7 @@ def _reading(seconds: float) -> dict[str, float]:
 
 
 async def _chunks(response: httpx2.Response) -> AsyncIterator[bytes]:
-    with _translated():
+    with translated():
         async for chunk in response.aiter_bytes():
             yield chunk
 
@@ -453,22 +387,6 @@ def _pairs(name: str, value: Value) -> Iterator[tuple[str, str]]:
             yield name, value
     elif value is not None:
         yield from ((name, one) for one in value)
-
-
-def _judge(response: httpx2.Response, *, signing_in: bool = False) -> None:
-    """Raise what an answer that is no success means."""
-    status = response.status_code
-    if status in (502, 503, 504):
-        raise Away(f"HTTP {status}")
-    try:
-        sentence = Problem.model_validate_json(response.content).detail
-    except ValidationError:
-        raise Defect(f"HTTP {status} {response.request.method} {response.request.url.path}") from None
-    if status == 401 and not signing_in:
-        raise SignedOut(sentence)
-    if status >= 500:
-        raise Defect(sentence)
-    raise Refused(sentence, status)
 
 
 def _read(kind: type[T], response: httpx2.Response) -> T:

@@ -11,7 +11,8 @@ from textual.message import Message
 from textual.theme import Theme
 
 from server.schemas import CatalogueOut, Invalidated, PersonOut, Role
-from tui.client import Away, Client, Defect, Refused, SignedOut
+from tui.client import Client
+from tui.failures import Away, Defect, Refused, SignedOut
 from tui.narrow import AsciiFilter, ControlFilter
 from tui.plain import plain
 from tui.settings import Settings

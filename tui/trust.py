@@ -8,6 +8,7 @@ server said, while the one that is kept vouched for it, that another will follow
 import hashlib
 import os
 import re
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -40,6 +41,7 @@ def trust(server: str, ca: str, folder: Path, accept: Callable[[str], bool]) -> 
     `accept` is shown the fingerprint of a CA that is met for the first time.
     """
     if not server.startswith("https:"):
+        _plain(server)
         return None
     path = Path(ca) if ca else folder / FOLDER / f"{_name(server)}.pem"
     if not ca and not path.exists():
@@ -88,11 +90,55 @@ def _asked(server: str, known: ssl.SSLContext | None = None) -> str:
             ca = AuthorityOut.model_validate_json(client.get(f"{server}/api/authority").content).ca
         fingerprint(ca)
     except httpx2.HTTPError as error:
+        if _no_tls(error):
+            sentence = _("What answers at {server} speaks no TLS. Compare the address and the port.")
+            raise Untrusted(sentence.format(server=server)) from error
         sentence = _("The server {server} does not answer. Is the line up?")
         raise NotMet(sentence.format(server=server)) from error
     except (ValidationError, ValueError) as error:
         raise Untrusted(_("What answers at {server} is no Branchfleet server.").format(server=server)) from error
     return ca
+
+
+def _no_tls(error: BaseException | None) -> bool:
+    """Whether the first bytes of the answer were no TLS; OpenSSL's word for it depends on its version."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError) and error.reason in (
+            "WRONG_VERSION_NUMBER",
+            "PACKET_LENGTH_TOO_LONG",
+            "RECORD_LAYER_FAILURE",
+            "UNKNOWN_PROTOCOL",
+        ):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _plain(server: str) -> None:
+    """Untrusted if `server`, which was to be asked without TLS, speaks nothing else. That it is away is said later."""
+    try:
+        httpx2.get(f"{server}/api/authority", trust_env=False, timeout=SECONDS)
+    except (httpx2.RemoteProtocolError, httpx2.ReadError):
+        if _speaks_tls(server):
+            sentence = _("The server speaks TLS and was asked without: say {right} instead of {server}.")
+            raise Untrusted(sentence.format(right=server.replace("http:", "https:", 1), server=server)) from None
+    except httpx2.HTTPError:
+        pass
+
+
+def _speaks_tls(server: str) -> bool:
+    parts = urlsplit(server)
+    nobody = ssl.create_default_context()
+    nobody.check_hostname = False
+    nobody.verify_mode = ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((parts.hostname or "", parts.port or 80), SECONDS) as line,
+            nobody.wrap_socket(line),
+        ):
+            return True
+    except OSError:
+        return False
 
 
 def _first(ca: str) -> str:

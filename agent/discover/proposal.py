@@ -97,8 +97,9 @@ def _head(known: Known) -> str:
     if known.bank:
         return "# Proposed by branchfleet-agent discover. Look each over, then put it into the bank's inventory."
     return (
-        "# Proposed by branchfleet-agent discover, an inventory by itself. Look each over. To put it\n"
-        "# into one you have, take the [[position]] tables with the code of your branch."
+        "# Proposed by branchfleet-agent discover. `branchfleet-agent poll --inventory` takes it as it stands;\n"
+        "# `branchfleet-server apply` does not. Look each over. For an inventory you have, take the [[position]]\n"
+        "# tables with the code of your branch. To begin one with it, name the bank and take `proposed` out."
     )
 
 
@@ -119,8 +120,8 @@ def _comment(text: str) -> str:
 
 
 def _whole(branch: str) -> str:
-    tables = [
-        ("[bank]", {"name": "本行"}),
+    tables: list[tuple[str, dict[str, Any]]] = [
+        ("[bank]", {"name": "本行", "proposed": True}),
         ("[[branch]]", {"key": branch, "name": "本网点", "kind": "branch"}),
         ("[[agent]]", {"key": "centre", "name": "采集程序", "branch": branch}),
     ]

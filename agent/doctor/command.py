@@ -11,11 +11,11 @@ from typing import Any, Literal
 from unicodedata import east_asian_width
 
 from agent.clock import system_clocks
-from agent.doctor import clock, devices, itself, log, server, spool
+from agent.doctor import box, clock, devices, itself, log, server, spool
 from agent.doctor.finding import Finding, Text, Word
 from agent.doctor.patient import look_at
 
-LOOKS = (itself, clock, server, spool, log, devices)
+LOOKS = (itself, clock, server, spool, log, box, devices)
 _WORDS = {
     Word.WELL: Text("正常", "well"),
     Word.HEED: Text("注意", "heed"),
@@ -25,10 +25,10 @@ _WORDS = {
 _WIDTH = 8  # cells of the widest word
 
 
-def examine(home: Path) -> list[Finding]:
+def examine(home: Path, lang: Literal["zh", "en"] = "zh") -> list[Finding]:
     """What every look found. Nothing is sent to a device; the server is asked for a challenge only."""
     with _quietly():
-        patient = asyncio.run(look_at(home, os.environ, system_clocks(home)))
+        patient = asyncio.run(look_at(home, os.environ, system_clocks(home), lang))
     return [finding for part in LOOKS for finding in part.look(patient)]
 
 

@@ -56,11 +56,37 @@ def _one(patient: Patient, target: Target) -> Finding | None:
 
 
 def _answering(patient: Patient, noun: Text, looked: Looked, facts: dict[str, object]) -> Finding:
+    """The device was asked and nothing is wrong with the way to it; what it says of itself is not always good."""
     ago, word = span(patient.now.wall - looked.at), catalogue().device.get(DeviceWord(looked.device))
-    zh, en = (word.zh, word.en) if word is not None else (looked.device, looked.device)
+    zh, en = looked.gravest.zh or (word.zh if word else looked.device), looked.gravest.en or looked.device
     note = f"（{looked.detail}）" if looked.detail else ""
     said = Text(f"{ago.zh}前查过：{zh}{note}。", f"polled {ago.en} ago: {en}{f' ({looked.detail})' if note else ''}.")
-    return Finding(noun=noun, word=Word.WELL, said=said, facts=facts)
+    how, mend = _STANDINGS.get(looked.standing, _STANDINGS["unknown"])
+    return Finding(noun=noun, word=how, said=said, mend=mend, facts={**facts, "standing": looked.standing})
+
+
+_STANDINGS: dict[str, tuple[Word, Text | None]] = {
+    "good": (Word.WELL, None),
+    "attention": (
+        Word.HEED,
+        Text("按这一行补充或处理；处理不了就报修。", "See to what the line names; if you cannot, report it."),
+    ),
+    "fault": (
+        Word.WRONG,
+        Text(
+            "到设备跟前按这一行处理（缺纸、卡纸、断电、未盖好）；处理不了就在系统里报修。",
+            "Go to the device and mend what the line names (paper, a jam, power, a cover); if you cannot, report it.",
+        ),
+    ),
+    "inUse": (Word.UNSEEN, mend_of("portInUse").step),
+    "unknown": (
+        Word.UNSEEN,
+        Text(
+            "设备有应答，但没有说自己好不好：到跟前看一眼，再把这一行读给总行科技。",
+            "It answers and does not say how it is: look at it yourself, and read this line to head office.",
+        ),
+    ),
+}
 
 
 def _failed(noun: Text, reason: str, detail: str, facts: dict[str, object]) -> Finding:

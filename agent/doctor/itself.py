@@ -17,6 +17,7 @@ RUNNING = Text("采集程序", "agent")
 SERVICE = Text("开机自启", "service")
 FILES = Text("文件权限", "files")
 ASK_SECONDS = 10.0
+AS_OWNER = Text("用采集程序的用户或管理员身份再查。", "Look again as the agent's user or an administrator.")
 
 
 def look(patient: Patient) -> list[Finding]:
@@ -121,5 +122,7 @@ def _files(patient: Patient) -> list[Finding]:
         findings.append(Finding(noun=FILES, word=Word.WRONG, said=said, mend=mend, facts={"foreign": foreign}))
     well = Text("只有采集程序的用户能读写。", "They are the agent's user's alone.")
     if not os.access(home, os.R_OK | os.X_OK):
-        return [Finding(noun=FILES, word=Word.UNSEEN, said=Text("没有权限查看。", "This user may not look."))]
+        return [
+            Finding(noun=FILES, word=Word.UNSEEN, said=Text("没有权限查看。", "This user may not look."), mend=AS_OWNER)
+        ]
     return findings or [Finding(noun=FILES, word=Word.WELL, said=well)]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.doctor.finding import Finding, Text, Word
+from agent.doctor.mends import MAKE_ROOM
 from agent.doctor.patient import Patient
 from agent.logs import FILE, FOLDER
 
@@ -17,6 +18,9 @@ DAY = timedelta(days=1)
 
 def look(patient: Patient) -> list[Finding]:
     file = patient.home / FOLDER / FILE
+    if patient.disk.full:
+        said = Text("磁盘已满，日志写不进去。", "The disk is full, so it cannot be written.")
+        return [Finding(noun=NOUN, word=Word.WRONG, said=said, mend=MAKE_ROOM, facts={"file": str(file)})]
     if not file.exists():
         said = Text("还没有日志。", "There is none yet.")
         return [Finding(noun=NOUN, word=Word.HEED, said=said, mend=Text("先启动采集程序。", "Start the agent first."))]

@@ -11,6 +11,12 @@ class Mend(NamedTuple):
 
 
 AGAIN = Text("确认采集程序在运行，等一个采集周期再查。", "See that the agent runs, and look again after one interval.")
+MAKE_ROOM = Text(
+    "先不要关机或重启：没写下的记录还在内存里。清空回收站，删掉临时文件、旧安装包和不用的大文件；腾出空间后采集程序会自己接着写。"
+    "不知道能删什么就打电话给总行科技。",
+    "Do not switch the PC off: news waits in memory. Empty the recycle bin and remove temporary files and old "
+    "installers; the agent goes on by itself once there is room. Else call head office.",
+)
 _CALL = "打电话给总行科技，读出这一行。"
 _CALL_EN = "Call head office and read this line out."
 

@@ -1,6 +1,7 @@
 """What the looks share: the agent's folder, its settings, its assignment, and what it says of itself while it runs."""
 
 import os
+import shutil
 import sqlite3
 import sys
 from collections.abc import Mapping
@@ -23,6 +24,8 @@ from agent.trust import Trust, context_for
 from agent.wire import Challenge, ChallengeAsk, Clock
 from drivers.base import Shared
 
+FULL = 1 << 20  # bytes: with less room than that nothing of ours can be relied on to be written
+
 
 class Answer(msgspec.Struct, frozen=True):
     """What the server said to a question asked just now. `trouble` is why it said nothing of use."""
@@ -41,6 +44,18 @@ class SpoolFile(msgspec.Struct, frozen=True):
     standing: Standing | None = None
 
 
+class Disk(msgspec.Struct, frozen=True):
+    """Where the agent's folder lies. Bytes; None: it could not be looked at, and why."""
+
+    free: int | None = None
+    total: int = 0
+    trouble: str = ""
+
+    @property
+    def full(self) -> bool:
+        return self.free is not None and self.free < FULL
+
+
 class Patient(msgspec.Struct, frozen=True, kw_only=True):
     home: Path
     now: Clock
@@ -48,7 +63,9 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     unset: Trouble | None  # why there are no settings
     status: Status | None
     spool: SpoolFile
+    disk: Disk
     answer: Answer | None  # None: there was nobody to ask
+    unproved: Trouble | None = None  # why nobody was asked: there is no CA to know the server by
     targets: dict[str, Target]
 
     @property
@@ -65,34 +82,44 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
         return status if self.now.boot - status.at.boot <= STALE_SECONDS * 1_000_000 else None
 
 
-async def look_at(home: Path, environment: Mapping[str, str], clocks: Clocks) -> Patient:
-    settings, unset = None, None
+async def look_at(home: Path, environment: Mapping[str, str], clocks: Clocks, lang: str = "zh") -> Patient:
+    """Look once at everything. `lang` is what the server is asked to speak."""
+    settings, unset, answer, unproved = None, None, None, None
     try:
         settings = load_settings(home, environment)
     except Trouble as trouble:
         unset = trouble
-    answer = await _ask(settings, clocks) if settings is not None else None
+    if settings is not None:
+        try:
+            answer = await _ask(settings, clocks, lang)
+        except Trouble as trouble:
+            unproved = trouble
     assignment = load(home)
     shared = Shared()
     targets = {polled.position: make_target(polled, shared) for polled in assignment.polled} if assignment else {}
     return Patient(
         home=home, now=clocks(), settings=settings, unset=unset, status=read_status(home),
-        spool=look_into(home / "spool.db"), answer=answer, targets=targets,
+        spool=look_into(home / "spool.db"), disk=_disk(home), answer=answer, unproved=unproved, targets=targets,
     )  # fmt: skip
 
 
-async def _ask(settings: Settings, clocks: Clocks) -> Answer | None:
-    """A challenge, which proves that the server is there and who it is; None without a CA to prove it by.
+def _disk(home: Path) -> Disk:
+    try:
+        usage = shutil.disk_usage(home)
+    except OSError as error:
+        return Disk(trouble=error.strerror or str(error))
+    return Disk(usage.free, usage.total)
+
+
+async def _ask(settings: Settings, clocks: Clocks, lang: str) -> Answer:
+    """A challenge, which proves that the server is there and who it is. Trouble without a CA to prove it by.
 
     A token is the running agent's alone to ask for: two that have one look like two agents with one identity.
     """
-    try:
-        context = context_for(settings.server, Trust(settings.home))
-    except Trouble:
-        return None
+    context = context_for(settings.server, Trust(settings.home))
     before = clocks()
     try:
-        async with open_line(settings.server, context) as line:
+        async with open_line(settings.server, context, lang) as line:
             ask = ChallengeAsk(public_of(settings.identity.key))
             challenge = await post(line, "/api/agent/challenge", ask, Challenge)
     except LinkError as error:

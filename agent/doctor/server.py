@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from agent.doctor.finding import Finding, Text, Word
 from agent.doctor.patient import Patient
-from agent.link import Away, Elsewhere, LinkError, Rejected
+from agent.exit import Exit, Trouble
 from agent.proof import LOOPBACK
 
 NOUN = Text("服务器", "server")
@@ -16,32 +16,30 @@ _ENROL = Text(
 )
 
 
+_MEND_SETTING = Text(
+    "按这句话改对文件；改不了就打电话给总行科技，读出这一行。身份文件坏了，就用新的登记码重新登记。",
+    "Mend the file as the sentence says, or call head office. A damaged identity is mended by enrolling anew.",
+)
+
+
 def look(patient: Patient) -> list[Finding]:
     if patient.settings is None:
-        why = patient.unset.sentence if patient.unset is not None else ""
-        return [
-            Finding(
-                noun=NOUN,
-                word=Word.WRONG,
-                said=Text(f"采集程序还没有设置好：{why}", why),
-                mend=_ENROL,
-            )
-        ]
+        return [_unset(patient.unset)]
     answer, server = patient.answer, patient.settings.server
-    if answer is not None and answer.trouble is not None:
-        return [_trouble(server, answer.trouble)]
     if answer is None:
-        said = Text("没有可信任的 CA 证书，没有询问服务器。", "There is no CA to know the server by; it was not asked.")
-        return [Finding(noun=NOUN, word=Word.UNSEEN, said=said, mend=_ENROL, facts={"server": server})]
-    if patient.live is not None and patient.live.kept_out:
-        why = patient.live.trouble
-        zh = _KEPT_OUT.get(patient.live.kept_out, why)
-        said = Text(f"{server} 有应答，但不接受本机采集程序：{zh}", f"{server} answers, but not this agent: {why}")
-        return [Finding(noun=NOUN, word=Word.WRONG, said=said, mend=_MENDS[Rejected], facts={"server": server})]
-    if patient.live is not None and patient.live.trouble:
-        why = patient.live.trouble
-        said = Text(f"{server} 有应答，但本机采集程序连不上：{why}", f"{server} answers, but not this agent: {why}")
-        return [Finding(noun=NOUN, word=Word.WRONG, said=said, mend=_MENDS[Rejected], facts={"server": server})]
+        why = patient.unproved
+        said = Text(f"没有询问服务器：{why.zh if why else ''}", why.sentence if why else "")
+        return [Finding(noun=NOUN, word=Word.WRONG, said=said, mend=_NO_CA, facts={"server": server})]
+    if answer.trouble is not None:
+        trouble, kind = answer.trouble, type(answer.trouble).__name__
+        return [_wrong(server, Text(f"连不上：{trouble.zh}", trouble.sentence), kind)]
+    if patient.live is not None and (heard := patient.live.trouble) is not None:
+        kept_out = _KEPT_OUT.get(patient.live.kept_out)
+        does = "不接受本机采集程序" if patient.live.kept_out else "本机采集程序连不上"
+        said = Text(
+            f"{server} 有应答，但{does}：{kept_out or heard.zh}", f"{server} answers, but not this agent: {heard.en}"
+        )
+        return [_wrong(server, said, heard.kind)]
     took, agent = answer.took / 1_000_000, patient.settings.identity.agent
     facts = {"server": server, "agent": agent, "took_ms": round(took * 1000)}
     said = Text(
@@ -59,10 +57,10 @@ def look(patient: Patient) -> list[Finding]:
     return [Finding(noun=NOUN, word=Word.WELL, said=said, facts=facts)]
 
 
-def _trouble(server: str, trouble: LinkError) -> Finding:
-    mend = next(mend for kind, mend in _MENDS.items() if isinstance(trouble, kind))
-    said = Text(f"连不上 {server}：{trouble.sentence}", trouble.sentence)
-    return Finding(noun=NOUN, word=Word.WRONG, said=said, mend=mend, facts={"server": server})
+def _unset(why: Trouble | None) -> Finding:
+    said = Text(f"采集程序还没有设置好：{why.zh if why else ''}", why.sentence if why else "")
+    mend = _ENROL if why is None or why.code is Exit.NOT_SET_UP else _MEND_SETTING
+    return Finding(noun=NOUN, word=Word.WRONG, said=said, mend=mend)
 
 
 _KEPT_OUT = {
@@ -74,20 +72,59 @@ _KEPT_OUT = {
     "unknown": "服务器不认识本机的密钥。",
 }
 
-_MENDS: dict[type[LinkError], Text] = {
-    Away: Text(
+
+def _wrong(server: str, said: Text, kind: str) -> Finding:
+    mend = _MENDS.get(kind, _MENDS["LinkError"])
+    return Finding(noun=NOUN, word=Word.WRONG, said=said, mend=mend, facts={"server": server, "kind": kind})
+
+
+_NO_CA = Text(
+    "证书文件丢了或坏了，本机认不出服务器：打电话给总行科技要新的登记码，再运行 branchfleet-agent enroll。记录不会丢。",
+    "Without that file this PC cannot know its server: ask head office for a code and run branchfleet-agent enroll.",
+)
+_MENDS: dict[str, Text] = {
+    "Away": Text(
         "先看网线和路由器的灯是否正常，再试同一台电脑上别的内网业务；别的业务也不通就报线路故障，"
         "别的业务正常就打电话给总行科技。断线期间记录保存在本机，不会丢。",
         "Look at the network cable and the router's lights, then try another program of the bank. If that fails too, "
         "report the line; if it works, call head office. Nothing is lost meanwhile: records are kept on this PC.",
     ),
-    Rejected: Text(
+    "NoSuchName": Text(
+        "核对服务器地址有没有写错；没写错就是域名解析（DNS）不通：请总行科技改用 IP 地址，或报网络故障。",
+        "Compare the address. If it is right, names are not resolved here: have head office give its IP address.",
+    ),
+    "NotServing": Text(
+        "线路是通的，服务器程序没有运行，或端口写错：打电话给总行科技，请他们启动服务器。记录保存在本机，不会丢。",
+        "The line stands; the server does not run, or the port is wrong: call head office to have it started. "
+        "Records are kept on this PC.",
+    ),
+    "Rejected": Text(
         "请总行科技在采集程序页面查看本机身份：是否待确认、被吊销或已隔离；需要时发新的登记码，重新登记。",
         "Have head office look at this agent: waiting, revoked or in quarantine; if need be enrol it anew.",
     ),
-    Elsewhere: Text(
+    "Elsewhere": Text(
         "这个地址上的不是本系统的服务器：核对服务器地址，再看是否要先在网页上登录上网（认证网关）。",
         "Something else answers there: compare the address, and see whether a web page wants a log-on first.",
     ),
-    LinkError: Text("请把这句话读给总行科技。", "Read this sentence to head office."),
+    "Untrusted": Text(
+        "问总行科技：服务器是否重装过、换过证书（CA）？换过，就请他们放回原来的 tls 文件夹，或要新的登记码重新登记；"
+        "没换过，就是别的机器在冒充，或上网要先在网页登录，请他们查。本机没有向它发送任何内容。",
+        "Ask head office whether the server's CA was changed. If so, they put the folder tls back, or this PC enrols "
+        "anew with a new code. If not, something else stands in the server's place; nothing was sent to it.",
+    ),
+    "Misnamed": Text(
+        "本机用的地址不在服务器证书上：请总行科技核对地址，或把它写进服务器 server.toml 的 names 后重启服务器。",
+        "The certificate does not name the address this PC uses: have head office compare it, or add it to names in "
+        "server.toml and start the server anew.",
+    ),
+    "Ended": Text(
+        "请总行科技查看服务器：证书到期后由服务器自己更新，看服务器的时钟对不对，再重启服务器。",
+        "Have head office look at the server: it renews its certificate by itself, so see whether its clock is right, "
+        "and start it anew.",
+    ),
+    "OtherScheme": Text(
+        "服务器地址的开头写错了（http 和 https）：请总行科技告诉正确的地址，改 agent.toml 的 server，或重新登记。",
+        "The address begins wrongly (http or https): mend server in agent.toml, or enrol anew with the right one.",
+    ),
+    "LinkError": Text("请把这句话读给总行科技。", "Read this sentence to head office."),
 }

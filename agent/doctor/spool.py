@@ -1,8 +1,7 @@
 """The spool and the disk it lies on."""
 
-import shutil
-
 from agent.doctor.finding import Finding, Text, Word, span
+from agent.doctor.mends import MAKE_ROOM
 from agent.doctor.patient import Patient
 from agent.spool import Standing
 
@@ -36,6 +35,9 @@ def _spool(patient: Patient) -> Finding:
     file = patient.spool
     live = patient.live
     standing = live.spool if live is not None else file.standing
+    if patient.disk.full and standing is None and file.there:
+        said = Text("磁盘已满，缓存写不进去，也看不到里面。", "The disk is full: it cannot be written nor looked into.")
+        return Finding(noun=NOUN, word=Word.WRONG, said=said, mend=MAKE_ROOM)
     if file.trouble:
         said = Text(f"缓存文件不能读：{file.trouble}。", f"The spool cannot be read: {file.trouble}.")
         mend = Text(
@@ -73,11 +75,12 @@ def _filled(patient: Patient, standing: Standing) -> Finding:
     facts = {"stream": standing.stream, "waiting": standing.waiting, "oldest": standing.oldest}
     facts |= {"bytes": standing.bytes, "limit": limit}
     old = span(age)
+    since = standing.waiting and age >= 0  # else the clock was set back meanwhile, and nobody knows how long
     said = Text(
         f"占用 {standing.bytes / MEGA:.1f} MB，{standing.waiting} 条等待送出"
-        + (f"，最早的等了 {old.zh}。" if standing.waiting else "。"),
+        + (f"，最早的等了 {old.zh}。" if since else "。"),
         f"{standing.bytes / MEGA:.1f} MB, {standing.waiting} records wait"
-        + (f", the oldest for {old.en}." if standing.waiting else "."),
+        + (f", the oldest for {old.en}." if since else "."),
     )
     if limit and standing.bytes > NEARLY * limit:
         mend = Text(
@@ -92,23 +95,26 @@ def _filled(patient: Patient, standing: Standing) -> Finding:
 
 
 def _disk(patient: Patient) -> Finding:
-    try:
-        usage = shutil.disk_usage(patient.home)
-    except OSError as error:
-        said = Text(
-            f"看不到 {patient.home}：{error.strerror}。", f"{patient.home} cannot be looked at: {error.strerror}."
-        )
+    disk = patient.disk
+    if disk.free is None:
+        why, home = disk.trouble, patient.home
+        said = Text(f"看不到 {home}：{why}。", f"{home} cannot be looked at: {why}.")
         return Finding(noun=DISK, word=Word.UNSEEN, said=said, mend=READ_OUT)
-    facts = {"free": usage.free, "total": usage.total}
-    said = Text(f"剩余 {usage.free / MEGA:,.0f} MB。", f"{usage.free / MEGA:,.0f} MB are free.")
-    if usage.free < LEAST_FREE:
+    facts = {"free": disk.free, "total": disk.total}
+    said = Text(f"剩余 {disk.free / MEGA:,.0f} MB。", f"{disk.free / MEGA:,.0f} MB are free.")
+    if disk.full:
+        full = Text(
+            f"已满，{said.zh}新记录只能留在内存里，断电会丢。", f"It is full. {said.en} News waits in memory only."
+        )
+        return Finding(noun=DISK, word=Word.WRONG, said=full, mend=MAKE_ROOM, facts=facts)
+    if disk.free < LEAST_FREE:
         mend = Text(
             "清空回收站和临时文件；还不够就打电话给总行科技。满了以后新记录只能留在内存里，断电会丢。",
             "Empty the recycle bin and temporary files. On a full disk news waits in memory and a power cut loses it.",
         )
         return Finding(noun=DISK, word=Word.WRONG, said=said, mend=mend, facts=facts)
     limit = patient.settings.spool_bytes if patient.settings is not None else 0
-    if usage.free < limit:
+    if disk.free < limit:
         mend = Text(
             f"断线时缓存最多要用 {limit / MEGA:,.0f} MB，请腾出空间。",
             f"With the line down the spool may grow to {limit / MEGA:,.0f} MB: make room.",

@@ -103,6 +103,7 @@ class Table(BaseModel):
 class Bank(Table):
     name: Name
     zone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
+    proposed: bool = False  # written by `discover` for trying out: no bank is to be renamed by it
 
 
 class Calendar(Table):

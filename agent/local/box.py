@@ -7,6 +7,7 @@ believed; what is no entry of this branch is set aside with its reason.
 import logging
 import os
 import re
+import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -47,6 +48,15 @@ class Dropped(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     boot_id: str | None = None
 
 
+class Aside(msgspec.Struct, frozen=True):
+    """What was left in the box and is no entry: how many lie aside, how many older ones were removed since the agent
+    began, and how many could not even be moved."""
+
+    kept: int = 0
+    removed: int = 0
+    stuck: int = 0
+
+
 class NotTaken(Exception):
     """Why a file is no entry; the message is a sentence."""
 
@@ -58,6 +68,8 @@ class Box:
         self._box = box
         self._aside = aside
         self._stuck: set[str] = set()  # what cannot even be set aside; said once
+        self._removed = 0
+        self.standing = Aside()
 
     def look(self, subjects: frozenset[str]) -> list[Dropped]:
         """Entries waiting, oldest name last in no order that matters: AT_ONCE at most."""
@@ -71,6 +83,7 @@ class Box:
                 self._set_aside(name, str(why) if isinstance(why, NotTaken) else f"It cannot be read: {why.strerror}.")
             if len(found) == AT_ONCE:
                 break
+        self._keep_few()
         return found
 
     def taken(self, uid: str) -> None:
@@ -102,18 +115,47 @@ class Box:
         kept = name if _NAME.fullmatch(name) else f"{time.time_ns()}.unknown"
         try:
             os.replace(self._box / name, self._aside / kept)
-            (self._aside / f"{kept}.why").write_text(f"{shown}: {why}\n", encoding="utf-8")
-            self._keep_few()
         except OSError as error:
             log.error("%s cannot be set aside and stays where it is: %s", shown, error.strerror)
             self._stuck.add(name)
+            return
+        with suppress(OSError):  # a full disk: it lies aside without its reason, which the log has
+            (self._aside / f"{kept}.why").write_text(f"{shown}: {why}\n", encoding="utf-8")
 
     def _keep_few(self) -> None:
-        reasons = sorted(self._aside.glob("*.why"), key=lambda path: path.lstat().st_mtime_ns)
-        for reason in reasons[:-KEPT_ASIDE]:
-            for path in (reason.with_suffix(""), reason):
-                with suppress(OSError):
-                    path.unlink()
+        """The newest of what lies aside, whatever it is: a folder, too, and what has no reason beside it."""
+        aside = sorted(self._set_aside_ones(), key=_moved)
+        kept = aside[-KEPT_ASIDE:]
+        for path in aside[:-KEPT_ASIDE]:
+            try:
+                _remove(path)
+                path.with_name(f"{path.name}.why").unlink(missing_ok=True)
+                self._removed += 1
+            except OSError:  # somebody else's folder, and full: it is tried again
+                kept.append(path)
+        self.standing = Aside(len(kept), self._removed, len(self._stuck))
+
+    def _set_aside_ones(self) -> list[Path]:
+        try:
+            return [path for path in self._aside.iterdir() if path.suffix != ".why"]
+        except OSError:
+            return []
+
+
+def _moved(path: Path) -> int:
+    """When it was set aside, as far as the system knows: a rename changes the inode and not what is in it."""
+    try:
+        return path.lstat().st_ctime_ns
+    except OSError:
+        return 0
+
+
+def _remove(path: Path) -> None:
+    """Whatever it is; no link is followed."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def read(path: Path, subjects: frozenset[str]) -> Dropped:

@@ -10,9 +10,9 @@ import msgspec
 
 from agent.clock import Clocks
 from agent.duties import Duties
-from agent.link import Link
+from agent.link import Elsewhere, Link, Rejected
 from agent.local import folder, now
-from agent.local.box import Box, entry_of
+from agent.local.box import Aside, Box, entry_of
 from agent.outbox import Outbox
 from agent.poll import Seen
 from agent.spool import SpoolFull
@@ -68,6 +68,11 @@ class Local:
         for refusal in ack.refused:
             self._numbers[ack.stream, refusal.seq] = refusal.why
             self._changed = True
+
+    @property
+    def aside(self) -> Aside:
+        """What lies in the box and is no entry."""
+        return self._box.standing
 
     # -- the work -----------------------------------------------------------------------------------
 
@@ -182,13 +187,17 @@ class Local:
             ended=ended,
             server=server,
             branch=now.branch_of(lore) if lore else None,
-            suspect=now.suspect(polled, self._known, clock, server, type(self._link.trouble).__name__),
+            suspect=now.suspect(polled, self._known, clock, server, met=self._met()),
             positions=listed[: now.POSITIONS],
             left_out=max(0, len(listed) - now.POSITIONS),
             lines=now.lines(lore, polled, self._known, clock, catalogue()),
             plans=lore.plans if lore else [],
             entries=[self._entry(entry, held, clock) for entry, held in entries[-LISTED:]],
         )
+
+    def _met(self) -> bool:
+        """Whether the way to the server is whole, and what is at its end is the trouble."""
+        return isinstance(self._link.trouble, Rejected | Elsewhere)
 
     def _server_now(self, clock: Clock, waiting: int) -> now.NowServer:
         contact = self._contact_before

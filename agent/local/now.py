@@ -246,10 +246,18 @@ def gravest(reading: Reading, catalogue: Catalogue) -> tuple[str, str]:
     return "", str(reading.device)
 
 
+def said_gravest(reading: Reading, catalogue: Catalogue) -> Title:
+    """The same for people."""
+    return _said(*gravest(reading, catalogue), catalogue)
+
+
 def suspect(
-    polled: Iterable[Polled], known: Mapping[str, Known], now: Clock, server: NowServer, trouble: str
+    polled: Iterable[Polled], known: Mapping[str, Known], now: Clock, server: NowServer, *, met: bool
 ) -> Suspect:
-    """What it looks like from here: a UPS on battery, a server nobody reaches, something else in its place."""
+    """What it looks like from here: a UPS on battery, a server nobody reaches, something else in its place.
+
+    `met`: something answers at the server's address, and does not let us in or is not it.
+    """
     for one in polled:
         found = known.get(one.position)
         if found is None or _is_old(one, found, now):
@@ -261,7 +269,7 @@ def suspect(
         return "server"
     if server.state != "away":
         return ""
-    return "server" if trouble == "Elsewhere" else "line"
+    return "server" if met else "line"
 
 
 def _is_old(polled: Polled, known: Known, now: Clock) -> bool:

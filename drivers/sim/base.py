@@ -46,16 +46,24 @@ class Simulator(Protocol):
 Known = Mapping[str, Collection[str] | None]  # the words of each part; None: a number
 
 
+class WrongState(ValueError):
+    """What a simulator cannot show: one sentence. `known` is all that can be set in it, for a list of that."""
+
+    def __init__(self, sentence: str, known: Known) -> None:
+        super().__init__(sentence)
+        self.known = known
+
+
 def check_state(what: str, state: Mapping[str, str], known: Known) -> None:
-    """ValueError, a sentence, if `state` holds a part that `what` does not have, or says what it cannot."""
+    """WrongState if `state` holds a part that `what` does not have, or says what it cannot."""
     for key, said in state.items():
         if key not in known:
-            raise ValueError(f'{what} has no "{key}"; it has {", ".join(known) or "nothing to set"}')
+            raise WrongState(f'{what} has no "{key}"; it has {", ".join(known) or "nothing to set"}', known)
         words = known[key]
         if words is None and not is_number(said):
-            raise ValueError(f'{key} of {what} is a number, and "{said}" is none')
+            raise WrongState(f'{key} of {what} is a number, and "{said}" is none', known)
         if words is not None and said not in words:
-            raise ValueError(f'{key} of {what} cannot be "{said}"; it can be {_listed(words)}')
+            raise WrongState(f'{key} of {what} cannot be "{said}"; it can be {_listed(words)}', known)
 
 
 def known_words(said: Mapping[str, Iterable[str]], told_by_error: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from drivers.sim.base import Fault, Showed, check_options, choice, read_port, whole
+from drivers.sim.base import Fault, Showed, WrongState, check_options, choice, read_port, whole
 from drivers.sim.snmp_ber import Oid
 from drivers.sim.snmp_community import CommunityEnd
 from drivers.sim.snmp_devices import PROFILES, Limits, build, known_keys
@@ -202,7 +202,7 @@ def _check(profile: str, state: dict[str, str]) -> None:
     for key in state:
         family, _, number = key.rpartition(".")
         if key not in known and not (family in known and number.isdecimal()):
-            raise ValueError(f'a simulated {profile} has no "{key}"; it has {", ".join(known)}')
+            raise WrongState(f'a simulated {profile} has no "{key}"; it has {", ".join(known)}', dict.fromkeys(known))
 
 
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> SnmpSimulator:

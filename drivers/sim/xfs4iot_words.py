@@ -4,8 +4,10 @@ Release 2021-1 says "notSupported" of what a device lacks, the safe's door with 
 Later ones leave out what is lacking, have the door with the auxiliaries, and give what came and went.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
+
+from drivers.sim.base import Known, WrongState
 
 CARD_READER, CASH, PRINTER, PIN_PAD = "CardReader1", "CashRecycler1", "Printer1", "PinPad1"
 AUXILIARIES, VENDOR_MODE = "Auxiliaries1", "VendorMode1"
@@ -67,16 +69,25 @@ def owner(key: str, version: str) -> str:
     if family == "module" and key.partition(".")[2] in SERVICES:
         return key.partition(".")[2]
     if family not in _PARTS or (family in _SEVERAL) == (key == family):
-        names = (f"{part}.NAME" if part in _SEVERAL else part for part in _PARTS)
-        raise ValueError(f"a simulated ATM has no {key!r}; it has {', '.join(names)} and module.SERVICE")
+        known = _known(version)
+        raise WrongState(f"a simulated ATM has no {key!r}; it has {', '.join(known)}", known)
     return CASH if family == "safe" and version == OLD else _PARTS[family][0]
+
+
+def _known(version: str) -> Known:
+    names = {part: f"{part}.NAME" if part in _SEVERAL else part for part in _PARTS}
+    return {names[part]: _words(part, version) or None for part in _PARTS} | {"module.SERVICE": list(_MODULE)}
+
+
+def _words(family: str, version: str) -> Collection[str]:
+    return _MODULE if family == "module" else _OLD_DOOR if family == "safe" and version == OLD else _PARTS[family][1]
 
 
 def check(key: str, word: str, version: str) -> None:
     """ValueError unless an ATM can say that."""
     owner(key, version)
     family = _family(key)
-    words = _MODULE if family == "module" else _OLD_DOOR if family == "safe" and version == OLD else _PARTS[family][1]
+    words = _words(family, version)
     if family == "cassette.count" and not word.isdecimal():
         raise ValueError(f"{word!r} is no number of notes")
     if words and word not in words:

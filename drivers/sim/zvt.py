@@ -83,7 +83,8 @@ def _check(state: dict[str, str]) -> None:
     status = state.get("status", "00")
     if not re.fullmatch("[0-9A-Fa-f]{2}", status):
         raise ValueError(f'status of a simulated ZVT terminal is a code of two hex digits, and "{status}" is none')
-    check_state("a simulated ZVT terminal", state, {"status": [status], "firmware": [firmware]})
+    codes = [status, *(f"{code:02X}" for code in CODES)]
+    check_state("a simulated ZVT terminal", state, {"status": codes, "firmware": [firmware]})
 
 
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> SerialSimulator:

@@ -2,10 +2,13 @@
 
 import logging
 import ssl
+import time
 from pathlib import Path
 from typing import Protocol
 
 from server.errors import Told
+
+PLAIN_SECONDS = 600.0  # between two lines about askers in plain HTTP
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +59,29 @@ class Tls:
             self._said = ""
 
 
+class _Listening(ssl.SSLObject):
+    """A handshake that begins with plain HTTP is told of: neither end would say why nothing came of it."""
+
+    said_at = -PLAIN_SECONDS
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except ssl.SSLError as error:
+            if error.reason in ("HTTP_REQUEST", "HTTPS_PROXY_REQUEST"):
+                self._say()
+            raise
+
+    @staticmethod
+    def _say() -> None:
+        now = time.monotonic()
+        if now - _Listening.said_at >= PLAIN_SECONDS:
+            _Listening.said_at = now
+            log.warning("Somebody asks in plain HTTP, and this port speaks TLS: the address begins with https://.")
+
+
 def _context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslobject_class = _Listening
     return context

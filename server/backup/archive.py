@@ -64,6 +64,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     journal_rows: int
     journal_head: str
     journal_ok: bool
+    zone: str = ""  # the bank's; "" in a file of an earlier version
     files: dict[str, Member]
 
 
@@ -131,6 +132,10 @@ def _opened(path: Path) -> Iterator[tarfile.TarFile]:
             yield tar
             while packed.read(_PIECE):  # to the end, with the check sum behind it
                 pass
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        if begun:  # it is of what is written, not of what is read
+            raise
+        raise Foreign("{path}: cannot be read: {why}.", path=path, why=error.strerror) from None
     except EOFError:
         raise Damaged("{path} is cut off: it ends in the middle.", path=path) from None
     except (zstd.ZstdError, tarfile.TarError):

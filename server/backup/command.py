@@ -11,7 +11,7 @@ from server.backup import archive, keys
 from server.backup.archive import Manifest
 from server.backup.keys import TLS, WrongPassphrase
 from server.backup.make import back_up
-from server.backup.restore import restore
+from server.backup.restore import Restored, restore
 from server.clock import utc_now
 from server.home import Home
 from server.journal.deeds import Act
@@ -42,22 +42,20 @@ def verify(file: Path) -> Manifest:
     return archive.read(file)
 
 
-def put_back(
-    file: Path, home: Path, act: Act, database: str | None, *, without_keys: bool, _: Gettext
-) -> dict[str, Any]:
-    """What there is to say of it, by name."""
+def put_back(file: Path, home: Path, act: Act, database: str | None, *, without_keys: bool, _: Gettext) -> Restored:
     asking = None if without_keys else lambda: _asked(_("Passphrase of the keys: "))
-    restored = restore(file, home, act, asking, database)
-    if not restored.has_key:
-        _say(
-            _("There is no {key} in the backup: put it into {home} before the server is started.").format(
-                key=f"{KEY}, {TLS}/", home=home
-            )
-        )
+    return restore(file, home, act, asking, database)
+
+
+def as_json(restored: Restored, home: Path) -> dict[str, Any]:
+    """What there is to say of it, for a program."""
     return {
         "home": str(home),
         "made_at": restored.manifest.made_at,
         "epoch": restored.epoch,
+        "has_key": restored.has_key,
+        "backup_journal_rows": restored.manifest.journal_rows,
+        "backup_journal_head": restored.manifest.journal_head,
         "journal_rows": restored.journal.rows,
         "journal_ok": restored.journal.ok,
         "journal_head": restored.journal.head,

@@ -86,6 +86,7 @@ def _told(session: Session, now: int) -> Manifest:
         journal_rows=journal.rows,
         journal_head=journal.head,
         journal_ok=journal.ok,
+        zone=setting(session, "bank.zone", ""),
         files={},
     )
 

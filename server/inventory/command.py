@@ -8,7 +8,7 @@ import typer
 from sqlmodel import Session, select
 
 from agent.inventory.read import read_inventory
-from server.errors import Conflict
+from server.errors import Conflict, Told
 from server.inventory.deeds import apply, planned, refuse_blocked
 from server.inventory.plan import Plan
 from server.inventory.told import plain_secrets, secret_names, tell
@@ -18,6 +18,10 @@ from server.storage.database import Database
 from server.texts import Gettext, gettext_for
 
 Ask = Callable[[str], bool]
+
+
+class Proposed(Told):
+    """What `discover` wrote for trying out: applied, it would rename the bank."""
 
 
 def ask_at_terminal(question: str) -> bool:
@@ -32,6 +36,12 @@ def apply_path(database: Database, path: Path, act: Act, *, yes: bool, lang: str
     """Apply the inventory at `path`. The plan goes to stdout; what is asked and told goes to stderr."""
     _ = gettext_for(lang)
     inventory = read_inventory(path)
+    if inventory.bank.proposed:
+        raise Proposed(
+            "{path} was proposed by `branchfleet-agent discover` and names no bank: take its [[position]] tables into "
+            "your inventory. To begin one with it, name your bank and take the line `proposed` out.",
+            path=path,
+        )
     with database.read() as session:
         shown = planned(session, inventory)
         missing = _unset(session, shown)

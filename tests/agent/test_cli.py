@@ -12,6 +12,7 @@ import pytest
 
 from agent.assignment import keep
 from agent.cli import main
+from agent.doctor.mends import mend_of
 from agent.exit import Exit
 from agent.wire import Assignment, Polled
 
@@ -93,11 +94,14 @@ def test_the_exit_code_tells_how_a_poll_went(
     command: Command, home: Path, lamp: LampSays, error: str, reason: str, code: Exit
 ) -> None:
     keep(home, Assignment(agent="a", revision="1", polled=[lamp("1/a", error=error, reason=reason, detail="because")]))
-    ran = command("poll", "1/a")
-    assert ran.code == code
-    assert "because" in ran.out
-    assert ran.err.strip() == code.sentence
-    assert "15" in ran.out
+    mend = mend_of(reason)
+    for words, tail, pick in (([], code.zh, 0), (["--lang", "en"], code.sentence, 1)):
+        ran = command("poll", "1/a", *words)
+        assert ran.code == code
+        assert f"{mend.what[pick]}{('：', ': ')[pick]}because" in ran.out
+        assert mend.step[pick] in ran.out
+        assert ran.err.strip() == tail
+        assert "15" in ran.out
 
 
 def test_a_poll_for_a_program_is_json(command: Command, home: Path, lamp: LampSays) -> None:
@@ -220,6 +224,7 @@ def test_every_exit_code_has_a_sentence_of_its_own() -> None:
     sentences = [code.sentence for code in Exit]
     assert all(sentence.endswith(".") for sentence in sentences)
     assert len(set(sentences)) == len(sentences)
+    assert len({code.zh for code in Exit}) == len(sentences)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to a full disk by /dev/full: needs Linux")
@@ -229,3 +234,23 @@ def test_output_to_a_full_disk_is_a_sentence_and_no_defect() -> None:
         ran = subprocess.run([agent, "ports", "--json"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert ran.returncode == Exit.CANNOT_WRITE
     assert ran.stderr.splitlines()[-1] == "The output cannot be written: the disk it goes to is full."
+
+
+@pytest.mark.parametrize(
+    ("server", "code", "exit", "zh", "en"),
+    [
+        ("https://127.0.0.1:1", "KKKK-KKKK", Exit.BAD_INPUT, "登记码共 22 位", "A code has 22 letters"),
+        ("https://127.0.0.1:1", "KKKK-0000", Exit.BAD_INPUT, "不会有“0”", "No code has the character '0'"),
+        ("https://127.0.0.1:1", "2222-222222-222222-222222", Exit.UNREACHABLE, "没有程序在运行", "no program listens"),
+        ("http://10.66.0.10:8088", "2222-222222-222222-222222", Exit.BAD_INPUT, "https:// 开头", "say https://"),
+        ("nonsense", "2222-222222-222222-222222", Exit.BAD_INPUT, "不是服务器地址", "not an address like"),
+    ],
+)
+def test_enrolling_speaks_chinese_to_the_branch_and_english_when_asked(
+    command: Command, server: str, code: str, exit: Exit, zh: str, en: str
+) -> None:
+    for words, said in (([], zh), (["--lang", "en"], en)):
+        ran = command("enroll", server, code, *words)
+        assert (ran.code, ran.out) == (exit, "")
+        assert said in ran.err
+        assert len(ran.err.splitlines()) == 1

@@ -10,19 +10,23 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
+from agent import link
 from agent.assignment import keep
 from agent.cli import main
 from agent.clock import Clocks, system_clocks
-from agent.doctor import mends
+from agent.doctor import box, mends
+from agent.doctor import server as doctor_server
 from agent.doctor.command import LOOKS, all_well, lines
 from agent.doctor.finding import Finding, Word, span
-from agent.doctor.patient import look_at, look_into
+from agent.doctor.patient import SpoolFile, look_at, look_into
 from agent.exit import Exit
+from agent.local.box import Aside
 from agent.spool import Spool
-from agent.status import read_status
-from agent.wire import Assignment, Polled
+from agent.status import Status, read_status
+from agent.wire import Assignment, Event, EventName, Polled
 from drivers.errors import Reason
 from tests.agent.enrolled import enrolled
 
@@ -249,3 +253,105 @@ def test_a_span_is_said_as_people_say_it(micros: int, said: str) -> None:
 async def test_a_line_fits_on_a_phone_call(home: Path) -> None:
     found = list((await found_in(home)).values())
     assert len(list(lines(found, "zh"))) == len(found) + 1 + sum(finding.mend is not None for finding in found)
+
+
+async def test_a_device_is_called_well_only_if_it_said_so_itself(
+    centre: Centre, home: Path, third_party: Path, lamp: LampSays, until: Until
+) -> None:
+    enrolled(home, centre.url)
+    said: dict[str, dict[str, Any]] = {
+        "good": {"device": "online", "parts": {"paper": "ok"}},
+        "unknown": {"device": "unknown"},
+        "blind": {"device": "online", "parts": {"paper": "unknown"}},
+        "low": {"device": "online", "parts": {"paper": "low"}},
+        "out": {"device": "online", "parts": {"paper": "out"}},
+        "held": {"error": "Busy", "reason": "portInUse", "detail": "held by teller.exe"},
+    }
+    centre.assign(*(lamp(f"1001/{key}", **one) for key, one in said.items()))
+    agent = start(home, third_party)
+    try:
+        await until(lambda: (status := read_status(home)) is not None and len(status.looked) == len(said))
+        found = await found_in(home)
+    finally:
+        agent.terminate()
+        agent.wait()
+    assert {key: found[f"1001/{key}"].word for key in said} == {
+        "good": Word.WELL,
+        "unknown": Word.UNSEEN,
+        "blind": Word.UNSEEN,
+        "low": Word.HEED,
+        "out": Word.WRONG,
+        "held": Word.UNSEEN,
+    }
+    assert "缺纸" in found["1001/out"].said.zh
+
+
+async def test_on_a_full_disk_spool_disk_and_log_say_so_and_that_the_pc_must_stay_on(
+    home: Path, clocks: FakeClocks, full_disk: Callable[[Path], Path]
+) -> None:
+    enrolled(home, "http://127.0.0.1:1")
+    Spool(home / "spool.db", clocks).close()
+    (home / "log").mkdir(mode=0o700)
+    (home / "log" / "agent.jsonl").write_text("")
+    found = await found_in(full_disk(home))
+    for noun in ("spool", "disk", "log"):
+        assert found[noun].word is Word.WRONG
+        assert "磁盘已满" in found[noun].said.zh or noun == "disk"
+        assert "不要关机" in (found[noun].mend or ("",))[0]
+
+
+async def test_a_missing_ca_is_said_with_its_path_and_its_step(home: Path) -> None:
+    enrolled(home, "https://127.0.0.1:1")
+    found = (await found_in(home))["server"]
+    assert found.word is Word.WRONG
+    assert str(home / "ca.pem") in found.said.zh
+    assert "enroll" in (found.mend or ("",))[0]
+
+
+async def test_every_way_the_server_can_fail_to_answer_has_a_step(home: Path) -> None:
+    def kinds(of: type[link.LinkError]) -> set[str]:
+        return {of.__name__}.union(*(kinds(one) for one in of.__subclasses__()))
+
+    assert kinds(link.LinkError) - {"NotTaken"} == set(doctor_server._MENDS)
+
+
+async def test_what_the_running_agent_hears_of_the_server_is_told_with_the_step_of_its_kind(
+    centre: Centre, home: Path, third_party: Path, until: Until
+) -> None:
+    enrolled(home, centre.url)
+    centre.mood = ["stranger"]
+    agent = start(home, third_party)
+    try:
+        await until(lambda: (status := read_status(home)) is not None and status.trouble is not None)
+        found = (await found_in(home))["server"]
+    finally:
+        agent.terminate()
+        agent.wait()
+    assert found.word is Word.WRONG
+    assert "不接受本机" in found.said.zh
+    assert found.mend is doctor_server._MENDS["Rejected"]
+
+
+async def test_what_lies_in_the_box_and_is_no_entry_is_counted(home: Path) -> None:
+    enrolled(home, "http://127.0.0.1:1")
+    patient = await look_at(home, {}, system_clocks(home))
+    status = Status(pid=1, version="1", started=0, at=patient.now, aside=Aside(kept=50, removed=7, stuck=1))
+    running = msgspec.structs.replace(patient, status=status, spool=SpoolFile(there=True, taken=True))
+    (found,) = box.look(running)
+    assert found.word is Word.HEED
+    for part in ("50 份", "7 份", "1 份", str(home / "local" / "aside")):
+        assert part in found.said.zh
+    assert ".why" in (found.mend or ("",))[0]
+    assert box.look(patient) == []
+
+
+async def test_no_age_is_made_of_a_clock_that_was_set_back(home: Path, clocks: FakeClocks) -> None:
+    enrolled(home, "http://127.0.0.1:1")
+    spool = Spool(home / "spool.db", clocks)
+    spool.append([Event(seq=0, clock=clocks(), name=EventName.START)])
+    spool.close()
+    clocks.forward(3600)
+    assert "等了 60 分钟" in (await found_in(home, clocks))["spool"].said.zh
+    clocks.wall = 946_684_800_000_000
+    found = (await found_in(home, clocks))["spool"]
+    assert "1 条等待送出。" in found.said.zh

@@ -10,7 +10,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.link import Away, Elsewhere, Link, LinkError, NotTaken, Rejected, open_line
+from agent.link import (
+    Away,
+    Elsewhere,
+    Link,
+    LinkError,
+    NoSuchName,
+    NotServing,
+    NotTaken,
+    OtherScheme,
+    Rejected,
+    open_line,
+)
 from agent.trust import unproven
 from agent.wire import Ack, Assignment, Batch, Clock
 
@@ -24,9 +35,10 @@ async def answering(raw: bytes) -> AsyncIterator[str]:
     """A server that answers every request with these bytes and hangs up."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(raw)
-        await writer.drain()
+        if await reader.read(1) != b"\x16":  # the first byte of TLS, which it does not speak
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(raw)
+            await writer.drain()
         writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
@@ -166,3 +178,39 @@ def test_no_answer_raises_anything_but_a_link_error(raw: bytes) -> None:
                 assert error.sentence.endswith((".", ")"))  # noqa: PT017
 
     asyncio.run(ask())
+
+
+async def test_a_server_that_speaks_no_tls_is_told_from_one_that_is_away() -> None:
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        writer.write(http(400))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(plain, "127.0.0.1", 0)
+    async with server, open_line(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}", unproven()) as line:
+        with pytest.raises(OtherScheme, match="speaks no TLS"):
+            await line.ask("GET", "/", Ack)
+
+
+async def test_a_port_where_nobody_listens_and_a_name_nobody_knows_have_kinds_of_their_own() -> None:
+    async with answering(b"") as url:
+        gone = url
+    for server, kind in ((gone, NotServing), ("https://nosuch.invalid:8088", NoSuchName)):
+        async with open_line(server, unproven()) as line:
+            with pytest.raises(kind) as caught:
+                await line.ask("GET", "/", Ack)
+        assert server in caught.value.sentence
+        assert server in caught.value.zh
+
+
+async def test_a_server_that_goes_in_several_ways_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async with answering(http(500)) as url, linked(url) as link:
+        with pytest.raises(Away):
+            await link.send(BATCH)
+        gone = link
+    async with linked(url) as away:
+        away._said = gone._said
+        with pytest.raises(NotServing):
+            await away.send(BATCH)
+    assert len([record for record in caplog.records if record.name == "agent.link"]) == 1

@@ -18,7 +18,7 @@ from agent.ask import poll_once
 from agent.cli import main
 from agent.exit import Exit
 from agent.poll import Seen
-from agent.simulate import Hand, Wanted, checked, wanted
+from agent.simulate import Hand, Wanted, checked, drivers, settable, wanted
 from agent.typed import Bad, pairs
 from agent.wire import Polled
 from drivers.sim.base import Fault
@@ -263,3 +263,23 @@ def test_any_line_is_done_or_told(line: str) -> None:
 def test_any_pairs_are_pairs_or_told(said: list[str]) -> None:
     with suppress(Bad):
         assert all(isinstance(key, str) for key in checked(pairs(said), {}))
+
+
+@pytest.mark.parametrize("driver", drivers())
+def test_the_help_lists_what_can_be_set_in_it_and_all_of_that_can_be(
+    driver: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["simulate", "--help"])
+    assert f"Parts of {driver}:" in capsys.readouterr().out
+    options: dict[str, Any] = {"file": {"layout": "pos-daily", "row": "1"}}.get(driver, {})
+    for line in settable(driver, options):
+        key, _, words = line.partition(": ")
+        for word in words.split(", ") if words else []:
+            key = key.replace("NAME", "1").replace("SERVICE", "CardReader1")
+            said = {"NUMBER": "1", "TEXT": "x"}.get(word, word)
+            Wanted(driver, options, {}, None).made(tmp_path, {key: said})
+    with pytest.raises(SystemExit) as ended:
+        main(["simulate", driver, *(f"--option={key}={value}" for key, value in options.items()), "--parts"])
+    assert ended.value.code in (0, None)
+    assert capsys.readouterr().out.splitlines() == list(settable(driver, options))

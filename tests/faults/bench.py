@@ -18,8 +18,9 @@ from pathlib import Path
 
 from tests.faults.bank import Bank
 from tests.faults.warm import Forked, Warm
-from tui.client import Client, ClientError
+from tui.client import Client
 from tui.demo.processes import DidNotWork, Programs, command, module, programs
+from tui.failures import ClientError
 
 Running = subprocess.Popen[bytes] | Forked
 WARM = {

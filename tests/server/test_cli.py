@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -236,6 +237,65 @@ def test_a_lost_key_is_told_and_no_other_is_made(home: Path, made: Any, say: Any
 def test_a_database_out_of_reach_is_told_so(made: Any, say: Any) -> None:
     url = "postgresql://nobody@127.0.0.1:1/nothing"
     failed(say("status", BRANCHFLEET_DATABASE=url), Exit.CANNOT_REACH, "The database cannot be used")
+
+
+FULL = "The disk is full; nothing was changed."
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run",),
+        ("status",),
+        ("person", "add", "wang", "--name", "王某", "--role", "head"),
+        ("agent", "code", "1001"),
+        ("agent", "list"),
+        ("secret", "set", "atm-ro"),
+        ("journal", "check"),
+        ("metrics", "token"),
+        ("backup", "backup.bfb"),
+    ],
+)
+def test_on_a_full_disk_every_command_names_it_and_changes_nothing(
+    home: Path, made: Any, say: Any, full_disk: Callable[[Path], Path], words: tuple[str, ...]
+) -> None:
+    full = full_disk(home)
+    before = (full / "branchfleet.db").read_bytes()
+    said = say(*words, stdin="public-ro\n", BRANCHFLEET_HOME=str(full), BRANCHFLEET_PORT=str(free_port()))
+    failed(said, Exit.CANNOT_WRITE, FULL)
+    assert said.stdout == ""
+    assert (full / "branchfleet.db").read_bytes() == before
+
+
+def test_an_init_on_a_full_disk_leaves_nothing_behind(home: Path, say: Any, full_disk: Callable[[Path], Path]) -> None:
+    new = full_disk(home)
+    failed(say("init", BRANCHFLEET_HOME=str(new)), Exit.CANNOT_WRITE, FULL)
+    assert not new.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to a full disk by /dev/full: needs Linux")
+def test_a_password_that_could_not_be_printed_is_nobodys(home: Path, environ: dict[str, str], made: Any) -> None:
+    server = Path(sys.executable).with_name("branchfleet-server")
+    words = ["person", "add", "wang", "--name", "王某", "--role", "head"]
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [server, *words], stdout=full, stderr=subprocess.PIPE, text=True, env=os.environ | environ, check=False
+        )
+    assert ran.returncode == Exit.CANNOT_WRITE, ran.stderr
+    assert ran.stderr.count("\n") == 1
+    with closing(sqlite3.connect(home / "branchfleet.db")) as database:
+        assert database.execute("SELECT login FROM person").fetchall() == [("liming",)]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to a full disk by /dev/full: needs Linux")
+def test_output_to_a_full_disk_is_a_sentence_and_no_defect(environ: dict[str, str], made: Any) -> None:
+    server = Path(sys.executable).with_name("branchfleet-server")
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [server, "status"], stdout=full, stderr=subprocess.PIPE, text=True, env=os.environ | environ, check=False
+        )
+    assert ran.returncode == Exit.CANNOT_WRITE
+    assert ran.stderr == "The output cannot be written: the disk it goes to is full.\n"
 
 
 def test_chinese_is_spoken_by_default(say: Any) -> None:

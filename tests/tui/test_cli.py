@@ -3,6 +3,7 @@
 import json
 import stat
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -175,3 +176,12 @@ def test_every_command_has_help_with_an_example() -> None:
 
 def test_every_exit_code_has_a_sentence_of_its_own() -> None:
     assert len({code.sentence for code in Exit}) == len(Exit)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to a full disk by /dev/full: needs Linux")
+def test_output_to_a_full_disk_is_a_sentence_and_no_defect() -> None:
+    console = Path(sys.executable).with_name("branchfleet")
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run([console, "--version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ran.returncode == Exit.CANNOT_WRITE
+    assert ran.stderr == "输出写不进去：目标磁盘已满。\n"

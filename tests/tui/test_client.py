@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from tui import client as line
-from tui.client import Away, Client, LedgerQuery
+from tui.client import Client, LedgerQuery
+from tui.failures import Away
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nx-journal-seq: 7\r\n\r\nledger"
 

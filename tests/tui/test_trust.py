@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from server.authority import changing
 from server.authority.certificates import describe
 from server.authority.context import Tls
 from server.authority.local import Local
-from server.clock import utc_now
+from server.clock import SetClock, utc_now
 from server.schemas import Role
-from tui.client import Client, Untrusted
+from tui.client import Client
 from tui.exit import Exit
+from tui.failures import Untrusted
 from tui.trust import Untrusted as NotAccepted
 from tui.trust import trust
 
@@ -59,6 +61,38 @@ def test_a_ca_that_is_not_accepted_is_not_kept(tls_bank: Any, tmp_path: Path) ->
     for _ in range(2):
         with pytest.raises(NotAccepted):
             trust(tls_bank.url, "", tmp_path, lambda _: False)
+
+
+def test_a_server_behind_tls_that_is_asked_in_the_clear_is_told_with_its_right_address(
+    tls_bank: Any, tmp_path: Path
+) -> None:
+    with pytest.raises(NotAccepted) as caught:
+        trust(tls_bank.url.replace("https:", "http:"), "", tmp_path, never)
+    assert f"要写成 {tls_bank.url}" in str(caught.value)
+
+
+def test_a_server_without_tls_that_is_asked_with_it_is_told(bank: Any, tmp_path: Path) -> None:
+    with pytest.raises(NotAccepted, match="没有用 TLS"):
+        trust(bank.url.replace("http:", "https:"), "", tmp_path, never)
+
+
+@pytest.mark.parametrize("days", [-3650, 3650], ids=["ended", "not yet"])
+async def test_where_a_certificate_is_not_of_this_day_the_pcs_own_clock_is_said(
+    bank: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """A certificate made ten years off is to this PC what a right one is to a PC whose clock is ten years off."""
+    at = utc_now() + days * 86_400_000_000
+    monkeypatch.setattr("server.authority.local.BUILT", min(at, utc_now()))
+    (tmp_path / "home").mkdir()
+    local = Local(tmp_path / "home", lambda: {"127.0.0.1"}, SetClock(at), make=True)
+    bank.close()
+    bank.tls = Tls(local)
+    bank.open()
+    (tmp_path / "ca.pem").write_bytes(local.trusted())
+    async with Client(bank.url, trust=trust(bank.url, str(tmp_path / "ca.pem"), tmp_path, never)) as client:
+        with pytest.raises(Untrusted) as caught:
+            await client.status()
+    assert f"本机时间是 {datetime.now().astimezone():%Y-%m-%d}" in caught.value.sentence
 
 
 async def test_another_ca_at_that_address_is_refused_and_the_token_is_not_sent(tls_bank: Any, tmp_path: Path) -> None:

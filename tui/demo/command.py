@@ -13,10 +13,10 @@ from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
-from tui.client import ClientError
 from tui.demo.processes import DidNotWork, Programs, programs
 from tui.demo.run import Living, account, begin, live
 from tui.exit import Exit
+from tui.failures import ClientError
 from tui.texts import _
 
 UNWATCHED_SECONDS = 60.0  # without a terminal, and without --seconds, it lives so long

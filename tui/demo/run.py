@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from server.schemas import ObservationOut, Status
-from tui.client import Away, Client
+from tui.client import Client
 from tui.demo import bank
 from tui.demo.account import Shown, lost, shown
 from tui.demo.processes import DidNotWork, Programs, command, module
+from tui.failures import Away
 from tui.texts import _
 
 READY_SECONDS = 90.0

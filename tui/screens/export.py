@@ -13,7 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, ProgressBar, Static
 from textual.worker import Worker
 
-from tui.client import Away, ClientError, Download, LedgerQuery
+from tui.client import Download, LedgerQuery
+from tui.failures import Away, ClientError
 from tui.files import CannotWrite, Exists, write
 from tui.plain import plain
 from tui.shell import Shell

@@ -23,7 +23,7 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
 from tui.cells import said, state_width
-from tui.client import Away, ClientError
+from tui.failures import Away, ClientError
 from tui.local import words
 from tui.local.folder import Local, Unreadable, boxed, read, set_aside
 from tui.local.schema import Entry, Line, Position

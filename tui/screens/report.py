@@ -23,7 +23,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
 from server.schemas import Fault, TicketCreate
-from tui.client import ClientError, Refused
+from tui.failures import ClientError, Refused
 from tui.plain import plain
 from tui.shell import Shell
 from tui.texts import N_, _

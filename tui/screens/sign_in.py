@@ -22,7 +22,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
 from server.schemas import PASSWORD_LEAST
-from tui.client import Away, ClientError, Refused, Untrusted
+from tui.failures import Away, ClientError, Refused, Untrusted
 from tui.plain import plain
 from tui.shell import Shell
 from tui.texts import N_, _

@@ -133,6 +133,38 @@ def dropped(**clocks: Any) -> Dropped:
     return msgspec.convert(said | clocks, Dropped)
 
 
+def test_folders_and_what_has_no_reason_are_bounded_too_the_oldest_first(box: Box, place: Path) -> None:
+    (place / "aside" / "1.unknown").write_text("its reason found no room on a full disk")
+    for number in range(KEPT_ASIDE + 3):
+        folder = place / "in" / f"folder-{number:03}"
+        folder.mkdir()
+        (folder / "within").write_text("x")
+        assert box.look(SUBJECTS) == []
+    left = sorted(path.name for path in (place / "aside").iterdir() if path.suffix != ".why")
+    assert len(left) == KEPT_ASIDE
+    assert "1.unknown" not in left
+    assert [path.read_text(encoding="utf-8")[:12] for path in sorted((place / "aside").glob("*.why"))] == [
+        f"'folder-{number:03}'"[:12] for number in range(3, KEPT_ASIDE + 3)
+    ]
+    assert (box.standing.kept, box.standing.removed, box.standing.stuck) == (KEPT_ASIDE, 4, 0)
+
+
+def test_a_link_to_a_folder_is_removed_and_what_it_leads_to_is_not(box: Box, place: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "within").write_text("x")
+    try:
+        (place / "in" / "link").symlink_to(precious, target_is_directory=True)
+    except OSError:
+        pytest.skip("links need a right on Windows: turn on its developer mode")
+    box.look(SUBJECTS)
+    for number in range(KEPT_ASIDE):
+        (place / "in" / f"torn-{number}").write_text("{")
+        box.look(SUBJECTS)
+    assert not any(path.is_symlink() for path in (place / "aside").iterdir())
+    assert (precious / "within").exists()
+
+
 def test_when_it_was_typed_is_believed_as_far_as_the_clocks_allow() -> None:
     now = Clock(wall=100, boot=1000, boot_id="b")
     assert entry_of(dropped(boot=900, boot_id="b"), now).entered == Clock(wall=50, boot=900, boot_id="b")

@@ -1,8 +1,10 @@
 """The bank-local CA: made once, its certificate renewed in time, its keys nobody else's, and never a half of a pair."""
 
+import asyncio
 import os
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ import pytest
 from cryptography import x509
 
 from agent.wire import BUILT
+from server.authority import context
 from server.authority.certificates import AUTHORITY_DAYS, describe, held, names_of
 from server.authority.context import Tls
 from server.authority.files import CertificateError
@@ -214,3 +217,25 @@ def test_plain_http_stays_on_this_machine(tmp_path: Path, clock: SetClock) -> No
         source(tmp_path, Settings(certificate=Path("a.pem")), clock)
     with pytest.raises(CertificateError, match="no host name"):
         source(tmp_path, Settings(names="a b"), clock)
+
+
+async def test_who_asks_in_plain_http_is_told_of_in_the_log_and_not_each_time(
+    local: Local, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context._Listening, "said_at", -context.PLAIN_SECONDS)
+
+    async def ask_in_the_clear() -> bytes:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
+        writer.write(b"GET / HTTP/1.1\r\nHost: centre\r\n\r\n")
+        with suppress(ConnectionError):
+            said = await reader.read()
+            writer.close()
+            return said
+        return b""
+
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=Tls(local).context)
+    async with server:
+        assert [await ask_in_the_clear() for _ in range(3)] == [b"", b"", b""]
+    said = [record.getMessage() for record in caplog.records if "plain HTTP" in record.getMessage()]
+    assert len(said) == 1
+    assert "https://" in said[0]

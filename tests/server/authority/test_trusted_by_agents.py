@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.exit import Trouble
-from agent.link import Elsewhere, open_line
+from agent.link import Elsewhere, Ended, Misnamed, OtherScheme, Untrusted, open_line
 from agent.trust import Trust, keep_ca
 from agent.wire import BUILT, Assignment
 from server.authority.context import Tls
@@ -29,11 +29,12 @@ def made(folder: Path, at: int, names: frozenset[str] = frozenset({"127.0.0.1"})
     return local
 
 
-async def ask(url: str, home: Path) -> str:
+async def ask(url: str, home: Path, kind: type[Elsewhere] = Elsewhere) -> str:
     """What the agent says of the server; the answer of these tests is none, which it says too."""
     async with open_line(url, Trust(home).context()) as line:
         with pytest.raises(Elsewhere) as caught:
             await line.ask("GET", "/secret", Assignment)
+    assert type(caught.value) is kind
     return caught.value.sentence
 
 
@@ -64,11 +65,11 @@ async def test_to_another_ca_and_to_another_name_nothing_is_sent(tmp_path: Path,
     other = made(tmp_path / "other", BUILT)
     keep_ca(tmp_path, other.trusted().decode())
     with answering(Tls(made(tmp_path / "server", BUILT)).context) as (url, heard):
-        assert "cannot be trusted" in await ask(url, tmp_path)
+        assert "cannot be trusted" in await ask(url, tmp_path, Untrusted)
     elsewhere = made(tmp_path / "elsewhere", BUILT, frozenset({"192.0.2.1"}))
     keep_ca(tmp_path, elsewhere.trusted().decode())
     with answering(Tls(elsewhere).context) as (url, more):
-        assert "127.0.0.1" in await ask(url, tmp_path)
+        assert "127.0.0.1" in await ask(url, tmp_path, Misnamed)
     assert heard == more == []
 
 
@@ -77,9 +78,18 @@ async def test_to_a_certificate_that_ended_nothing_is_sent(tmp_path: Path, answe
     keep_ca(tmp_path, local.trusted().decode())
     (tmp_path / "server-time").write_text(str(BUILT + 400 * DAY))  # as the server said it last
     with answering(Tls(local).context) as (url, heard):
-        said = await ask(url, tmp_path)
+        said = await ask(url, tmp_path, Ended)
     assert "the server's certificate ended on 2026-02-02" in said
     assert "renewed at the server" in said
+    assert heard == []
+
+
+async def test_who_asks_a_tls_port_in_the_clear_is_told_the_right_address(tmp_path: Path, answering: Answering) -> None:
+    local = made(tmp_path / "server", BUILT)
+    keep_ca(tmp_path, local.trusted().decode())
+    with answering(Tls(local).context) as (url, heard):
+        said = await ask(url.replace("https:", "http:"), tmp_path, OtherScheme)
+    assert said.startswith(f"The server speaks TLS and was asked without: say {url} ")
     assert heard == []
 
 

@@ -292,6 +292,8 @@ def test_the_commands_say_one_sentence_and_end_with_the_code_for_it(home: Home, 
         (("backup", str(tmp_path / "c.bfb"), *at, "--with-keys"), "short\n", Exit.BAD_INPUT, "12 characters"),
         (("backup", str(tmp_path / "no" / "c.bfb"), *at), "", Exit.CANNOT_WRITE, "No such file or directory"),
         (("backup", str(home.path / "server.toml"), "--check"), "", Exit.BAD_INPUT, "is not a backup"),
+        (("backup", str(tmp_path / "none.bfb"), "--check"), "", Exit.BAD_INPUT, "cannot be read: No such file"),
+        (("restore", str(tmp_path / "none.bfb"), *new), "", Exit.BAD_INPUT, "cannot be read: No such file"),
         (("restore", file, *new), "not the passphrase\n", Exit.BAD_INPUT, "does not open"),
         (("restore", file, *at), "", Exit.REFUSED, "is not empty"),
     ):
@@ -301,3 +303,26 @@ def test_the_commands_say_one_sentence_and_end_with_the_code_for_it(home: Home, 
     code, out, err = say("restore", file, *new, "--without-keys", "--json")
     assert (code, json.loads(out)["journal_ok"]) == (Exit.DONE, True)
     assert "put it into" in err
+
+
+def test_a_person_is_told_the_moment_in_the_banks_zone_both_heads_and_what_happens_next(
+    home: Home, tmp_path: Path, say: Any
+) -> None:
+    with home.database() as database, database.write() as session:
+        session.add(Setting(key="bank.zone", value="Asia/Kathmandu"))
+    file, new = tmp_path / "b.bfb", tmp_path / "new"
+    manifest = back_up(home, file, NOON)
+    code, checked, _ = say("backup", str(file), "--check")
+    assert code == Exit.DONE
+    code, restored, _ = say("restore", str(file), "--home", str(new))
+    assert code == Exit.DONE
+    for told in (checked, restored):
+        assert "2026-11-04 09:45:00 (Asia/Kathmandu)" in told
+        assert manifest.journal_head in told
+        assert "{" not in told
+    database = Database(f"sqlite:///{new / 'branchfleet.db'}")
+    with database.read() as session:
+        assert check(session).head in restored
+    database.close()
+    assert "put it into" in restored
+    assert "Agents send again" in restored

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,16 +10,21 @@ import pytest
 from sqlmodel import col, select
 
 import agent.inventory
+from agent.discover.known import Known
+from agent.discover.proposal import positions, write
+from agent.discover.search import Sighting
 from agent.inventory.problems import InventoryError
 from agent.inventory.read import read_inventory
+from drivers.base import Found
 from server.clock import SetClock
 from server.errors import Conflict
 from server.inventory import told
-from server.inventory.command import apply_path
+from server.inventory.command import Proposed, apply_path
 from server.inventory.plan import Plan
 from server.inventory.tables import Branch, Observer, Position, Subject
 from server.journal.deeds import Act
 from server.ledger.tables import Card
+from server.queries import setting
 from server.storage.database import Database
 from server.texts import gettext_for
 
@@ -74,6 +80,17 @@ def test_a_bad_inventory_changes_nothing(run: Run, database: Database) -> None:
         run(BANK + BRANCH.replace("branch]]", "brnch]]"))
     with database.read() as session:
         assert session.exec(select(Subject)).all() == []
+
+
+def test_what_discover_proposed_is_refused_and_renames_no_bank(run: Run, database: Database) -> None:
+    run(BANK + BRANCH)
+    found = Found(address="10.66.1.9", cls="ups", identity={})
+    known = Known(branch="1001")
+    text = write(positions([Sighting("snmp", found, {"community": "public"})], known), [], known)
+    with pytest.raises(Proposed, match="names no bank"):
+        run(text)
+    with database.read() as session:
+        assert setting(session, "bank.name", "") == tomllib.loads(BANK)["bank"]["name"]
 
 
 def test_secrets_are_warned_of_and_never_shown(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

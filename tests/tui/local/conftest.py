@@ -68,7 +68,7 @@ class Agent:
             "1001/odd": answered(parts={HOSTILE: HOSTILE}),
             "1001/ups": answered(parts={"power": "mains"}),
         }
-        self.state, self.trouble, self.ended = "away", "Away", False
+        self.state, self.met, self.ended = "away", False, False
         self.kept_out = ""
         self.entries: list[now.NowEntry] = []
         folder.make(path)
@@ -97,7 +97,7 @@ class Agent:
             ended=self.ended,
             server=server,
             branch=now.branch_of(LORE),
-            suspect=now.suspect(targets, known, clock, server, self.trouble),
+            suspect=now.suspect(targets, known, clock, server, met=self.met),
             positions=now.positions(targets, known, clock, LORE, catalogue()),
             left_out=0,
             lines=now.lines(LORE, targets, known, clock, catalogue()),

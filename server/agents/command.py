@@ -1,0 +1,121 @@
+"""`branchfleet-server agent`: who may speak as each agent, from the machine itself."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from server.agents import deeds as agents
+from server.agents.codes import HOURS
+from server.agents.queries import agents as agents_out
+from server.clock import utc_now
+from server.command import HomeOption, JsonOption, act, changing, local_time, reading, say, show_once
+from server.queries import Everything
+from server.texts import gettext_for
+
+agent = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Agents: who may speak as each.")
+
+
+AgentKey = Annotated[str, typer.Argument(help="The agent's key in the inventory.")]
+
+
+@agent.command("code")
+def agent_code(
+    branch: Annotated[str, typer.Argument(help="The branch the PC stands in.")],
+    key: Annotated[str | None, typer.Option("--agent", help="Its agent, where the branch has several.")] = None,
+    hours: Annotated[int, typer.Option(help="How long the code is good, 720 at most.")] = HOURS,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a one-time code to enrol a PC as an agent with. It is shown once; an earlier one of that agent ends.
+
+    Example: branchfleet-server agent code 1001
+    """
+    with changing(home) as (here, session):
+        code, agent, until = agents.make_code(session, act(), here.key(), branch, key, hours)
+        show_once({"code": str(code), "agent": agent, "until": local_time(until)}, as_json)
+
+
+@agent.command("list")
+def agent_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """List agents: key, branch, who may speak as it, until when its code is good, and from where it speaks.
+
+    Example: branchfleet-server agent list
+    """
+    with reading(home) as session:
+        rows = agents_out(session, Everything(), utc_now())
+    if as_json:
+        print(json.dumps([row.model_dump(mode="json") for row in rows], ensure_ascii=False))
+        return
+    for row in rows:
+        until = local_time(row.code_until) if row.code_until else ""
+        heard = [f"{one.what}: {one.host} {one.address} {local_time(one.at)}" for one in row.speakers]
+        print(row.key, row.branch, row.identity, until, "; ".join(heard), sep="\t")
+
+
+@agent.command("withdraw")
+def agent_withdraw(key: AgentKey, home: HomeOption = None) -> None:
+    """Withdraw an agent's open code, and the key that waits to be confirmed.
+
+    Example: branchfleet-server agent withdraw centre
+    """
+    with changing(home) as (here, session):
+        agents.withdraw(session, act(), key)
+    _ = gettext_for(here.settings.lang)
+    say(_("The open code and the waiting key of {key} are worth nothing any more.").format(key=key))
+
+
+@agent.command("confirm")
+def agent_confirm(key: AgentKey, home: HomeOption = None) -> None:
+    """Confirm the PC that waits: it goes on as this agent, with its positions and history, and the PC before ends.
+
+    Example: branchfleet-server agent confirm 1001-pc
+    """
+    with changing(home) as (here, session):
+        agents.confirm(session, act(), key)
+    _ = gettext_for(here.settings.lang)
+    say(_("{key} is the PC now that waited; the one before ends.").format(key=key))
+
+
+@agent.command("revoke")
+def agent_revoke(
+    key: AgentKey,
+    reason: Annotated[str, typer.Option(help="Why, for the journal.")] = "",
+    home: HomeOption = None,
+) -> None:
+    """Let nobody speak as this agent any more, from the next request on. A new code lets a PC in again.
+
+    Example: branchfleet-server agent revoke 1001-pc --reason "the PC was stolen"
+    """
+    with changing(home) as (here, session):
+        agents.revoke(session, act(), key, reason)
+    _ = gettext_for(here.settings.lang)
+    say(_("Nobody speaks as {key} any more. A new code lets a PC in again.").format(key=key))
+
+
+@agent.command("release")
+def agent_release(key: AgentKey, home: HomeOption = None) -> None:
+    """End a quarantine, once only one PC with this identity is left.
+
+    Example: branchfleet-server agent release 1001-pc
+    """
+    with changing(home) as (here, session):
+        agents.release(session, act(), key)
+    _ = gettext_for(here.settings.lang)
+    say(
+        _("The quarantine of {key} has ended: the PC that asks first is the agent, within five minutes.").format(
+            key=key
+        )
+    )
+
+
+@agent.command("rotate")
+def agent_rotate(key: AgentKey, home: HomeOption = None) -> None:
+    """Have an agent make a fresh key when it next asks for a token, within the hour.
+
+    Example: branchfleet-server agent rotate centre
+    """
+    with changing(home) as (here, session):
+        agents.ask_rotation(session, act(), key)
+    _ = gettext_for(here.settings.lang)
+    say(_("{key} makes a fresh key when it next asks for a token, within the hour.").format(key=key))

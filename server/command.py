@@ -1,0 +1,75 @@
+"""What every command of `branchfleet-server` is made of: its home, who does it, and how it prints.
+
+The commands stand beside what they are about, as `command.py` of that folder; `cli.py` puts them together.
+"""
+
+import getpass
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from sqlmodel import Session
+
+from server.border import sentences
+from server.clock import utc_now
+from server.home import Home
+from server.journal.clock import refuse_a_leap
+from server.journal.deeds import Act
+
+HomeOption = Annotated[Path | None, typer.Option("--home", help="The server's folder; else BRANCHFLEET_HOME.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def act(via: str = "cli") -> Act:
+    """The deed's who and when: at a command the person is the machine's user."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        user = str(os.getuid()) if hasattr(os, "getuid") else "?"
+    return Act(actor=f"os:{user}"[:80], via=via, now=utc_now())
+
+
+def local_time(at: int) -> str:
+    """UTC µs as this machine's zone says it."""
+    return datetime.fromtimestamp(at / 1_000_000).astimezone().isoformat(sep=" ", timespec="minutes")
+
+
+def show(values: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(values, ensure_ascii=False))
+        return
+    width = max(len(key) for key in values)
+    for key, value in values.items():
+        print(f"{key:{width}}  {'' if value is None else value}")
+
+
+def show_once(values: dict[str, Any], as_json: bool) -> None:
+    """What nobody can be told again. Said before the deed is done: if it cannot be, nothing was changed."""
+    show(values, as_json)
+    sys.stdout.flush()
+
+
+def say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def changing(home: Path | None) -> Iterator[tuple[Home, Session]]:
+    """A home and a session to change it in."""
+    with sentences(home) as (path, _):
+        here = Home(path)
+        with here.database() as database, database.write() as session:
+            refuse_a_leap(session, utc_now())
+            yield here, session
+
+
+@contextmanager
+def reading(home: Path | None) -> Iterator[Session]:
+    with sentences(home) as (path, _), Home(path).database() as database, database.read() as session:
+        yield session

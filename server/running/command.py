@@ -1,0 +1,18 @@
+"""`branchfleet-server metrics`: who may read the figures."""
+
+import typer
+
+from server.command import HomeOption, act, changing
+from server.running.access import issue_metrics_token
+
+metrics = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Figures for Prometheus.")
+
+
+@metrics.command("token")
+def metrics_token(home: HomeOption = None) -> None:
+    """Print a new token to read /metrics with, once; an earlier one stops working.
+
+    Example: branchfleet-server metrics token > /etc/prometheus/branchfleet.token
+    """
+    with changing(home) as (_, session):
+        print(issue_metrics_token(session, act()), flush=True)

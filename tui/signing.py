@@ -1,0 +1,63 @@
+"""Signing in for the commands, and out."""
+
+import contextlib
+import sys
+from typing import Annotated
+
+import typer
+
+from tui import settings, token
+from tui.exit import Exit
+from tui.said import Said, answer, narrate, stop
+from tui.texts import _
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: echo $PASSWORD | branchfleet sign-in --login li")
+def sign_in(
+    context: typer.Context,
+    login: Annotated[str, typer.Option(prompt=True, help="The name to sign in with.")],
+) -> None:
+    """Sign in for the commands. The token is kept in a file only you can read; the password may come from stdin."""
+    from tui.client import Client
+    from tui.token import Kept, keep
+
+    said: Said = context.obj
+    password = (
+        typer.prompt(_("Password"), hide_input=True, err=True)
+        if sys.stdin.isatty()
+        else sys.stdin.readline().rstrip("\n")
+    )
+
+    async def ask(client: Client) -> None:
+        person = await client.sign_in(login, password)
+        try:
+            path = keep(settings.config_folder(), Kept(said.settings.server, login, client.token or ""))
+        except OSError as error:
+            stop(Exit.CANNOT_WRITE, _("The file cannot be written: {why}").format(why=error))
+        narrate(_("{name} is signed in; the token is in {path}.").format(name=person.name, path=path))
+        if person.must_change:
+            narrate(_("This is a first password: open the console and choose your own."))
+
+    answer(context, ask, signed_in=False)
+
+
+@app.command(epilog="Example: branchfleet sign-out")
+def sign_out(context: typer.Context) -> None:
+    """Give up the sign-in kept here."""
+    from tui.client import Client
+    from tui.failures import ClientError
+
+    said: Said = context.obj
+
+    async def ask(client: Client) -> None:
+        with contextlib.suppress(
+            ClientError
+        ):  # the file goes even when the server is away; its token runs out by itself
+            await client.sign_out()
+
+    if said.token is not None:
+        answer(context, ask)
+    token.forget(settings.config_folder())
+    narrate(_("Signed out."))
