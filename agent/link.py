@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
-import httpx2
 import msgspec
 
+from agent.http import Answer, Asks, Connections, HttpError, TooLong
 from agent.tidy import tidy_text
 from agent.wire import MEDIA_MSGPACK, Ack, Assignment, Batch, encode
 
@@ -20,8 +20,8 @@ else:
     from backports import zstd
 
 ANSWER_SECONDS = 30.0  # for a whole exchange
-CONNECT_SECONDS = 10.0
 ANSWER_LIMIT = 64 << 20  # bytes; an assignment of 10,000 positions has about 4 MB
+_ALWAYS = {"Accept": MEDIA_MSGPACK, "Accept-Language": "en"}  # as the rest of what the agent says
 WAIT_AT_MOST = 300.0  # seconds a server's Retry-After is believed
 
 T = TypeVar("T")
@@ -73,8 +73,8 @@ class _Problem(msgspec.Struct):
 class Line:
     """One server over HTTP: a question, and the one answer to it, or a LinkError."""
 
-    def __init__(self, client: httpx2.AsyncClient, server: str) -> None:
-        self._client = client
+    def __init__(self, asks: Asks, server: str) -> None:
+        self._asks = asks
         self.server = server
 
     async def ask(
@@ -82,15 +82,16 @@ class Line:
     ) -> T:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                request = self._client.stream(method, path, content=content or None, headers=headers)
-                async with request as response:
-                    answer = await _read(response)
-            return _judge(response, answer, kind)
-        except (httpx2.HTTPError, httpx2.StreamError, TimeoutError, OSError) as error:
+                answer = await self._asks(method, path, _ALWAYS | (headers or {}), content, ANSWER_LIMIT)
+        except TooLong:
+            said = f"The answer of {self.server} is longer than any a Branchfleet server gives."
+            raise Elsewhere(said) from None
+        except (HttpError, TimeoutError, OSError) as error:
             unproven = _unproven(error)
             if unproven is not None:
                 raise Elsewhere(f"What answers at {self.server} cannot be trusted: {unproven}.") from error
             raise Away(f"The server {self.server} does not answer: {_reason(error)}.") from error
+        return _judge(self.server + path, answer, kind)
 
 
 class Passes(Protocol):
@@ -167,55 +168,41 @@ class Link:
 @asynccontextmanager
 async def open_line(server: str, context: ssl.SSLContext) -> AsyncIterator[Line]:
     """A line for as long as the block runs. `context` says whom to believe, where the address is https."""
-    client = httpx2.AsyncClient(
-        base_url=server,
-        headers={"Accept": MEDIA_MSGPACK, "Accept-Language": "en"},  # as the rest of what the agent says
-        timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-        follow_redirects=False,
-        trust_env=False,  # a branch PC's browser proxy is not ours
-        verify=context,
-    )
-    async with client:
-        yield Line(client, server)
+    connections = Connections(server, context)
+    try:
+        yield Line(connections, server)
+    finally:
+        await connections.close()
 
 
-async def _read(response: httpx2.Response) -> bytes:
-    answer = bytearray()
-    async for chunk in response.aiter_bytes():
-        answer += chunk
-        if len(answer) > ANSWER_LIMIT:
-            raise Elsewhere(f"The answer of {response.url.host} is longer than any a Branchfleet server gives.")
-    return bytes(answer)
-
-
-def _judge(response: httpx2.Response, answer: bytes, kind: type[T]) -> T:
-    status = response.status_code
+def _judge(url: str, answer: Answer, kind: type[T]) -> T:
+    status = answer.status
     if status == 200:
         try:
-            return msgspec.msgpack.decode(answer, type=kind)
+            return msgspec.msgpack.decode(answer.body, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Elsewhere(f"What answers at {response.url} is not a Branchfleet server.") from error
-    said = _problem(answer)
+            raise Elsewhere(f"What answers at {url} is not a Branchfleet server.") from error
+    said = _problem(answer.body)
     if status in (401, 403):
         sentence = f"The server does not let this agent in: {said or 'its token is wrong or was revoked'}."
         raise Rejected(sentence, unknown=status == 401)
     if status in (400, 413, 415, 422):
         raise NotTaken(f"The server cannot take a batch: {said or status}.", judged=bool(said))
     if status in (408, 425, 429) or status >= 500:
-        raise Away(f"The server answers {status}{': ' + said if said else ''}.", _wait(response))
-    raise Elsewhere(f"What answers at {response.url} is not a Branchfleet server ({status}).")
+        raise Away(f"The server answers {status}{': ' + said if said else ''}.", _wait(answer))
+    raise Elsewhere(f"What answers at {url} is not a Branchfleet server ({status}).")
 
 
-def _problem(answer: bytes) -> str:
+def _problem(body: bytes) -> str:
     """The sentence of a Problem, or "" if it is none: then a proxy may have spoken, not the server."""
     try:
-        return tidy_text(msgspec.json.decode(answer, type=_Problem).detail, 300).rstrip("。.")
+        return tidy_text(msgspec.json.decode(body, type=_Problem).detail, 300).rstrip("。.")
     except (msgspec.DecodeError, UnicodeDecodeError):
         return ""
 
 
-def _wait(response: httpx2.Response) -> float:
-    said = response.headers.get("Retry-After", "")
+def _wait(answer: Answer) -> float:
+    said = answer.headers.get("retry-after", "")
     return min(float(said), WAIT_AT_MOST) if said.isascii() and said.isdigit() else 0.0
 
 
@@ -230,6 +217,6 @@ def _unproven(error: BaseException | None) -> str | None:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError | httpx2.TimeoutException):
+    if isinstance(error, TimeoutError):
         return "no answer in time"
     return tidy_text(str(error), 200).rstrip(".") or type(error).__name__

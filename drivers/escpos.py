@@ -67,7 +67,7 @@ class Escpos:
 
     def __init__(self, address: str, options: EscposOptions, shared: Shared) -> None:
         self._options = options
-        self._link = SerialLink(address, options)
+        self._link = SerialLink(address, options, shared)
 
     @staticmethod
     def check_address(address: str) -> str | None:

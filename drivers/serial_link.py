@@ -36,10 +36,10 @@ import serial.rfc2217
 import serial.urlhandler.protocol_socket
 from pydantic import AfterValidator
 
-from drivers.base import RAW_LIMIT, DriverOptions
+from drivers.base import RAW_LIMIT, DriverOptions, Shared
 from drivers.blocking import Blocking
 from drivers.errors import Busy, DeviceError, Garbled, Reason, Refused, Unreachable
-from drivers.serial_local import LocalPort, Watch, let_go, plugged_in
+from drivers.serial_local import LocalPort, Watches, let_go, plugged_in
 from drivers.spooler import Queue, check_queue
 
 HOLD_SECONDS = 0.5  # of a port of this machine, first byte to last
@@ -104,10 +104,13 @@ Conversation = Generator[Ask, bytes, T]
 class SerialLink:
     """The serial port of one position, opened anew for each conversation.
 
+    With `shared`, ports are watched, and one that nobody opened meanwhile is looked over once a poll and not twice.
     `hold` seconds instead of half a second are for a port that serves no teller and answers slowly: a UPS's.
     """
 
-    def __init__(self, address: str, options: SerialOptions, *, hold: float | None = None) -> None:
+    def __init__(
+        self, address: str, options: SerialOptions, shared: Shared | None = None, *, hold: float | None = None
+    ) -> None:
         self._address = address
         self._options = options
         self._hold_seconds = hold or (NETWORK_HOLD_SECONDS if "://" in address else HOLD_SECONDS)
@@ -115,7 +118,7 @@ class SerialLink:
         self._given_up = threading.Event()  # of the newest conversation; each has its own
         self._failed: Reason | None = None
         self._queue = Queue(options.queue) if isinstance(options, PrinterPortOptions) and options.queue else None
-        self._watch = Watch()
+        self._shared = shared
 
     async def converse(self, conversation: Conversation[T]) -> T:
         """Open the port, run `conversation` to its end, let the port go; its result, or a DeviceError.
@@ -125,7 +128,7 @@ class SerialLink:
         self._failed = None
         try:
             given_up = threading.Event()
-            job = await self._thread.begin(partial(self._hold, conversation, given_up))
+            job = await self._thread.begin(partial(self._hold, conversation, given_up, await self._watches()))
             self._given_up = given_up
             return await asyncio.shield(job)
         except DeviceError as error:
@@ -150,8 +153,11 @@ class SerialLink:
         self._given_up.set()
         await self._thread.done(CLOSE_SECONDS)
 
-    def _hold(self, conversation: Conversation[T], given_up: threading.Event) -> T:
-        port = self._open()
+    async def _watches(self) -> Watches | None:
+        return None if self._shared is None or "://" in self._address else await self._shared.get(Watches)
+
+    def _hold(self, conversation: Conversation[T], given_up: threading.Event, watches: Watches | None) -> T:
+        port = self._open(watches)
         try:
             return _converse(port, conversation, time.monotonic() + self._hold_seconds, given_up)
         except (serial.SerialException, OSError) as error:
@@ -161,8 +167,8 @@ class SerialLink:
             with suppress(serial.SerialException, OSError):
                 port.close()
 
-    def _open(self) -> AnyPort:
-        port = _make(self._address, self._options, self._watch)
+    def _open(self, watches: Watches | None) -> AnyPort:
+        port = _make(self._address, self._options, watches)
         try:
             port.open()
         except (serial.SerialException, OSError) as error:
@@ -240,7 +246,7 @@ def _cannot_open(address: str, error: Exception) -> DeviceError:
 _PARITY = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
 
 
-def _make(address: str, options: SerialOptions, watch: Watch) -> AnyPort:
+def _make(address: str, options: SerialOptions, watches: Watches | None) -> AnyPort:
     """The port at `address`, not opened yet."""
     port: AnyPort
     if address.startswith("socket://"):
@@ -248,7 +254,7 @@ def _make(address: str, options: SerialOptions, watch: Watch) -> AnyPort:
     elif address.startswith("rfc2217://"):
         port = _RemotePort()
     else:
-        port = LocalPort(watch, strict=options.owner_check == "strict")
+        port = LocalPort(watches, strict=options.owner_check == "strict")
         port.write_timeout = HOLD_SECONDS
     port.baudrate = options.baud
     port.bytesize = options.data_bits

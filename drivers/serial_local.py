@@ -6,7 +6,7 @@ On Linux it is locked, looked over and only then set, and put back as it was whe
 import sys
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 import serial
 
@@ -17,8 +17,14 @@ _DRAIN_SECONDS = 0.05
 if sys.platform == "win32":
     from serial import win32
 
-    class Watch:
-        """Nothing is to be watched: every opener is alone."""
+    class Watches:
+        """There is nothing to watch: every opener is alone."""
+
+        @classmethod
+        async def start(cls) -> Self:
+            return cls()
+
+        async def close(self) -> None: ...
 
     async def let_go(port: str, *, strict: bool) -> bool:
         """False. To see whether a port is free is to open it here, and a program that opens it then is refused."""
@@ -30,7 +36,7 @@ if sys.platform == "win32":
     class LocalPort(serial.Serial):
         """On Windows the settings of a port are written whole: the lines get what they were set to."""
 
-        def __init__(self, watch: Watch, *, strict: bool) -> None:
+        def __init__(self, watches: Watches | None, *, strict: bool) -> None:
             super().__init__()
 
         def _reconfigure_port(self) -> None:
@@ -47,17 +53,17 @@ else:
     import os
     import termios
 
-    from drivers import serial_owner, serial_watch
+    from drivers import serial_owner
+    from drivers.serial_watch import Watches as Watches
 
-    Watch = serial_watch.Watch
     let_go, plugged_in = serial_owner.let_go, serial_owner.plugged_in
 
     class LocalPort(serial.Serial):
-        """`watch` goes from one opening of the port to the next."""
+        """`watches` know it from one opening to the next."""
 
-        def __init__(self, watch: Watch, *, strict: bool) -> None:
+        def __init__(self, watches: Watches | None, *, strict: bool) -> None:
             super().__init__()
-            self._watch = watch
+            self._watches = watches
             self._strict = strict
             self._was: list[Any] | None = None
 
@@ -65,7 +71,8 @@ else:
             name = str(self.port)
             with suppress(FileNotFoundError):  # the open itself says what that means
                 device = os.stat(name)
-                if serial_owner.locked_by(name) or not self._watch.left_alone(device):
+                known = self._watches is not None and self._watches.left_alone(name, device)
+                if not known or serial_owner.locked_by(name):
                     self._refuse_if_owned(name, device)
             super().open()
 
@@ -93,11 +100,13 @@ else:
                 raise Busy(Reason.PORT_IN_USE, f"another program has {name} locked") from None
             # From here on nobody new can open it, so whoever is found now is all there is to find.
             fcntl.ioctl(number, termios.TIOCEXCL)
-            self._watch.begin(name)
+            if self._watches is not None:
+                self._watches.begin(name)
             try:
                 device = os.fstat(number)
                 self._refuse_if_owned(name, device)
-                self._watch.free(device)
+                if self._watches is not None:
+                    self._watches.free(name, device)
             except DeviceError:
                 fcntl.ioctl(number, termios.TIOCNXCL)
                 raise

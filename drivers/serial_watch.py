@@ -6,55 +6,83 @@ another one: so this says only whether a port may be opened, and what is sent to
 
 import ctypes
 import os
+import struct
 import sys
-import weakref
+import threading
+from contextlib import suppress
+from typing import NamedTuple, Self
 
 if sys.platform == "win32":
     raise ImportError("Windows refuses a second opener of a port by itself")
 
 _IN_OPEN = 0x20
 _FLAGS = os.O_CLOEXEC | os.O_NONBLOCK  # IN_CLOEXEC and IN_NONBLOCK are the same
-_ROOM = 4096  # bytes; alike events in a row are told once, so there are never many
+_EVENT = struct.Struct("iIII")  # watch, mask, cookie and length of a name; the open of a watched file has no name
+_ROOM = 256 * _EVENT.size
+_LOST = -1  # the watch of the event that says that others were lost
 
 
-class Watch:
-    """Of one port. Where the system has no watch to give, a port is never known to be left alone."""
+class _Free(NamedTuple):
+    """A port nobody had: its device node, and the watch on that."""
+
+    node: tuple[int, ...]
+    watch: int
+
+
+class Watches:
+    """Of all ports of one agent; `Shared` makes and closes it. Where the system has none to give, no port is ever known
+    to be left alone. Called from the threads in which ports are opened."""
 
     def __init__(self) -> None:
-        self._events = -1  # where they are read
-        self._watched = False
-        self._node: tuple[int, ...] = ()  # that was seen to be free
+        self._turn = threading.Lock()
+        self._watched: dict[str, int] = {}  # port -> its watch
+        self._free: dict[str, _Free] = {}
+        self._libc = ctypes.CDLL(None)
+        begin = getattr(self._libc, "inotify_init1", None)  # None: not Linux
+        self._events: int = begin(_FLAGS) if begin is not None else -1
+
+    @classmethod
+    async def start(cls) -> Self:
+        return cls()
+
+    async def close(self) -> None:
+        with self._turn:
+            self._free.clear()
+            events, self._events = self._events, -1
+        if events != -1:
+            os.close(events)
 
     def begin(self, port: str) -> None:
-        """From now on opens count. To be said while nobody else can open the port."""
-        self._node, self._watched = (), False
-        libc = ctypes.CDLL(None)
-        if not hasattr(libc, "inotify_init1"):
-            return  # not Linux
-        if self._events == -1 and (events := int(libc.inotify_init1(_FLAGS))) != -1:
-            self._events = events
-            weakref.finalize(self, os.close, events)
-        # The watch it has already, where the node is still the same.
-        self._watched = libc.inotify_add_watch(self._events, os.fsencode(port), _IN_OPEN) != -1
-        while self._watched and self._heard():
-            pass
+        """From now on opens of `port` count. To be said while nobody else can open it."""
+        with self._turn:
+            if self._events != -1:
+                # Where the node is still the same, this gives the watch that is there.
+                self._watched[port] = self._libc.inotify_add_watch(self._events, os.fsencode(port), _IN_OPEN)
+            self._hear()
+            self._free.pop(port, None)
 
-    def free(self, device: os.stat_result) -> None:
-        """A look after `begin` found that nobody has the port, whose status is `device`."""
-        self._node = _node(device) if self._watched else ()
+    def free(self, port: str, device: os.stat_result) -> None:
+        """A look after `begin` found that nobody has `port`, whose status is `device`."""
+        with self._turn:
+            if (watch := self._watched.get(port, -1)) != -1:
+                self._free[port] = _Free(_node(device), watch)
 
-    def left_alone(self, device: os.stat_result) -> bool:
+    def left_alone(self, port: str, device: os.stat_result) -> bool:
         """Whether this is the node that was free, and nobody opened it since."""
-        if not self._node or self._node != _node(device) or self._heard():
-            self._node = ()
-        return bool(self._node)
+        with self._turn:
+            self._hear()
+            free = self._free.get(port)
+            return free is not None and free.node == _node(device)
 
-    def _heard(self) -> bool:
-        """An open; or that events were lost, or that the node is gone."""
-        try:
-            return bool(os.read(self._events, _ROOM))
-        except BlockingIOError:
-            return False
+    def _hear(self) -> None:
+        """Nothing more is known of a port that was opened; nor of any, if events were lost."""
+        told: set[int] = set()
+        with suppress(BlockingIOError):
+            while self._events != -1:
+                told.update(watch for watch, *_ in _EVENT.iter_unpack(os.read(self._events, _ROOM)))
+        for port, free in list(self._free.items()):
+            if free.watch in told or _LOST in told:
+                del self._free[port]
 
 
 def _node(device: os.stat_result) -> tuple[int, ...]:

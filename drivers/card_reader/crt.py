@@ -47,7 +47,7 @@ class Crt:
 
     def __init__(self, address: str, options: CrtOptions, shared: Shared) -> None:
         self._options = options
-        self._link = SerialLink(address, options)
+        self._link = SerialLink(address, options, shared)
         self._sensor_questions = [SENSORS_310_V3, SENSORS_310_V2]  # what this CRT-310 does not know is not asked again
 
     @staticmethod

@@ -56,7 +56,7 @@ class Passbook:
         self._emulation = options.emulation
         ncr = options.emulation == "ncr-5021"
         self._dialect = Ncr5021() if ncr else Olivetti(options.meanings(), asks_document=options.document)
-        self._link = SerialLink(address, options)
+        self._link = SerialLink(address, options, shared)
 
     @staticmethod
     def check_address(address: str) -> str | None:

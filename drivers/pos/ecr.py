@@ -39,7 +39,7 @@ class Ecr:
 
     def __init__(self, address: str, options: EcrOptions, shared: Shared) -> None:
         self._dialect = options.dialect
-        self._link = SerialLink(address, options)
+        self._link = SerialLink(address, options, shared)
 
     @staticmethod
     def check_address(address: str) -> str | None:

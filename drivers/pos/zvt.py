@@ -67,7 +67,7 @@ class Zvt:
 
     def __init__(self, address: str, options: ZvtOptions, shared: Shared) -> None:
         self._line = options.line(address)
-        self._link = SerialLink(address, options)
+        self._link = SerialLink(address, options, shared)
 
     @staticmethod
     def check_address(address: str) -> str | None:
