@@ -181,7 +181,7 @@ def others(count: int) -> Iterator[None]:
 def running(home: Path) -> Iterator[subprocess.Popen[bytes]]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     environment |= {"PYTHONPYCACHEPREFIX": str(home.with_name("compiled")), "MALLOC_ARENA_MAX": "1"}
-    command = [sys.executable, "-m", "agent.cli", "run", "--home", str(home)]
+    command = [sys.executable, "-m", "agent.main", "run", "--home", str(home)]
     agent = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
     try:
         yield agent

@@ -34,11 +34,11 @@ from urllib.parse import urlsplit
 import serial
 import serial.rfc2217
 import serial.urlhandler.protocol_socket
-from pydantic import AfterValidator
 
 from drivers.base import RAW_LIMIT, DriverOptions, Shared
 from drivers.blocking import Blocking
 from drivers.errors import Busy, DeviceError, Garbled, Reason, Refused, Unreachable
+from drivers.options import Check
 from drivers.serial_local import LocalPort, Watches, let_go, plugged_in
 from drivers.spooler import Queue, check_queue
 
@@ -69,7 +69,7 @@ class SerialOptions(DriverOptions):
 class PrinterPortOptions(SerialOptions):
     """`queue`: the print queue that prints there. It is asked about the printer while a program holds the port."""
 
-    queue: Annotated[str, AfterValidator(check_queue)] = ""
+    queue: Annotated[str, Check(check_queue)] = ""
 
 
 def check_serial_address(address: str) -> str | None:

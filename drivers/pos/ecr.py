@@ -25,7 +25,7 @@ _MELLON_LIMIT = 256
 _SECONDS = 1.0
 
 
-class EcrOptions(SerialOptions):
+class EcrOptions(SerialOptions, kw_only=True):
     """`dialect` must be said: to a terminal of the other, the question is noise."""
 
     dialect: Literal["generic", "mellon"]
