@@ -50,6 +50,8 @@ def _type(annotation: Any) -> Any:
         return Annotated[(_type(inner[0]), *said)] if said else _type(inner[0])
     if origin in (Union, UnionType):
         return Union[tuple(map(_type, inner))]  # noqa: UP007
+    if origin in (list, tuple, dict):
+        return origin[tuple(map(_type, inner))]
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
         return model_of(annotation)
     return annotation
