@@ -7,7 +7,6 @@ import logging
 from pathlib import Path
 
 import msgspec
-import pydantic
 
 from agent.files import write_private
 from agent.secrets import of_this_run
@@ -16,6 +15,7 @@ from agent.wire import Assignment, Failure, Polled
 from drivers import registry
 from drivers.base import Driver, Shared
 from drivers.errors import NotSupported, Reason
+from drivers.options import WrongOptions
 
 CACHE = "assignment.json"
 
@@ -63,9 +63,10 @@ def make_target(polled: Polled, shared: Shared) -> Target:
         return _misfit(polled, Reason.BAD_OPTIONS, f"the address {tidy_text(polled.address)!r} {wrong}")
     try:
         options = kind.Options.model_validate(polled.options)
+    except ValueError as error:
+        return _misfit(polled, Reason.BAD_OPTIONS, f"wrong options: {_said_of(error)}")
+    try:
         return Target(polled, kind(polled.address, options, shared))
-    except pydantic.ValidationError as error:
-        return _misfit(polled, Reason.BAD_OPTIONS, _said_of(error))
     except Exception as error:  # the border to third parties' drivers, as in poll.py
         log.error("The driver %s cannot be made for %s", polled.driver, polled.position, exc_info=error)
         return _misfit(polled, Reason.DRIVER_FAILED, f"the driver failed with {type(error).__name__} when it was made")
@@ -75,10 +76,16 @@ def _misfit(polled: Polled, reason: Reason, detail: str) -> Target:
     return Target(polled, None, Failure(NotSupported.kind, str(reason), tidy_text(of_this_run().hide(detail))))
 
 
-def _said_of(error: pydantic.ValidationError) -> str:
+def _said_of(error: ValueError) -> str:
     """Which options are wrong and why. Never their values: they may be passwords."""
+    if isinstance(error, WrongOptions):
+        return str(error)
+    from pydantic import ValidationError  # here: only a third party's options may be a model of it
+
+    if not isinstance(error, ValidationError):
+        return type(error).__name__
     wrongs = (
         f"{'.'.join(map(str, one['loc'])) or 'options'}: {one['msg']}"
         for one in error.errors(include_input=False, include_url=False, include_context=False)
     )
-    return "wrong options: " + "; ".join(wrongs)
+    return "; ".join(wrongs)

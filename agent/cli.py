@@ -1,11 +1,7 @@
 """The command `branchfleet-agent`. Standard output is data, standard error narrates, exit codes are in `exit.py`."""
 
-import errno
 import json
 import os
-import sys
-import tempfile
-import traceback
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,9 +11,11 @@ from typer.core import TyperCommand
 
 from agent import ask, secrets, show
 from agent.exit import Exit, Trouble
-from agent.logs import logging_to, narrate
+from agent.main import main as main
+from agent.main import run_here
+from agent.main import say as _say
 from agent.ports import card_readers, serial_ports
-from agent.settings import find_home, load_settings, make_home
+from agent.settings import find_home
 from agent.wire import catalogue
 
 app = typer.Typer(
@@ -50,15 +48,7 @@ def run(
 
     Example: branchfleet-agent run --home /var/lib/branchfleet-agent
     """
-    from agent.run import run_until_signalled
-
-    folder = find_home(home, os.environ)
-    settings = load_settings(folder, os.environ, server=server)
-    make_home(folder)
-    known = secrets.of_this_run()
-    with logging_to(folder, known):
-        code = run_until_signalled(settings)
-    raise typer.Exit(code)
+    raise typer.Exit(run_here(home, server))
 
 
 @app.command("enroll")
@@ -322,41 +312,6 @@ def _spoken(lang: str) -> Literal["zh", "en"]:
 
 def _print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def _say(sentence: str) -> None:
-    typer.echo(secrets.of_this_run().hide(sentence), err=True)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The entry of the command. Ends the process."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="replace")  # an old console's code page must not end a poll
-    known = secrets.Secrets()
-    secrets.OF_THIS_RUN.set(known)
-    narrate(known)
-    try:
-        app(arguments)
-    except Trouble as trouble:
-        _say(trouble.sentence)
-        sys.exit(trouble.code)
-    except Exception as error:  # the border of the program: a sentence for the person, the rest in a file
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more as it ends
-            _say("The output cannot be written: the disk it goes to is full.")
-            sys.exit(Exit.CANNOT_WRITE)
-        _say(f"{Exit.DEFECT.sentence} {type(error).__name__}; please report it with the file {_written_down()}")
-        sys.exit(Exit.DEFECT)
-
-
-def _written_down() -> str:
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="branchfleet-agent-", suffix=".txt", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(secrets.of_this_run().hide(traceback.format_exc()))
-    return file.name
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
-import httpx2
 import msgspec
 
+from agent.http import Answer, Asks, Connections, HttpError, HungUp, TooLong
 from agent.tidy import tidy_text
 from agent.wire import MEDIA_MSGPACK, Ack, Assignment, Batch, encode
 
@@ -22,7 +22,6 @@ else:
     from backports import zstd
 
 ANSWER_SECONDS = 30.0  # for a whole exchange
-CONNECT_SECONDS = 10.0
 HANDSHAKE_SECONDS = 3.0  # to learn whether who hung up on plain HTTP speaks TLS
 ANSWER_LIMIT = 64 << 20  # bytes; an assignment of 10,000 positions has about 4 MB
 WAIT_AT_MOST = 300.0  # seconds a server's Retry-After is believed
@@ -109,8 +108,9 @@ class _Problem(msgspec.Struct):
 class Line:
     """One server over HTTP: a question, and the one answer to it, or a LinkError."""
 
-    def __init__(self, client: httpx2.AsyncClient, server: str) -> None:
-        self._client = client
+    def __init__(self, asks: Asks, server: str, lang: str = "en") -> None:
+        self._asks = asks
+        self._always = {"Accept": MEDIA_MSGPACK, "Accept-Language": lang}
         self.server = server
 
     async def ask(
@@ -118,12 +118,15 @@ class Line:
     ) -> T:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                request = self._client.stream(method, path, content=content or None, headers=headers)
-                async with request as response:
-                    answer = await _read(response)
-            return _judge(response, answer, kind)
-        except (httpx2.HTTPError, httpx2.StreamError, TimeoutError, OSError) as error:
+                answer = await self._asks(method, path, self._always | (headers or {}), content, ANSWER_LIMIT)
+        except TooLong:
+            raise Elsewhere(
+                f"The answer of {self.server} is longer than any a Branchfleet server gives.",
+                f"{self.server} 的应答比本系统服务器的任何应答都长。",
+            ) from None
+        except (HttpError, TimeoutError, OSError) as error:
             raise await _why_none(self.server, error) from error
+        return _judge(self.server + path, answer, kind)
 
 
 class Passes(Protocol):
@@ -209,41 +212,23 @@ async def open_line(server: str, context: ssl.SSLContext, lang: str = "en") -> A
 
     `lang` is asked of the server for its own words: English, as the rest of what a running agent says.
     """
-    client = httpx2.AsyncClient(
-        base_url=server,
-        headers={"Accept": MEDIA_MSGPACK, "Accept-Language": lang},
-        timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-        follow_redirects=False,
-        trust_env=False,  # a branch PC's browser proxy is not ours
-        verify=context,
-    )
-    async with client:
-        yield Line(client, server)
+    connections = Connections(server, context)
+    try:
+        yield Line(connections, server, lang)
+    finally:
+        await connections.close()
 
 
-async def _read(response: httpx2.Response) -> bytes:
-    answer = bytearray()
-    async for chunk in response.aiter_bytes():
-        answer += chunk
-        if len(answer) > ANSWER_LIMIT:
-            host = response.url.host
-            raise Elsewhere(
-                f"The answer of {host} is longer than any a Branchfleet server gives.",
-                f"{host} 的应答比本系统服务器的任何应答都长。",
-            )
-    return bytes(answer)
-
-
-def _judge(response: httpx2.Response, answer: bytes, kind: type[T]) -> T:
-    status, at = response.status_code, response.url
-    foreign = f"What answers at {at} is not a Branchfleet server"
-    foreign_zh = f"在 {at} 应答的不是本系统的服务器"
+def _judge(url: str, answer: Answer, kind: type[T]) -> T:
+    status = answer.status
+    foreign = f"What answers at {url} is not a Branchfleet server"
+    foreign_zh = f"在 {url} 应答的不是本系统的服务器"
     if status == 200:
         try:
-            return msgspec.msgpack.decode(answer, type=kind)
+            return msgspec.msgpack.decode(answer.body, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Elsewhere(f"{foreign}.", f"{foreign_zh}。") from error
-    problem = _problem(answer)
+    problem = _problem(answer.body)
     said = tidy_text(problem.detail, 300).rstrip("。.")
     if status in (401, 403):
         raise Rejected(
@@ -260,20 +245,20 @@ def _judge(response: httpx2.Response, answer: bytes, kind: type[T]) -> T:
         )
     if status in (408, 425, 429) or status >= 500:
         more = f": {said}" if said else ""
-        raise Away(f"The server answers {status}{more}.", f"服务器应答 {status}{more}。", _wait(response))
+        raise Away(f"The server answers {status}{more}.", f"服务器应答 {status}{more}。", _wait(answer))
     raise Elsewhere(f"{foreign} ({status}).", f"{foreign_zh}（{status}）。")
 
 
-def _problem(answer: bytes) -> _Problem:
+def _problem(body: bytes) -> _Problem:
     """What a Problem says, or nothing if it is none: then a proxy may have spoken, not the server."""
     try:
-        return msgspec.json.decode(answer, type=_Problem)
+        return msgspec.json.decode(body, type=_Problem)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _Problem()
 
 
-def _wait(response: httpx2.Response) -> float:
-    said = response.headers.get("Retry-After", "")
+def _wait(answer: Answer) -> float:
+    said = answer.headers.get("retry-after", "")
     return min(float(said), WAIT_AT_MOST) if said.isascii() and said.isdigit() else 0.0
 
 
@@ -304,7 +289,7 @@ async def _why_none(server: str, error: Exception) -> LinkError:
             f"The server speaks TLS and was asked without: say {right} instead of {server}.",
             f"服务器只接受加密连接（TLS）：地址要写成 {right}，不是 {server}。",
         )
-    reason, zh = _reason(error), "规定时间内没有应答" if _timed_out(error) else _reason(error)
+    reason, zh = _reason(error), "规定时间内没有应答" if isinstance(error, TimeoutError) else _reason(error)
     return Away(f"The server {server} does not answer: {reason}.", f"服务器 {server} 没有应答：{zh}。")
 
 
@@ -350,16 +335,10 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _hung_up(error: Exception) -> bool:
     """Without a byte of an answer."""
-    if isinstance(error, httpx2.RemoteProtocolError):
-        return "without sending" in str(error)
-    return isinstance(error, httpx2.ReadError)
-
-
-def _timed_out(error: Exception) -> bool:
-    return isinstance(error, TimeoutError | httpx2.TimeoutException)
+    return isinstance(error, HungUp | ConnectionResetError | BrokenPipeError)
 
 
 def _reason(error: Exception) -> str:
-    if _timed_out(error):
+    if isinstance(error, TimeoutError):
         return "no answer in time"
     return tidy_text(str(error), 200).rstrip(".") or type(error).__name__

@@ -22,7 +22,7 @@ FILE = "agent.jsonl"
 LOG_BYTES = 10 << 20
 FILES = 5  # the one that is written, and four before it
 LINE_LIMIT = 16_000  # characters of one text in a line: a driver's exception may carry a megabyte
-QUIET = ("httpx2", "httpcore2", "httpx", "httpcore", "apscheduler")  # they tell of every request and every job
+QUIET = ("apscheduler",)  # it tells of every job
 _JOURNAL_LEVELS = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}  # sd-daemon(3)
 
 

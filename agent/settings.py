@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+import msgspec
 
 from agent.exit import Exit, Trouble
 from agent.identity import Identity, load_identity
@@ -32,21 +32,27 @@ def _server(text: str) -> str:
     return text.rstrip("/")
 
 
-class Written(BaseModel):
+class Written(msgspec.Struct, frozen=True):
     """What agent.toml may hold."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    server: str | None = None
+    local: Annotated[str, msgspec.Meta(min_length=1)] | None = None  # the folder people of this PC may read
+    # at most this much is kept while the line is down, and so long, counting the time the agent ran
+    spool_limit_mb: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 2048
+    spool_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 60
 
-    server: Annotated[str, AfterValidator(_server)] | None = None
-    local: Annotated[str, Field(min_length=1)] | None = None  # the folder people of this PC may read
-    spool_limit_mb: Annotated[int, Field(ge=1, le=100_000)] = 2048  # at most this much is kept while the line is down
-    spool_days: Annotated[int, Field(ge=1, le=3650)] = 60  # and so long, counting the time the agent ran
+
+_KINDS = {field.name: field.type for field in msgspec.structs.fields(Written)}
+_MUST_BE = {
+    "server": "must be text in quotes",
+    "local": "must be a folder, as text in quotes",
+    "spool_limit_mb": "must be a whole number from 1 to 100000",
+    "spool_days": "must be a whole number from 1 to 3650",
+}
 
 
-class Settings(BaseModel):
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What a running agent needs."""
-
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
     home: Path
     identity: Identity
@@ -154,18 +160,21 @@ def _from_environment(environment: Mapping[str, str]) -> _Source:
 
 
 def _check(source: _Source) -> Written:
-    try:
-        return Written.model_validate({key: value for key, (value, _) in source.items()})
-    except ValidationError as error:
-        sentences = []
-        for one in error.errors(include_url=False):
-            key = str(one["loc"][0])
-            value, where = source[key]
-            if one["type"] == "extra_forbidden":
-                near = difflib.get_close_matches(key, Written.model_fields, n=1)
-                hint = f'; did you mean "{near[0]}"?' if near else f"; there are: {', '.join(Written.model_fields)}."
-                sentences.append(f'"{key}" in {where} is not a setting{hint}')
-            else:
-                said = one["msg"].removeprefix("Value error, ")
-                sentences.append(f'"{key}" {value!r} in {where}: {said}.')
-        raise Trouble(Exit.BAD_INPUT, "\n".join(sentences)) from error
+    values, sentences = {}, []
+    for key, (value, where) in source.items():
+        if key not in _KINDS:
+            near = difflib.get_close_matches(key, _KINDS, n=1)
+            hint = f'; did you mean "{near[0]}"?' if near else f"; there are: {', '.join(_KINDS)}."
+            sentences.append(f'"{key}" in {where} is not a setting{hint}')
+            continue
+        try:
+            values[key] = msgspec.convert(value, _KINDS[key], strict=not isinstance(value, str))
+            if key == "server":
+                values[key] = _server(values[key])
+        except msgspec.ValidationError:
+            sentences.append(f'"{key}" {value!r} in {where} {_MUST_BE[key]}.')
+        except ValueError as error:
+            sentences.append(f'"{key}" {value!r} in {where} {error}.')
+    if sentences:
+        raise Trouble(Exit.BAD_INPUT, "\n".join(sentences))
+    return Written(**values)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pydantic
 
+from agent.inventory.options import model_of
 from agent.secrets import of_this_run
 from agent.tidy import tidy_text
 from drivers.base import Driver, DriverOptions
@@ -82,12 +83,14 @@ def options_of(
 
 def _validated(driver: type[Driver], values: dict[str, Any], said: dict[str, str]) -> DriverOptions:
     """The options; where a number was typed and a text is wanted (version=3), the text that was typed."""
+    model = model_of(driver.Options)
     try:
-        return driver.Options.model_validate(values)
+        model.model_validate(values)
     except pydantic.ValidationError as error:
         wrong = {str(one["loc"][0]) for one in error.errors() if one["loc"]} & said.keys()
-        texts = {key: said[key] for key in wrong if not isinstance(values[key], str)}
-        return driver.Options.model_validate({**values, **texts})
+        values = {**values, **{key: said[key] for key in wrong if not isinstance(values[key], str)}}
+        model.model_validate(values)
+    return driver.Options.model_validate(values)
 
 
 def _secret_name(driver: str, key: str, taken: set[str]) -> str:

@@ -1,9 +1,11 @@
 """What an agent costs a branch PC: memory and processor time of a whole `branchfleet-agent run` with 40 positions.
 
-The devices are this project's simulators in a process of their own, the server is a receiver in this one. Memory is
-read when every position has been asked several times over, and the processor time is of whole minutes after that.
+It runs as its service does: over TLS, from modules that are compiled, with the memory allocator the unit sets. The
+devices are this project's simulators in a process of their own, the server is a receiver in this one. A branch PC runs
+other programs, and who holds a port is looked for among them: `--beside` says how many stand idle here, each with ten
+files open. Memory is read at the end; the processor time is of whole minutes after `--settle`.
 
-    python -m benchmarks.agent [--case serial ...] [--minutes 2] [--interval 60]
+    python -m benchmarks.agent [--case "serial only" ...] [--settle 600] [--minutes 5] [--interval 60] [--beside 150]
 """
 
 import argparse
@@ -11,6 +13,7 @@ import itertools
 import json
 import os
 import platform
+import re
 import socket
 import subprocess
 import sys
@@ -19,6 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -27,7 +31,9 @@ import msgspec
 import uvicorn
 
 from agent.identity import Identity, keep_identity, new_key
+from agent.trust import keep_ca
 from agent.wire import Ack, Assignment, Batch, Challenge, Polled, Token
+from server.authority.certificates import issue, make_authority, pem
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -35,7 +41,16 @@ else:
     from backports import zstd
 
 POSITIONS = 40
-SETTLE = 100.0  # seconds until every position has been asked, and asked again
+BESIDE = """
+import os, sys
+for _ in range(int(sys.argv[1])):
+    if os.fork() == 0:
+        files = [open(os.devnull) for _ in range(10)]
+        sys.stdin.read()
+        os._exit(0)
+print(flush=True)
+sys.stdin.read()
+"""
 V3 = {"version": "3", "user": "watcher", "auth": "SHA", "auth_password": "authpass123"} | {
     "priv": "AES",
     "priv_password": "privpass123",
@@ -63,6 +78,7 @@ class Receiver:
         self._polled = polled
         self._received: dict[str, int] = {}
         self.failing: dict[str, str] = {}
+        self.seen: set[str] = set()  # positions it was told of
 
     async def __call__(self, scope: dict[str, Any], receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
         body = b""
@@ -90,6 +106,8 @@ class Receiver:
                 self.failing[position] = failure.detail
             elif position:
                 self.failing.pop(position, None)
+            if position:
+                self.seen.add(position)
         highest = max([self._received.get(batch.stream, 0), *(record.seq for record in batch.records)])
         self._received[batch.stream] = highest
         now = time.time_ns() // 1000
@@ -126,42 +144,75 @@ def simulated(kinds: list[tuple[str, dict[str, object]]], folder: Path, interval
 
 
 @contextmanager
-def receiving(polled: list[Polled]) -> Iterator[tuple[str, Receiver]]:
+def receiving(polled: list[Polled], home: Path) -> Iterator[Receiver]:
+    """A server that the agent of `home` trusts, while the block runs."""
+    now = time.time_ns() // 1000
+    authority = make_authority("Benchmark", now)
+    held = home.with_name("server.pem")
+    held.write_bytes(issue(authority, ["127.0.0.1"], now).pem())
     with socket.create_server(("127.0.0.1", 0)) as ours:
         receiver = Receiver(polled)
-        server = uvicorn.Server(uvicorn.Config(receiver, lifespan="off", log_level="critical", ws="none"))
+        config = uvicorn.Config(receiver, lifespan="off", log_level="critical", ws="none", timeout_keep_alive=75)
+        config.ssl_certfile = config.ssl_keyfile = held
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [ours]})
         thread.start()
+        keep_ca(home, pem(authority.certificate).decode())
+        url = f"https://127.0.0.1:{ours.getsockname()[1]}"
+        keep_identity(home, Identity(server=url, name="bench", agent="bench", code="", key=new_key()))
         try:
-            yield f"http://127.0.0.1:{ours.getsockname()[1]}", receiver
+            yield receiver
         finally:
             server.should_exit = True
             thread.join()
 
 
-def measure(case: str, minutes: float, interval: float) -> None:
+@contextmanager
+def others(count: int) -> Iterator[None]:
+    """Idle programs with open files, while the block runs."""
+    with subprocess.Popen(
+        [sys.executable, "-c", BESIDE, f"{count}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as idle:
+        assert idle.stdout is not None
+        idle.stdout.readline()
+        yield
+        idle.communicate()
+
+
+@contextmanager
+def running(home: Path) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment |= {"PYTHONPYCACHEPREFIX": str(home.with_name("compiled")), "MALLOC_ARENA_MAX": "1"}
+    command = [sys.executable, "-m", "agent.main", "run", "--home", str(home)]
+    agent = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
+    try:
+        yield agent
+    finally:
+        agent.terminate()
+        agent.wait()
+
+
+def measure(case: str, given: argparse.Namespace) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
-        simulated(CASES[case], Path(folder), interval) as polled,
-        receiving(polled) as (url, receiver),
+        simulated(CASES[case], Path(folder), given.interval) as polled,
+        others(given.beside),
     ):
         home = Path(folder, "home")
         home.mkdir()
-        keep_identity(home, Identity(server=url, name="bench", agent="bench", code="", key=new_key()))
-        command = [sys.executable, "-m", "agent.cli", "run", "--home", str(home)]
-        agent = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        try:
-            time.sleep(SETTLE)
-            before = _cpu_seconds(agent.pid)
-            time.sleep(60 * minutes)
-            spent = _cpu_seconds(agent.pid) - before
-            rss, pss = _memory(agent.pid)
-        finally:
-            agent.terminate()
-            agent.wait()
-        percent = 100 * spent / (60 * minutes)
-        memory = f"{rss:5.1f} MiB RSS  {pss:5.1f} PSS"
-        print(f"  {case:20} {memory}  {percent:.2f} % of a core ({spent / minutes:.2f} s a minute)")
+        with receiving(polled, home) as receiver:
+            with running(home):  # a first start, which compiles what it imports
+                while len(receiver.seen) < POSITIONS:
+                    time.sleep(0.5)
+            with running(home) as agent:
+                time.sleep(given.settle)
+                before = _cpu_seconds(agent.pid)
+                time.sleep(60 * given.minutes)
+                spent = _cpu_seconds(agent.pid) - before
+                memory = _memory(agent.pid)
+                busy = _busy()
+        percent = 100 * spent / (60 * given.minutes)
+        print(f"  {case:20} {memory}  {percent:.2f} % of a core ({spent / given.minutes:.2f} s a minute)  {busy}")
         for position, detail in receiver.failing.items():
             print(f"    {position} gave no reading, so the figure is not whole: {detail}")
 
@@ -171,16 +222,31 @@ def _cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _memory(pid: int) -> tuple[float, float]:
-    """RSS and PSS, MiB."""
+def _memory(pid: int) -> str:
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()[1:]
-    sizes = {key: int(rest.split()[0]) for key, _, rest in (line.partition(":") for line in lines)}
-    return sizes["Rss"] / 1024, sizes["Pss"] / 1024
+    sizes = {key: int(rest.split()[0]) / 1024 for key, _, rest in (line.partition(":") for line in lines)}
+    own = sizes["Private_Clean"] + sizes["Private_Dirty"]
+    return f"{sizes['Rss']:5.1f} MiB RSS {sizes['Pss']:5.1f} PSS {own:5.1f} its own"
+
+
+def _busy() -> str:
+    """How full the machine is: what a look for the holder of a port has to go through."""
+    processes = files = 0
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        try:
+            files += len(os.listdir(folder))
+        except OSError:  # it ended, or is another user's
+            continue
+        processes += 1
+    return f"among {processes} processes with {files} files, load {os.getloadavg()[0]:.1f}"
 
 
 def _machine() -> str:
-    packages = ("pydantic", "httpx2", "pysnmp", "gufo-snmp", "pyserial")
-    return ", ".join([f"Python {platform.python_version()}", *(f"{name} {_version(name)}" for name in packages)])
+    packages = ("msgspec", "cryptography", "apscheduler", "pyserial", "pysnmp", "gufo-snmp")
+    models = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+    named = [f"{name} {_version(name)}" for name in packages]
+    cores = f"{os.cpu_count()} x {models[0] if models else platform.machine()}"
+    return ", ".join([cores, f"Linux {platform.release()}", f"Python {platform.python_version()}", *named])
 
 
 def _version(name: str) -> str:
@@ -195,9 +261,12 @@ if __name__ == "__main__":
         sys.exit("the agent's figures are read from /proc, which is Linux's")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", action="append", choices=CASES, help="only this, may be said again")
-    parser.add_argument("--minutes", type=float, default=2.0, help="whole minutes watched (2)")
+    parser.add_argument("--settle", type=float, default=600.0, help="seconds before that (600)")
+    parser.add_argument("--minutes", type=float, default=5.0, help="whole minutes watched (5)")
+    parser.add_argument("--beside", type=int, default=150, help="idle programs beside it (150)")
     parser.add_argument("--interval", type=float, default=60.0, help="seconds between two polls of a position (60)")
     given = parser.parse_args()
-    print(f"an agent with {POSITIONS} positions, each every {given.interval:g} s: {_machine()}, {os.cpu_count()} cores")
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    print(f"an agent with {POSITIONS} positions, each every {given.interval:g} s, {today}: {_machine()}")
     for each in given.case or CASES:
-        measure(each, given.minutes, given.interval)
+        measure(each, given)

@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol, Self, TypeVar, runtime_checkable
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
+
+from drivers.options import DriverOptions as DriverOptions
 
 CLOSE_SECONDS = 2.0  # that a close may take, whatever open and poll took
 RAW_LIMIT = 4096  # bytes of raw answer kept with a reading; the rest is cut
@@ -44,12 +45,6 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     identity: dict[str, str] = {}  # maker, model, serial, firmware, name, location
     raw: dict[str, bytes] = {}  # question -> answer as it came, RAW_LIMIT bytes together at most
     as_of: int | None = None  # UTC µs the data speaks of, where that is not now (files another system drops)
-
-
-class DriverOptions(BaseModel):
-    """The base of every driver's options. Unknown keys are errors; the inventory turns them into sentences."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Sharable(Protocol):
@@ -98,7 +93,7 @@ class Shared:
 class Driver(Protocol):
     """One device of one family at one address."""
 
-    Options: ClassVar[type[DriverOptions]]
+    Options: ClassVar[type[DriverOptions]]  # or a model of pydantic with extra="forbid"
     timeout: ClassVar[float]  # seconds: open and poll together never last longer; close has CLOSE_SECONDS of its own
 
     def __init__(self, address: str, options: Any, shared: Shared) -> None: ...

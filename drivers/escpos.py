@@ -13,9 +13,9 @@ CT-S310 (5.3). Recordings: tests/drivers/cases/escpos. Ithaca/TransAct printers 
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+import msgspec
 
 from drivers.base import DeviceWord, Reading, Shared
 from drivers.errors import DeviceError, Garbled, Reason
@@ -36,18 +36,17 @@ class EscposOptions(PrinterPortOptions):
     `ask` leaves out questions the printer does not answer. `drawer` is the level of the drawer's pin 3 that means open.
     """
 
-    stations: tuple[Station, ...] = Field(default=("receipt",), min_length=1)
+    stations: Annotated[tuple[Station, ...], msgspec.Meta(min_length=1)] = ("receipt",)
     ask: tuple[Question, ...] | None = None
     drawer: Literal["none", "high", "low"] = "none"
 
-    @model_validator(mode="after")
-    def _asks_what_is_there(self) -> "EscposOptions":
+    def __post_init__(self) -> None:
+        super().__post_init__()
         for n in self.questions():
             if n not in _questions(self.stations):
                 raise ValueError(f"question {n} is about a station this printer does not have")
         if 1 not in self.questions():
             raise ValueError("question 1, on-line or not, is always asked")
-        return self
 
     def questions(self) -> tuple[Question, ...]:
         """n of each DLE EOT, in the order asked."""
@@ -67,7 +66,7 @@ class Escpos:
 
     def __init__(self, address: str, options: EscposOptions, shared: Shared) -> None:
         self._options = options
-        self._link = SerialLink(address, options)
+        self._link = SerialLink(address, options, shared)
 
     @staticmethod
     def check_address(address: str) -> str | None:

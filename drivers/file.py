@@ -12,9 +12,9 @@ import re
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Annotated, ClassVar
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from drivers.base import DeviceWord, DriverOptions, Reading, Shared, cut_raw
+from drivers.base import DeviceWord, Reading, Shared, cut_raw
 from drivers.errors import Garbled, NotSupported, Reason
 from drivers.file_layout import Layout, is_path, read_layout, shipped_layout
 from drivers.file_rows import LOOK_SECONDS, Drop, Drops, moment, plain_key, split_address
@@ -22,11 +22,13 @@ from drivers.file_rows import LOOK_SECONDS, Drop, Drops, moment, plain_key, spli
 _DAY = 86_400_000_000  # µs
 
 
-class FileOptions(DriverOptions):
+class FileOptions(BaseModel):
     """`layout` is a shipped name, a path on the agent's machine, or a table; `row` is this position's terminal number.
 
     `spare = true` is a 备机, which the rule on terminals without transactions leaves out.
     """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     layout: str | Layout
     row: Annotated[str, Field(min_length=1)]

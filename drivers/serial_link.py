@@ -34,11 +34,12 @@ from urllib.parse import urlsplit
 import serial
 import serial.rfc2217
 import serial.urlhandler.protocol_socket
-from pydantic import AfterValidator
 
-from drivers.base import RAW_LIMIT, DriverOptions
+from drivers.base import RAW_LIMIT, DriverOptions, Shared
 from drivers.blocking import Blocking
 from drivers.errors import Busy, DeviceError, Garbled, Reason, Refused, Unreachable
+from drivers.options import Check
+from drivers.serial_local import LocalPort, Watches, let_go, plugged_in
 from drivers.spooler import Queue, check_queue
 
 HOLD_SECONDS = 0.5  # of a port of this machine, first byte to last
@@ -47,7 +48,6 @@ CONNECT_SECONDS = 2.0
 CLOSE_SECONDS = 1.5  # for a conversation that is given up to let the port go
 ANSWER_SECONDS = 0.3
 _SLICE_SECONDS = 0.02  # a read blocks this long at most, so that giving up is noticed
-_DRAIN_SECONDS = 0.05
 
 Baud = Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200]
 Parity = Literal["none", "even", "odd"]
@@ -69,7 +69,7 @@ class SerialOptions(DriverOptions):
 class PrinterPortOptions(SerialOptions):
     """`queue`: the print queue that prints there. It is asked about the printer while a program holds the port."""
 
-    queue: Annotated[str, AfterValidator(check_queue)] = ""
+    queue: Annotated[str, Check(check_queue)] = ""
 
 
 def check_serial_address(address: str) -> str | None:
@@ -104,10 +104,13 @@ Conversation = Generator[Ask, bytes, T]
 class SerialLink:
     """The serial port of one position, opened anew for each conversation.
 
+    With `shared`, ports are watched, and one that nobody opened meanwhile is looked over once a poll and not twice.
     `hold` seconds instead of half a second are for a port that serves no teller and answers slowly: a UPS's.
     """
 
-    def __init__(self, address: str, options: SerialOptions, *, hold: float | None = None) -> None:
+    def __init__(
+        self, address: str, options: SerialOptions, shared: Shared | None = None, *, hold: float | None = None
+    ) -> None:
         self._address = address
         self._options = options
         self._hold_seconds = hold or (NETWORK_HOLD_SECONDS if "://" in address else HOLD_SECONDS)
@@ -115,6 +118,7 @@ class SerialLink:
         self._given_up = threading.Event()  # of the newest conversation; each has its own
         self._failed: Reason | None = None
         self._queue = Queue(options.queue) if isinstance(options, PrinterPortOptions) and options.queue else None
+        self._shared = shared
 
     async def converse(self, conversation: Conversation[T]) -> T:
         """Open the port, run `conversation` to its end, let the port go; its result, or a DeviceError.
@@ -124,7 +128,7 @@ class SerialLink:
         self._failed = None
         try:
             given_up = threading.Event()
-            job = await self._thread.begin(partial(self._hold, conversation, given_up))
+            job = await self._thread.begin(partial(self._hold, conversation, given_up, await self._watches()))
             self._given_up = given_up
             return await asyncio.shield(job)
         except DeviceError as error:
@@ -137,8 +141,8 @@ class SerialLink:
     async def news(self) -> bool:
         """After a conversation that could not have its port: wait until it is let go or plugged in. Else False."""
         if self._failed is Reason.PORT_IN_USE:
-            return await _let_go(self._address, strict=self._options.owner_check == "strict")
-        return self._failed is Reason.NO_SUCH_PORT and await _plugged_in(self._address)
+            return await let_go(self._address, strict=self._options.owner_check == "strict")
+        return self._failed is Reason.NO_SUCH_PORT and await plugged_in(self._address)
 
     async def close(self) -> None:
         """Return when the port is let go; a conversation that still runs is given up.
@@ -149,8 +153,11 @@ class SerialLink:
         self._given_up.set()
         await self._thread.done(CLOSE_SECONDS)
 
-    def _hold(self, conversation: Conversation[T], given_up: threading.Event) -> T:
-        port = self._open()
+    async def _watches(self) -> Watches | None:
+        return None if self._shared is None or "://" in self._address else await self._shared.get(Watches)
+
+    def _hold(self, conversation: Conversation[T], given_up: threading.Event, watches: Watches | None) -> T:
+        port = self._open(watches)
         try:
             return _converse(port, conversation, time.monotonic() + self._hold_seconds, given_up)
         except (serial.SerialException, OSError) as error:
@@ -160,8 +167,8 @@ class SerialLink:
             with suppress(serial.SerialException, OSError):
                 port.close()
 
-    def _open(self) -> AnyPort:
-        port = _make(self._address, self._options)
+    def _open(self, watches: Watches | None) -> AnyPort:
+        port = _make(self._address, self._options, watches)
         try:
             port.open()
         except (serial.SerialException, OSError) as error:
@@ -239,7 +246,7 @@ def _cannot_open(address: str, error: Exception) -> DeviceError:
 _PARITY = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
 
 
-def _make(address: str, options: SerialOptions) -> AnyPort:
+def _make(address: str, options: SerialOptions, watches: Watches | None) -> AnyPort:
     """The port at `address`, not opened yet."""
     port: AnyPort
     if address.startswith("socket://"):
@@ -247,7 +254,7 @@ def _make(address: str, options: SerialOptions) -> AnyPort:
     elif address.startswith("rfc2217://"):
         port = _RemotePort()
     else:
-        port = _LocalPort(options.owner_check == "strict")
+        port = LocalPort(watches, strict=options.owner_check == "strict")
         port.write_timeout = HOLD_SECONDS
     port.baudrate = options.baud
     port.bytesize = options.data_bits
@@ -292,118 +299,3 @@ class _RemotePort(serial.rfc2217.Serial):
 
     def _update_rts_state(self) -> None:
         """Left alone."""
-
-
-if sys.platform == "win32":
-    from serial import win32
-
-    async def _let_go(port: str, *, strict: bool) -> bool:
-        """False. To see whether a port is free is to open it here, and a program that opens it then is refused."""
-        return False
-
-    async def _plugged_in(port: str) -> bool:
-        return False
-
-    class _LocalPort(serial.Serial):
-        """On Windows the settings of a port are written whole: the lines get what they were set to."""
-
-        def __init__(self, strict: bool) -> None:
-            super().__init__()
-
-        def _reconfigure_port(self) -> None:
-            import ctypes
-
-            was = win32.DCB()
-            if win32.GetCommState(self._port_handle, ctypes.byref(was)):  # type: ignore[attr-defined]
-                self._dtr_state = was.fDtrControl != 0  # DTR_CONTROL_DISABLE
-                self._rts_state = was.fRtsControl != 0  # RTS_CONTROL_DISABLE
-            super()._reconfigure_port()  # type: ignore[misc]
-
-else:
-    import fcntl
-    import os
-    import termios
-
-    from drivers import serial_owner
-
-    _let_go, _plugged_in = serial_owner.let_go, serial_owner.plugged_in
-
-    class _LocalPort(serial.Serial):
-        """Locked, looked over and only then set; put back as it was when it is closed."""
-
-        def __init__(self, strict: bool) -> None:
-            super().__init__()
-            self._strict = strict
-            self._was: list[Any] | None = None
-
-        def open(self) -> None:
-            with suppress(FileNotFoundError):  # the open itself says what that means
-                self._refuse_if_owned(str(self.port), os.stat(str(self.port)))
-            super().open()
-
-        def _update_dtr_state(self) -> None:
-            """Left alone."""
-
-        def _update_rts_state(self) -> None:
-            """Left alone."""
-
-        def _reconfigure_port(self, force_update: bool = False) -> None:
-            """pyserial calls this first, before it changes anything; force_update says the port was just opened."""
-            if self._was is None:
-                self._claim()
-                try:
-                    self._was = termios.tcgetattr(self._number)
-                except termios.error as error:
-                    raise OSError(*error.args) from error
-            super()._reconfigure_port(force_update)  # type: ignore[misc]
-
-        def _claim(self) -> None:
-            number, name = self._number, str(self.port)
-            try:
-                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Busy(Reason.PORT_IN_USE, f"another program has {name} locked") from None
-            # From here on nobody new can open it, so whoever is found now is all there is to find.
-            fcntl.ioctl(number, termios.TIOCEXCL)
-            try:
-                self._refuse_if_owned(name, os.fstat(number))
-            except DeviceError:
-                fcntl.ioctl(number, termios.TIOCNXCL)
-                raise
-
-        def _refuse_if_owned(self, name: str, device: os.stat_result) -> None:
-            found = serial_owner.look(name, device)
-            if found.holder is not None:
-                raise Busy(Reason.PORT_IN_USE, f"{found.holder} holds {name}")
-            if found.unseen and self._strict:
-                raise Refused(
-                    Reason.OWNER_UNKNOWN,
-                    f"it cannot be known whether a program holds {name}, so nothing was sent; run the agent with "
-                    'CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or say owner_check = "trust" for this position',
-                )
-
-        @property
-        def _number(self) -> int:
-            if self.fd is None:
-                raise serial.PortNotOpenError
-            return self.fd
-
-        def close(self) -> None:
-            if self.is_open and self._was is not None:
-                with suppress(OSError, termios.error):  # the port may be gone
-                    self._put_back(self._was)
-                self._was = None
-            super().close()
-
-        def _put_back(self, was: list[Any]) -> None:
-            # Closing waits up to 30 s (tty_port_close) for bytes that flow control holds back: those are dropped.
-            end = time.monotonic() + _DRAIN_SECONDS
-            while self.out_waiting and time.monotonic() < end:
-                time.sleep(0.002)
-            if self.out_waiting:
-                termios.tcflush(self._number, termios.TCOFLUSH)
-            # Speed and framing only. Putting ECHO back would send a late answer back to the device.
-            now = termios.tcgetattr(self._number)
-            now[2], now[4], now[5] = was[2], was[4], was[5]
-            termios.tcsetattr(self._number, termios.TCSANOW, now)
-            fcntl.ioctl(self._number, termios.TIOCNXCL)

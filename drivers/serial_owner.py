@@ -36,7 +36,7 @@ def look(port: str, device: os.stat_result, likely: str = "") -> Found:
     """Who has `port`, whose status is `device`, open besides this process. `likely` is looked at before all others."""
     if not stat.S_ISCHR(device.st_mode):
         return Found(None, unseen=False)  # no port at all
-    locked = _lock_file_owner(Path(os.path.realpath(port)).name)
+    locked = locked_by(port)
     if locked:
         return Found(_named(locked), unseen=False, pid=locked)
     processes = _processes()
@@ -102,19 +102,23 @@ def _processes() -> list[str] | None:
 
 
 def _holds(pid: str, device: os.stat_result) -> bool:
-    folder = f"{_PROC}/{pid}/fd"
-    for number in os.listdir(folder):
-        place = f"{folder}/{number}"
-        try:
-            # The link is read first: it says "socket:[1]" or a path, and only device nodes are worth a stat.
-            if not os.readlink(place).startswith("/dev/"):
+    folder = os.open(f"{_PROC}/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY)  # each path below it is then a short one
+    try:
+        for number in os.listdir(folder):
+            try:
+                # The link is read first: it says "socket:[1]" or a path, and only device nodes are worth a stat; most
+                # of those that are open anywhere are this one.
+                path = os.readlink(number, dir_fd=folder)
+                if not path.startswith("/dev/") or path == "/dev/null":
+                    continue
+                opened = os.stat(number, dir_fd=folder)
+            except FileNotFoundError:
                 continue
-            opened = os.stat(place)
-        except FileNotFoundError:
-            continue
-        if stat.S_ISCHR(opened.st_mode) and opened.st_rdev == device.st_rdev:
-            return not (_is_pts(device) and _has_master(pid, os.minor(device.st_rdev)))
-    return False
+            if stat.S_ISCHR(opened.st_mode) and opened.st_rdev == device.st_rdev:
+                return not (_is_pts(device) and _has_master(pid, os.minor(device.st_rdev)))
+        return False
+    finally:
+        os.close(folder)
 
 
 def _is_pts(device: os.stat_result) -> bool:
@@ -161,11 +165,12 @@ def _named(pid: str) -> str:
     return f"{name} (process {pid})"
 
 
-def _lock_file_owner(port: str) -> str:
+def locked_by(port: str) -> str:
     """The living process named by a lock file of the port, "" if there is none: its id in ASCII, or in four bytes."""
+    name = os.path.basename(os.path.realpath(port))
     for folder in _LOCK_FOLDERS:
         try:
-            said = (folder / f"LCK..{port}").read_bytes()
+            said = (folder / f"LCK..{name}").read_bytes()
         except OSError:
             continue
         word = said.split()[0] if said.split() else b""

@@ -25,7 +25,7 @@ for name in set(sys.modules) - before:
 print(json.dumps([sorted(own), sorted(foreign)]))
 """
 MODELS = {"pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection", "msgspec"}
-DRIVERS_DOOR = {"drivers", "drivers.base", "drivers.errors", "drivers.catalogue", "drivers.registry"}
+DRIVERS_DOOR = {"drivers", "drivers.base", "drivers.options", "drivers.errors", "drivers.catalogue", "drivers.registry"}
 SIMULATORS_DOOR = {"drivers.sim", "drivers.sim.base", "drivers.sim.registry"}
 AGENT_DOOR = {"agent", "agent.wire", "agent.proof", "agent.inventory"}
 
@@ -34,6 +34,7 @@ AGENT_DOOR = {"agent", "agent.wire", "agent.proof", "agent.inventory"}
     ("door", "own_allowed"),
     [
         ("drivers.base", DRIVERS_DOOR),
+        ("drivers.options", DRIVERS_DOOR),
         ("drivers.errors", DRIVERS_DOOR),
         ("drivers.catalogue", DRIVERS_DOOR),
         ("drivers.registry", DRIVERS_DOOR),

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-import pydantic
 
 from agent.discover.known import Known, known_by
 from agent.discover.plugged import Guess, ask_ports, propose_readers, read_guess, unasked
@@ -110,8 +109,8 @@ def _can_look(name: str) -> bool:
     """Whether the driver can look around, and needs to be told nothing for it."""
     try:
         kind = find(name)
-        kind.Options()
-    except (ImportError, AttributeError, pydantic.ValidationError):
+        kind.Options.model_validate({})
+    except (ImportError, AttributeError, ValueError):
         return False
     return can_look(kind)
 

@@ -87,7 +87,7 @@ def _polled(guess: Guess, secret_of: Callable[[str], str], taken: set[str]) -> t
     if wrong := kind.check_address(guess.port):
         raise Bad(f"{tidy_text(guess.port, 80)!r} {wrong}.")
     options = options_of(guess.driver, kind, guess.options, secret_of, taken)
-    filled = options.asked_with.model_dump(exclude_unset=True)
+    filled = options.asked_with.model_dump()
     polled = Polled(position="", name="", driver=guess.driver, address=guess.port, options=filled, interval=0.0)
     return polled, options.written
 

@@ -5,8 +5,6 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-import pydantic
-
 from agent.discover.ranges import Place
 from agent.discover.toml import toml_value
 from agent.tidy import tidy_text
@@ -113,7 +111,7 @@ class Search:
         try:
             seeker.kind.Options.model_validate({**options.asked_with.model_dump(), **found.options})
             toml_value(found.options)
-        except (pydantic.ValidationError, TypeError):
+        except (ValueError, TypeError):
             wrong = wrong or "has options no inventory can say"
         if wrong is None:
             return Sighting(seeker.driver, found, {**options.written, **found.options})

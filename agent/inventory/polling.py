@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from agent.inventory.draft import Draft
 from agent.inventory.lines import Path
+from agent.inventory.options import model_of
 from agent.inventory.problems import Problem, nearest, shown
 from agent.inventory.sentences import problems_of
 from drivers.base import Driver
@@ -86,10 +87,11 @@ def _check(
 
 
 def _options(draft: Draft, path: Path, driver: type[Driver], options: dict[str, Any]) -> Iterator[Problem]:
+    model = model_of(driver.Options)
     try:
-        driver.Options.model_validate(options)
+        model.model_validate(options)
     except ValidationError as error:
-        yield from problems_of(error, draft, driver.Options, options, path, but=_is_secret)
+        yield from problems_of(error, draft, model, options, path, but=_is_secret)
 
 
 def _is_secret(detail: ErrorDetails) -> bool:

@@ -22,9 +22,10 @@ import ssl
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar
 
-from pydantic import Field, field_validator, model_validator
+import msgspec
+from msgspec.structs import force_setattr
 
 from drivers.atm import address as addresses
 from drivers.atm.message import GET_SERVICES, GET_STORAGE, STATUS
@@ -34,15 +35,24 @@ from drivers.atm.storage import read_storage
 from drivers.atm.tls import context
 from drivers.base import DeviceWord, DriverOptions, Found, Reading, Shared, Turn, cut_raw
 from drivers.errors import DeviceError, Garbled, NotSupported, Reason, Refused, Unreachable
+from drivers.options import Check
 
 CONNECT_SECONDS = 3.0
 PORT_SECONDS = 1.0  # for each port where the publisher is looked for
 FIND_SECONDS = 8.0  # for all of them
 SERVICE_SECONDS = 12.0  # for one service; they are asked at the same time, each being a device of its own
+_COUNT = msgspec.Meta(ge=0)
 SOME_CASSETTE = "cassette"  # where none was ever told
 PARTS = 200  # of one service that are remembered; a recycler has some 30
 # Which of the reasons found on the way says most, where no port had a publisher.
 _TELLING = (Refused, Garbled, NotSupported, Unreachable)
+
+
+def _digits(pin: str) -> str:
+    digits = pin.replace(":", "").replace(" ", "").lower()
+    if digits and (len(digits) != 64 or not set(digits) <= set("0123456789abcdef")):
+        raise ValueError("is not a SHA-256 fingerprint: 64 hexadecimal digits")
+    return digits
 
 
 class Xfs4IotOptions(DriverOptions):
@@ -50,26 +60,18 @@ class Xfs4IotOptions(DriverOptions):
     Either means TLS. `events`: whether links stay open between polls. `low`, `full`: as for NCR's terminals."""
 
     ca: str = ""
-    pin: str = ""
+    pin: Annotated[str, Check(_digits)] = ""
     trust_any_certificate: bool = False  # TLS that keeps out nobody who can stand between
     events: bool = True
-    low: int = Field(200, ge=0)  # notes below which a cassette is low, where it counts and has no word itself
-    full: int = Field(0, ge=0)  # notes at which it is full; 0: nobody says
-    wait: float = Field(4.0, ge=0.05, le=5.0)  # seconds for each answer
+    low: Annotated[int, _COUNT] = 200  # notes below which a cassette is low, where it counts and has no word itself
+    full: Annotated[int, _COUNT] = 0  # notes at which it is full; 0: nobody says
+    wait: Annotated[float, msgspec.Meta(ge=0.05, le=5.0)] = 4.0  # seconds for each answer
 
-    @field_validator("pin")
-    @classmethod
-    def _digits(cls, pin: str) -> str:
-        digits = pin.replace(":", "").replace(" ", "").lower()
-        if digits and (len(digits) != 64 or not set(digits) <= set("0123456789abcdef")):
-            raise ValueError("is not a SHA-256 fingerprint: 64 hexadecimal digits")
-        return digits
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        force_setattr(self, "pin", _digits(self.pin))
         if sum((bool(self.ca), bool(self.pin), self.trust_any_certificate)) > 1:
             raise ValueError("`ca`, `pin` and `trust_any_certificate` exclude each other")
-        return self
 
     @property
     def secure(self) -> bool:

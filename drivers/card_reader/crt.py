@@ -15,9 +15,9 @@ byte first). The CRT-350N (USB) is not read here.
 
 from binascii import crc_hqx
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+import msgspec
 
 from drivers.base import DeviceWord, Reading, Shared
 from drivers.card_reader.frame import ACK, ENQ, ETX, NAK, STX, Said, bcc
@@ -32,11 +32,11 @@ _TEXT_LIMIT = 512
 Model = Literal["crt-310", "crt-571", "crt-591", "crt-591h"]
 
 
-class CrtOptions(SerialOptions):
+class CrtOptions(SerialOptions, kw_only=True):
     """`unit` is the address set by the switches of a CRT-571/591. `sensors` adds a dispenser's sensors, raw."""
 
     model: Model
-    unit: int = Field(default=0, ge=0, le=15)
+    unit: Annotated[int, msgspec.Meta(ge=0, le=15)] = 0
     sensors: bool = False
 
 
@@ -47,7 +47,7 @@ class Crt:
 
     def __init__(self, address: str, options: CrtOptions, shared: Shared) -> None:
         self._options = options
-        self._link = SerialLink(address, options)
+        self._link = SerialLink(address, options, shared)
         self._sensor_questions = [SENSORS_310_V3, SENSORS_310_V2]  # what this CRT-310 does not know is not asked again
 
     @staticmethod

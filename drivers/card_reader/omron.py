@@ -70,7 +70,7 @@ class Omron:
 
     def __init__(self, address: str, options: OmronOptions, shared: Shared) -> None:
         self._question = SENSORS if options.sensors else STATUS
-        self._link = SerialLink(address, options)
+        self._link = SerialLink(address, options, shared)
 
     @staticmethod
     def check_address(address: str) -> str | None:

@@ -7,8 +7,6 @@ and a printer in one that is not read here is sent nothing.
 
 from typing import ClassVar, Literal
 
-from pydantic import model_validator
-
 from drivers.base import Reading, Shared
 from drivers.errors import Reason, Refused
 from drivers.passbook.ncr_5021 import Ncr5021
@@ -17,7 +15,7 @@ from drivers.passbook.table import CodeTable, read_profile
 from drivers.serial_link import PrinterPortOptions, SerialLink, check_serial_address
 
 
-class PassbookOptions(PrinterPortOptions):
+class PassbookOptions(PrinterPortOptions, kw_only=True):
     """`emulation` is what the printer is set to and must be said.
 
     Of an Olivetti, `table` says what bytes mean, over `profile`, and `document = false` is for models without ESC SP B
@@ -29,13 +27,15 @@ class PassbookOptions(PrinterPortOptions):
     table: CodeTable | None = None
     document: bool = True
 
-    @model_validator(mode="after")
-    def _fits(self) -> "PassbookOptions":
+    def __post_init__(self) -> None:
+        super().__post_init__()
         read_profile(self.profile)
-        told = {"profile", "table", "document"} & self.model_fields_set
+        told = [name for name in ("document", "profile", "table") if self.tells(name)]
         if self.emulation == "ncr-5021" and told:
-            raise ValueError(f"{', '.join(sorted(told))} is for the emulation olivetti")
-        return self
+            raise ValueError(f"{', '.join(told)} is for the emulation olivetti")
+
+    def tells(self, name: str) -> bool:
+        return bool(getattr(self, name) != type(self).model_fields[name].default)
 
     def meanings(self) -> CodeTable:
         """The code table in force."""
@@ -56,7 +56,7 @@ class Passbook:
         self._emulation = options.emulation
         ncr = options.emulation == "ncr-5021"
         self._dialect = Ncr5021() if ncr else Olivetti(options.meanings(), asks_document=options.document)
-        self._link = SerialLink(address, options)
+        self._link = SerialLink(address, options, shared)
 
     @staticmethod
     def check_address(address: str) -> str | None:

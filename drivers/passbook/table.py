@@ -7,33 +7,40 @@ shipped with are the files in profiles/; an inventory may write its own.
 import tomllib
 from functools import cache
 from importlib.resources import files
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, field_validator
+import msgspec
+from msgspec.structs import force_setattr
 
+from drivers.options import Check, DriverOptions
 from drivers.words import check_device, check_part
 
 
-class CodeTable(BaseModel):
+def _check_codes(table: dict[str, dict[str, str]]) -> None:
+    for code, meaning in table.items():
+        if len(code) != 2 or not set(code) <= set("0123456789abcdefABCDEF"):
+            raise ValueError(f"{code!r} is not a byte in two hex digits")
+        for key, word in meaning.items():
+            if key == "device":
+                check_device(word)
+            else:
+                check_part(key, {word})
+
+
+Meanings = Annotated[dict[str, dict[str, str]], Check(_check_codes)]
+
+
+class CodeTable(DriverOptions):
     """What the bytes of one model mean, by their value in hex: `status."30" = { device = "online", paper = "ok" }`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     note: str = ""
-    status: dict[str, dict[str, str]] = {}
-    document: dict[str, dict[str, str]] = {}
+    status: Meanings = msgspec.field(default_factory=dict)
+    document: Meanings = msgspec.field(default_factory=dict)
 
-    @field_validator("status", "document")
-    @classmethod
-    def _hex_keys(cls, table: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-        for code, meaning in table.items():
-            if len(code) != 2 or not set(code) <= set("0123456789abcdefABCDEF"):
-                raise ValueError(f"{code!r} is not a byte in two hex digits")
-            for key, word in meaning.items():
-                if key == "device":
-                    check_device(word)
-                else:
-                    check_part(key, {word})
-        return {code.upper(): meaning for code, meaning in table.items()}
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("status", "document"):
+            force_setattr(self, name, {code.upper(): meaning for code, meaning in getattr(self, name).items()})
 
 
 @cache

@@ -25,7 +25,7 @@ _MELLON_LIMIT = 256
 _SECONDS = 1.0
 
 
-class EcrOptions(SerialOptions):
+class EcrOptions(SerialOptions, kw_only=True):
     """`dialect` must be said: to a terminal of the other, the question is noise."""
 
     dialect: Literal["generic", "mellon"]
@@ -39,7 +39,7 @@ class Ecr:
 
     def __init__(self, address: str, options: EcrOptions, shared: Shared) -> None:
         self._dialect = options.dialect
-        self._link = SerialLink(address, options)
+        self._link = SerialLink(address, options, shared)
 
     @staticmethod
     def check_address(address: str) -> str | None:

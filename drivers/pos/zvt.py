@@ -36,7 +36,7 @@ _LIMIT = 2048
 _HEAD = 4  # bytes kept of what cannot be read
 
 
-class ZvtOptions(SerialOptions):
+class ZvtOptions(SerialOptions, kw_only=True):
     """`timetable` must be said: the terminal has no end-of-day, update or diagnosis that starts by itself.
 
     `framing` follows from the address unless a terminal server stands between: bare on socket://, else serial.
@@ -67,7 +67,7 @@ class Zvt:
 
     def __init__(self, address: str, options: ZvtOptions, shared: Shared) -> None:
         self._line = options.line(address)
-        self._link = SerialLink(address, options)
+        self._link = SerialLink(address, options, shared)
 
     @staticmethod
     def check_address(address: str) -> str | None:

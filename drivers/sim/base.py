@@ -7,9 +7,7 @@ for files. Programs and people use the same one.
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from math import isfinite
-from typing import Protocol
-
-from drivers.base import DriverOptions
+from typing import Any, Protocol
 
 
 class Fault(StrEnum):
@@ -81,7 +79,7 @@ def is_number(text: str) -> bool:
         return False
 
 
-def check_options(what: str, options: Mapping[str, object], driver_s: type[DriverOptions], *own: str) -> None:
+def check_options(what: str, options: Mapping[str, object], driver_s: type[Any], *own: str) -> None:
     """ValueError if there is an option that is neither the driver's, nor `own`, nor `port`."""
     known = [*own, "port", *driver_s.model_fields]
     for key in options:

@@ -9,11 +9,12 @@ tests/drivers/cases/snmp.
 import asyncio
 import re
 from importlib import import_module
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+import msgspec
 
 from drivers.base import DriverOptions, Found, Reading, Shared, Turn
+from drivers.options import SECRET
 
 if TYPE_CHECKING:
     from drivers.snmp.device import Device
@@ -33,21 +34,21 @@ class SnmpOptions(DriverOptions):
         "auto"
     )
     version: Literal["1", "2c", "3"] = "2c"
-    community: str = Field("public", repr=False, min_length=1, max_length=255)
-    user: str = Field("", max_length=32)
+    community: Annotated[str, msgspec.Meta(min_length=1, max_length=255), SECRET] = "public"
+    user: Annotated[str, msgspec.Meta(max_length=32)] = ""
     auth: Literal["", "MD5", "SHA", "SHA-224", "SHA-256", "SHA-384", "SHA-512"] = ""
-    auth_password: str = Field("", repr=False)
+    auth_password: Annotated[str, SECRET] = ""
     priv: Literal["", "DES", "AES", "AES-192", "AES-256", "AES-192-C", "AES-256-C"] = ""
-    priv_password: str = Field("", repr=False)
-    context: str = Field("", max_length=32)
-    wait: float = Field(3.0, ge=0.05, le=5.0)  # seconds for each answer
-    low: int = Field(200, ge=0)  # notes in a cassette, below which it is low
-    full: int = Field(0, ge=0)  # notes at which it is full; 0: nobody says
+    priv_password: Annotated[str, SECRET] = ""
+    context: Annotated[str, msgspec.Meta(max_length=32)] = ""
+    wait: Annotated[float, msgspec.Meta(ge=0.05, le=5.0)] = 3.0  # seconds for each answer
+    low: Annotated[int, msgspec.Meta(ge=0)] = 200  # notes in a cassette, below which it is low
+    full: Annotated[int, msgspec.Meta(ge=0)] = 0  # notes at which it is full; 0: nobody says
     engine: Literal["auto", "own"] = "auto"  # "own": never by gufo-snmp, where that is installed
     ports: list[str] | None = None  # the ports that matter, by number or name; all if not said
 
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if self.version == "3":
             if not self.user:
                 raise ValueError('version "3" needs a `user`')
@@ -63,7 +64,6 @@ class SnmpOptions(DriverOptions):
                 raise ValueError("`priv` needs `auth` as well")
         elif self.user or self.auth or self.priv or self.auth_password or self.priv_password or self.context:
             raise ValueError(f'a user, passwords and a context are for version "3", not "{self.version}"')
-        return self
 
 
 class Snmp:

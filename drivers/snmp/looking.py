@@ -1,5 +1,7 @@
 """Looking for what answers SNMP: one question to a host, and only a host that answers it is asked what it is."""
 
+from msgspec.structs import replace
+
 from drivers.base import Found, Reading, Shared, Turn
 from drivers.errors import Garbled, Unreachable
 from drivers.snmp.asking import Asking
@@ -42,7 +44,7 @@ async def look(address: str, options: SnmpOptions, shared: Shared, turn: Turn) -
         return None
     if options.profile != "auto":
         profile = options.profile
-    device = Device(engine, place, options.model_copy(update={"profile": profile}))
+    device = Device(engine, place, replace(options, profile=profile))
     reading = await device.poll()
     return Found(address=address, cls=_class(profile, reading), options={"profile": profile}, identity=reading.identity)
 

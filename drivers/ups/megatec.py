@@ -82,7 +82,7 @@ class Megatec:
     goes_first: ClassVar[bool] = True  # before another program starts and takes the port
 
     def __init__(self, address: str, options: MegatecOptions, shared: Shared) -> None:
-        self._link = SerialLink(address, options, hold=_HOLD_SECONDS)
+        self._link = SerialLink(address, options, shared, hold=_HOLD_SECONDS)
         self._to_ask = {RATINGS, IDENTITY}
         self._ratings: Ratings | None = None
         self._identity: dict[str, str] = {}

@@ -2,14 +2,18 @@
 
 import logging
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from agent.assignment import CACHE, keep, load, make_target
+from agent.assignment import CACHE, Target, keep, load, make_target
+from agent.inventory.options import model_of
 from agent.wire import Assignment, Polled
+from drivers import registry
 from drivers.base import Shared
+from tests.drivers.test_contract import ROWS
 
 LampSays = Callable[..., Polled]
 
@@ -61,3 +65,50 @@ def test_a_third_partys_driver_that_cannot_be_made_is_that_positions_failure(
     assert target.failure is not None
     assert target.failure.reason == "noDriver"
     assert "nothing_of_that_name" in target.failure.detail
+
+
+MODELLED = """
+from pydantic import BaseModel, ConfigDict, Field
+import lamp_of_ours
+
+
+class LampOptions(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    password: str = Field("", repr=False)
+    watts: int = 40
+
+
+class Lamp(lamp_of_ours.Lamp):
+    Options = LampOptions
+"""
+
+
+@pytest.mark.parametrize("modelled", [False, True], ids=["options as ours", "a model of pydantic"])
+def test_a_third_partys_options_are_read_and_what_is_wrong_with_them_is_told_without_values(
+    modelled: bool, tmp_path: Path, third_party: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if modelled:
+        (third_party / "lamp_driver.py").rename(third_party / "lamp_of_ours.py")
+        (third_party / "lamp_driver.py").write_text(MODELLED)
+        monkeypatch.delitem(sys.modules, "lamp_of_ours", raising=False)
+
+    def made(**options: object) -> Target:
+        return make_target(
+            Polled(position="1/a", name="", driver="lamp", address="/x", options=options, interval=1), Shared()
+        )
+
+    assert made(watts=60, password="hunter2").driver is not None
+    for wrong in ({"watts": "hunter2"}, {"wats": "hunter2"}):
+        failure = made(**wrong).failure
+        assert failure is not None
+        assert failure.reason == "badOptions"
+        assert next(iter(wrong)) in failure.detail
+        assert "hunter2" not in failure.detail
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_both_readers_take_what_every_driver_is_tested_with(row: str) -> None:
+    name, options, _ = ROWS[row]
+    kind = registry.find(name).Options
+    assert kind.model_validate(options).model_dump().keys() == kind.model_fields.keys()
+    assert model_of(kind).model_validate(options)

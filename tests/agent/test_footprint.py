@@ -1,57 +1,121 @@
-"""An agent imports what its positions use, and no more: a branch PC has little memory."""
+"""An agent imports what its positions use, and no more: a branch PC has little memory.
+
+A real agent is started, without a server, and asked what it has once every position was polled.
+"""
 
 import json
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
-LOOK = """
-import asyncio, json, sys
-import agent.cli
-import agent.logs, agent.run, agent.settings
-from agent.assignment import make_target
-from agent.wire import Polled
-from drivers.base import Shared
-for driver, options in json.loads(sys.argv[1]):
-    polled = Polled(position="1/a", name="", driver=driver, address="/dev/ttyS0", options=options, interval=60)
-    assert make_target(polled, Shared()).failure is None, driver
-print(json.dumps(sorted(sys.modules)))
+import msgspec
+import pytest
+
+from agent.assignment import CACHE
+from agent.identity import Identity, keep_identity, new_key
+from agent.wire import Assignment, Polled
+
+if sys.platform == "win32":
+    raise pytest.skip.Exception("Windows sends no SIGTERM", allow_module_level=True)
+
+RUN = """
+import atexit, json, sys
+from agent.main import main
+atexit.register(lambda: print(json.dumps(sorted(sys.modules))))
+main(["run", "--home", sys.argv[1]])
 """
-SERIAL = [
-    ["passbook", {"emulation": "olivetti", "profile": "simulated"}],
-    ["card_reader/crt", {"model": "crt-310"}],
-    ["ups/megatec", {}],
-    ["escpos", {}],
+GONE = "/dev/ttyBF0"  # a port no machine has
+SERIAL: list[tuple[str, str, dict[str, object]]] = [
+    ("passbook", GONE, {"emulation": "olivetti", "profile": "simulated"}),
+    ("card_reader/crt", GONE, {"model": "crt-310"}),
+    ("card_reader/omron", GONE, {}),
+    ("ups/megatec", GONE, {}),
+    ("escpos", GONE, {}),
+    ("pos/zvt", GONE, {"timetable": "none"}),
+    ("pos/ecr", GONE, {"dialect": "generic"}),
 ]
-NOT_FOR_SERIAL = {
+SNMP: list[tuple[str, str, dict[str, object]]] = [("snmp", "127.0.0.1:9", {"wait": 0.05, "engine": "own"})]
+NEVER = {
+    "agent.cli",  # reads command lines, with typer, which brings pydantic
     "agent.discover",  # commands of their own
     "agent.doctor",
     "agent.inventory",
     "agent.simulate",
+    "drivers.sim",
+    "alembic",  # a server's or a console's
+    "anyio",
+    "fastapi",
+    "httpx2",
+    "paramiko",
+    "pydantic",
+    "pydantic_core",
+    "rich",
+    "sqlalchemy",
+    "sqlmodel",
+    "textual",
+    "typer",
+    "uvicorn",
+}
+NOT_FOR_SERIAL = {
     "drivers.snmp",  # other families
     "drivers.atm",
     "drivers.card_service",
-    "drivers.sim",
+    "drivers.file",
+    "drivers.reach",
     "gufo",
-    "paramiko",
     "pyasn1",
     "pysnmp",
-    "rich",
     "smartcard",
     "websockets",
-    "alembic",  # a server's
-    "fastapi",
-    "sqlalchemy",
-    "sqlmodel",
-    "uvicorn",
-    "textual",
+}
+NOT_FOR_SNMP = {
+    "drivers.atm",
+    "drivers.file",
+    "drivers.reach",
+    "drivers.serial_link",
+    "serial",
+    "smartcard",
+    "websockets",
 }
 
 
-def test_a_serial_only_agent_imports_nothing_of_networks_or_servers() -> None:
-    said = subprocess.run(
-        [sys.executable, "-c", LOOK, json.dumps(SERIAL)], check=True, capture_output=True, text=True
-    ).stdout
-    loaded = json.loads(said)
-    assert "drivers.passbook.driver" in loaded
-    found = {name for name in NOT_FOR_SERIAL for module in loaded if module == name or module.startswith(f"{name}.")}
+@pytest.mark.parametrize(
+    ("positions", "used", "unused"),
+    [
+        (SERIAL, {"drivers.passbook.driver", "drivers.escpos", "serial", "apscheduler"}, NOT_FOR_SERIAL),
+        (SNMP, {"drivers.snmp.engine", "pyasn1", "pysnmp"}, NOT_FOR_SNMP),
+    ],
+    ids=["serial ports", "SNMP"],
+)
+def test_a_running_agent_has_what_its_positions_use_and_no_more(
+    positions: list[tuple[str, str, dict[str, object]]], used: set[str], unused: set[str], tmp_path: Path
+) -> None:
+    loaded = _loaded(positions, tmp_path)
+    assert used <= loaded
+    found = {name for name in NEVER | unused for module in loaded if module == name or module.startswith(f"{name}.")}
     assert found == set()
+
+
+def _loaded(positions: list[tuple[str, str, dict[str, object]]], home: Path) -> set[str]:
+    """The modules of an agent that polled each of these, none of which is there."""
+    polled = [
+        Polled(position=f"1/{n}", name="", driver=driver, address=address, options=options, interval=60)
+        for n, (driver, address, options) in enumerate(positions)
+    ]
+    (home / CACHE).write_bytes(msgspec.json.encode(Assignment(agent="a", revision="r", polled=polled)))
+    keep_identity(home, Identity(server="http://127.0.0.1:9", name="s", agent="a", code="", key=new_key()))
+    command = [sys.executable, "-c", RUN, str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as agent:
+        try:
+            assert agent.stderr is not None
+            left = {f"1/{n}" for n in range(len(positions))}
+            for line in agent.stderr:
+                left -= {position for position in left if f"{position} gives no reading" in line}
+                if not left:
+                    break
+            agent.send_signal(signal.SIGTERM)
+            said, _ = agent.communicate(timeout=60)
+        finally:
+            agent.kill()
+    return set(json.loads(said))

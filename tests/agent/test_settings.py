@@ -58,7 +58,11 @@ def test_an_address_that_is_none_is_refused(tmp_path: Path, server: str) -> None
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"server = \n", "is not TOML"), (b"\xff\xfe", "is not UTF-8"), (b"spool_limit_mb = 0\n", "greater than")],
+    [
+        (b"server = \n", "is not TOML"),
+        (b"\xff\xfe", "is not UTF-8"),
+        (b"spool_limit_mb = 0\n", "a whole number from 1"),
+    ],
 )
 def test_a_file_that_cannot_be_used_is_a_sentence(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "agent.toml").write_bytes(content)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from drivers.base import DeviceWord, Driver, Reading
 from drivers.catalogue import catalogue
@@ -24,6 +23,7 @@ from drivers.escpos import (
     read_parts,
     split,
 )
+from drivers.options import WrongOptions
 from drivers.sim.base import Fault
 
 Start = Callable[..., Awaitable[tuple[Any, str]]]
@@ -205,7 +205,7 @@ def test_only_stations_that_are_there_are_asked_about(stations: tuple[Any, ...],
     ],
 )
 def test_options_that_ask_for_what_is_not_there_are_refused(options: dict[str, object]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(WrongOptions):
         EscposOptions.model_validate(options)
 
 

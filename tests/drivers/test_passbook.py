@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from drivers.base import Driver, Reading
 from drivers.errors import DeviceError, Garbled, Reason, Refused, Unreachable
+from drivers.options import WrongOptions
 from drivers.passbook import ncr_5021
 from drivers.passbook.driver import PassbookOptions
 from drivers.passbook.olivetti import Olivetti, parse_document, parse_firmware, parse_status
@@ -141,12 +141,12 @@ def test_every_shipped_table_can_be_read_and_none_but_the_simulator_s_maps_a_byt
     ],
 )
 def test_a_table_that_would_never_be_judged_is_an_error(table: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
+    with pytest.raises(WrongOptions, match=said):
         CodeTable.model_validate(table)
 
 
 def test_a_profile_that_is_not_there_is_told_with_those_that_are() -> None:
-    with pytest.raises(ValidationError, match="unmapped"):
+    with pytest.raises(WrongOptions, match="unmapped"):
         PassbookOptions.model_validate({"emulation": "olivetti", "profile": "pr9"})
 
 
@@ -181,12 +181,12 @@ async def test_an_ncr_5021_is_asked_for_its_status_and_nothing_else(start: Start
 
 @pytest.mark.parametrize("told", [{"document": False}, {"profile": "simulated"}, {"table": {}}])
 def test_what_is_said_of_an_olivetti_s_bytes_does_not_fit_an_ncr_5021(told: dict[str, object]) -> None:
-    with pytest.raises(ValidationError, match="is for the emulation olivetti"):
+    with pytest.raises(WrongOptions, match="is for the emulation olivetti"):
         PassbookOptions.model_validate({"emulation": "ncr-5021", **told})
 
 
 def test_the_emulation_must_be_said() -> None:
-    with pytest.raises(ValidationError, match="emulation"):
+    with pytest.raises(WrongOptions, match="emulation"):
         PassbookOptions.model_validate({})
 
 

@@ -28,7 +28,7 @@ if sys.platform == "win32":
 
 import termios
 
-from drivers import serial_owner
+from drivers import serial_owner, serial_watch
 
 Start = Callable[..., Awaitable[tuple[Any, str]]]
 Make = Callable[..., Driver]
@@ -121,8 +121,9 @@ async def test_a_held_port_gets_not_one_byte_and_no_setting(
         os.close(watched)
 
 
+@pytest.mark.parametrize("earlier", [0, 2], ids=["taken before the first poll", "taken between two polls"])
 @pytest.mark.parametrize("row", PTYS)
-async def test_a_held_port_is_not_even_opened(row: str, start: Start) -> None:
+async def test_a_held_port_is_not_even_opened(row: str, earlier: int, start: Start) -> None:
     """Linux raises DTR and RTS at every open, over what the holder has set. Python reports opens to an audit hook."""
     name, options, sim_options = ROWS[row]
     device, port = await start(name, sim_options)
@@ -143,24 +144,112 @@ async def test_a_held_port_is_not_even_opened(row: str, start: Start) -> None:
 
         sys.addaudithook(note)
         kind = find(name)
+        driver = kind(port, kind.Options.model_validate(options), Shared())
 
-        async def main():
-            driver = kind(port, kind.Options.model_validate(options), Shared())
+        async def poll():
             try:
                 await driver.open()
                 await driver.poll()
+                print(did.count("open"), flush=True)
             except Busy:
-                print("Busy", did)
+                print("Busy", did, flush=True)
             finally:
                 await driver.close()
+                did.clear()
+
+        async def main():
+            while await asyncio.to_thread(sys.stdin.readline):
+                await poll()
 
         asyncio.run(main())
     """
-    with teller(OPENED, port):
-        command = [sys.executable, "-c", textwrap.dedent(code), name, port, json.dumps(options)]
-        ran = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert ran.stdout == "Busy []\n", ran.stderr
-    assert device.heard == 0
+    command = [sys.executable, "-c", textwrap.dedent(code), name, port, json.dumps(options)]
+    with answering(command) as answer:
+        for _ in range(earlier):
+            assert await asyncio.to_thread(answer) == "1\n"
+        with teller(OPENED, port):
+            assert await asyncio.to_thread(answer) == "Busy []\n"
+    assert earlier or device.heard == 0
+
+
+@contextmanager
+def answering(command: list[str]) -> Iterator[Callable[[], str]]:
+    """A program that answers every line with a line."""
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        stdin, stdout = process.stdin, process.stdout
+        assert stdin is not None
+        assert stdout is not None
+
+        def answer() -> str:
+            stdin.write("\n")
+            stdin.flush()
+            return stdout.readline()
+
+        try:
+            yield answer
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ports whose holder was looked for, look by look."""
+    found: list[str] = []
+    look = serial_owner.look
+
+    def counted(port: str, *words: Any) -> serial_owner.Found:
+        found.append(port)
+        return look(port, *words)
+
+    monkeypatch.setattr(serial_owner, "look", counted)
+    return found
+
+
+async def test_a_port_nobody_opened_since_is_looked_over_once_and_not_twice(
+    start: Start, driver: Make, poll: Poll, looks: list[str]
+) -> None:
+    _, port = await start("passbook")
+    polled = driver("passbook", port, emulation="olivetti")
+    counts = []
+    for _ in range(3):
+        await poll(polled)
+        counts.append(len(looks))
+        looks.clear()
+    assert counts == [2, 1, 1]
+    with teller(f"{OPENED}; os.close(held)", port):
+        await poll(polled)
+    assert len(looks) == 2
+
+
+async def test_another_port_in_its_place_is_looked_over_anew(
+    start: Start, driver: Make, poll: Poll, looks: list[str], tmp_path: Path
+) -> None:
+    """An adapter was pulled out, and another put in: its device node has the same name."""
+    _, first = await start("passbook")
+    _, second = await start("passbook")
+    place = tmp_path / "ttyUSB0"
+    place.symlink_to(first)
+    polled = driver("passbook", str(place), emulation="olivetti")
+    await poll(polled)
+    with teller(OPENED, second):
+        place.unlink()
+        place.symlink_to(second)
+        with pytest.raises(Busy):
+            await poll(polled)
+
+
+async def test_where_the_system_watches_nothing_a_port_is_always_looked_over_first(
+    start: Start, driver: Make, poll: Poll, looks: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serial_watch, "_FLAGS", -1)  # inotify_init1 refuses, as it does beyond a user's limit
+    _, port = await start("passbook")
+    polled = driver("passbook", port, emulation="olivetti")
+    for _ in range(3):
+        await poll(polled)
+    assert len(looks) == 6
+    with teller(OPENED, port), pytest.raises(Busy):
+        await poll(polled)
+    assert len(looks) == 7
 
 
 @pytest.mark.usefixtures("quick")

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from drivers.base import Driver, Reading
 from drivers.errors import Garbled
+from drivers.options import WrongOptions
 from drivers.pos.ecr import ECHO, POLL, EcrOptions, check_poll, frame, mellon_frame, read_echo
 
 Start = Callable[..., Awaitable[tuple[Any, str]]]
@@ -56,7 +56,7 @@ def test_an_echo_says_who_answered(tail: bytes, identity: dict[str, str]) -> Non
 
 
 def test_the_dialect_must_be_said() -> None:
-    with pytest.raises(ValidationError, match="dialect"):
+    with pytest.raises(WrongOptions, match="dialect"):
         EcrOptions.model_validate({})
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from drivers.base import DeviceWord, Driver, Reading
 from drivers.catalogue import catalogue
 from drivers.errors import Garbled, NotSupported, Refused
+from drivers.options import WrongOptions
 from drivers.pos.zvt import CODES, Said, ZvtOptions, read, read_completion
 from drivers.pos.zvt_line import BareLine, Command, Line, SerialLine
 from drivers.sim.serial_end import Answer, SerialSimulator
@@ -141,7 +141,7 @@ def test_an_acknowledgement_alone_is_no_status(control: bytes) -> None:
 
 def test_the_terminal_s_timetable_must_be_said() -> None:
     for options in ({}, {"timetable": "nightly"}):
-        with pytest.raises(ValidationError, match="timetable"):
+        with pytest.raises(WrongOptions, match="timetable"):
             ZvtOptions.model_validate(options)
 
 

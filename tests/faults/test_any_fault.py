@@ -61,6 +61,7 @@ from server.storage.types import new_uid
 from tests.conftest import NOON, Cluster
 from tests.faults.count import count
 from tests.faults.small_bank import SLUGS, TOKEN, put_bank
+from tests.in_process import InProcess
 
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 TIGHT = 4000  # bytes of a spool that reaches its limit
@@ -229,7 +230,7 @@ class Faults(RuleBasedStateMachine):
         self.report = Report(catalogue(), self.clock())
         self.outbox = Outbox(spool, self.still, limit, forget=self.report.forget)
         self.client = httpx2.AsyncClient(transport=self.line, base_url="http://server")
-        link = Link(Line(self.client, "http://server"), Given())
+        link = Link(Line(InProcess(self.client), "http://server"), Given())
         self.uplink = Uplink(link, self.outbox, self.still, version="1", on_ack=lambda ack: None)
         self.writing = asyncio.create_task(self.outbox.run())
         await self._say([Event(seq=0, clock=self.clock(), name=EventName.START)])

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
+import msgspec
 import pytest
-from pydantic import Field
 
 from agent.inventory.problems import InventoryError, Problem
 from agent.inventory.read import read_inventory
@@ -52,9 +52,9 @@ position = "atm-1"
 
 
 class PickyOptions(DriverOptions):
-    community: Annotated[str, Field(min_length=12)]
+    community: Annotated[str, msgspec.Meta(min_length=12)]
     version: Literal["v1", "v2c"] = "v2c"
-    port: Annotated[int, Field(ge=1, le=65535)] = 161
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 161
 
 
 class Picky:

@@ -45,7 +45,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def settings(tmp_path: Path, centre: Centre, enrolled: Callable[[Path, str], Settings]) -> Settings:
-    return enrolled(tmp_path / "home", centre.url).model_copy(update={"local": tmp_path / "local"})
+    return msgspec.structs.replace(enrolled(tmp_path / "home", centre.url), local=tmp_path / "local")
 
 
 @pytest.fixture

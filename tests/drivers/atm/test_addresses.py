@@ -13,12 +13,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from pydantic import ValidationError
 
 from drivers.atm.address import PORTS, check, publishers, services
 from drivers.atm.xfs4iot import Xfs4IotOptions
 from drivers.base import Reading
 from drivers.errors import DeviceError, Garbled, NotSupported, Reason, Refused, Unreachable
+from drivers.options import WrongOptions
 
 Start = Callable[..., Awaitable[tuple[Any, str]]]
 Make = Callable[..., Any]
@@ -342,12 +342,12 @@ async def test_a_ca_file_that_cannot_be_read_is_a_matter_of_options(driver: Make
         ({"pin": "x" * 64}, "64 hexadecimal digits"),
         ({"ca": "a.pem", "pin": "0" * 64}, "exclude each other"),
         ({"ca": "a.pem", "trust_any_certificate": True}, "exclude each other"),
-        ({"verify": False}, "Extra inputs"),
-        ({"wait": 60}, "less than or equal to 5"),
+        ({"verify": False}, "unknown field `verify`"),
+        ({"wait": 60}, "wait: Expected `float` <= 5"),
     ],
 )
 def test_options_that_do_not_agree_are_told_in_words(options: dict[str, object], sentence: str) -> None:
-    with pytest.raises(ValidationError, match=sentence):
+    with pytest.raises(WrongOptions, match=sentence):
         Xfs4IotOptions.model_validate(options)
 
 

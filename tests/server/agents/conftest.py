@@ -24,6 +24,7 @@ from server.clock import SetClock
 from server.journal.deeds import Act
 from server.schemas import AgentOut
 from server.storage.database import Database
+from tests.in_process import InProcess
 
 KEY = bytes(range(32))
 SERVER = "http://server"
@@ -70,7 +71,7 @@ class Pc:
         @asynccontextmanager
         async def open_line(server: str, *_: Any) -> AsyncIterator[Line]:
             async with self._client() as client:
-                yield Line(client, server)
+                yield Line(InProcess(client), server)
 
         self._patch.setattr("agent.enroll.open_line", open_line)
         self._now.forward(1)
@@ -86,8 +87,8 @@ class Pc:
         async with self._client() as client:
             passes = self._passes(client)
             if self._link is None:
-                self._link = Link(Line(client, SERVER), passes)
-            self._link._line = Line(client, SERVER)
+                self._link = Link(Line(InProcess(client), SERVER), passes)
+            self._link._line = Line(InProcess(client), SERVER)
             return await self._link.assignment()
 
     def kept_out(self) -> str:
@@ -96,13 +97,13 @@ class Pc:
 
     async def sends(self, batch: Batch) -> Any:
         async with self._client() as client:
-            return await Link(Line(client, SERVER), self._passes(client)).send(batch)
+            return await Link(Line(InProcess(client), SERVER), self._passes(client)).send(batch)
 
     def _passes(self, client: httpx2.AsyncClient) -> Tokens:
         if self._tokens is None:
             clocks: Clocks = self.clock
-            self._tokens = Tokens(Line(client, SERVER), self.home, self.identity, clocks, self._begin_stream)
-        self._tokens._line = Line(client, SERVER)  # a connection of this moment
+            self._tokens = Tokens(Line(InProcess(client), SERVER), self.home, self.identity, clocks, self._begin_stream)
+        self._tokens._line = Line(InProcess(client), SERVER)  # a connection of this moment
         return self._tokens
 
     async def _begin_stream(self) -> None:

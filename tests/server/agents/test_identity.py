@@ -16,6 +16,7 @@ from server.errors import Conflict, NotFound, Told
 from server.journal.tables import JournalRow
 from server.schemas import IdentityStanding
 from server.storage.database import Database
+from tests.in_process import InProcess
 
 MakePc = Callable[[str], Any]
 HOUR = 3600
@@ -125,7 +126,8 @@ async def test_ten_wrong_tries_void_a_code(pc: MakePc, head: Any, database: Data
     async with front._client() as client:
         for left in range(9, -1, -1):
             await refused(
-                post(Line(client, "http://server"), "/api/agent/enrollment", ask, Enrollment), f"left: {left}"
+                post(Line(InProcess(client), "http://server"), "/api/agent/enrollment", ask, Enrollment),
+                f"left: {left}",
             )
     await refused(front.enroll(code), "void")
     assert deeds_of(database)[-1] == "agent.code-voided"
@@ -379,7 +381,7 @@ async def test_a_challenge_is_good_once_for_its_key_and_for_a_minute(pc: MakePc,
         )
 
     async with front._client() as client:
-        line = Line(client, "http://server")
+        line = Line(InProcess(client), "http://server")
 
         async def challenge() -> bytes:
             now.forward(1)

@@ -1,0 +1,163 @@
+"""HTTP/1.1 to one server: h11 says what the bytes mean, asyncio carries them, and no proxy is asked.
+
+A whole HTTP client would be 6 MiB of a branch PC's memory, for the two questions an agent has.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+import h11
+
+CONNECT_SECONDS = 15.0  # to the server and through TLS
+REST_SECONDS = 4.0  # a connection is kept for so long: servers end one that rests, uvicorn after 5
+EYEBALLS_SECONDS = 0.25  # until another address of the server's name is tried beside the first (RFC 8305)
+READ = 1 << 16
+
+
+class HttpError(Exception):
+    """The other end does not keep to HTTP, or hung up too early."""
+
+
+class HungUp(HttpError):
+    """Without a byte of an answer."""
+
+
+class TooLong(Exception):
+    """The answer is longer than was allowed."""
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]  # by lower-case names
+    body: bytes
+
+
+class Asks(Protocol):
+    """Puts a question to a server and gives its whole answer. Raises HttpError, TooLong, OSError, TimeoutError."""
+
+    async def __call__(
+        self, method: str, path: str, headers: Mapping[str, str], content: bytes, limit: int
+    ) -> Answer: ...
+
+
+class Connections:
+    """To one server. Each question has a connection to itself, one that rests or a new one. Is an `Asks`."""
+
+    def __init__(self, server: str, context: ssl.SSLContext) -> None:
+        parts = urlsplit(server)
+        secure = parts.scheme == "https"
+        self._host = _ascii(parts.hostname or "")
+        self._port = parts.port or (443 if secure else 80)
+        self._context = context if secure else None
+        named = f"[{self._host}]" if ":" in self._host else self._host
+        self._named = named if parts.port is None else f"{named}:{parts.port}"
+        self._prefix = parts.path.rstrip("/")
+        self._resting: list[_Connection] = []
+
+    async def __call__(self, method: str, path: str, headers: Mapping[str, str], content: bytes, limit: int) -> Answer:
+        said = {"Host": self._named, **headers}
+        if content or method != "GET":
+            said["Content-Length"] = str(len(content))
+        request = h11.Request(method=method, target=self._prefix + path, headers=list(said.items()))
+        if (rested := self._rested()) is not None:
+            try:
+                return await self._ask(rested, request, content, limit)
+            except (HttpError, ConnectionError):
+                if rested.heard:
+                    raise
+                # The server had hung up meanwhile. Every question of an agent may be asked twice.
+        return await self._ask(await self._open(), request, content, limit)
+
+    async def _ask(self, connection: "_Connection", request: h11.Request, content: bytes, limit: int) -> Answer:
+        try:
+            return await connection.ask(request, content, limit)
+        except h11.RemoteProtocolError as error:
+            raise HttpError(str(error)) from error
+        finally:
+            # What was broken off is dropped: its answer may still come, and would be taken for the next one's.
+            if connection.done():
+                self._resting.append(connection)
+            else:
+                connection.drop()
+
+    async def close(self) -> None:
+        while self._resting:
+            self._resting.pop().drop()
+        await asyncio.sleep(0)  # asyncio closes what was dropped in its next round
+
+    def _rested(self) -> "_Connection | None":
+        while self._resting:
+            connection = self._resting.pop()
+            if connection.usable():
+                return connection
+            connection.drop()
+        return None
+
+    async def _open(self) -> "_Connection":
+        named = self._host if self._context is not None else None
+        async with asyncio.timeout(CONNECT_SECONDS):
+            reader, writer = await asyncio.open_connection(
+                self._host,
+                self._port,
+                ssl=self._context,
+                server_hostname=named,
+                happy_eyeballs_delay=EYEBALLS_SECONDS,
+            )
+        return _Connection(reader, writer)
+
+
+def _ascii(host: str) -> str:
+    """A name that is not written in Latin letters, as the domain name system has it."""
+    return host if host.isascii() else host.encode("idna").decode("ascii")
+
+
+class _Connection:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._http = h11.Connection(h11.CLIENT)
+        self._rests_since = 0.0
+        self.heard = False  # something of an answer to the last question
+
+    async def ask(self, request: h11.Request, content: bytes, limit: int) -> Answer:
+        said = [self._http.send(request), self._http.send(h11.Data(content)), self._http.send(h11.EndOfMessage())]
+        self.heard = False
+        # Not waited for until it is sent: a server that refuses answers before it has heard all, and hangs up.
+        self._writer.write(b"".join(filter(None, said)))
+        status, headers, body = 0, {}, bytearray()
+        while not isinstance(event := await self._event(), h11.EndOfMessage):
+            if isinstance(event, h11.Response):
+                status = event.status_code
+                headers = {name.decode("ascii"): value.decode("latin-1") for name, value in event.headers}
+            elif isinstance(event, h11.Data):
+                body += event.data
+                if len(body) > limit:
+                    raise TooLong
+        return Answer(status, headers, bytes(body))
+
+    async def _event(self) -> object:
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            heard = await self._reader.read(READ)
+            self.heard = self.heard or bool(heard)
+            if not self.heard:
+                raise HungUp("it hung up without an answer")
+            self._http.receive_data(heard)
+        return event
+
+    def done(self) -> bool:
+        """Whether another question may follow. Begins to count how long it rests."""
+        if self._http.states != {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}:
+            return False
+        self._http.start_next_cycle()
+        self._rests_since = asyncio.get_running_loop().time()
+        return not self._writer.is_closing()
+
+    def usable(self) -> bool:
+        rested = asyncio.get_running_loop().time() - self._rests_since
+        return rested < REST_SECONDS and not self._reader.at_eof() and not self._writer.is_closing()
+
+    def drop(self) -> None:
+        self._writer.transport.abort()

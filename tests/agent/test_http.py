@@ -1,0 +1,131 @@
+"""Connections to the server: kept for a while, and never one that was broken off."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from agent import http
+from agent.http import Connections, HttpError
+from agent.trust import unproven
+
+GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
+
+
+class Server:
+    """Answers the questions of each connection as its script says; with None it hangs up instead of answering."""
+
+    def __init__(self, *scripts: list[bytes | None]) -> None:
+        self._scripts = list(scripts)
+        self.heard: list[int] = []  # the number of the connection each question came by
+        self.hung_up = asyncio.Event()
+        self.serving: list[asyncio.Task[None] | None] = []
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.serving.append(asyncio.current_task())
+        try:
+            await self._serve(len(set(self.heard)), self._scripts.pop(0), reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the agent hung up
+        finally:
+            writer.close()
+            self.hung_up.set()
+
+    async def _serve(
+        self, number: int, script: list[bytes | None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        for answer in script:
+            head = await reader.readuntil(b"\r\n\r\n")
+            if b"content-length: 3" in head.lower():
+                await reader.readexactly(3)
+            self.heard.append(number)
+            if answer is None:
+                return
+            writer.write(answer)
+            await writer.drain()
+        await reader.read()
+
+
+@asynccontextmanager
+async def asking(server: Server) -> AsyncIterator[Connections]:
+    listening = await asyncio.start_server(server, "127.0.0.1", 0)
+    async with listening:
+        connections = Connections(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", unproven())
+        yield connections
+        await connections.close()
+        await asyncio.gather(*filter(None, server.serving))
+
+
+async def ask(connections: Connections, content: bytes = b"", limit: int = 100) -> bytes:
+    return (await connections("POST" if content else "GET", "/x", {}, content, limit)).body
+
+
+async def test_a_connection_is_kept_for_the_next_question() -> None:
+    server = Server([GOOD, GOOD])
+    async with asking(server) as connections:
+        assert await ask(connections) == await ask(connections, b"abc")
+    assert server.heard == [0, 0]
+
+
+async def test_one_that_rested_too_long_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line may have gone without a word; and servers end connections that rest."""
+    monkeypatch.setattr(http, "REST_SECONDS", 0.0)
+    server = Server([GOOD], [GOOD])
+    async with asking(server) as connections:
+        await ask(connections)
+        await ask(connections)
+    assert server.heard == [0, 1]
+
+
+async def test_a_question_a_kept_connection_lost_is_asked_again_on_a_new_one() -> None:
+    server = Server([GOOD, None], [GOOD])
+    async with asking(server) as connections:
+        await ask(connections)
+        assert await ask(connections) == GOOD[-2:]
+    assert server.heard == [0, 0, 1]
+
+
+async def test_a_question_a_new_connection_lost_is_not() -> None:
+    server = Server([None])
+    async with asking(server) as connections:
+        with pytest.raises(HttpError, match="hung up"):
+            await ask(connections)
+    assert server.heard == [0]
+
+
+async def test_after_half_an_answer_the_rest_of_it_is_nobodys() -> None:
+    server = Server([HEAD], [GOOD])
+    async with asking(server) as connections:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await ask(connections)
+        await server.hung_up.wait()  # the agent did
+        assert await ask(connections) == GOOD[-2:]
+    assert server.heard == [0, 1]
+
+
+async def test_two_questions_at_once_do_not_share_a_connection() -> None:
+    server = Server([GOOD], [GOOD])
+    async with asking(server) as connections:
+        assert list(await asyncio.gather(ask(connections), ask(connections))) == [GOOD[-2:]] * 2
+
+
+async def test_the_path_of_a_server_behind_another_and_its_name_are_said() -> None:
+    heard: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(GOOD)
+        await writer.drain()
+        writer.close()
+
+    listening = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    async with listening:
+        connections = Connections(f"http://localhost:{port}/watch/", unproven())
+        await ask(connections)
+        await connections.close()
+    assert heard[0].startswith(b"GET /watch/x HTTP/1.1\r\n")
+    assert f"\r\nhost: localhost:{port}\r\n".encode() in heard[0].lower()
