@@ -21,6 +21,7 @@ from server.clock import SetClock
 from server.errors import Forbidden
 from server.journal.deeds import Act
 from server.storage.database import Database
+from tests.in_process import InProcess
 
 KEY = bytes(range(32))
 TURNS = 40
@@ -41,7 +42,7 @@ async def test_guesses_void_no_code_faster_than_one_address_may_and_keep_no_righ
     code = read_code(head.code())
     front = pc("front")
     async with front._client() as client:
-        line = Line(client, "http://server")
+        line = Line(InProcess(client), "http://server")
         for n in range(5):
             with pytest.raises(Rejected if n < 3 else Away):
                 await post(line, "/api/agent/enrollment", ask_for(code, "A" * 17), Enrollment)

@@ -284,7 +284,7 @@ def test_bad_tokens_are_looked_up_only_so_often_and_good_ones_of_the_same_addres
     asked: list[str] = []
     event.listen(database.engine, "before_cursor_execute", lambda _, __, statement, *___: asked.append(statement))
     assert ask(client, *route, "bfa_guess4") == 429
-    assert asked == []
+    assert not any("agent_token" in statement for statement in asked)  # the ticker asks for news of its own
     assert ask(client, *route, good) == 200
     with database.write() as session:
         session.exec(delete(AgentToken))
