@@ -107,6 +107,8 @@ class Coverage(Schema):
     due: int
     fresh: int
     never: int
+    unknown: int = 0  # asked just now, and it cannot be told
+    closed: int = 0  # its agent ended on purpose
 
 
 class Counts(Schema):

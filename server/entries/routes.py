@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from server.accounts.dependencies import Clock, ReadSession, Viewer
+from server.accounts.dependencies import Clock, OfBranch, ReadSession, Viewer
 from server.entries import queries
 from server.schemas import EntryPage
 
@@ -16,7 +16,7 @@ def list_entries(
     viewer: Viewer,
     session: ReadSession,
     now: Clock,
-    branch: Annotated[str | None, Query(max_length=64)] = None,
+    branch: OfBranch,
     subject: Annotated[str | None, Query(max_length=200)] = None,
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
