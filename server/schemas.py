@@ -387,6 +387,21 @@ class EntryOut(Schema):
     ticket: str | None
 
 
+class AnswerCreate(Schema):
+    """What somebody said on the telephone of a branch that is silent."""
+
+    branch: Annotated[str, Field(min_length=1, max_length=64)]
+    answer: Answer
+    text: Annotated[str, Field(max_length=500)] = ""
+
+
+class AnswerOut(Schema):
+    branch: str
+    answer: Answer
+    at: int
+    who: str
+
+
 class EntryPage(Page):
     rows: list[EntryOut]
 

@@ -17,10 +17,12 @@ from sqlmodel import Session, col
 from agent.wire import Event, EventName
 from server.coverage.account import Evidence
 from server.coverage.spans import MINUTE, Spans, both, grown, joined, minute, without
+from server.health.answers import told_of
+from server.health.rules import SILENT
 from server.health.tables import Condition
 from server.ingest.tables import ReceivedRange, RecordRow, Stream
 from server.inventory.tables import Duty, Line, Subject
-from server.schemas import Missing
+from server.schemas import Answer, Missing
 
 LONGEST_HOLD = 10  # minutes; what a full spool merges speaks for no longer
 LINE_DOWN, ON_BATTERY = "line.down", "power.battery"
@@ -247,6 +249,7 @@ class Witness:
         down: dict[int, dict[int, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
         power: dict[int, list[tuple[int, int]]] = defaultdict(list)
         named = col(Condition.rule).in_([LINE_DOWN, ON_BATTERY]) | (col(Condition.cause) == "power")
+        named |= col(Condition.rule) == SILENT
         asked = (
             select(Condition, col(Subject.branch_id))
             .join(Subject, col(Subject.id) == col(Condition.subject_id))
@@ -257,12 +260,19 @@ class Witness:
                 col(Condition.closed_at).is_(None) | (col(Condition.closed_at) >= self._start),
             )
         )
-        for condition, branch in self._session.execute(asked):
+        found = [(condition, branch) for condition, branch in self._session.execute(asked)]
+        told = told_of(self._session, found)
+        for condition, branch in found:
+            said = told.get(condition.id or 0)
+            if said is not None and said.answer is Answer.POWER:
+                ended = self._end if condition.closed_at is None else condition.closed_at
+                power[branch].append((minute(condition.opened_at), minute(ended)))
+        for condition, branch in found:
             ended = self._end if condition.closed_at is None else condition.closed_at
             span = minute(condition.opened_at), minute(ended)
             if condition.rule == ON_BATTERY or condition.cause == "power":
                 power[branch].append(span)
-            else:
+            elif condition.rule == LINE_DOWN:
                 down[branch][condition.subject_id].append(span)
         probed = self._probed(down)
         for branch, befell in self._befell.items():
