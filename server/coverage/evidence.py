@@ -20,6 +20,7 @@ from server.coverage.spans import MINUTE, Spans, both, grown, joined, minute, wi
 from server.health.answers import told_of
 from server.health.rules import SILENT
 from server.health.tables import Condition
+from server.ingest.ranges import joined as runs
 from server.ingest.tables import ReceivedRange, RecordRow, Stream
 from server.inventory.tables import Duty, Line, Subject
 from server.schemas import Answer, Missing
@@ -141,7 +142,7 @@ class Witness:
             said.untold = joined([*said.holes, (minute(newest[agent]), self._window[0][1])])
 
     def _ranges(self) -> Iterable[tuple[int, int, list[tuple[int, int]]]]:
-        """(stream, agent, ranges received) of every stream of the agents that has any."""
+        """(stream, agent, ranges settled, whatever their fate) of every stream of the agents that has any."""
         asked = (
             select(col(Stream.id), col(Stream.agent_id), col(ReceivedRange.lo), col(ReceivedRange.hi))
             .join(ReceivedRange, col(ReceivedRange.stream_id) == col(Stream.id))
@@ -151,7 +152,7 @@ class Witness:
         found: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
         for stream, agent, lo, hi in self._session.execute(asked):
             found[stream, agent].append((lo, hi))
-        return [(stream, agent, ranges) for (stream, agent), ranges in found.items()]
+        return [(stream, agent, runs(ranges, ())) for (stream, agent), ranges in found.items()]
 
     def _at(self, stream: int, seq: int, *, after: bool = True) -> int:
         """The time of the first record from `seq` on, or of the last up to it. 0 if there is none."""

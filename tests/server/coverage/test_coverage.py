@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlmodel import select
 
 from agent.poll import Seen
+from server.coverage.evidence import Witness
 from server.errors import NotFound
+from server.ingest.tables import ReceivedRange
 from server.inventory.tables import Branch, Calendar
 from server.schemas import MinutesOut, Role
 from server.storage.database import Database
@@ -166,6 +169,23 @@ def test_a_thinned_spool_lacks_nothing_but_numbers(world: "World", missing: Told
     pc = world.agent("1001-pc")
     assert pc.thinned > 0
     assert (missing(pc.total), pc.lost) == ({}, 0)
+
+
+def test_numbers_of_merged_holds_are_no_holes(world: "World") -> None:
+    world.every(300)
+    world.pc.limit = 8_000
+    world.pc.start()
+    world.centre.start()
+    world.go(1)
+    world.cut()
+    world.go(7)
+    world.mend()
+    world.go(0.5)
+    own, home = world.bank["1001-pc"], world.bank["1001"]
+    with world.database.read() as session:
+        assert "thinned" in session.exec(select(ReceivedRange.fate)).all()
+        witness = Witness(session, {own: home}, [], world.now() - DAY * 60_000_000, world.now(), {})
+    assert witness.said[own].holes == []
 
 
 def test_a_damaged_spool_is_a_lost_stream(world: "World", missing: Told) -> None:
