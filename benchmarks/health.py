@@ -8,6 +8,7 @@ import random
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from sqlalchemy import insert
@@ -16,7 +17,7 @@ from sqlmodel import Session
 from agent.wire import Clock, DeviceWord, Held, Hold, Reading
 from agent.wire import State as StateRecord
 from server.health.follower import Follower
-from server.ingest.tables import RecordRow, Stream
+from server.ingest.tables import Attested, RecordRow, Stream
 from server.inventory.tables import Agent, Branch, Observer, Position, Subject, SubjectKind
 from server.migrations import upgrade
 from server.storage.database import Database
@@ -51,7 +52,8 @@ def _key(number: int) -> str:
 def tell(session: Session, positions: int, records: int) -> int:
     """States of chance positions, and a hold of A_HOLD positions after every 100; gives how many were held."""
     chance = random.Random(7)
-    rows, held = [], 0
+    rows: list[dict[str, Any]] = []
+    held = 0
     for seq in range(1, records + 1):
         at = NOW + seq * 10_000
         clock = Clock(wall=at, boot=at - NOW + MINUTE, boot_id="boot")
@@ -81,7 +83,14 @@ def tell(session: Session, positions: int, records: int) -> int:
             }
         )
     session.execute(insert(RecordRow), rows)
+    session.execute(insert(Attested), [_held(row, records) for row in rows if row["kind"] == "state"])
     return held
+
+
+def _held(row: dict[str, Any], records: int) -> dict[str, Any]:
+    """As if every hold went on from the state."""
+    same = {"subject_id": row["subject_id"], "agent_id": 2, "good": 1, "failed": 0}
+    return {"record_id": row["seq"], "start": row["at"], "end": NOW + records * 10_000, **same}
 
 
 def main() -> None:

@@ -110,6 +110,8 @@ class Coverage(Schema):
     due: int
     fresh: int
     never: int
+    unknown: int = 0  # asked just now, and it cannot be told
+    closed: int = 0  # its agent ended on purpose
 
 
 class Counts(Schema):
@@ -386,6 +388,21 @@ class EntryOut(Schema):
     text: str
     answer: Answer | None
     ticket: str | None
+
+
+class AnswerCreate(Schema):
+    """What somebody said on the telephone of a branch that is silent."""
+
+    branch: Annotated[str, Field(min_length=1, max_length=64)]
+    answer: Answer
+    text: Annotated[str, Field(max_length=500)] = ""
+
+
+class AnswerOut(Schema):
+    branch: str
+    answer: Answer
+    at: int
+    who: str
 
 
 class EntryPage(Page):

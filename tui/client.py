@@ -19,6 +19,8 @@ from server.schemas import (
     AgentCodeOut,
     AgentOut,
     AgentStep,
+    AnswerCreate,
+    AnswerOut,
     BranchOut,
     BranchPage,
     CardDetail,
@@ -26,6 +28,7 @@ from server.schemas import (
     CatalogueOut,
     ConditionPage,
     CoverageReport,
+    EntryPage,
     History,
     Home,
     Invalidated,
@@ -256,6 +259,12 @@ class Client:
 
     async def ticket(self, number: str) -> TicketDetail:
         return await self._get(TicketDetail, f"/api/tickets/{quote(number, safe='')}")
+
+    async def entries(self, *, branch: str | None = None, offset: int = 0, limit: int = 100) -> EntryPage:
+        return await self._get(EntryPage, "/api/entries", branch=branch, offset=offset, limit=limit)
+
+    async def told(self, answer: AnswerCreate) -> AnswerOut:
+        return _read(AnswerOut, await self._send("POST", "/api/entries/answers", body=answer))
 
     async def report(self, ticket: TicketCreate) -> TicketDetail:
         return _read(TicketDetail, await self._send("POST", "/api/tickets", body=ticket))

@@ -7,7 +7,8 @@ import typer
 from pydantic import BaseModel
 from rich.cells import cell_len
 
-from server.schemas import AgentCoverage, BranchCoverage, Coverage, PositionRow, TicketOut
+from server.schemas import AgentCoverage, BranchCoverage, Coverage, EntryOut, PositionRow, TicketOut
+from tui.local.words import ANSWERS, WHATS
 from tui.marks import STANDINGS, TICKETS
 from tui.plain import plain, to_json
 from tui.texts import _
@@ -63,6 +64,25 @@ def device_lines(rows: Sequence[PositionRow], now: int) -> list[list[str]]:
                 row.name,
                 what(row, now),
                 moment(row.seen_at, now) if row.seen_at else "—",
+                row.ticket or "",
+            ]
+            for row in rows
+        ),
+    ]
+
+
+def entry_lines(rows: Sequence[EntryOut], now: int) -> list[list[str]]:
+    head = [_("Entered"), _("What"), _("Branch"), _("Where"), _("Who"), _("Text"), _("Ticket")]
+    return [
+        head,
+        *(
+            [
+                moment(row.at, now),
+                _(ANSWERS[row.answer]) if row.answer else _(WHATS[row.what]),
+                row.branch_name,
+                row.subject_name,
+                f"{row.who} @ {row.agent}",
+                row.text.replace("\n", " "),
                 row.ticket or "",
             ]
             for row in rows

@@ -1,4 +1,7 @@
-"""Questions for scripts: devices, tickets, coverage, and the ledger as a file. stdout is data, stderr narrates."""
+"""What scripts ask: devices, tickets, entries, coverage, the ledger as a file; and what they may tell.
+
+stdout is data, stderr narrates.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -71,6 +74,50 @@ def tickets(
 
     async def ask(client: Client) -> None:
         await all_pages(lambda offset, limit: client.tickets(query, offset=offset, limit=limit), ticket_lines, json)
+
+    answer(context, ask)
+
+
+@app.command(epilog="Example: branchfleet entries --branch 1001")
+def entries(
+    context: typer.Context,
+    branch: Annotated[str, typer.Option(help="A branch's code.")] = "",
+    json: Json = False,
+) -> None:
+    """List what branches entered while the server was away, the newest first."""
+    from tui.client import Client
+    from tui.listed import all_pages, entry_lines
+
+    async def ask(client: Client) -> None:
+        await all_pages(
+            lambda offset, limit: client.entries(branch=branch or None, offset=offset, limit=limit), entry_lines, json
+        )
+
+    answer(context, ask)
+
+
+@app.command(epilog="Example: branchfleet told 1001 power")
+def told(
+    context: typer.Context,
+    branch: Annotated[str, typer.Argument(help="A branch's code.")],
+    word: Annotated[
+        str,
+        typer.Argument(metavar="ANSWER", help="power (the mains are off), line (it is cut), closed (switched off)."),
+    ],
+    text: Annotated[str, typer.Option(help="Whom you spoke with, and what else was said.")] = "",
+) -> None:
+    """Note what was said on the telephone of a silent branch: the cause shown until something says otherwise."""
+    from server.schemas import Answer, AnswerCreate
+    from tui.client import Client
+    from tui.local.words import ANSWERS
+
+    known = [word.value for word in Answer]
+    if word not in known:
+        stop(Exit.USAGE, _("{word}: no such answer. There are: {known}").format(word=word, known=", ".join(known)))
+
+    async def ask(client: Client) -> None:
+        made = await client.told(AnswerCreate(branch=branch[:64], answer=Answer(word), text=text[:500]))
+        narrate(f"{made.branch}: {_(ANSWERS[made.answer])} ({made.who})")
 
     answer(context, ask)
 

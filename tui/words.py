@@ -10,9 +10,13 @@ def coverage(coverage: Coverage | None) -> str:
     if coverage is None:
         return ""
     line = _("valid data {fresh}/{due}").format(fresh=coverage.fresh, due=coverage.due)
-    old = coverage.due - coverage.fresh - coverage.never
+    old = coverage.due - coverage.fresh - coverage.never - coverage.unknown - coverage.closed
     if coverage.never:
         line += _(", {n} without data").format(n=coverage.never)
+    if coverage.unknown:
+        line += _(", {n} cannot be told").format(n=coverage.unknown)
+    if coverage.closed:
+        line += _(", {n} closed").format(n=coverage.closed)
     if old > 0:
         line += _(", {n} out of date").format(n=old)
     return line

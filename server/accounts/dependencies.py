@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlmodel import Session
 
-from server.accounts.scope import branches_of
+from server.accounts.scope import branches_of, known_branch
 from server.accounts.tables import Person, SignIn
 from server.accounts.tokens import hash_token
 from server.errors import Forbidden, Unauthorized
@@ -119,3 +119,14 @@ def require(*roles: Role) -> Any:
             raise Forbidden("Your role may not do this.")
 
     return Depends(check)
+
+
+def _of_branch(
+    viewer: Viewer, session: ReadSession, branch: Annotated[str | None, Query(max_length=64)] = None
+) -> str | None:
+    """A branch that lists are asked for of, if any; 404 if there is none of that code."""
+    known_branch(session, viewer, branch)
+    return branch
+
+
+OfBranch = Annotated[str | None, Depends(_of_branch)]

@@ -2,11 +2,12 @@
 
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, select, true
+from sqlalchemy import ColumnElement, String, cast, select, true
 from sqlmodel import Session, col
 
 from server.accounts.tables import Person, Scope
-from server.inventory.tables import Branch
+from server.errors import NotFound
+from server.inventory.tables import Branch, PastName, Subject, SubjectKind
 from server.schemas import Role
 
 
@@ -37,3 +38,21 @@ def in_scope(viewer: Scoped, column: Any) -> ColumnElement[bool]:
 def sees(viewer: Scoped, branch_id: int | None) -> bool:
     """The same for one branch; None is what concerns no branch, and everybody sees it."""
     return viewer.branch_ids is None or branch_id is None or branch_id in viewer.branch_ids
+
+
+def known_branch(session: Session, viewer: Scoped, code: str | None, *, ever: bool = False) -> None:
+    """NotFound where there is no such branch, or not for this person: an empty list of it would lie.
+
+    `ever`: a code counts that a branch once had.
+    """
+    if code is None:
+        return
+    branches = select(col(Subject.id)).where(
+        col(Subject.kind) == SubjectKind.BRANCH, in_scope(viewer, col(Subject.branch_id))
+    )
+    found = session.execute(branches.where(col(Subject.key) == code)).first()
+    if found is None and ever:
+        past = select(col(PastName.ref)).where(col(PastName.kind) == "subject", col(PastName.key) == code)
+        found = session.execute(branches.where(cast(col(Subject.id), String(20)).in_(past))).first()
+    if found is None:
+        raise NotFound("There is no branch {code}.", code=code[:64])

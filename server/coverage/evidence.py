@@ -8,22 +8,38 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import Subquery, func, select
 from sqlmodel import Session, col
 
 from agent.wire import Event, EventName
 from server.coverage.account import Evidence
 from server.coverage.spans import MINUTE, Spans, both, grown, joined, minute, without
+from server.health.answers import told_of
+from server.health.rules import SILENT
 from server.health.tables import Condition
+from server.ingest.ranges import joined as runs
 from server.ingest.tables import ReceivedRange, RecordRow, Stream
 from server.inventory.tables import Duty, Line, Subject
-from server.schemas import Missing
+from server.schemas import Answer, Missing
 
+LONGEST_HOLD = 10  # minutes; what a full spool merges speaks for no longer
 LINE_DOWN, ON_BATTERY = "line.down", "power.battery"
 _decode = msgspec.msgpack.Decoder(Event).decode
+
+
+class Lost(NamedTuple):
+    """Numbers of one run that never come, and the minutes of the records before and after them."""
+
+    start: int
+    end: int
+    numbers: int
+
+    def explains(self, by: int) -> tuple[int, int]:
+        """No more than so many records can have spoken for. `by` is how many minutes one poll speaks for."""
+        return self.start, min(self.end, self.start + self.numbers * max(by, LONGEST_HOLD))
 
 
 @dataclass
@@ -31,9 +47,12 @@ class Said:
     """What one agent said of itself, what its numbers show, and what it gave up, by the minute it said so."""
 
     closed: Spans = field(default_factory=list)
-    lost: Spans = field(default_factory=list)
+    lost: list["Lost"] = field(default_factory=list)
+    doubted: Spans = field(default_factory=list)  # its holds spoke of states that may be lost
     lost_stream: Spans = field(default_factory=list)
     holes: Spans = field(default_factory=list)  # the time of numbers that have not come, between such that have
+    unsure: Spans = field(default_factory=list)  # likewise, of states that may yet come
+    silences: Spans = field(default_factory=list)  # in these two nothing was said; each silence for itself
     untold: Spans = field(default_factory=list)  # holes, and what is after the newest record
     given_up: list[tuple[int, int]] = field(default_factory=list)  # minute, numbers
     thinned: list[tuple[int, int]] = field(default_factory=list)
@@ -76,14 +95,17 @@ class Witness:
         """Why there is no record of a position of `branch`. Between two polls, `interval` µs, nobody looked."""
         said, home = self.said[agent], self._befell[self._homes[agent]]
         by = -(-interval // MINUTE)
+        silences = joined(span for span in said.silences if span[1] - span[0] > max(by, LONGEST_HOLD))
         # A cut line loses nothing: it explains only what may still come.
         found = [
             (Missing.CLOSED, said.closed),
-            (Missing.LOST, said.lost),
+            (Missing.LOST, joined(lost.explains(by) for lost in said.lost)),
             (Missing.LOST_STREAM, said.lost_stream),
             (Missing.POWER, home.power),
             (Missing.LINE, both(home.line, said.untold)),
             (Missing.WAITING, said.holes),
+            (Missing.LOST, without(said.doubted, silences)),
+            (Missing.WAITING, without(said.unsure, silences)),
         ]
         shut = home.shut if branch == self._homes[agent] else []  # a centre agent's night is not its devices' night
         return [*((reason, grown(spans, by)) for reason, spans in found if spans), (Missing.CLOSED, shut)]
@@ -110,13 +132,17 @@ class Witness:
             for (_, hi), (lo, _) in pairwise(ranges):
                 said.holes.append((minute(self._at(stream, hi, after=False)), minute(self._at(stream, lo))))
                 said.outstanding += lo - hi - 1
+            if first := next(iter(said.holes), None):
+                top = ranges[-1][1]
+                said.unsure.append((first[0], minute(self._at(stream, top, after=False))))
+                said.silences += self._silences(stream, ranges[0][1], top)
             newest[agent] = max(newest[agent], self._at(stream, ranges[-1][1], after=False))
         for agent, said in self.said.items():
-            said.holes = joined(said.holes)
+            said.holes, said.unsure = joined(said.holes), joined(said.unsure)
             said.untold = joined([*said.holes, (minute(newest[agent]), self._window[0][1])])
 
     def _ranges(self) -> Iterable[tuple[int, int, list[tuple[int, int]]]]:
-        """(stream, agent, ranges received) of every stream of the agents that has any."""
+        """(stream, agent, ranges settled, whatever their fate) of every stream of the agents that has any."""
         asked = (
             select(col(Stream.id), col(Stream.agent_id), col(ReceivedRange.lo), col(ReceivedRange.hi))
             .join(ReceivedRange, col(ReceivedRange.stream_id) == col(Stream.id))
@@ -126,7 +152,7 @@ class Witness:
         found: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
         for stream, agent, lo, hi in self._session.execute(asked):
             found[stream, agent].append((lo, hi))
-        return [(stream, agent, ranges) for (stream, agent), ranges in found.items()]
+        return [(stream, agent, runs(ranges, ())) for (stream, agent), ranges in found.items()]
 
     def _at(self, stream: int, seq: int, *, after: bool = True) -> int:
         """The time of the first record from `seq` on, or of the last up to it. 0 if there is none."""
@@ -150,13 +176,13 @@ class Witness:
                         until = events[place + 1][0] if place + 1 < len(events) else self._end
                         said.closed.append((minute(at), minute(until)))
                     case EventName.GAP:
-                        said.lost.append(self._around(stream, event))
+                        self._lose(said, stream, event)
                         said.given_up.append((minute(at), _number(event, "count")))
                     case EventName.THINNING:
                         said.thinned.append((minute(at), _number(event, "count")))
                     case EventName.NEW_STREAM:
                         said.lost_stream.append((minute(self._last_before(agent, stream, at)), minute(at)))
-            said.closed, said.lost = joined(said.closed), joined(said.lost)
+            said.closed, said.doubted = joined(said.closed), joined(said.doubted)
             said.lost_stream = joined(said.lost_stream)
 
     def _event_rows(self) -> Iterable[Any]:
@@ -176,11 +202,40 @@ class Witness:
         )
         return self._session.execute(asked)
 
-    def _around(self, stream: int, event: Event) -> tuple[int, int]:
-        """From the last record before the numbers an event names to the first after them."""
+    def _lose(self, said: Said, stream: int, event: Event) -> None:
+        """What a gap explains: its runs of numbers that are not here, and what was said from there to the gap itself.
+
+        One event may name numbers of many hours; between them others came, and explain themselves.
+        """
         lo, hi = _number(event, "from"), _number(event, "to")
-        before, after = self._at(stream, lo - 1, after=False), self._at(stream, hi + 1)
-        return minute(before or after), minute(after)
+        before = select(func.max(col(RecordRow.seq))).where(col(RecordRow.stream_id) == stream, col(RecordRow.seq) < lo)
+        first = self._session.execute(before).scalar() or lo
+        told = self._told(stream, first, event.seq)
+        asked = select(told).where(told.c.next_seq - told.c.seq > 1, told.c.seq <= hi).order_by(told.c.seq)
+        lost = [
+            Lost(minute(at), minute(next_at), min(next_seq - 1, hi) - max(seq + 1, lo) + 1)
+            for seq, at, next_seq, next_at in self._session.execute(asked)
+        ]
+        said.lost += lost
+        if lost:
+            said.doubted.append((lost[0].start, minute(self._at(stream, event.seq))))
+            said.silences += self._silences(stream, first, event.seq)
+
+    def _silences(self, stream: int, first: int, last: int) -> Spans:
+        """Where nothing was said for longer than any hold speaks for, between two numbers of a stream."""
+        told = self._told(stream, first, last)
+        asked = select(told.c.at, told.c.next_at).where(told.c.next_at - told.c.at > LONGEST_HOLD * MINUTE)
+        return [(minute(at), minute(next_at)) for at, next_at in self._session.execute(asked)]
+
+    def _told(self, stream: int, first: int, last: int) -> Subquery:
+        """Records between two numbers, each with the next that is here."""
+        seq, at = col(RecordRow.seq), col(RecordRow.at)
+        asked = select(
+            *(seq, at),
+            func.lead(seq).over(order_by=seq).label("next_seq"),
+            func.lead(at).over(order_by=seq).label("next_at"),
+        )
+        return asked.where(col(RecordRow.stream_id) == stream, seq >= first, seq <= last).subquery()
 
     def _last_before(self, agent: int, stream: int, at: int) -> int:
         """The newest record of the agent's earlier streams, which is where a stream that was lost broke off."""
@@ -195,6 +250,7 @@ class Witness:
         down: dict[int, dict[int, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
         power: dict[int, list[tuple[int, int]]] = defaultdict(list)
         named = col(Condition.rule).in_([LINE_DOWN, ON_BATTERY]) | (col(Condition.cause) == "power")
+        named |= col(Condition.rule) == SILENT
         asked = (
             select(Condition, col(Subject.branch_id))
             .join(Subject, col(Subject.id) == col(Condition.subject_id))
@@ -205,12 +261,19 @@ class Witness:
                 col(Condition.closed_at).is_(None) | (col(Condition.closed_at) >= self._start),
             )
         )
-        for condition, branch in self._session.execute(asked):
+        found = [(condition, branch) for condition, branch in self._session.execute(asked)]
+        told = told_of(self._session, found)
+        for condition, branch in found:
+            said = told.get(condition.id or 0)
+            if said is not None and said.answer is Answer.POWER:
+                ended = self._end if condition.closed_at is None else condition.closed_at
+                power[branch].append((minute(condition.opened_at), minute(ended)))
+        for condition, branch in found:
             ended = self._end if condition.closed_at is None else condition.closed_at
             span = minute(condition.opened_at), minute(ended)
             if condition.rule == ON_BATTERY or condition.cause == "power":
                 power[branch].append(span)
-            else:
+            elif condition.rule == LINE_DOWN:
                 down[branch][condition.subject_id].append(span)
         probed = self._probed(down)
         for branch, befell in self._befell.items():

@@ -18,15 +18,15 @@ def present(session: Session, viewer: Scoped, now: int, *conditions: ColumnEleme
         select(
             _count(col(Position.driver).is_not(None)),
             _count(standing.in_(FRESH)),
-            _count(standing == Standing.NEVER.value),
+            *(_count(standing == word.value) for word in (Standing.NEVER, Standing.UNKNOWN, Standing.CLOSED)),
         )
         .select_from(Position)
         .join(Subject, col(Subject.id) == col(Position.id))
         .outerjoin(HealthRow, col(HealthRow.subject_id) == col(Position.id))
         .where(in_scope(viewer, col(Subject.branch_id)), col(Subject.removed_at).is_(None), *conditions)
     )
-    due, fresh, never = session.execute(asked).one()
-    return Coverage(due=due, fresh=fresh, never=never)
+    due, fresh, never, unknown, closed = session.execute(asked).one()
+    return Coverage(due=due, fresh=fresh, never=never, unknown=unknown, closed=closed)
 
 
 def of_branch(code: str | None) -> list[ColumnElement[bool]]:

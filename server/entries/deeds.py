@@ -3,22 +3,21 @@
 from sqlmodel import Session, col, select
 
 from agent.wire import Clock, Entry
-from server.entries.tables import EntryRow
+from server.accounts.scope import known_branch
+from server.entries.tables import AnswerRow, EntryRow
+from server.errors import Forbidden
+from server.events.publish import invalidate
+from server.health.answers import ANSWERS
 from server.ingest.tables import RecordRow
-from server.inventory.tables import Subject
+from server.inventory.tables import Subject, SubjectKind
 from server.journal.deeds import Act, record
-from server.schemas import Answer, EntryKind, Fault, TicketStatus
+from server.schemas import Answer, EntryKind, Fault, Role, TicketStatus
 from server.texts import gettext_for
-from server.tickets.deeds import clean, note_from_branch, open_from_branch
+from server.tickets.deeds import Who, clean, note_from_branch, open_from_branch
 from server.tickets.tables import Ticket
 
 VIA = "branch-pc"
 LONGEST = 400 * 86_400_000_000  # µs; no spool and no drop box is older
-ANSWERS = {
-    Answer.POWER: "the mains are off",
-    Answer.LINE: "the line is cut",
-    Answer.CLOSED: "it was switched off",
-}
 
 
 def entered_at(row: RecordRow, entered: Clock | None) -> int:
@@ -53,11 +52,34 @@ def take(session: Session, now: int, row: RecordRow, entry: Entry, agent: Subjec
     ticket = _ticket(session, act, made, entry, about)
     made.ticket_id = ticket.id if ticket else None
     session.add(made)
+    if made.answer is not None:
+        session.flush()
+        _answered(session, act, about, made.answer, at, uid=made.uid)
     if made.what is not EntryKind.TICKET and ticket is None:
         after = {"subject": about.key, "text": told(made, "zh"), "entered": entry.uid, "signed_in": False}
         record(session, act, deed="entry.note", about=f"{about.kind.value}:{about.key}", after=after, effective_at=at)
     session.flush()
     return True
+
+
+def answer(session: Session, act: Act, who: Who, *, branch: str, said: Answer, text: str) -> AnswerRow:
+    """What a person who is signed in was told on the telephone."""
+    if who.role is Role.AUDITOR:
+        raise Forbidden("Your role may not do this.")
+    known_branch(session, who, branch)
+    about = session.exec(select(Subject).where(Subject.kind == SubjectKind.BRANCH, Subject.key == branch)).one()
+    row = _answered(session, act, about, said, act.now)
+    after = {"subject": about.key, "answer": said.value, "text": clean(text)[:500], "signed_in": True}
+    record(session, act, deed="entry.note", about=f"branch:{about.key}", after=after)
+    return row
+
+
+def _answered(session: Session, act: Act, about: Subject, said: Answer, at: int, uid: str | None = None) -> AnswerRow:
+    row = AnswerRow(branch_id=about.branch_id, answer=said, at=at, who=act.actor[:80], entry_uid=uid)
+    session.add(row)
+    session.flush()
+    invalidate(session, "condition", about.key, about.branch_id, act.now)
+    return row
 
 
 def _ticket(session: Session, act: Act, made: EntryRow, entry: Entry, about: Subject) -> Ticket | None:

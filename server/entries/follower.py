@@ -1,16 +1,15 @@
 """Makes tickets and notes from the entries in the record log, in its order, each in a transaction with the cursor."""
 
 import logging
-import threading
 from contextlib import suppress
 
 import msgspec
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnection
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from agent.wire import AnyRecord, Entry
 from server.entries.deeds import take
+from server.following import PASSING, Following
 from server.health.tables import Follower as FollowerRow
 from server.ingest.tables import RecordRow, Stream
 from server.inventory.tables import Subject
@@ -20,57 +19,25 @@ from server.storage.types import Now
 log = logging.getLogger(__name__)
 
 NAME = "entries"
-PASSING = (OperationalError, InterfaceError, NoConnection)  # locked, full, or away: trying again helps
-PAUSE = 2.0  # seconds between looks when nobody wakes it
-LONGEST_PAUSE = 30.0
 
 
-class EntryFollower:
-    """`step()` once, or `start()` a thread that steps until `stop()`."""
+class EntryFollower(Following):
+    name = NAME
+    pause = 2.0
 
     def __init__(self, database: Database, now: Now) -> None:
+        super().__init__()
         self._database = database
         self._now = now
         self._begun = False
-        self._stopping = threading.Event()
-        self._news = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name="entries", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._news.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-
-    def wake(self) -> None:
-        """There is news: look now."""
-        self._news.set()
-
-    def _run(self) -> None:
-        pause = PAUSE
-        while not self._stopping.is_set():
-            try:
-                done, pause = self.step(), PAUSE
-            except PASSING as error:  # nothing was written
-                log.error("Entries of branches cannot be written and are tried again: %s", error)
-                done, pause = False, min(pause * 2, LONGEST_PAUSE)
-            if not done:
-                self._news.wait(pause)
-                self._news.clear()
-
-    def step(self) -> bool:
-        """Take the next entry of the log; False if there is none."""
+    def step(self) -> int:
+        """Take the next entry of the log; 0 if there is none."""
         if not self._begun:
             self._begin()
         with self._database.read() as session:
             if _next(session, _cursor(session)) is None:
-                return False
+                return 0
         try:
             with self._database.write() as session:
                 self._take_next(session, make=True)
@@ -80,7 +47,7 @@ class EntryFollower:
             log.exception("An entry is kept in the log and nothing was made of it")
             with self._database.write() as session:
                 self._take_next(session, make=False)
-        return True
+        return 1
 
     def _begin(self) -> None:
         """Have a cursor, before anything hangs on it; another server may have made it meanwhile."""

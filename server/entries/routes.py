@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from server.accounts.dependencies import Clock, ReadSession, Viewer
-from server.entries import queries
-from server.schemas import EntryPage
+from server.accounts.dependencies import ActNow, Clock, OfBranch, ReadSession, Viewer, WriteSession
+from server.entries import deeds, queries
+from server.schemas import AnswerCreate, AnswerOut, EntryPage
 
 router = APIRouter(prefix="/api/entries", tags=["entries"])
 
@@ -16,9 +16,15 @@ def list_entries(
     viewer: Viewer,
     session: ReadSession,
     now: Clock,
-    branch: Annotated[str | None, Query(max_length=64)] = None,
+    branch: OfBranch,
     subject: Annotated[str | None, Query(max_length=200)] = None,
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> EntryPage:
     return queries.page(session, viewer, now=now(), branch=branch, subject=subject, offset=offset, limit=limit)
+
+
+@router.post("/answers", status_code=201, summary="What was said on the telephone of a branch that is silent")
+def tell(viewer: Viewer, session: WriteSession, act: ActNow, ask: AnswerCreate) -> AnswerOut:
+    row = deeds.answer(session, act, viewer, branch=ask.branch, said=ask.answer, text=ask.text)
+    return AnswerOut(branch=ask.branch, answer=row.answer, at=row.at, who=row.who)

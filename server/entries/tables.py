@@ -1,6 +1,6 @@
 """What people entered at a branch PC without the server: one row an entry, whatever is sent again."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String
 from sqlmodel import Field, SQLModel
 
 from server.schemas import Answer, EntryKind
@@ -29,3 +29,17 @@ class EntryRow(SQLModel, table=True):
     text: str = Field(default="", max_length=2000)
     answer: Answer | None = Field(default=None, sa_column=Column(words(Answer)))
     ticket_id: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("ticket.id"), index=True))
+
+
+class AnswerRow(SQLModel, table=True):
+    """What a named person said on the telephone of a silent branch: evidence, until contrary evidence comes."""
+
+    __tablename__ = "answer"
+    __table_args__ = (Index("ix_answer_branch_at", "branch_id", "at"),)
+
+    id: int | None = Field(default=None, sa_column=Column(Id, primary_key=True))
+    branch_id: int = Field(sa_column=Column(Id, ForeignKey("subject.id"), nullable=False))
+    answer: Answer = Field(sa_column=Column(words(Answer), nullable=False))
+    at: int = Field(sa_column=Column(Micros, nullable=False))  # when it was said, corrected
+    who: str = Field(max_length=80)  # a person's name; of an entry as it was typed, with the agent it came by
+    entry_uid: str | None = Field(default=None, sa_column=Column(String(32), ForeignKey("entry.uid"), unique=True))

@@ -1,7 +1,7 @@
 """The subjects one step of the follower works on: loaded together, judged in memory, written back together."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from sqlmodel import Session, col, select
@@ -10,6 +10,7 @@ from agent.wire import Level, catalogue
 from server.health.blame import note_line, note_power
 from server.health.findings import merge
 from server.health.judge import judge
+from server.health.log import chunks
 from server.health.rollups import Sums
 from server.health.rules import Rules
 from server.health.state import Ahead, Around, Change, Evidence, Held, Place, Seen, State, Told, Voice
@@ -17,17 +18,6 @@ from server.health.tables import HealthRow
 from server.ingest.tables import AgentSeen
 from server.inventory.tables import Line, Observer, Position, Subject, SubjectKind
 from server.schemas import Standing
-
-CHUNK = 500  # ids in one IN (...)
-
-T = TypeVar("T", int, str)
-
-
-def chunks(items: Iterable[T]) -> Iterator[list[T]]:
-    """`items` sorted, in pieces a statement can name."""
-    left = sorted(items)
-    for start in range(0, len(left), CHUNK):
-        yield left[start : start + CHUNK]
 
 
 class Fleet:

@@ -9,28 +9,22 @@ told ahead, and of history as much as leaves the live no later than a moment. An
 it counts as behind, and all of them as history, until the last of them is judged.
 """
 
-import heapq
 import logging
-import threading
 from dataclasses import dataclass, field
 
-import msgspec
-from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
-from agent.wire import AnyRecord, Hold
+from server.following import PASSING, Following, Overtaken
 from server.health.fleet import Fleet
-from server.health.log import Entry, ahead_of, decode, entries, heard, newest, told, told_ahead
-from server.health.rules import SECOND, SILENT, Rules, load
-from server.health.state import MINUTE, Heard
+from server.health.log import Entry, entries, newest, told_ahead
+from server.health.rules import SECOND, Rules, load
+from server.health.sitting import ABSENCE, Sitting
 from server.health.tables import Follower as FollowerRow
 from server.health.tables import HealthRow
 from server.health.writing import open_conditions_of_removed, write
 from server.ingest.ahead import caught_up, mark_seen
-from server.ingest.tables import AgentSeen, AheadRow
-from server.inventory.tables import SubjectKind
+from server.ingest.tables import AheadRow
 from server.journal.deeds import Act
-from server.schemas import Standing
 from server.storage.database import Database
 from server.storage.types import Now
 
@@ -40,15 +34,9 @@ NAME = "health"
 PAST = "health.history"  # the cursor of what waited at agents
 RESUMED = "health.resumed"  # its `at` is when the follower came back after an absence
 GRACE = SECOND  # what was committed this long after its arrival is still judged before time passes on
-ABSENCE = MINUTE  # away for longer, and the silence of others is not held against them
 BEAT = 10 * SECOND  # an idle follower says this often that it lives
-PAUSE = 0.25  # seconds between looks at the log
 HISTORY = 200  # records of history in a step: some tenths of a second
 AHEAD = 1000  # and of what is told ahead
-
-
-class Overtaken(Exception):
-    """Another follower moved the cursor; nothing was written."""
 
 
 @dataclass
@@ -66,60 +54,18 @@ class _Step:
     alone: int | None = None  # the one subject that was due, when steps are taken singly
 
 
-class Follower:
-    """`step()` once, or `start()` a thread that steps until `stop()`."""
+class Follower(Following):
+    name = NAME
+    pause = 0.25
 
     def __init__(self, database: Database, now: Now, batch: int = 2000) -> None:
+        super().__init__()
         self._database = database
         self._now = now
         self._batch = batch
         self._single = 0  # steps still to be taken one record at a time, after one failed
         self._beat_at: int | None = None
         self._resumed = 0
-        self._stopping = threading.Event()
-        self._news = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    # -- the thread ---------------------------------------------------------------------------------
-
-    def start(self) -> None:
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name="health", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._news.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-
-    @property
-    def alive(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
-
-    def wake(self) -> None:
-        """There is news: look now."""
-        self._news.set()
-
-    def _run(self) -> None:
-        pause, hindered = PAUSE, False
-        while not self._stopping.is_set():
-            try:
-                done = self.step()
-                if hindered:
-                    log.warning("Health judges again.")
-                hindered, pause = False, PAUSE
-            except OperationalError as error:  # locked, full, or away: nothing was written, and it is tried again
-                if not hindered:
-                    log.error("Health cannot write what it judges, and goes on when it can: %s", error.orig)
-                done, hindered, pause = 0, True, min(pause * 2, 10.0)
-            except Overtaken:
-                log.error("Another follower judges this database too; run one server for one database.")
-                done, pause = 0, 10.0
-            if not done:
-                self._news.wait(pause)
-                self._news.clear()
 
     # -- one step -----------------------------------------------------------------------------------
 
@@ -133,7 +79,7 @@ class Follower:
             with self._database.read() as session:
                 step = self._work(session, limit)
             self._write(step)
-        except (OperationalError, Overtaken):
+        except (*PASSING, Overtaken):
             raise
         except Exception:
             # The border of judging: whatever one record or subject provokes, the rest must be judged.
@@ -175,10 +121,10 @@ class Follower:
                 step.fleet.load([subject])
                 step.fleet.see(subject, None, self._now())
         step.fleet.load(subject for _, subject in dues)
-        current = _Pass(session, step.fleet, dues, self._resumed)
-        current.run(step.entries, horizon)
-        current.run_ahead(step.ahead)
-        current.run_history(step.history)
+        sitting = Sitting(session, step.fleet, dues, not_before=self._resumed)
+        sitting.judge(step.entries, horizon)
+        sitting.judge_ahead(step.ahead)
+        sitting.judge_history(step.history)
         return step
 
     def _read(self, session: Session, rules: Rules, limit: int) -> _Step:
@@ -259,109 +205,3 @@ def _before(entries: list[Entry], horizon: int) -> list[Entry]:
             break
         kept.append(entry)
     return kept
-
-
-class _Pass:
-    """Records and dues, merged in the order of the server's clock."""
-
-    def __init__(self, session: Session, fleet: Fleet, dues: list[tuple[int, int]], resumed: int) -> None:
-        self._session = session
-        self._fleet = fleet
-        self._due = list(dues)
-        heapq.heapify(self._due)
-        self._resumed = resumed
-        self._clock = 0
-        self._ids: dict[str, int] = {}
-
-    def run(self, entries: list[Entry], horizon: int) -> None:
-        for entry, record in self._open(entries):
-            self._clock = max(self._clock, entry.arrived)
-            self._pass_to(self._clock)
-            self._see(entry, record, self._ids)
-        self._clock = max(self._clock, horizon)
-        self._pass_to(horizon)
-
-    def _open(self, entries: list[Entry]) -> list[tuple[Entry, AnyRecord | None]]:
-        """The records, and what they speak of loaded."""
-        records = [(entry, _read(entry)) for entry in entries]
-        holds = [record for _, record in records if isinstance(record, Hold)]
-        self._ids = self._fleet.by_key({key for hold in holds for key in hold.held})
-        named = {entry.subject for entry in entries if entry.subject is not None}
-        self._fleet.load({*self._ids.values(), *named, *(entry.agent for entry in entries)})
-        return records
-
-    def run_ahead(self, rows: list[AheadRow]) -> None:
-        """How things stand where agents are behind. It says that they are there, and nothing of their history."""
-        self._fleet.load({*(row.subject_id for row in rows), *(row.agent_id for row in rows)})
-        for agent in {row.agent_id for row in rows}:
-            if told := self._fleet.states[agent].told:
-                self._hear(agent, Heard(told), self._clock)
-        for row in rows:
-            try:
-                self._judge(row.subject_id, ahead_of(row), self._clock)
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-                log.error("What was told ahead of subject %d cannot be read: %s", row.subject_id, error)
-
-    def run_history(self, entries: list[Entry]) -> None:
-        records = self._open(entries)
-        for entry, record in records:
-            self._see(entry, record, self._ids)
-
-    def _see(self, entry: Entry, record: AnyRecord | None, ids: dict[str, int]) -> None:
-        if entry.agent in self._fleet.places:
-            self._hear(entry.agent, heard(entry, record), self._clock)
-        for subject, seen in told(entry, record, ids):
-            if subject in self._fleet.places:
-                self._judge(subject, seen, self._clock)
-
-    def _hear(self, agent: int, said: Heard, now: int) -> None:
-        before = self._fleet.states[agent].standing
-        self._judge(agent, said, now)
-        after = self._fleet.states[agent].standing
-        if before is Standing.STALE or (after is not before and Standing.CLOSED in (before, after)):
-            for subject in self._fleet.polled_by(agent):
-                self._judge(subject, None, now)
-
-    def _judge(self, subject: int, seen: object, now: int) -> None:
-        self._fleet.see(subject, seen, now)  # type: ignore[arg-type]
-        due = self._fleet.states[subject].due
-        if due is not None:
-            heapq.heappush(self._due, (due, subject))
-
-    def _pass_to(self, horizon: int) -> None:
-        """Let time pass: judge what is due by `horizon`, each at the moment it is due."""
-        if horizon < self._resumed + ABSENCE:
-            return
-        while self._due and self._due[0][0] <= horizon:
-            due, subject = heapq.heappop(self._due)
-            if subject not in self._fleet.places:
-                self._fleet.load([subject])
-            if self._fleet.states[subject].due != due:
-                continue  # judged since
-            if self._fleet.places[subject].kind is SubjectKind.AGENT and self._spare(subject, due):
-                continue
-            self._judge(subject, None, due)
-
-    def _spare(self, agent: int, due: int) -> bool:
-        """Whether an agent that seems silent was heard after all: it had nothing to tell, or nobody listened."""
-        fleet = self._fleet
-        state, rule = fleet.states[agent], fleet.places[agent].rules
-        after = next((each.after for each in rule if each.key == SILENT), 0)
-        seen = self._session.get(AgentSeen, agent)
-        if seen is not None and state.heard < seen.at <= due + after:
-            self._judge(agent, Heard(seen.at if seen.waiting == 0 else state.told), seen.at)
-            return True
-        if self._resumed > state.heard and self._resumed + after > due:
-            fleet.states[agent] = msgspec.structs.replace(state, due=self._resumed + after)
-            fleet.touched.add(agent)
-            heapq.heappush(self._due, (self._resumed + after, agent))
-            return True
-        return False
-
-
-def _read(entry: Entry) -> AnyRecord | None:
-    try:
-        return decode(entry)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        log.error("Record %d cannot be read and is not judged: %s", entry.id, error)
-        return None

@@ -1,7 +1,8 @@
 """Reading the record log: rows after a cursor, and what each of them says."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 from sqlalchemy import func, not_, select
@@ -11,7 +12,10 @@ from agent.wire import AnyRecord, Event, EventName, Hold
 from agent.wire import State as StateRecord
 from server.health.clocks import Stamp
 from server.health.state import Ahead, Heard, Held, Seen, Told
-from server.ingest.tables import AheadRow, RecordRow, Stream
+from server.ingest.tables import AheadRow, Attested, RecordRow, Stream
+
+CHUNK = 500  # ids in one IN (...)
+T = TypeVar("T", int, str)
 
 _decode = msgspec.msgpack.Decoder(AnyRecord).decode
 
@@ -31,6 +35,13 @@ class Entry:
     boot_id: str
     arrived: int
     body: bytes
+
+
+def chunks(items: Iterable[T]) -> Iterator[list[T]]:
+    """`items` sorted, in pieces a statement can name."""
+    left = sorted(items)
+    for start in range(0, len(left), CHUNK):
+        yield left[start : start + CHUNK]
 
 
 def newest(session: Session) -> int:
@@ -64,6 +75,15 @@ def entries(session: Session, after: int, upto: int, limit: int, *, history: boo
         .limit(limit)
     )
     return [Entry(*row) for row in session.execute(asked)]
+
+
+def attested_to(session: Session, records: Iterable[int]) -> dict[int, int]:
+    """Up to when ingest found that each of these states held."""
+    found: dict[int, int] = {}
+    for part in chunks(records):
+        asked = select(col(Attested.record_id), func.max(col(Attested.end))).where(col(Attested.record_id).in_(part))
+        found.update((own, end) for own, end in session.execute(asked.group_by(col(Attested.record_id))))
+    return found
 
 
 def told_ahead(session: Session, limit: int) -> list[AheadRow]:

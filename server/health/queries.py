@@ -9,11 +9,14 @@ from sqlmodel import Session, col
 
 from server.accounts.scope import Scoped, in_scope
 from server.coverage.present import of_branch, present
+from server.entries.tables import AnswerRow
+from server.health.answers import ANSWERS, told_of
 from server.health.rules import Rules, load
 from server.health.tables import Condition, Severity
 from server.health.titles import cause_title, condition_title, fix_card
 from server.inventory.tables import Position, Subject
 from server.schemas import ConditionOut, ConditionPage
+from server.texts import gettext_for
 from server.tickets.numbers import number_text
 from server.tickets.tables import Ticket, TicketCondition
 
@@ -103,14 +106,31 @@ def outs(session: Session, rows: Sequence[Any], lang: str) -> list[ConditionOut]
     """Rows of `asked` in the words of `lang`."""
     rules = load(session)
     tickets = _tickets(session, [row[0].id for row in rows])
+    told = told_of(session, [(condition, home.id) for condition, _, home, _ in rows])
     return [
-        out(condition, subject, home, cls, tickets.get(condition.id), lang, rules)
+        out(condition, subject, home, cls, tickets.get(condition.id), _cause(condition, told, lang), lang, rules)
         for condition, subject, home, cls in rows
     ]
 
 
+def _cause(condition: Condition, told: dict[int, AnswerRow], lang: str) -> str:
+    """What a person said, with the name; else what the evidence shows."""
+    said = told.get(condition.id or 0)
+    if said is None:
+        return cause_title(condition.cause, lang)
+    _ = gettext_for(lang)
+    return _("{answer}, said {who} by telephone").format(answer=_(ANSWERS[said.answer]), who=said.who)
+
+
 def out(
-    condition: Condition, subject: Subject, home: Subject, cls: str | None, ticket: str | None, lang: str, rules: Rules
+    condition: Condition,
+    subject: Subject,
+    home: Subject,
+    cls: str | None,
+    ticket: str | None,
+    cause: str,
+    lang: str,
+    rules: Rules,
 ) -> ConditionOut:
     rule, part, word = condition.rule, condition.part, condition.word
     return ConditionOut(
@@ -127,7 +147,7 @@ def out(
         severity=condition.severity.value,
         opened_at=condition.opened_at,
         closed_at=condition.closed_at,
-        cause=cause_title(condition.cause, lang),
+        cause=cause,
         fix_card=fix_card(rule, part, word, cls or "", lang),
         ticket=ticket,
     )

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from server.accounts.dependencies import Clock, ReadSession, Viewer
+from server.accounts.dependencies import Clock, OfBranch, ReadSession, Viewer
 from server.health import queries
 from server.schemas import ConditionPage
 
@@ -16,8 +16,8 @@ def conditions(
     viewer: Viewer,
     session: ReadSession,
     now: Clock,
+    branch: OfBranch,
     open: Annotated[bool | None, Query(description="true: only open ones; false: only closed ones")] = None,
-    branch: Annotated[str | None, Query(max_length=64)] = None,
     subject: Annotated[str | None, Query(max_length=200)] = None,
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,

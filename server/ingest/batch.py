@@ -72,9 +72,17 @@ class _Stamp(msgspec.Struct, frozen=True):
     clock: Clock
 
 
+class _About(msgspec.Struct, frozen=True):
+    kind: str = ""
+    position: str | None = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One record. `record` is None, and `why` says why, if it is refused; `body` is msgpack, or what came."""
+    """One record. `record` is None, and `why` says why, if it is refused; `body` is msgpack, or what came.
+
+    `state_of`: whose state is lost with a refused record; "" if that cannot be told, None if it can be no state.
+    """
 
     seq: int
     clock: Clock
@@ -82,6 +90,7 @@ class Incoming:
     body: bytes
     record: AnyRecord | None
     why: str = ""
+    state_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,13 +197,14 @@ def _open_record(raw: bytes, media: str, sent: Clock) -> Incoming:
     if not 1 <= seq <= LARGEST:
         raise Invalid("A record of the batch has the number {seq}, which is out of range.", seq=seq)
     if len(raw) > RECORD_LIMIT:
-        return Incoming(seq, sent, "refused", raw[:KEPT], None, f"longer than {RECORD_LIMIT} bytes")
+        why = f"longer than {RECORD_LIMIT} bytes"
+        return Incoming(seq, sent, "refused", raw[:KEPT], None, why, _state_of(raw, media))
     try:
         record = _decoder(media, AnyRecord).decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return Incoming(seq, _clock(raw, media, sent), "refused", raw, None, _why(error))
+        return Incoming(seq, _clock(raw, media, sent), "refused", raw, None, _why(error), _state_of(raw, media))
     if why := _wrong_clock(record.clock) or _wrong(record):
-        return Incoming(seq, _clock(raw, media, sent), "refused", raw, None, why)
+        return Incoming(seq, _clock(raw, media, sent), "refused", raw, None, why, _state_of(raw, media))
     body = raw if media == MEDIA_MSGPACK else msgspec.msgpack.encode(record)
     return Incoming(seq, record.clock, str(record.__struct_config__.tag), body, record)
 
@@ -258,6 +268,14 @@ def _clock(raw: bytes, media: str, sent: Clock) -> Clock:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return sent
     return sent if _wrong_clock(clock) else clock
+
+
+def _state_of(raw: bytes, media: str) -> str | None:
+    try:
+        about: _About = _decoder(media, _About).decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""
+    return about.position or "" if about.kind in ("state", "") else None
 
 
 def _why(error: Exception) -> str:

@@ -20,7 +20,9 @@ RECORD = Bulk(
         "body": "bytea",
     },
 )
-RANGE = Bulk("received_range", {"stream_id": "int8", "lo": "int8", "hi": "int8"}, ("stream_id", "lo"))
+RANGE = Bulk(
+    "received_range", {"stream_id": "int8", "lo": "int8", "hi": "int8", "fate": "varchar"}, ("stream_id", "lo")
+)
 LATEST = Bulk(
     "latest",
     {

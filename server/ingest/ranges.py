@@ -20,3 +20,19 @@ def joined(ranges: Ranges, numbers: Iterable[int], more: Iterable[tuple[int, int
         else:
             result.append((lo, hi))
     return result
+
+
+def without(ranges: Ranges, taken: Ranges) -> Ranges:
+    """The numbers of `ranges` that are in none of `taken`."""
+    result: Ranges = []
+    for lo, hi in ranges:
+        for low, high in taken[max(0, bisect_right(taken, (lo, lo)) - 1) :]:
+            if low > hi:
+                break
+            if high >= lo:
+                if lo < low:
+                    result.append((lo, low - 1))
+                lo = high + 1
+        if lo <= hi:
+            result.append((lo, hi))
+    return result

@@ -6,6 +6,7 @@ Written by the ingest thread alone, with plain SQL. A record is never rewritten.
 from sqlalchemy import Column, ForeignKey, Index, LargeBinary, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
+from server.ingest.numbers import Fate
 from server.storage.types import Id, Micros
 
 
@@ -21,13 +22,14 @@ class Stream(SQLModel, table=True):
 
 
 class ReceivedRange(SQLModel, table=True):
-    """Numbers lo..hi of a stream have been received; neighbours are merged."""
+    """Numbers lo..hi of a stream are settled, and how; neighbours of one fate are merged."""
 
     __tablename__ = "received_range"
 
     stream_id: int = Field(sa_column=Column(Id, ForeignKey("stream.id"), primary_key=True))
     lo: int = Field(sa_column=Column(Id, primary_key=True, autoincrement=False))
     hi: int = Field(sa_column=Column(Id, nullable=False))
+    fate: str = Field(default=Fate.HERE, max_length=8, sa_column_kwargs={"server_default": Fate.HERE})
 
 
 class RecordRow(SQLModel, table=True):
@@ -39,6 +41,12 @@ class RecordRow(SQLModel, table=True):
         Index("ix_record_subject_at", "subject_id", "at"),
         Index("ix_record_history", "id", sqlite_where=text("history = 1"), postgresql_where=text("history")),
         Index("ix_record_entry", "id", sqlite_where=text("kind = 'entry'"), postgresql_where=text("kind = 'entry'")),
+        Index(
+            "ix_record_refused",
+            *("subject_id", "stream_id", "seq"),
+            sqlite_where=text("kind = 'refused'"),
+            postgresql_where=text("kind = 'refused'"),
+        ),
         {"sqlite_autoincrement": True},  # an id never comes back, even when the newest rows have been dropped
     )
 
@@ -46,7 +54,8 @@ class RecordRow(SQLModel, table=True):
     stream_id: int = Field(sa_column=Column(Id, ForeignKey("stream.id"), nullable=False))
     seq: int = Field(sa_column=Column(Id, nullable=False))
     kind: str = Field(max_length=8)  # state hold event result fact entry, or refused: `body` is then what came
-    # a state's position or line, an entry's subject; of a hold nothing; else its position, or where none is the agent
+    # a state's position or line, an entry's subject; of a hold nothing; else its position, or where none is the agent;
+    # of what is refused the position whose state is lost with it, if any
     subject_id: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("subject.id")))
     at: int = Field(sa_column=Column(Micros, nullable=False))  # corrected time, fixed here for ever
     confidence: int = Field(sa_column=Column(Micros, nullable=False))  # ± µs of `at`

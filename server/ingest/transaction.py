@@ -14,7 +14,9 @@ from server.errors import Forbidden
 from server.ingest import late, times
 from server.ingest.batch import Incoming, Parcel
 from server.ingest.bulks import AHEAD, OFFSET, RANGE, RECORD, SEEN
+from server.ingest.intervals import HeldFor
 from server.ingest.link import Link, Row, rows_in
+from server.ingest.numbers import ROOM, ROWS_AT_MOST, STREAMS_AT_MOST, Numbers, changed, run_of
 from server.ingest.places import Place, Places
 from server.ingest.ranges import Ranges, holds, joined
 from server.ingest.times import Corrected, Offset
@@ -23,6 +25,15 @@ from server.ingest.views import Views
 
 UNKNOWN = "this agent polls no position or line of that key"
 ELSEWHERE = "its branch has no branch, line or position of that key"
+
+ELSEWHERE_ROWS = """
+SELECT count(*) FROM received_range JOIN stream ON stream.id = received_range.stream_id
+WHERE stream.agent_id = ? AND stream.id <> ?
+"""
+TOO_MANY = (
+    "This agent began {count} streams, and an agent of ours begins one with each home. "
+    "Its key may be in other hands: revoke it, and enrol the agent anew."
+)
 
 
 @dataclass(frozen=True)
@@ -39,16 +50,52 @@ class Taken:
 class _Stream:
     id: int
     agent_id: int
-    ranges: Ranges
+    numbers: Numbers
     last_at: int  # corrected time of the record with the highest number
 
 
 @dataclass(frozen=True, slots=True)
-class _Late:
-    record_id: int
-    incoming: Incoming
-    at: int
-    places: dict[str, Place]
+class _Delayed:
+    """A hold that does not go on from the newest state, in order though it is: that is of another stream."""
+
+    place: Place
+    seq: int
+    held: HeldFor
+
+
+class _Came:
+    """The records of one batch that had not come before, and what follows for the numbers of their stream."""
+
+    def __init__(self, numbers: Numbers, parcel: Parcel) -> None:
+        settled, self.before = numbers.settled, numbers.unbroken
+        self.top = settled[-1][1] if settled else 0
+        self.fresh = [incoming for incoming in parcel.records if not holds(settled, incoming.seq)]
+        self.unbroken_from = self.before[-1][0] if self.before and self.before[-1][1] == self.top else self.top + 1
+        self.starts: set[int] = set()  # where in-order records follow on something that is missing
+        self.late: set[int] = set()
+        self.delayed: list[_Delayed] = []
+
+    def follows(self, incoming: Incoming) -> bool:
+        """Whether it is the newest of its stream."""
+        if incoming.seq <= self.top:
+            self.late.add(incoming.seq)
+            return False
+        if incoming.seq != self.top + 1:
+            self.unbroken_from = incoming.seq
+            self.starts.add(incoming.seq)
+        if incoming.state_of == "":
+            self.unbroken_from = incoming.seq + 1
+        self.top = incoming.seq
+        return True
+
+    def added_to(self, numbers: Numbers) -> Numbers:
+        unreadable = {incoming.seq for incoming in self.fresh if incoming.state_of == ""}
+        return numbers.with_more(
+            (incoming.seq for incoming in self.fresh if incoming.seq not in unreadable),
+            unreadable,
+            thinned=_given_up(self.fresh, EventName.THINNING),
+            lost=_given_up(self.fresh, EventName.GAP),
+        )
 
 
 class Transaction:
@@ -71,20 +118,19 @@ class Transaction:
         boot_id = parcel.sent.boot_id
         history = self._behind[agent_id] = parcel.waiting > 0 or self._is_behind(agent_id)
         self._seen[agent_id] = (agent_id, parcel.arrived, parcel.agent_version, parcel.waiting, boot_id, history)
-        fresh = [incoming for incoming in parcel.records if not holds(stream.ranges, incoming.seq)]
-        top = stream.ranges[-1][1] if stream.ranges else 0
-        if fresh and fresh[0].seq < top:
+        came = _Came(stream.numbers, parcel)
+        fresh = came.fresh
+        if fresh and fresh[0].seq < came.top:
             self._flush()  # its neighbours are asked for below
         offsets = self._offsets(parcel, stream, fresh)
         spoken_of = [self._spoken_of(incoming, parcel) for incoming in fresh]
         self._views.load(agent_id, {place.subject_id for places in spoken_of for place in places.values()})
         refused: list[Refusal] = []
-        delayed: list[_Late] = []
         late_at = 0
         for record_id, incoming, places in zip(self._link.next_ids(len(fresh)), fresh, spoken_of, strict=True):
             clock = incoming.clock
             when = times.correct(clock.boot, offsets[clock.boot_id], parcel.arrived)
-            in_order = incoming.seq > top
+            in_order = came.follows(incoming)
             if in_order:
                 # Within a stream time never runs back, whichever offsets two batches went by; but for a server whose
                 # own clock was set back.
@@ -96,27 +142,20 @@ class Transaction:
                 late_at = when.at
             unknown = ELSEWHERE if isinstance(incoming.record, Entry) else UNKNOWN
             why = incoming.why or ("" if places or isinstance(incoming.record, Hold) else unknown)
-            subject_id = None
+            hold = isinstance(incoming.record, Hold)
+            subject_id = None if hold else next((place.subject_id for place in places.values()), None)
             if why:
                 refused.append(Refusal(incoming.seq, why))
-            else:
-                subject_id = next((place.subject_id for place in places.values()), None)
-                if isinstance(incoming.record, Hold):
-                    subject_id = None
-                rest = places
-                if in_order:
-                    rest = self._in_order(record_id, incoming, stream, when.at, places)
-                if rest and isinstance(incoming.record, State | Hold):
-                    delayed.append(_Late(record_id, incoming, when.at, rest))
+            if in_order:
+                self._in_order(record_id, incoming, stream, came, when.at, places)
             kind = "refused" if why else incoming.kind
             what = (record_id, stream.id, incoming.seq, kind, subject_id)
             whenever = (when.at, when.confidence, clock.wall, clock.boot, clock.boot_id, parcel.arrived)
             self._records.append((*what, *whenever, history, incoming.body))
         self._tell_ahead(parcel, offsets)
-        self._receive(stream, fresh)
-        if delayed:
-            self._fold_in(delayed, stream)
-        return Taken(stream.ranges, refused, fresh=len(fresh))
+        if fresh:
+            self._settle(stream, came, parcel.arrived)
+        return Taken(stream.numbers.settled, refused, fresh=len(fresh))
 
     def finish(self) -> None:
         """Write what is still in memory."""
@@ -147,15 +186,18 @@ class Transaction:
     # -- one record ---------------------------------------------------------------------------------
 
     def _spoken_of(self, incoming: Incoming, parcel: Parcel) -> dict[str, Place]:
-        """The places a record is about, by key; none for a record that is refused. An agent is its own place."""
+        """The places a record is about, by key. An agent is its own place.
+
+        Of a record that is refused it is the place whose state is lost with it, if any.
+        """
         record = incoming.record
         if record is None:
-            return {}
-        if isinstance(record, Entry):
+            keys: Iterator[str] = iter([incoming.state_of] if incoming.state_of else [])
+        elif isinstance(record, Entry):
             at_home = self._places.at_home(self._link, parcel.agent_id, record.subject)
             return {record.subject: at_home} if at_home else {}
-        if isinstance(record, Hold):
-            keys: Iterator[str] = iter(record.held)
+        elif isinstance(record, Hold):
+            keys = iter(record.held)
         elif isinstance(record, State) or (isinstance(record, Event) and record.position is not None):
             keys = iter([str(record.position)])
         else:
@@ -164,22 +206,21 @@ class Transaction:
         return {key: place for key, place in found if place is not None}
 
     def _in_order(
-        self, record_id: int, incoming: Incoming, stream: _Stream, at: int, places: dict[str, Place]
-    ) -> dict[str, Place]:
-        """Take a record that is the newest of its stream. Gives the places for which that is not simply so."""
+        self, record_id: int, incoming: Incoming, stream: _Stream, came: _Came, at: int, places: dict[str, Place]
+    ) -> None:
+        """Take a record that is the newest of its stream."""
         record = incoming.record
-        if isinstance(record, State):
-            for place in places.values():
-                subject = (place.subject_id, stream.agent_id)
-                self._views.state(subject, stream.id, record_id, at, answered=record.failure is None)
-            return {}
-        rest: dict[str, Place] = {}
-        if isinstance(record, Hold):
-            for key, place in places.items():
+        for key, place in places.items():
+            subject = (place.subject_id, stream.agent_id)
+            if record is None:
+                self._views.refused(subject, stream.id)
+            elif isinstance(record, State):
+                answered = record.failure is None
+                self._views.state(subject, stream.id, incoming.seq, record_id, at, answered=answered)
+            elif isinstance(record, Hold):
                 held = late.held_for(record, at, key)
-                if not self._views.hold((place.subject_id, stream.agent_id), stream.id, held, place.hole):
-                    rest[key] = place
-        return rest
+                if not self._views.hold(subject, stream.id, came.unbroken_from, held, place.hole):
+                    came.delayed.append(_Delayed(place, incoming.seq, held))
 
     def _between(self, stream: _Stream, seq: int, when: Corrected, late_at: int) -> Corrected:
         """A late record's time, no earlier than its neighbours' before it and no later than theirs after it."""
@@ -189,18 +230,24 @@ class Transaction:
         at = max(when.at, late_at, before[0][0] if before else 0)
         return times.moved(when, min(at, after[0][0]) if after else at)
 
-    def _fold_in(self, delayed: list[_Late], stream: _Stream) -> None:
-        """Holds first: what a late state then folds anew from the log has them already."""
-        self._flush()
-        for one in delayed:
-            if isinstance(one.incoming.record, Hold):
-                for key, place in one.places.items():
-                    held = late.held_for(one.incoming.record, one.at, key)
-                    late.late_hold(self._link, stream.id, stream.agent_id, place, one.incoming.seq, held)
-        for one in delayed:
-            if isinstance(one.incoming.record, State):
-                for key, place in one.places.items():
-                    late.late_state(self._link, stream.id, stream.agent_id, place, key, one.record_id)
+    def _settle(self, stream: _Stream, came: _Came, now: int) -> None:
+        """Write what became of the numbers, and what follows from it for holds that were written before."""
+        after = came.added_to(stream.numbers)
+        unbroken = after.unbroken
+        marks = came.late | changed(came.before, unbroken, came.starts)
+        self._write(stream, after)
+        if came.delayed or marks:
+            self._flush()
+        for one in came.delayed:
+            late.late_hold(self._link, stream.id, stream.agent_id, unbroken, one.place, one.seq, one.held)
+        if marks:
+            runs = [run_of(ranges, mark) for ranges in (came.before, unbroken) for mark in marks]
+            last = max((run[1] for run in runs if run is not None), default=0)
+
+            def find(key: str) -> Place | None:
+                return self._places.find(self._link, stream.agent_id, key, now)
+
+            late.Refold(self._link, stream.id, stream.agent_id, unbroken, find).run(marks, last)
 
     def _flush(self) -> None:
         self._link.put(RECORD, self._records)
@@ -219,35 +266,35 @@ class Transaction:
     def _find_stream(self, parcel: Parcel) -> _Stream:
         found = self._link.rows("SELECT id, agent_id FROM stream WHERE uid = ?", parcel.stream)
         if not found:
+            [[count]] = self._link.rows("SELECT count(*) FROM stream WHERE agent_id = ?", parcel.agent_id)
+            if count >= STREAMS_AT_MOST:
+                raise Forbidden(TOO_MANY, count=count)
             found = self._link.rows(
                 "INSERT INTO stream (agent_id, uid, first_seen) VALUES (?, ?, ?) RETURNING id, agent_id",
                 *(parcel.agent_id, parcel.stream, parcel.arrived),
             )
         stream_id, agent_id = found[0]
-        rows = self._link.rows("SELECT lo, hi FROM received_range WHERE stream_id = ? ORDER BY lo", stream_id)
-        ranges = [(lo, hi) for lo, hi in rows]
+        rows = self._link.rows("SELECT lo, hi, fate FROM received_range WHERE stream_id = ? ORDER BY lo", stream_id)
+        numbers = Numbers.of_rows(rows)
         last_at = 0
-        if ranges:
-            newest = self._link.rows("SELECT at FROM record WHERE stream_id = ? AND seq = ?", stream_id, ranges[-1][1])
+        if rows:
+            newest = self._link.rows("SELECT at FROM record WHERE stream_id = ? AND seq = ?", stream_id, rows[-1][1])
             last_at = newest[0][0] if newest else 0
-        return _Stream(stream_id, agent_id, ranges, last_at)
+        return _Stream(stream_id, agent_id, numbers, last_at)
 
-    def _receive(self, stream: _Stream, fresh: list[Incoming]) -> None:
-        """Write the ranges that changed: usually one that grew.
-
-        Numbers that a gap says will never come count as received, or every ack would list the holes for ever.
-        """
-        if not fresh:
-            return
-        before = set(stream.ranges)
-        given_up = [gap for incoming in fresh if (gap := _given_up(incoming))]
-        stream.ranges = joined(stream.ranges, (incoming.seq for incoming in fresh), given_up)
-        after = set(stream.ranges)
-        kept = {lo for lo, _ in after}
-        for lo, _ in before - after:
+    def _write(self, stream: _Stream, numbers: Numbers) -> None:
+        """Write the rows that changed: usually one that grew."""
+        before = set(stream.numbers.rows)
+        if len(numbers.rows) > ROOM:
+            [[elsewhere]] = self._link.rows(ELSEWHERE_ROWS, stream.agent_id, stream.id)
+            numbers = numbers.within(max(ROOM, ROWS_AT_MOST - elsewhere))
+        stream.numbers = numbers
+        after = set(numbers.rows)
+        kept = {lo for lo, *_ in after}
+        for lo, *_ in before - after:
             if lo not in kept:
                 self._link.run("DELETE FROM received_range WHERE stream_id = ? AND lo = ?", stream.id, lo)
-        self._link.put(RANGE, [(stream.id, lo, hi) for lo, hi in sorted(after - before)])
+        self._link.put(RANGE, [(stream.id, *row) for row in sorted(after - before)])
 
     def _offsets(self, parcel: Parcel, stream: _Stream, fresh: list[Incoming]) -> dict[str, list[Offset]]:
         """The offsets of every boot the fresh records are of. What is new is written down."""
@@ -270,12 +317,13 @@ class Transaction:
         return known
 
 
-def _given_up(incoming: Incoming) -> tuple[int, int] | None:
-    """The numbers before its own that an event says will never come."""
-    record = incoming.record
-    if not isinstance(record, Event) or record.name not in (EventName.GAP, EventName.THINNING):
-        return None
-    lo, hi = record.detail.get("from"), record.detail.get("to")
-    if isinstance(lo, int) and isinstance(hi, int) and 1 <= lo <= hi < incoming.seq:
-        return lo, hi
-    return None
+def _given_up(fresh: list[Incoming], name: EventName) -> Ranges:
+    """The numbers before their own that such events say will never come."""
+    found: Ranges = []
+    for incoming in fresh:
+        record = incoming.record
+        if isinstance(record, Event) and record.name is name:
+            lo, hi = record.detail.get("from"), record.detail.get("to")
+            if isinstance(lo, int) and isinstance(hi, int) and 1 <= lo <= hi < incoming.seq:
+                found.append((lo, hi))
+    return joined([], (), found)

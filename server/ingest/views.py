@@ -8,8 +8,12 @@ from server.ingest.intervals import HeldFor, Stretch, extend, extends, first
 from server.ingest.link import Link, Row, rows_in
 
 NEWEST = """
-SELECT latest.subject_id, latest.record_id, record.stream_id, latest.at, latest.held_to, latest.answered,
-       attested.start_at, attested.end_at, attested.good, attested.failed
+SELECT latest.subject_id, latest.record_id, record.stream_id, record.seq,
+       EXISTS (
+           SELECT 1 FROM record AS other WHERE other.kind = 'refused' AND other.subject_id = latest.subject_id
+            AND other.stream_id = record.stream_id AND other.seq > record.seq
+       ),
+       latest.at, latest.answered, attested.start_at, attested.end_at, attested.good, attested.failed
 FROM latest JOIN record ON record.id = latest.record_id JOIN attested ON attested.record_id = latest.record_id
  AND attested.start_at = (SELECT max(a.start_at) FROM attested AS a WHERE a.record_id = latest.record_id)
 WHERE latest.agent_id = ? AND latest.subject_id
@@ -22,6 +26,8 @@ Key = tuple[int, int]  # subject, agent
 class View:
     record_id: int
     stream_id: int
+    seq: int
+    forgotten: bool  # a later state was refused: nobody knows how it stands now
     at: int
     answered: bool
     stretch: Stretch  # the newest, which holds extend
@@ -42,10 +48,11 @@ class Views:
             return
         self._views.update(((subject, agent_id), None) for subject in missing)
         for row in rows_in(self._link, NEWEST, missing, agent_id):
-            subject, record_id, stream_id, at, _, answered, *stretch = row
-            self._views[subject, agent_id] = View(record_id, stream_id, at, bool(answered), Stretch(*stretch))
+            subject, record_id, stream_id, seq, forgotten, at, answered, *stretch = row
+            view = View(record_id, stream_id, seq, bool(forgotten), at, bool(answered), Stretch(*stretch))
+            self._views[subject, agent_id] = view
 
-    def state(self, key: Key, stream_id: int, record_id: int, at: int, *, answered: bool) -> None:
+    def state(self, key: Key, stream_id: int, seq: int, record_id: int, at: int, *, answered: bool) -> None:
         """A state newer than all before it in its stream. Of two streams the later state by corrected time counts."""
         view = self._views[key]
         stretch = first(at, answered=answered)
@@ -54,14 +61,25 @@ class Views:
             return
         if view is not None and key in self._changed:
             self._put(key, view.record_id, view.stretch)
-        self._views[key] = View(record_id, stream_id, at, answered, stretch)
+        self._views[key] = View(record_id, stream_id, seq, False, at, answered, stretch)
         self._changed.add(key)
 
-    def hold(self, key: Key, stream_id: int, held: HeldFor, hole: int) -> bool:
-        """A hold newer than all before it in its stream. False if it does not simply go on from the newest state."""
+    def refused(self, key: Key, stream_id: int) -> None:
+        """A state newer than all before it in its stream cannot be taken: what it followed holds no longer."""
+        view = self._views[key]
+        if view is not None and view.stream_id == stream_id:
+            view.forgotten = True
+
+    def hold(self, key: Key, stream_id: int, unbroken_from: int, held: HeldFor, hole: int) -> bool:
+        """A hold newer than all before it in its stream. False if it does not simply go on from the newest state.
+
+        Nothing is known of numbers before `unbroken_from`, so the hold does not speak of a state there.
+        """
         view = self._views[key]
         if view is None or view.stream_id != stream_id:
             return False
+        if view.forgotten or view.seq < unbroken_from:
+            return True
         if extends(view.stretch, held, hole):
             extend(view.stretch, held)
         elif held.since - view.stretch.end > hole:

@@ -21,6 +21,7 @@ from itertools import count
 
 from sqlalchemy.exc import DBAPIError
 
+from agent.wire import State
 from server.errors import AWAY, BROKEN, FULL, ServerError, Unavailable
 from server.ingest.batch import Parcel
 from server.ingest.figures import Figures
@@ -203,7 +204,9 @@ class Writer:
                 if only.record is None:
                     raise
                 _log.error("Record %d of stream %s is refused.", only.seq, parcel.stream, exc_info=error)
-                refused = replace(only, kind="refused", record=None, why="the server failed to take it")
+                state_of = only.record.position if isinstance(only.record, State) else None
+                why = "the server failed to take it"
+                refused = replace(only, kind="refused", record=None, why=why, state_of=state_of)
                 return self._salvage(replace(parcel, records=[refused]))
         half = len(parcel.records) // 2
         parts = [

@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from server.accounts.dependencies import ActNow, Clock, ReadSession, StateOf, Viewer
+from server.accounts.scope import known_branch
 from server.errors import FULL, Unavailable
 from server.ledger import queries
 from server.ledger.deeds import note_export
@@ -46,6 +47,7 @@ def cards(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> CardPage:
     """`effective` asks how things were at a moment, `known` what was known of it by another."""
+    known_branch(session, viewer, branch, ever=True)
     asked = Asked(q, branch, cls, status, keeper == "none")
     return queries.page(session, viewer, asked, AsOf(effective, known), offset=offset, limit=limit, now=now())
 
@@ -72,6 +74,7 @@ def export(
     try:
         path = Path(folder.name) / "ledger"
         with state.database.read() as session:
+            known_branch(session, viewer, branch, ever=True)
             found = extract(session, viewer, Asked(q, branch, cls, status, keeper == "none"), seq)
             written = write(path, found, format, viewer._)
         with state.database.write() as session:

@@ -51,7 +51,8 @@ class Sum:
     def coverage(self) -> Coverage:
         due = sum(n for standing, n in self.by.items() if standing is not Standing.UNPOLLED)
         fresh = sum(self.by.get(standing, 0) for standing in FRESH)
-        return Coverage(due=due, fresh=fresh, never=self.by.get(Standing.NEVER, 0))
+        never, unknown, closed = (self.by.get(word, 0) for word in (Standing.NEVER, Standing.UNKNOWN, Standing.CLOSED))
+        return Coverage(due=due, fresh=fresh, never=never, unknown=unknown, closed=closed)
 
     @property
     def complete(self) -> bool:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from server.accounts.dependencies import Clock, ReadSession, Viewer
+from server.accounts.dependencies import Clock, OfBranch, ReadSession, Viewer
 from server.health.state import DAY
 from server.places import branches, position, positions
 from server.places import history as past
@@ -48,7 +48,7 @@ def get_positions(
     viewer: Viewer,
     session: ReadSession,
     now: Clock,
-    branch: Code = None,
+    branch: OfBranch,
     q: Annotated[str, Query(max_length=200, description="in name, key, class, asset number, model, serial")] = "",
     standing: Annotated[list[Standing], Query()] = [],  # noqa: B006
     device: Annotated[str | None, Query(max_length=16, description="a device word: offline")] = None,

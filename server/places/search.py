@@ -65,12 +65,12 @@ def count(session: Session, viewer: Scoped, asked: Asked, now: int) -> tuple[int
             _sum(shown),
             _sum(col(Position.driver).is_not(None)),
             _sum(standing.in_(FRESH)),
-            _sum(standing == Standing.NEVER.value),
+            *(_sum(standing == word.value) for word in (Standing.NEVER, Standing.UNKNOWN, Standing.CLOSED)),
         ),
         asked,
     ).where(*_places(session, viewer, asked))
-    total, due, fresh, never = session.execute(statement).one()
-    return total, Coverage(due=due, fresh=fresh, never=never)
+    total, due, fresh, never, unknown, closed = session.execute(statement).one()
+    return total, Coverage(due=due, fresh=fresh, never=never, unknown=unknown, closed=closed)
 
 
 def _sum(condition: ColumnElement[bool] | None) -> ColumnElement[int]:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
-from server.accounts.dependencies import ActNow, Clock, ReadSession, Viewer, WriteSession
+from server.accounts.dependencies import ActNow, Clock, OfBranch, ReadSession, Viewer, WriteSession
 from server.schemas import TicketCreate, TicketDetail, TicketNoteCreate, TicketPage, TicketStep
 from server.tickets import deeds, queries
 from server.tickets.numbers import number_text
@@ -19,8 +19,8 @@ def tickets(
     viewer: Viewer,
     session: ReadSession,
     now: Clock,
+    branch: OfBranch,
     status: Annotated[list[Status], Query(description='"open" is every one that is not done')] = [],  # noqa: B006
-    branch: Annotated[str | None, Query(max_length=64)] = None,
     subject: Annotated[str | None, Query(max_length=200)] = None,
     q: Annotated[str, Query(max_length=200)] = "",
     offset: Annotated[int, Query(ge=0)] = 0,

@@ -13,8 +13,10 @@ from openpyxl import load_workbook
 
 from server.clock import utc_now
 from server.inventory.duties import note_duties
-from server.schemas import Role
+from server.schemas import Coverage, Role
 from tui.exit import Exit
+from tui.texts import speak
+from tui.words import coverage
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
@@ -185,3 +187,35 @@ def test_output_to_a_full_disk_is_a_sentence_and_no_defect() -> None:
         ran = subprocess.run([console, "--version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert ran.returncode == Exit.CANNOT_WRITE
     assert ran.stderr == "输出写不进去：目标磁盘已满。\n"
+
+
+@pytest.mark.parametrize(
+    "words", [["devices"], ["tickets"], ["entries"], ["ledger", "export", "--format", "csv", "-o", "-"]]
+)
+def test_a_branch_that_there_is_not_is_no_empty_list(bank: Any, run: Run, words: list[str]) -> None:
+    said = run(*words, "--branch", "9999", token=bank.token("li", Role.HEAD))
+    assert (said.returncode, said.stdout) == (Exit.NO_SUCH_THING, b"")
+    assert "9999" in said.stderr.decode()
+    assert len(said.stderr.decode().splitlines()) == 1
+
+
+def test_what_cannot_be_told_is_not_called_out_of_date() -> None:
+    speak("zh")
+    said = coverage(Coverage(due=7, fresh=2, never=0, unknown=3, closed=1))
+    assert said == "有效数据覆盖 2/7 台，3 台状态未知，1 台停业，1 台数据过期"
+
+
+def test_what_the_telephone_said_is_noted_by_name(bank: Any, run: Run) -> None:
+    token = bank.token("li", Role.HEAD)
+    said = run("told", "1001", "power", token=token)
+    assert said.returncode == Exit.DONE
+    assert said.stderr.decode().startswith("1001: 停电 (")
+    assert run("told", "9999", "power", token=token).returncode == Exit.NO_SUCH_THING
+    assert run("told", "1001", "fire", token=token).returncode == Exit.USAGE
+    assert run("told", "1001", "power", token=bank.token("audit", Role.AUDITOR)).returncode == Exit.REFUSED
+
+
+def test_what_branches_entered_is_listed(bank: Any, run: Run) -> None:
+    said = run("entries", token=bank.token("li", Role.HEAD))
+    assert said.returncode == Exit.DONE
+    assert said.stdout.decode().split() == ["登记时间", "情况", "网点", "设备/位置", "登记人", "内容", "报修单"]

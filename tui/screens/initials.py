@@ -5,6 +5,7 @@ MOST the search is the server's own.
 """
 
 import time
+from collections import Counter
 from dataclasses import replace
 
 from server.schemas import Coverage, PositionPage, PositionRow, Standing
@@ -15,7 +16,7 @@ from tui.shell import Shell
 MOST = 5000  # positions fetched for their names
 PAGE = 500
 KEPT = 10.0  # seconds rows are kept although something changed
-NEVER = (Standing.NEVER, Standing.UNPOLLED)
+VALID = (Standing.GOOD, Standing.ATTENTION, Standing.FAULT, Standing.IN_USE)  # the server's `FRESH`
 
 
 class Initials:
@@ -39,9 +40,14 @@ class Initials:
         rows = [row for row in self._rows if _is_meant(q, row)]
         if not rows:
             return None
-        never = sum(row.standing in NEVER for row in rows)
-        old = sum(row.standing is Standing.STALE for row in rows)
-        said = Coverage(due=len(rows), fresh=len(rows) - never - old, never=never)
+        by = Counter(row.standing for row in rows)
+        said = Coverage(
+            due=len(rows) - by[Standing.UNPOLLED],
+            fresh=sum(by[word] for word in VALID),
+            never=by[Standing.NEVER],
+            unknown=by[Standing.UNKNOWN],
+            closed=by[Standing.CLOSED],
+        )
         return PositionPage(total=len(rows), offset=0, coverage=said, at=self._shell.client.now(), rows=rows)
 
     async def _fetch(self, query: PositionQuery) -> bool:

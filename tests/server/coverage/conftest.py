@@ -93,6 +93,18 @@ class Pc:
             self.spool.close()
             self.spool = None
 
+    def waiting(self) -> list[int]:
+        assert self.spool is not None
+        return [record.seq for record in self.spool.next_batch(1000, 1 << 19).records]
+
+    def lose(self, *numbers: int) -> None:
+        """Records that wait cannot be taken, and the agent tells everything anew."""
+        assert self.spool is not None
+        for number in numbers:
+            self.spool.set_aside(number, "it could not be read back")
+        self.report.forget()
+        self.poll()
+
     def damage(self) -> None:
         """The spool file, while the agent is not running."""
         path = self.folder / "spool.db"

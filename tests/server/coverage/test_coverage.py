@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlmodel import select
 
 from agent.poll import Seen
+from server.coverage.evidence import Witness
 from server.errors import NotFound
+from server.ingest.tables import ReceivedRange
 from server.inventory.tables import Branch, Calendar
 from server.schemas import MinutesOut, Role
 from server.storage.database import Database
@@ -166,6 +169,23 @@ def test_a_thinned_spool_lacks_nothing_but_numbers(world: "World", missing: Told
     pc = world.agent("1001-pc")
     assert pc.thinned > 0
     assert (missing(pc.total), pc.lost) == ({}, 0)
+
+
+def test_numbers_of_merged_holds_are_no_holes(world: "World") -> None:
+    world.every(300)
+    world.pc.limit = 8_000
+    world.pc.start()
+    world.centre.start()
+    world.go(1)
+    world.cut()
+    world.go(7)
+    world.mend()
+    world.go(0.5)
+    own, home = world.bank["1001-pc"], world.bank["1001"]
+    with world.database.read() as session:
+        assert "thinned" in session.exec(select(ReceivedRange.fate)).all()
+        witness = Witness(session, {own: home}, [], world.now() - DAY * 60_000_000, world.now(), {})
+    assert witness.said[own].holes == []
 
 
 def test_a_damaged_spool_is_a_lost_stream(world: "World", missing: Told) -> None:
@@ -338,3 +358,25 @@ def test_the_report_is_asked_for_over_the_api(sign_in: Callable[..., TestClient]
     assert head.get("/api/coverage?from=2027-01-01").status_code == 422
     branch = sign_in(Role.BRANCH, ["1001"]).get("/api/coverage").json()
     assert [one["code"] for one in branch["branches"]] == ["1001"]
+
+
+def test_a_gap_explains_only_the_minutes_its_numbers_can_have_spoken_for(world: "World", missing: Told) -> None:
+    """Two records a night apart cannot be read back, and one event names both; in the night nobody was there."""
+    world.every(300)
+    world.pc.start()
+    world.centre.start()
+    world.go(1)
+    world.pc.online = False
+    world.go(1)
+    world.pc.kill()
+    world.go(10)
+    world.pc.start()
+    world.go(1)
+    world.pc.lose(world.pc.waiting()[3], world.pc.waiting()[-3])
+    world.pc.online = True
+    world.go(1)
+    pc = world.agent("1001-pc")
+    assert pc.lost == 3  # and the number of the first event, which the second takes in
+    found = missing(pc.total)
+    assert found["unknown"] >= 2 * 9 * 60  # the night: no number of it is missing
+    assert found["lost"] <= 2 * 2 * 60  # from the first loss of each run until all was told anew

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from agent.wire import Clock, DeviceWord, Event, EventName, Failure, Hold, Reading
 from agent.wire import Held as HeldCount
@@ -26,7 +26,7 @@ from server.health.state import (
     Told,
     Voice,
 )
-from server.ingest.tables import RecordRow, Stream
+from server.ingest.tables import Attested, RecordRow, Stream
 from server.inventory.tables import SubjectKind
 from server.schemas import Standing
 from server.storage.database import Database
@@ -140,6 +140,7 @@ class Feed:
         self.rows: list[dict[str, Any]] = []
         self._streams: dict[str, int] = {}
         self._seq: dict[str, int] = {}
+        self._held: dict[tuple[str, int], int] = {}
 
     def state(self, agent: str, key: str, at: float, device: str = "online", late: float = 0, **said: Any) -> None:
         failure = Failure(said.pop("failure"), "noAnswer", "No answer.") if "failure" in said else None
@@ -153,6 +154,7 @@ class Feed:
         held = {key: HeldCount(1, 0) for key in keys}
         record = Hold(seq=self._next(agent), clock=self._clock(at), since=start, held=held)
         self._add(agent, "hold", None, record, at, late)
+        self.rows[-1]["held"] = [self.bank[key] for key in keys if key in self.bank]
 
     def event(self, agent: str, name: str, at: float, late: float = 0) -> None:
         record = Event(seq=self._next(agent), clock=self._clock(at), name=EventName(name))
@@ -168,9 +170,23 @@ class Feed:
         with self.database.write() as session:
             for row in rows:
                 row = dict(row)
-                row["stream_id"] = self._stream(session, row.pop("agent"))
-                session.add(RecordRow(**row))
+                agent, held = row.pop("agent"), row.pop("held", [])
+                row["stream_id"] = self._stream(session, agent)
+                record = RecordRow(**row)
+                session.add(record)
                 session.flush()
+                self._attest(session, agent, record, held)
+
+    def _attest(self, session: Session, agent: str, record: RecordRow, held: list[int]) -> None:
+        """A state holds from its own time on, and up to that of the holds after it."""
+        if record.kind == "state" and record.subject_id is not None:
+            own = self._held[agent, record.subject_id] = record.id or 0
+            same = {"subject_id": record.subject_id, "agent_id": self.bank[agent], "good": 1, "failed": 0}
+            session.add(Attested(record_id=own, start=record.at, end=record.at, **same))
+        for subject in held:
+            if state := self._held.get((agent, subject)):
+                session.exec(select(Attested).where(Attested.record_id == state)).one().end = record.at
+        session.flush()
 
     def _clock(self, at: float) -> Clock:
         return Clock(wall=START + round(at * SECOND), boot=round((at + 1e7) * SECOND), boot_id="boot")

@@ -406,7 +406,7 @@ def test_a_value_held_over_the_hour_counts_in_both(
 def test_two_followers_do_not_judge_the_same_record_twice(
     database: Database, feed: Any, now: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from server.health.follower import Overtaken
+    from server.following import Overtaken
 
     first, second = Follower(database, now), Follower(database, now)
     feed.state("1001-pc", PRINTER, 0, numbers={"load": 10})
@@ -463,3 +463,44 @@ def test_a_flat_battery_opens_one_ticket_and_the_list_of_agents_says_how_far_its
     assert listed["1001-pc"]["clock_off"] == -26 * 365 * 24 * HOUR * SECOND
     assert listed["1001-pc"]["clock_unsure"] == 40_000
     assert listed["centre"]["clock_off"] is None
+
+
+def test_an_agent_whose_history_is_judged_late_is_not_heard_of_now(
+    database: Database, bank: dict[str, int], feed: Any, follower: Follower, now: SetClock
+) -> None:
+    """It told of its night at 60 s and was never heard again; the server reads that a quarter of an hour later."""
+    feed.state("1001-pc", ATM, 0)
+    feed.write()
+    run(follower)
+    for at in range(10, 60, 10):
+        feed.state("1001-pc", PRINTER, at, late=60 - at)
+        feed.rows[-1]["history"] = True
+    with database.write() as session:
+        session.add(AgentSeen(agent_id=bank["1001-pc"], at=now() + 60 * SECOND, behind=True))
+    now.forward(900)
+    feed.write()
+    run(follower)
+    with database.read() as session:
+        row = health(session, bank, "1001-pc")
+        assert row.seen_at == now() - 840 * SECOND
+        assert row.standing is Standing.STALE
+        assert ("1001-pc", "agent.silent", "", 60, None) in conditions(session)
+
+
+def test_a_hold_that_ingest_did_not_count_keeps_nothing_fresh(
+    database: Database, bank: dict[str, int], feed: Any, follower: Follower, now: SetClock
+) -> None:
+    """A state may be lost before it: the view grows old though its agent speaks on."""
+    feed.state("1001-pc", PRINTER, 0)
+    feed.hold("1001-pc", [PRINTER], 60)
+    feed.write()
+    for at in range(120, 1860, 60):
+        feed.hold("1001-pc", [PRINTER], at)
+        del feed.rows[-1]["held"]
+    feed.write()
+    now.forward(1860)
+    run(follower)
+    with database.read() as session:
+        row = health(session, bank, PRINTER)
+        assert (row.standing, row.seen_at) == (Standing.STALE, now() - 1800 * SECOND)
+        assert health(session, bank, "1001-pc").standing is Standing.GOOD

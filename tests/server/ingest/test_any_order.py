@@ -1,5 +1,6 @@
 """Whatever order batches come in, however often, and wherever the server is restarted: the rows are the same."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
-from agent.wire import MEDIA_MSGPACK, AnyRecord, Failure, Hold, State
+from agent.wire import MEDIA_MSGPACK, AnyRecord, Event, EventName, Failure, Hold, State
 from server.ingest.batch import open_batch
 from server.ingest.intervals import HeldFor, Stretch, fold, hole_of
+from server.ingest.ranges import joined
 from server.ingest.tables import Attested, Latest, ReceivedRange, RecordRow, Stream
 from server.ingest.writer import Writer
 from server.inventory.tables import Subject
@@ -18,8 +20,10 @@ from server.storage.database import Database
 
 MINUTE = 60_000_000
 FAILED = Failure(kind="unreachable", reason="noAnswer", detail="Nothing came back.")
+USUAL = ["state a", "state b", "failure a", "hold a", "hold b", "hold ab"]
+UNUSUAL = ["refused a", "garbled", "gap", "thinning"]
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["state a", "state b", "failure a", "hold a", "hold b", "hold ab"]), st.integers(0, 600)),
+    st.tuples(st.sampled_from([*USUAL, *USUAL, *UNUSUAL]), st.integers(0, 600)),
     min_size=1,
     max_size=14,
 )
@@ -33,18 +37,31 @@ def record(machine: Any, what: str, seconds: int) -> AnyRecord:
         return machine.state(f"{key}/{slugs}")  # type: ignore[no-any-return]
     if kind == "failure":
         return machine.state(f"{key}/{slugs}", "offline", failure=FAILED)  # type: ignore[no-any-return]
+    if kind == "refused":
+        return machine.state(f"{key}/{slugs}", load=math.nan)  # type: ignore[no-any-return]
+    if kind == "garbled":
+        return machine.state("", load=math.nan)  # type: ignore[no-any-return]
+    if kind in ("gap", "thinning"):
+        machine.seq += 1
+        detail = {"from": machine.seq, "to": machine.seq, "count": 1}
+        return machine.event(EventName(kind), **detail)  # type: ignore[no-any-return]
     names = {f"{key}__{slug}".replace("-", "_"): (2, 1) for slug in slugs}
     return machine.hold(min(seconds, 60) / 60, **names)  # type: ignore[no-any-return]
 
 
 def expected(machine: Any, records: list[AnyRecord], slug: str) -> list[list[Stretch]]:
-    """By the book: each state with the holds between it and the next, in corrected time."""
+    """By the book: each state with the holds up to the next, or to where one may be lost, in corrected time."""
     position = f"{machine.stream}/{slug}"
     runs: list[tuple[State, list[Hold]]] = []
+    known = False
     for one in records:
-        if isinstance(one, State) and one.position == position:
-            runs.append((one, []))
-        elif isinstance(one, Hold) and position in one.held and runs:
+        if isinstance(one, State) and one.position in ("", position):
+            known = not one.reading.numbers
+            if known:
+                runs.append((one, []))
+        elif isinstance(one, Event) and one.name is EventName.GAP:
+            known = False
+        elif isinstance(one, Hold) and position in one.held and known:
             runs[-1][1].append(one)
     offset = machine.booted
     return [
@@ -90,14 +107,14 @@ def test_any_order_of_batches_gives_the_same_rows(
         batches = data.draw(st.lists(st.lists(st.sampled_from(records), max_size=5), max_size=8), label="batches")
         for batch in batches:
             ranges = post(batch)
-            sent |= {one.seq for one in batch}
+            sent |= {number for one in batch for number in range(one.seq - isinstance(one, Event), one.seq + 1)}
             assert {seq for lo, hi in ranges for seq in range(lo, hi + 1)} == sent
             if data.draw(st.booleans(), label="restart"):
                 restart()
         missing = [one for one in records if one.seq not in sent]
         for one in data.draw(st.permutations(missing), label="the rest"):
             post([one])
-        assert post(records) == [(1, len(records))]
+        assert post(records) == [(1, machine.seq)]
     finally:
         writers[0].stop()
 
@@ -107,7 +124,10 @@ def test_any_order_of_batches_gives_the_same_rows(
             select(RecordRow).where(RecordRow.stream_id == stream.id).order_by(col(RecordRow.seq))
         ).all()
         kept = session.exec(select(ReceivedRange).where(ReceivedRange.stream_id == stream.id)).all()
-        assert [(row.lo, row.hi) for row in kept] == [(1, len(records))]
+        lost = {one.seq - 1 for one in records if isinstance(one, Event) and one.name is EventName.GAP}
+        lost |= {one.seq for one in records if isinstance(one, State) and not one.position}
+        assert {seq for row in kept if row.fate == "lost" for seq in range(row.lo, row.hi + 1)} == lost
+        assert joined([], (), [(row.lo, row.hi) for row in kept]) == [(1, machine.seq)]
         assert [row.body for row in stored] == [msgspec.msgpack.encode(one) for one in records]
         for slug in "ab":
             position = session.exec(select(Subject).where(Subject.key == f"{machine.stream}/{slug}")).one()

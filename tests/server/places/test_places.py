@@ -89,20 +89,37 @@ def test_what_health_has_not_judged_for_too_long_is_never_good(
     assert keys(head, "standing=good") == []
 
 
+ALL = {"due": 3, "fresh": 1, "never": 1, "unknown": 1, "closed": 0}
+OF_1002 = {"due": 1, "fresh": 0, "never": 1, "unknown": 0, "closed": 0}
+
+
+LISTS = ["positions", "conditions", "tickets", "entries", "ledger", "ledger/export?format=csv"]
+
+
+@pytest.mark.parametrize("asked", LISTS)
+def test_a_list_of_a_branch_that_there_is_not_is_refused(sign_in: SignIn, asked: str) -> None:
+    """An empty list would say that it has no faults."""
+    joint = "&" if "?" in asked else "?"
+    refused = sign_in(Role.HEAD).get(f"/api/{asked}{joint}branch=9999")
+    assert (refused.status_code, refused.json()["detail"]) == (404, "There is no branch 9999.")
+    assert sign_in(Role.HEAD).get(f"/api/{asked}{joint}branch=1002").status_code == 200
+    assert sign_in(Role.BRANCH, ["1001"]).get(f"/api/{asked}{joint}branch=1002").status_code == 404
+
+
 def test_every_list_says_its_coverage(sign_in: SignIn, teller: Any) -> None:
     teller.state("1001-pc", PRINTER)
     teller.state("1001-pc", ATM, "unknown", failure=("garbled", "badFrame"))
     teller.settle()
     head = sign_in(Role.HEAD)
     for query in ("", "standing=fault", "standing=good"):
-        assert head.get(f"/api/positions?{query}").json()["coverage"] == {"due": 3, "fresh": 1, "never": 1}
+        assert head.get(f"/api/positions?{query}").json()["coverage"] == ALL
     for query in ("branches", "home", "conditions", "conditions?open=true", "tickets", "tickets?status=done"):
-        assert head.get(f"/api/{query}").json()["coverage"] == {"due": 3, "fresh": 1, "never": 1}, query
+        assert head.get(f"/api/{query}").json()["coverage"] == ALL, query
     for query in ("positions?branch=1002", "conditions?branch=1002", "tickets?branch=1002"):
-        assert head.get(f"/api/{query}").json()["coverage"] == {"due": 1, "fresh": 0, "never": 1}, query
+        assert head.get(f"/api/{query}").json()["coverage"] == OF_1002, query
     mine = sign_in(Role.BRANCH, ["1002"])
     for query in ("conditions", "tickets"):
-        assert mine.get(f"/api/{query}").json()["coverage"] == {"due": 1, "fresh": 0, "never": 1}, query
+        assert mine.get(f"/api/{query}").json()["coverage"] == OF_1002, query
 
 
 def test_a_fault_is_seen_everywhere_it_should_be(sign_in: SignIn, teller: Any, now: SetClock) -> None:
@@ -209,7 +226,6 @@ def test_lists_are_filtered_sorted_and_cut(sign_in: SignIn, teller: Any, now: Se
     assert keys(head, "standing=fault&standing=good") == [OTHER, PRINTER]
     assert keys(head, "standing=fault&device=offline") == [OTHER]
     assert keys(head, "branch=1001&sort=name") == [ATM, PRINTER]
-    assert keys(head, "branch=9999") == []
     assert keys(head, "cls=printer") == [PRINTER]
     assert keys(head, "sort=name&offset=1&limit=2") == [PRINTER, LISTED]
     assert head.get("/api/positions?sort=name&offset=1&limit=2").json()["total"] == 4

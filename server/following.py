@@ -1,0 +1,72 @@
+"""A thread that follows the record log: it steps, waits for news, and tries again what the database would not take."""
+
+import logging
+import threading
+from abc import ABC, abstractmethod
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
+
+log = logging.getLogger(__name__)
+
+PASSING = (OperationalError, InterfaceError, NoConnection)  # locked, full, or away: trying again helps
+LONGEST_PAUSE = 10.0  # seconds between attempts
+
+
+class Overtaken(Exception):
+    """Another follower of the same name moved the cursor; nothing was written."""
+
+
+class Following(ABC):
+    """`step()` once, or `start()` a thread that steps until `stop()`."""
+
+    name: str
+    pause: float  # seconds between looks at the log when nobody wakes it
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self._news = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @abstractmethod
+    def step(self) -> int:
+        """Take what is next; 0 if there was nothing. What it raises of PASSING has written nothing."""
+
+    def start(self) -> None:
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._news.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    @property
+    def alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def wake(self) -> None:
+        """There is news: look now."""
+        self._news.set()
+
+    def _run(self) -> None:
+        pause, hindered = self.pause, False
+        while not self._stopping.is_set():
+            try:
+                done = self.step()
+                if hindered:
+                    log.warning("What follows from records is written again (%s).", self.name)
+                hindered, pause = False, self.pause
+            except PASSING as error:
+                if not hindered:
+                    log.error("What follows from records (%s) is written when that is possible: %s", self.name, error)
+                done, hindered, pause = 0, True, min(pause * 2, LONGEST_PAUSE)
+            except Overtaken:
+                log.error("Another %s follows this database too; run one server for one database.", self.name)
+                done, pause = 0, LONGEST_PAUSE
+            if not done:
+                self._news.wait(pause)
+                self._news.clear()

@@ -1,0 +1,58 @@
+"""What is judged of an agent: whether it is heard, and how its clocks stand. Pure."""
+
+import msgspec
+
+from server.health.case import Case, key_of
+from server.health.clocks import Stamp, wrongs
+from server.health.rules import CLOCKS, SILENT
+from server.health.standing import stand
+from server.health.state import MINUTE, Heard, Pending, Seen
+from server.schemas import Standing
+
+AWAY = (Standing.NEVER, Standing.STALE, Standing.CLOSED)  # how an agent stands of whom nothing was to be heard
+BREAK = 10 * MINUTE  # an agent that tells of nothing for longer has been away, whatever it was heard to say
+
+
+class Hearing(Case):
+    """One judgement of an agent."""
+
+    def hear(self, seen: Seen | None) -> None:
+        """An agent's own word begins to run out the moment it was last heard."""
+        self._forget_rules()
+        state, rule, key = self.state, self.rules.get(SILENT), key_of(SILENT)
+        if isinstance(seen, Heard):
+            was_away = state.standing in AWAY or seen.at - state.told > BREAK
+            if was_away and seen.at >= state.told:
+                state.steady = seen.at
+            since = state.open[key].began if key in state.open else 0
+            state.heard, state.told = max(self.now, state.heard), max(seen.at, state.told)
+            state.pending.pop(key, None)
+            if self.now > since and key in state.open:
+                self._close(key, seen.at)
+            if seen.stamp is not None:
+                self._look_at_clock(seen.stamp)
+            if rule is not None and not seen.goodbye and key not in state.open:
+                state.pending[key] = Pending("silent", state.heard, state.heard)
+            state.fresh_until = state.heard + (rule.after if rule else 3 * MINUTE)
+        elif rule is not None and key in state.pending and state.heard + rule.after <= self.now:
+            self._open(key, self.now)
+        goodbye = isinstance(seen, Heard) and seen.goodbye
+        stand(state, None, self.now, gone=goodbye or (seen is None and state.standing == "closed"), words=self.words)
+        if rule is not None and key in state.pending:
+            state.due = state.heard + rule.after
+
+    def _look_at_clock(self, stamp: Stamp) -> None:
+        before, at = self.state.stamp, stamp.at
+        if before is not None and at < before.at:
+            return  # history that came late
+        self.state.stamp = stamp
+        said = wrongs(before, stamp)
+        for rule in (self.rules[key] for key in CLOCKS if key in self.rules):
+            key, word = key_of(rule.key), said.get(rule.key)
+            if word:
+                self._met(key, rule, word, at, hearsay=False)
+            elif word is not None:
+                self._refuted(key, at)
+            elif key in self.state.pending:
+                self.state.pending[key] = msgspec.structs.replace(self.state.pending[key], known=None)
+        self._by_evidence(at)

@@ -1,0 +1,111 @@
+"""What a named person said on the telephone explains a silent branch, until something says otherwise."""
+
+from typing import Any
+
+import pytest
+
+from server.clock import SetClock
+from server.entries.deeds import answer
+from server.errors import Forbidden, NotFound
+from server.health.follower import Follower
+from server.health.queries import page
+from server.ingest.tables import AgentSeen
+from server.journal.deeds import Act
+from server.queries import Everything
+from server.schemas import Answer, Role
+from server.storage.database import Database
+from tests.server.health.test_follower import LINE, PRINTER, run
+
+SECOND = 1_000_000
+
+
+class Head(Everything):
+    role = Role.HEAD
+
+
+class Auditor(Everything):
+    role = Role.AUDITOR
+
+
+@pytest.fixture
+def follower(database: Database, now: SetClock) -> Follower:
+    return Follower(database, now)
+
+
+@pytest.fixture
+def silent(feed: Any, follower: Follower, now: SetClock) -> Any:
+    """The PC of 1001 told of its printer once, and is not heard since."""
+    feed.state("1001-pc", PRINTER, 0)
+    feed.write()
+    run(follower)
+    now.forward(400)
+    run(follower)
+    return feed
+
+
+def tell(database: Database, now: SetClock, said: Answer, branch: str = "1001", who: Any = None) -> None:
+    with database.write() as session:
+        answer(session, Act("王某", "api", now()), who or Head(), branch=branch, said=said, text="")
+
+
+def causes(database: Database, now: SetClock) -> dict[str, str]:
+    with database.read() as session:
+        rows = page(session, Everything(), lang="zh", now=now(), open_=True).rows
+        return {row.subject: row.cause for row in rows}
+
+
+def test_an_answer_is_the_cause_of_a_silence_with_the_name_of_who_said_it(
+    database: Database, silent: Any, now: SetClock
+) -> None:
+    assert causes(database, now) == {"1001-pc": "原因不明"}
+    tell(database, now, Answer.POWER)
+    assert causes(database, now) == {"1001-pc": "停电（王某 电话告知）"}
+    now.forward(60)
+    tell(database, now, Answer.CLOSED)  # whoever calls later knows better
+    assert causes(database, now) == {"1001-pc": "已关机（王某 电话告知）"}
+
+
+def test_an_answer_says_nothing_of_another_branch_or_of_a_silence_long_after(
+    database: Database, silent: Any, now: SetClock
+) -> None:
+    tell(database, now, Answer.POWER, "1002")
+    assert causes(database, now) == {"1001-pc": "原因不明"}
+
+
+def test_an_answer_is_undone_once_the_branch_is_heard(
+    database: Database, silent: Any, now: SetClock, bank: dict[str, int]
+) -> None:
+    tell(database, now, Answer.CLOSED)
+    with database.write() as session:
+        session.add(AgentSeen(agent_id=bank["1001-pc"], at=now() + SECOND))
+    assert causes(database, now) == {"1001-pc": "原因不明"}
+
+
+def test_a_line_that_is_seen_to_be_well_undoes_that_it_was_cut(
+    database: Database, silent: Any, follower: Follower, now: SetClock
+) -> None:
+    tell(database, now, Answer.LINE)
+    assert causes(database, now)["1001-pc"] == "断线（王某 电话告知）"
+    silent.state("centre", LINE, 430)
+    silent.write()
+    now.forward(30)
+    run(follower)
+    assert "王某" not in causes(database, now)["1001-pc"]
+
+
+def test_a_fault_that_is_no_silence_is_not_explained_by_the_telephone(
+    database: Database, feed: Any, follower: Follower, now: SetClock
+) -> None:
+    feed.state("1001-pc", PRINTER, 0, parts={"paper": "out"})
+    feed.write()
+    now.forward(62)
+    run(follower)
+    tell(database, now, Answer.POWER)
+    assert causes(database, now) == {PRINTER: ""}
+
+
+def test_auditors_and_strangers_tell_nothing(database: Database, bank: dict[str, int], now: SetClock) -> None:
+    with pytest.raises(Forbidden):
+        tell(database, now, Answer.POWER, who=Auditor())
+    with pytest.raises(NotFound):
+        tell(database, now, Answer.POWER, "9999")
