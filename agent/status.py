@@ -14,7 +14,9 @@ from agent.clock import Clocks
 from agent.files import write_private
 from agent.outbox import Outbox
 from agent.poll import Seen
-from agent.spool import Spool, SpoolFull, Standing
+from agent.spool import Spool
+from agent.standing import Standing
+from agent.tables import SpoolFull
 from agent.wire import Clock
 
 FILE = "status.json"

@@ -15,8 +15,9 @@ import msgspec
 import pytest
 import uvicorn
 
+from agent.ranges import joined
 from agent.settings import Settings
-from agent.spool import Spool, merge_ranges
+from agent.spool import Spool
 from agent.wire import (
     Ack,
     AnyRecord,
@@ -251,7 +252,7 @@ class Centre:
         return Ack(
             epoch=self.epoch,
             stream=batch.stream,
-            received=merge_ranges((seq, seq) for seq in held),
+            received=joined((seq, seq) for seq in held),
             server=time.time_ns() // 1000,
             assignment=self.assignment.revision,
             wait=self.wait,

@@ -12,7 +12,8 @@ import pytest
 
 from agent.link import Away, Elsewhere, Link, NotTaken, Rejected, open_line
 from agent.outbox import Outbox
-from agent.spool import Spool, SpoolFull
+from agent.spool import Spool
+from agent.tables import SpoolFull
 from agent.trust import unproven
 from agent.uplink import Uplink
 from agent.wire import Ack, Ahead, Clock, DeviceWord, Event, EventName, Reading, State

@@ -31,7 +31,8 @@ from agent.link import Line, Link, LinkError
 from agent.outbox import Outbox
 from agent.poll import Seen
 from agent.report import Report
-from agent.spool import LIMIT, SpoolFull, open_spool
+from agent.spool import LIMIT, open_spool
+from agent.tables import SpoolFull
 from agent.uplink import Uplink
 from agent.wire import (
     MEDIA_MSGPACK,
