@@ -4,7 +4,7 @@ Records in the order of their numbers go the quick way: what they change is kept
 record that comes after a later one of its stream goes the slow way, `late.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -14,6 +14,7 @@ from server.errors import Forbidden
 from server.ingest import late, times
 from server.ingest.batch import Incoming, Parcel
 from server.ingest.bulks import AHEAD, OFFSET, RANGE, RECORD, SEEN
+from server.ingest.lineage import Past, before, past_of
 from server.ingest.link import Link, Row, rows_in
 from server.ingest.places import Place, Places
 from server.ingest.ranges import Ranges, holds, joined
@@ -22,6 +23,8 @@ from server.ingest.unmet import place_unmet
 from server.ingest.views import Views
 
 UNKNOWN = "this agent polls no position or line of that key"
+BEFORE = "SELECT at FROM record WHERE stream_id = ? AND seq < ? ORDER BY seq DESC LIMIT 1"
+AFTER = "SELECT at FROM record WHERE stream_id = ? AND seq > ? ORDER BY seq LIMIT 1"
 ELSEWHERE = "its branch has no branch, line or position of that key"
 
 
@@ -40,6 +43,7 @@ class _Stream:
     id: int
     agent_id: int
     ranges: Ranges
+    past: Past  # the stream itself, and those it goes on from
     last_at: int  # corrected time of the record with the highest number
 
 
@@ -171,22 +175,22 @@ class Transaction:
         if isinstance(record, State):
             for place in places.values():
                 subject = (place.subject_id, stream.agent_id)
-                self._views.state(subject, stream.id, record_id, at, answered=record.failure is None)
+                answered = record.failure is None
+                self._views.state(subject, stream.past, record.seq, record_id, at, answered=answered)
             return {}
         rest: dict[str, Place] = {}
         if isinstance(record, Hold):
             for key, place in places.items():
                 held = late.held_for(record, at, key)
-                if not self._views.hold((place.subject_id, stream.agent_id), stream.id, held, place.hole):
+                if not self._views.hold((place.subject_id, stream.agent_id), stream.past, held, place.hole):
                     rest[key] = place
         return rest
 
     def _between(self, stream: _Stream, seq: int, when: Corrected, late_at: int) -> Corrected:
         """A late record's time, no earlier than its neighbours' before it and no later than theirs after it."""
-        sql = "SELECT at FROM record WHERE stream_id = ? AND seq {} ? ORDER BY seq {} LIMIT 1"
-        before = self._link.rows(sql.format("<", "DESC"), stream.id, seq)
-        after = self._link.rows(sql.format(">", "ASC"), stream.id, seq)
-        at = max(when.at, late_at, before[0][0] if before else 0)
+        earlier = before(self._link, stream.past, seq, BEFORE)
+        after = self._link.rows(AFTER, stream.id, seq)
+        at = max(when.at, late_at, earlier[0][0] if earlier else 0)
         return times.moved(when, min(at, after[0][0]) if after else at)
 
     def _fold_in(self, delayed: list[_Late], stream: _Stream) -> None:
@@ -196,11 +200,11 @@ class Transaction:
             if isinstance(one.incoming.record, Hold):
                 for key, place in one.places.items():
                     held = late.held_for(one.incoming.record, one.at, key)
-                    late.late_hold(self._link, stream.id, stream.agent_id, place, one.incoming.seq, held)
+                    late.late_hold(self._link, stream.past, stream.agent_id, place, one.incoming.seq, held)
         for one in delayed:
             if isinstance(one.incoming.record, State):
                 for key, place in one.places.items():
-                    late.late_state(self._link, stream.id, stream.agent_id, place, key, one.record_id)
+                    late.late_state(self._link, stream.past, stream.agent_id, place, key, one.record_id)
 
     def _flush(self) -> None:
         self._link.put(RECORD, self._records)
@@ -218,36 +222,57 @@ class Transaction:
 
     def _find_stream(self, parcel: Parcel) -> _Stream:
         found = self._link.rows("SELECT id, agent_id FROM stream WHERE uid = ?", parcel.stream)
-        if not found:
-            found = self._link.rows(
-                "INSERT INTO stream (agent_id, uid, first_seen) VALUES (?, ?, ?) RETURNING id, agent_id",
-                *(parcel.agent_id, parcel.stream, parcel.arrived),
-            )
-        stream_id, agent_id = found[0]
+        if found:
+            return self._loaded(*found[0])
+        first, after_id = 1, None
+        if parcel.follows is not None:
+            first = parcel.follows.first
+            sql = "SELECT id FROM stream WHERE uid = ? AND agent_id = ?"
+            after_id = next((row[0] for row in self._link.rows(sql, parcel.follows.stream, parcel.agent_id)), None)
+        made = self._link.rows(
+            "INSERT INTO stream (agent_id, uid, after_id, first, first_seen) VALUES (?, ?, ?, ?, ?) RETURNING id",
+            *(parcel.agent_id, parcel.stream, after_id, first, parcel.arrived),
+        )
+        if first > 1:  # they count in the stream before, and never come in this one
+            self._link.put(RANGE, [(made[0][0], 1, first - 1)])
+        return self._loaded(made[0][0], parcel.agent_id)
+
+    def _loaded(self, stream_id: int, agent_id: int) -> _Stream:
         rows = self._link.rows("SELECT lo, hi FROM received_range WHERE stream_id = ? ORDER BY lo", stream_id)
         ranges = [(lo, hi) for lo, hi in rows]
-        last_at = 0
-        if ranges:
-            newest = self._link.rows("SELECT at FROM record WHERE stream_id = ? AND seq = ?", stream_id, ranges[-1][1])
-            last_at = newest[0][0] if newest else 0
-        return _Stream(stream_id, agent_id, ranges, last_at)
+        past = past_of(self._link, stream_id)
+        newest = before(self._link, past, ranges[-1][1] + 1, BEFORE) if ranges else []
+        return _Stream(stream_id, agent_id, ranges, past, newest[0][0] if newest else 0)
 
     def _receive(self, stream: _Stream, fresh: list[Incoming]) -> None:
-        """Write the ranges that changed: usually one that grew.
+        """Numbers that a gap says will never come count as received, or every ack would list the holes for ever."""
+        given_up = [said for incoming in fresh if (said := _given_up(incoming))]
+        self._widen(stream, (incoming.seq for incoming in fresh), [gap for uid, gap in given_up if not uid])
+        for uid, gap in given_up:
+            other = self._other(stream, uid) if uid else None
+            if other is not None:
+                self._widen(other, (), [gap])
 
-        Numbers that a gap says will never come count as received, or every ack would list the holes for ever.
-        """
-        if not fresh:
-            return
-        before = set(stream.ranges)
-        given_up = [gap for incoming in fresh if (gap := _given_up(incoming))]
-        stream.ranges = joined(stream.ranges, (incoming.seq for incoming in fresh), given_up)
+    def _other(self, stream: _Stream, uid: str) -> _Stream | None:
+        """Another stream of the same agent."""
+        if uid not in self._streams:
+            found = self._link.rows("SELECT id, agent_id FROM stream WHERE uid = ?", uid)
+            if not found or found[0][1] != stream.agent_id:
+                return None
+            self._streams[uid] = self._loaded(*found[0])
+        other = self._streams[uid]
+        return other if other.agent_id == stream.agent_id else None
+
+    def _widen(self, stream: _Stream, numbers: Iterable[int], given_up: list[tuple[int, int]]) -> None:
+        """Write the ranges that changed: usually one that grew."""
+        were = set(stream.ranges)
+        stream.ranges = joined(stream.ranges, numbers, given_up)
         after = set(stream.ranges)
         kept = {lo for lo, _ in after}
-        for lo, _ in before - after:
+        for lo, _ in were - after:
             if lo not in kept:
                 self._link.run("DELETE FROM received_range WHERE stream_id = ? AND lo = ?", stream.id, lo)
-        self._link.put(RANGE, [(stream.id, lo, hi) for lo, hi in sorted(after - before)])
+        self._link.put(RANGE, [(stream.id, lo, hi) for lo, hi in sorted(after - were)])
 
     def _offsets(self, parcel: Parcel, stream: _Stream, fresh: list[Incoming]) -> dict[str, list[Offset]]:
         """The offsets of every boot the fresh records are of. What is new is written down."""
@@ -263,19 +288,19 @@ class Transaction:
         if not all(known[incoming.clock.boot_id] for incoming in fresh):
             self._flush()  # what was recorded before and after them is asked for
             began = times.correct(0, seen, parcel.arrived)
-            placed = place_unmet(self._link, stream.id, parcel, fresh, known, began)
+            placed = place_unmet(self._link, stream.past, parcel, fresh, known, began)
             known.update((boot, [offset]) for boot, offset in placed.items())
             found |= placed
         self._link.put(OFFSET, [(parcel.agent_id, boot, one.at, one.offset, one.error) for boot, one in found.items()])
         return known
 
 
-def _given_up(incoming: Incoming) -> tuple[int, int] | None:
-    """The numbers before its own that an event says will never come."""
+def _given_up(incoming: Incoming) -> tuple[str, tuple[int, int]] | None:
+    """The numbers before its own that an event says will never come, and which stream they are of: "" of its own."""
     record = incoming.record
-    if not isinstance(record, Event) or record.name not in (EventName.GAP, EventName.THINNING):
+    if not isinstance(record, Event) or record.name not in (EventName.GAP, EventName.THINNING, EventName.NEW_STREAM):
         return None
     lo, hi = record.detail.get("from"), record.detail.get("to")
     if isinstance(lo, int) and isinstance(hi, int) and 1 <= lo <= hi < incoming.seq:
-        return lo, hi
+        return str(record.detail.get("stream", "")), (lo, hi)
     return None

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from server.ingest.bulks import ATTESTED, LATEST
 from server.ingest.intervals import HeldFor, Stretch, extend, extends, first
+from server.ingest.lineage import Past, in_past
 from server.ingest.link import Link, Row, rows_in
 
 NEWEST = """
-SELECT latest.subject_id, latest.record_id, record.stream_id, latest.at, latest.held_to, latest.answered,
+SELECT latest.subject_id, latest.record_id, record.stream_id, record.seq, latest.at, latest.held_to, latest.answered,
        attested.start_at, attested.end_at, attested.good, attested.failed
 FROM latest JOIN record ON record.id = latest.record_id JOIN attested ON attested.record_id = latest.record_id
  AND attested.start_at = (SELECT max(a.start_at) FROM attested AS a WHERE a.record_id = latest.record_id)
@@ -22,6 +23,7 @@ Key = tuple[int, int]  # subject, agent
 class View:
     record_id: int
     stream_id: int
+    seq: int
     at: int
     answered: bool
     stretch: Stretch  # the newest, which holds extend
@@ -42,25 +44,26 @@ class Views:
             return
         self._views.update(((subject, agent_id), None) for subject in missing)
         for row in rows_in(self._link, NEWEST, missing, agent_id):
-            subject, record_id, stream_id, at, _, answered, *stretch = row
-            self._views[subject, agent_id] = View(record_id, stream_id, at, bool(answered), Stretch(*stretch))
+            subject, record_id, stream_id, seq, at, _, answered, *stretch = row
+            self._views[subject, agent_id] = View(record_id, stream_id, seq, at, bool(answered), Stretch(*stretch))
 
-    def state(self, key: Key, stream_id: int, record_id: int, at: int, *, answered: bool) -> None:
-        """A state newer than all before it in its stream. Of two streams the later state by corrected time counts."""
+    def state(self, key: Key, past: Past, seq: int, record_id: int, at: int, *, answered: bool) -> None:
+        """A state newer than all before it in its stream and the past of that. Of two streams that do not go on from
+        one another the later state by corrected time counts."""
         view = self._views[key]
         stretch = first(at, answered=answered)
-        if view is not None and view.stream_id != stream_id and at < view.at:
+        if view is not None and not in_past(past, view.stream_id, view.seq) and at < view.at:
             self._put(key, record_id, stretch)
             return
         if view is not None and key in self._changed:
             self._put(key, view.record_id, view.stretch)
-        self._views[key] = View(record_id, stream_id, at, answered, stretch)
+        self._views[key] = View(record_id, next(iter(past)), seq, at, answered, stretch)
         self._changed.add(key)
 
-    def hold(self, key: Key, stream_id: int, held: HeldFor, hole: int) -> bool:
+    def hold(self, key: Key, past: Past, held: HeldFor, hole: int) -> bool:
         """A hold newer than all before it in its stream. False if it does not simply go on from the newest state."""
         view = self._views[key]
-        if view is None or view.stream_id != stream_id:
+        if view is None or not in_past(past, view.stream_id, view.seq):
             return False
         if extends(view.stretch, held, hole):
             extend(view.stretch, held)
