@@ -7,17 +7,17 @@ no answer, what befell the device's branch.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import msgspec
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from agent.wire import Event, EventName
+from agent.wire import Break, Event, EventName
 from server.coverage.account import Evidence
 from server.coverage.spans import MINUTE, Spans, both, grown, joined, minute, without
 from server.health.tables import Condition
+from server.ingest.ranges import holes
 from server.ingest.tables import ReceivedRange, RecordRow, Stream
 from server.inventory.tables import Duty, Line, Subject
 from server.schemas import Missing
@@ -102,18 +102,28 @@ class Witness:
     def _numbers(self) -> None:
         """Holes in the numbers of each stream, and when the newest record of each agent was made."""
         newest = dict.fromkeys(self._homes, 0)
+        gone_on = self._gone_on()
         for stream, agent, ranges in self._ranges():
             said = self.said[agent]
-            if ranges[0][0] > 1:
-                said.holes.append((self._window[0][0], minute(self._at(stream, ranges[0][0]))))
-                said.outstanding += ranges[0][0] - 1
-            for (_, hi), (lo, _) in pairwise(ranges):
-                said.holes.append((minute(self._at(stream, hi, after=False)), minute(self._at(stream, lo))))
-                said.outstanding += lo - hi - 1
+            follower, end = gone_on.get(stream, (stream, ranges[-1][1] + 1))
+            for lo, hi in holes(ranges, end):
+                since = self._at(stream, lo - 1, after=False)
+                until = self._at(stream, hi + 1) or self._at(follower, end)
+                said.holes.append((minute(since) if since else self._window[0][0], minute(until)))
+                said.outstanding += hi - lo + 1
             newest[agent] = max(newest[agent], self._at(stream, ranges[-1][1], after=False))
         for agent, said in self.said.items():
             said.holes = joined(said.holes)
             said.untold = joined([*said.holes, (minute(newest[agent]), self._window[0][1])])
+
+    def _gone_on(self) -> dict[int, tuple[int, int]]:
+        """Of streams that go on in others: the other, and the first number that is to come in that."""
+        asked = (
+            select(col(Stream.after_id), col(Stream.id), col(Stream.first))
+            .where(col(Stream.agent_id).in_(list(self._homes)), col(Stream.after_id).is_not(None))
+            .order_by(col(Stream.first).desc())
+        )
+        return {stream: (follower, first) for stream, follower, first in self._session.execute(asked)}
 
     def _ranges(self) -> Iterable[tuple[int, int, list[tuple[int, int]]]]:
         """(stream, agent, ranges received) of every stream of the agents that has any."""
@@ -150,11 +160,11 @@ class Witness:
                         until = events[place + 1][0] if place + 1 < len(events) else self._end
                         said.closed.append((minute(at), minute(until)))
                     case EventName.GAP:
-                        said.lost.append(self._around(stream, event))
+                        said.lost.append(self._around(stream, event, at))
                         said.given_up.append((minute(at), _number(event, "count")))
                     case EventName.THINNING:
                         said.thinned.append((minute(at), _number(event, "count")))
-                    case EventName.NEW_STREAM:
+                    case EventName.NEW_STREAM if event.detail.get("why") != Break.COPY:
                         said.lost_stream.append((minute(self._last_before(agent, stream, at)), minute(at)))
             said.closed, said.lost = joined(said.closed), joined(said.lost)
             said.lost_stream = joined(said.lost_stream)
@@ -176,10 +186,14 @@ class Witness:
         )
         return self._session.execute(asked)
 
-    def _around(self, stream: int, event: Event) -> tuple[int, int]:
-        """From the last record before the numbers an event names to the first after them."""
+    def _around(self, stream: int, event: Event, at: int) -> tuple[int, int]:
+        """From the last record before the numbers an event names to the first after them, or where there is none to
+        the event's own time."""
+        if "stream" in event.detail:
+            named = select(col(Stream.id)).where(col(Stream.uid) == str(event.detail["stream"]))
+            stream = self._session.execute(named).scalar() or stream
         lo, hi = _number(event, "from"), _number(event, "to")
-        before, after = self._at(stream, lo - 1, after=False), self._at(stream, hi + 1)
+        before, after = self._at(stream, lo - 1, after=False), self._at(stream, hi + 1) or at
         return minute(before or after), minute(after)
 
     def _last_before(self, agent: int, stream: int, at: int) -> int:

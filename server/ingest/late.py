@@ -48,7 +48,8 @@ def late_state(link: Link, past: Past, agent_id: int, place: Place, key: str, re
     newest = link.rows(NEWEST, place.subject_id, agent_id)
     if newest:
         newest_at, newest_stream, newest_seq = newest[0]
-        if newest_seq > seq if in_past(past, newest_stream, newest_seq) else newest_at >= at:
+        related = in_past(past, newest_stream, newest_seq)
+        if newest_seq > seq if related else (newest_at, newest_stream) >= (at, own[1]):
             return
     answered = msgspec.msgpack.decode(body, type=State).failure is None
     link.run("DELETE FROM latest WHERE subject_id = ? AND agent_id = ?", place.subject_id, agent_id)

@@ -52,12 +52,15 @@ class Views:
         one another the later state by corrected time counts."""
         view = self._views[key]
         stretch = first(at, answered=answered)
-        if view is not None and not in_past(past, view.stream_id, view.seq) and at < view.at:
+        stream_id = next(iter(past))
+        apart = view is not None and not in_past(past, view.stream_id, view.seq)
+        # what came in both, under one number before and after a change of streams, goes on in the younger
+        if view is not None and apart and (at, stream_id) < (view.at, view.stream_id):
             self._put(key, record_id, stretch)
             return
         if view is not None and key in self._changed:
             self._put(key, view.record_id, view.stretch)
-        self._views[key] = View(record_id, next(iter(past)), seq, at, answered, stretch)
+        self._views[key] = View(record_id, stream_id, seq, at, answered, stretch)
         self._changed.add(key)
 
     def hold(self, key: Key, past: Past, held: HeldFor, hole: int) -> bool:
