@@ -41,6 +41,15 @@ def before(link: Link, past: Past, seq: int, sql: str, *values: Any) -> list[Row
     return []
 
 
+def overtaken(link: Link, stream_id: int) -> int:
+    """Below this number, what comes of a stream comes after records of one that goes on from it. 0: of none."""
+    number = 0
+    for follower, first in followers(link, stream_id):
+        here = link.rows("SELECT 1 FROM received_range WHERE stream_id = ? AND hi >= ? LIMIT 1", follower, first)
+        number = max(number, first if here else 0, overtaken(link, follower))
+    return number
+
+
 def followers(link: Link, stream_id: int) -> list[tuple[int, int]]:
     """The streams that go on from this one, and from which number on: two, if it was copied."""
     rows = link.rows("SELECT id, first FROM stream WHERE after_id = ? ORDER BY id", stream_id)

@@ -11,7 +11,7 @@ import msgspec
 
 from agent.wire import Entry, Event, EventName, Hold, Refusal, State
 from server.errors import Forbidden
-from server.ingest import late, times
+from server.ingest import late, lineage, times
 from server.ingest.batch import Incoming, Parcel
 from server.ingest.bulks import AHEAD, OFFSET, RANGE, RECORD, SEEN
 from server.ingest.lineage import Past, before, past_of
@@ -77,7 +77,8 @@ class Transaction:
         self._seen[agent_id] = (agent_id, parcel.arrived, parcel.agent_version, parcel.waiting, boot_id, history)
         fresh = [incoming for incoming in parcel.records if not holds(stream.ranges, incoming.seq)]
         top = stream.ranges[-1][1] if stream.ranges else 0
-        if fresh and fresh[0].seq < top:
+        overtaken = lineage.overtaken(self._link, stream.id)
+        if fresh and fresh[0].seq < max(top, overtaken):
             self._flush()  # its neighbours are asked for below
         offsets = self._offsets(parcel, stream, fresh)
         spoken_of = [self._spoken_of(incoming, parcel) for incoming in fresh]
@@ -88,7 +89,7 @@ class Transaction:
         for record_id, incoming, places in zip(self._link.next_ids(len(fresh)), fresh, spoken_of, strict=True):
             clock = incoming.clock
             when = times.correct(clock.boot, offsets[clock.boot_id], parcel.arrived)
-            in_order = incoming.seq > top
+            in_order = incoming.seq > top and incoming.seq >= overtaken
             if in_order:
                 # Within a stream time never runs back, whichever offsets two batches went by; but for a server whose
                 # own clock was set back.
