@@ -1,8 +1,8 @@
-"""Streams that go on from one another: times, holds and numbers over the change. What a copy wrote is not their past."""
+"""Streams that go on from one another: times, holds and numbers over the change; and a copy is not their past."""
 
 from typing import Any
 
-from agent.wire import EventName
+from agent.wire import EventName, Exchange
 from server.ingest.tables import Attested, Latest, ReceivedRange, RecordRow, Stream
 
 ATM = "1001/atm-1"
@@ -45,15 +45,19 @@ def test_a_hold_does_not_speak_of_what_a_copy_said_under_the_same_numbers(
     assert attested == {of[1]: 2, of[2]: 1}
 
 
-def test_time_does_not_run_back_over_the_change(machine: Any, deliver: Any, rows: Any) -> None:
-    """The second batch comes with a better idea of the clock, by which it was earlier than was thought."""
-    machine.up += 10_000_000
-    deliver(machine, machine.state(ATM), exchange=machine.exchange(20_000_000))
+def test_time_does_not_run_back_over_the_change(machine: Any, now: Any, deliver: Any, rows: Any) -> None:
+    """The second batch comes with a better idea of the clock, by which all was ten seconds earlier."""
+    first = machine.state(ATM)
+    now.forward(1)
+    second = machine.state(ATM, "offline")
+    now.forward(60)
+    clock = machine.clock()
+    late = Exchange(machine.boot_id, clock.boot - 20_000_000, clock.boot, now())
+    deliver(machine, first, exchange=late)
     machine.go_on(2)
-    machine.booted -= 5_000_000
-    deliver(machine, machine.state(ATM, "offline"), exchange=machine.exchange())
-    first, second = sorted(rows(RecordRow), key=lambda row: row.seq)
-    assert first.at <= second.at
+    deliver(machine, second, exchange=machine.exchange())
+    ats = [row.at for row in sorted(rows(RecordRow), key=lambda row: row.seq)]
+    assert ats == [now() - 51_000_000, now() - 51_000_000]
 
 
 def test_numbers_below_the_first_never_come_and_a_gap_may_name_those_of_another_stream(
