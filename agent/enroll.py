@@ -18,8 +18,8 @@ from agent.files import write_private
 from agent.identity import (
     Identity,
     keep_identity,
-    keep_instance,
-    last_instance,
+    keep_instances,
+    last_instances,
     load_identity,
     new_key,
     public_of,
@@ -87,8 +87,8 @@ async def _enroll(server: str, code: Code, home: Path) -> Enrollment:
             signature=sign(key, enrollment_message(code.id, public_of(key))),
         )
         enrolled = await post(line, "/api/agent/enrollment", ask, Enrollment)
-    if (home / "spool.db").exists() and not last_instance(home):
-        keep_instance(home, BEFORE)  # what the spool holds was numbered by another, and goes out under new numbers
+    if (home / "spool.db").exists() and last_instances(home) == ("", []):
+        keep_instances(home, BEFORE)  # what the spool holds was numbered by another, and goes out under new numbers
     identity = Identity(server=server, name=known.server, agent=enrolled.agent, code=code.id, key=key)
     keep_identity(home, identity)
     (home / BEGUN).unlink(missing_ok=True)

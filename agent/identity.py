@@ -1,5 +1,6 @@
 """Who this agent is: its key, and the server it enrolled with, in one file that is there whole or not at all."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
@@ -11,7 +12,16 @@ from agent.exit import Exit, Trouble
 from agent.files import write_private
 
 FILE = "identity.json"
-LAST = "instance"  # the process of this home that last got a token
+LAST = "instance"  # the process of this home that last got a token, and a line each for those that asked since
+ASKED = 8  # of those are remembered
+EARLIER = 8  # keys are kept that the agent replaced by itself
+
+
+class Earlier(msgspec.Struct, frozen=True):
+    """A key before this one. A server restored from a backup may know no later one."""
+
+    key: bytes
+    until: int  # UTC µs by the server's clock: what is restored then holds no record of its days
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -23,6 +33,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: str  # the public part of the code it enrolled with
     key: bytes
     fresh: bytes = b""  # to take the key's place: the server may know it already, or not yet
+    earlier: tuple[Earlier, ...] = ()  # newest first; alone none of them is ever spoken with
 
 
 def load_identity(home: Path) -> Identity | None:
@@ -61,15 +72,17 @@ def new_instance() -> str:
     return uuid4().hex
 
 
-def last_instance(home: Path) -> str:
-    """The process before this one, "" if there was none."""
+def last_instances(home: Path) -> tuple[str, list[str]]:
+    """The process of this home that last got a token, "" if none did, and those that asked for one since: any of them
+    may have got it and been killed before it could write so."""
     try:
-        return (home / LAST).read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        return ""
+        last, *asked = (home / LAST).read_text(encoding="ascii").splitlines()
+    except (OSError, UnicodeDecodeError, ValueError):  # an empty file has no line
+        return "", []
+    return last, asked
 
 
-def keep_instance(home: Path, instance: str) -> None:
-    """If the disk is full, the next start begins a new stream, and nothing else comes of it."""
+def keep_instances(home: Path, last: str, asked: Sequence[str] = ()) -> None:
+    """If the disk is full, the next start may begin a new stream, and nothing else comes of it."""
     with suppress(OSError):
-        write_private(home / LAST, instance.encode())
+        write_private(home / LAST, "\n".join([last, *asked[-ASKED:]]).encode())

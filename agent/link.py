@@ -53,9 +53,10 @@ class Away(LinkError):
 
 
 class Rejected(LinkError):
-    def __init__(self, sentence: str, *, unknown: bool) -> None:
+    def __init__(self, sentence: str, *, unknown: bool, reason: str = "") -> None:
         super().__init__(sentence)
         self.unknown = unknown  # 401: not this token, or not this key; another may do
+        self.reason = reason  # quarantine, waiting, revoked, replaced, removed, unknown: the server's word, or ""
 
 
 class Elsewhere(LinkError):
@@ -69,7 +70,8 @@ class NotTaken(LinkError):
 
 
 class _Problem(msgspec.Struct):
-    detail: str
+    detail: str = ""
+    reason: str = ""
 
 
 class Line:
@@ -112,7 +114,7 @@ class Link:
         self._passes = passes
         self._heard = heard  # told the server's time, UTC µs
         self.trouble: LinkError | None = None  # why the last question had no answer; None after one that had
-        self.tell: Callable[[str], None] = lambda trouble: None  # after every question: "", or why there is no answer
+        self._barred = False  # the server answered since then, and did not let this agent in
         self._said: set[str] = set()  # what trouble the log told of since the last good answer
 
     async def send(self, batch: Batch, still: Callable[[], bool] = lambda: True) -> Ack:
@@ -147,10 +149,11 @@ class Link:
         if isinstance(result, Ack | Assignment):
             self._heard(result.server)
         self.trouble = None
-        self.tell("")
         if self._said:
-            log.info("The server %s answers again.", self._line.server)
+            does = "lets this agent in" if self._barred else "answers"
+            log.info("The server %s %s again.", self._line.server, does)
             self._said.clear()
+            self._barred = False
         return result
 
     async def _with_token(
@@ -175,9 +178,9 @@ class Link:
 
     def _noted(self, error: LinkError) -> LinkError:
         trouble = error.sentence if isinstance(error, Rejected) else type(error).__name__
+        self._barred = self._barred or isinstance(error, Rejected)
         if not isinstance(error, NotTaken):
             self.trouble = error
-        self.tell(error.sentence)
         if trouble not in self._said and not isinstance(error, NotTaken):
             log.warning("%s Records are kept here meanwhile.", error.sentence)
             self._said.add(trouble)
@@ -215,10 +218,11 @@ def _judge(response: httpx2.Response, answer: bytes, kind: type[T]) -> T:
             return msgspec.msgpack.decode(answer, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Elsewhere(f"What answers at {response.url} is not a Branchfleet server.") from error
-    said = _problem(answer)
+    problem = _problem(answer)
+    said = tidy_text(problem.detail, 300).rstrip("。.")
     if status in (401, 403):
         sentence = f"The server does not let this agent in: {said or 'its token is wrong or was revoked'}."
-        raise Rejected(sentence, unknown=status == 401)
+        raise Rejected(sentence, unknown=status == 401, reason=problem.reason[:40])
     if status in (400, 413, 415, 422):
         raise NotTaken(f"The server cannot take a batch: {said or status}.", judged=bool(said))
     if status in (408, 425, 429) or status >= 500:
@@ -226,12 +230,12 @@ def _judge(response: httpx2.Response, answer: bytes, kind: type[T]) -> T:
     raise Elsewhere(f"What answers at {response.url} is not a Branchfleet server ({status}).")
 
 
-def _problem(answer: bytes) -> str:
-    """The sentence of a Problem, or "" if it is none: then a proxy may have spoken, not the server."""
+def _problem(answer: bytes) -> _Problem:
+    """What a Problem says, or nothing if it is none: then a proxy may have spoken, not the server."""
     try:
-        return tidy_text(msgspec.json.decode(answer, type=_Problem).detail, 300).rstrip("。.")
+        return msgspec.json.decode(answer, type=_Problem)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return ""
+        return _Problem()
 
 
 def _wait(response: httpx2.Response) -> float:

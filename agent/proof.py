@@ -6,6 +6,7 @@ A door: `server` makes the codes and checks the proofs that an agent makes with 
 import hashlib
 import hmac
 import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # read out over the phone: no 0 and O, no 1, I and L
@@ -16,7 +17,9 @@ KEY_BYTES = 32  # of an Ed25519 public key
 NONCE_BYTES = 32
 STAMP = 8  # bytes a challenge begins with: the server's clock when it was made, UTC µs
 INSTANCE_LIMIT = 64  # characters of a process's random name
+PERHAPS_LIMIT = 16  # such names in one question
 TEXT_LIMIT = 120  # characters of a host's name or system
+LOOPBACK = ("127.0.0.1", "::1", "localhost")  # this machine, where alone nobody has to prove himself by TLS
 ASK_LIMIT = 8 << 10  # bytes of any question below: the largest has some 700
 
 
@@ -73,9 +76,12 @@ def enrollment_message(code_id: str, public_key: bytes) -> bytes:
     return _frame("new key", code_id.encode(), public_key)
 
 
-def token_message(server: str, public_key: bytes, challenge: bytes, instance: str, after: str) -> bytes:
+def token_message(
+    server: str, public_key: bytes, challenge: bytes, instance: str, after: str, perhaps: Sequence[str] = ()
+) -> bytes:
     """What an agent's key signs for a token. `server` is who it enrolled with, so no other can use the signature."""
-    return _frame("token", server.encode(), public_key, challenge, instance.encode(), after.encode())
+    names = (name.encode() for name in (instance, after, *perhaps))
+    return _frame("token", server.encode(), public_key, challenge, *names)
 
 
 def rotation_message(server: str, public_key: bytes, fresh: bytes, challenge: bytes) -> bytes:
@@ -92,6 +98,11 @@ def fingerprint(public_key: bytes) -> str:
     """The first 64 bits of the key's SHA-256, in groups, for people to compare."""
     digest = hashlib.sha256(public_key).hexdigest()[:16]
     return "-".join(digest[at : at + 4] for at in range(0, 16, 4))
+
+
+def authority_print(der: bytes) -> str:
+    """The first 64 bits of a CA's SHA-256: enough to tell those of one bank apart, and nothing is proved by it."""
+    return hashlib.sha256(der).hexdigest()[:16]
 
 
 def _mac(code: Code, message: bytes) -> bytes:

@@ -74,7 +74,8 @@ async def run_agent(settings: Settings, stop: Stop, clocks: Clocks | None = None
     try:
         trust = Trust(settings.home)
         async with open_line(settings.server, context_for(settings.server, trust)) as line:
-            tokens = Tokens(line, settings.home, settings.identity, clocks, begin_stream)
+            proven = trust if settings.server.startswith("https:") else None
+            tokens = Tokens(line, settings.home, settings.identity, clocks, begin_stream, proven)
             link = Link(line, tokens, trust.heard)
             return await _live(settings, stop, clocks, report, outbox, shared, link)
     finally:
@@ -114,13 +115,13 @@ async def _live(
                 await asyncio.sleep(min(left, 1.0))  # in steps: an assignment may shorten it meanwhile
             outbox.put(report.hold(clocks()))
 
-    account = Account(settings.home, clocks, outbox, own_version())
-    link.tell = account.heard
+    account = Account(settings.home, clocks, outbox, link, own_version())
     schedule = Schedule(look, clocks)
 
     def acked(ack: Ack) -> None:
         duties.heard(ack.assignment)
         local.answered(ack)
+        account.answered()
 
     uplink = Uplink(link, outbox, clocks, version=own_version(), on_ack=acked, ahead=report.ahead)
     duties = Duties(settings.home, clocks, link, uplink, schedule, report, shared)

@@ -12,11 +12,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from agent.exit import Exit, Trouble
 from agent.identity import Identity, load_identity
+from agent.proof import LOOPBACK
 
 FILE = "agent.toml"
 PREFIX = "BRANCHFLEET_AGENT_"
 HOME_VARIABLE = "BRANCHFLEET_AGENT_HOME"
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def _server(text: str) -> str:

@@ -12,6 +12,7 @@ import msgspec
 
 from agent.clock import Clocks
 from agent.files import write_private
+from agent.link import Link, LinkError, Rejected
 from agent.outbox import Outbox
 from agent.poll import Seen
 from agent.spool import Spool
@@ -45,6 +46,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     spool: Standing | None = None  # None: the disk was full, or the spool was being replaced
     damaged: bool = False  # an earlier spool lies aside as spool.db.damaged
     trouble: str = ""  # why the server gives no answer, or ""
+    kept_out: str = ""  # it does, and does not let this agent in: its word for why, or "refused"
     answered: int = 0  # when the server last did
     looked: dict[str, Looked] = {}
 
@@ -52,26 +54,24 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 class Account:
     """Keeps what the status file tells, and writes it."""
 
-    def __init__(self, home: Path, clocks: Clocks, outbox: Outbox, version: str) -> None:
+    def __init__(self, home: Path, clocks: Clocks, outbox: Outbox, link: Link, version: str) -> None:
         self._path = home / FILE
         self._clocks = clocks
         self._outbox = outbox
+        self._link = link
         self._version = version
         self._started = clocks().wall
         self._looked: dict[str, Looked] = {}
-        self.trouble = ""
-        self.answered = 0
+        self._answered = 0
 
     def saw(self, position: str, seen: Seen, clock: Clock) -> None:
         failure = seen.failure
         said = (failure.reason, failure.detail) if failure is not None else ("", "")
         self._looked[position] = Looked(clock.wall, str(seen.reading.device), *said)
 
-    def heard(self, trouble: str) -> None:
-        """The server answered ("") or did not, and why."""
-        self.trouble = trouble
-        if not trouble:
-            self.answered = self._clocks().wall
+    def answered(self) -> None:
+        """The server took a batch."""
+        self._answered = self._clocks().wall
 
     async def run(self) -> None:
         """Write every EVERY_SECONDS until cancelled."""
@@ -84,15 +84,22 @@ class Account:
             spool = await self._outbox.ask(Spool.standing)
         except SpoolFull:
             spool = None
+        trouble = self._link.trouble
         status = Status(
             pid=os.getpid(), version=self._version, started=self._started, at=self._clocks(),
             spool=spool, damaged=self._path.with_name("spool.db.damaged").exists(),
-            trouble=self.trouble, answered=self.answered, looked=self._looked,
+            trouble=trouble.sentence if trouble else "", kept_out=kept_out(trouble), answered=self._answered,
+            looked=self._looked,
         )  # fmt: skip
         try:
             await asyncio.to_thread(write_private, self._path, msgspec.json.encode(status))
         except OSError as error:
             log.debug("%s cannot be written: %s", self._path, error.strerror)  # the full disk is told by the spool
+
+
+def kept_out(trouble: LinkError | None) -> str:
+    """Why a server that answers does not let this agent in; "" where that is not the trouble."""
+    return trouble.reason or "refused" if isinstance(trouble, Rejected) else ""
 
 
 def read_status(home: Path) -> Status | None:

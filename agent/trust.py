@@ -15,11 +15,15 @@ from typing import Any
 
 from agent.exit import Exit, Trouble
 from agent.files import write_private
+from agent.proof import authority_print
 from agent.wire import BUILT
 
 CA = "ca.pem"
-KEPT = "server-time"  # UTC µs, as the server said it last: written twice a day at most
-KEPT_EVERY = 12 * 3_600_000_000  # µs
+CA_LIMIT = 64 << 10  # characters
+KEPT = "server-time"  # UTC µs, as the server said it last, and what it said first of a leap that is in doubt
+KEPT_EVERY = 12 * 3_600_000_000  # µs: it is written twice a day at most
+LEAP = 366 * 24 * 3_600_000_000  # a server's clock that moves on by more at once may be wrong
+SURE_AFTER = 7 * 24 * 3_600_000_000  # by its own word: a clock that is years off is put right sooner
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL's x509_vfy.h; Python has no name for it
 
 log = logging.getLogger(__name__)
@@ -30,9 +34,14 @@ class Trust:
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._passed = max(BUILT, _kept(home))
-        self._written = self._passed
+        kept, self._doubted = _kept(home)
+        self._fresh = not kept  # nothing was heard before: there is nothing to compare with
+        self.passed = max(BUILT, kept)  # UTC µs
+        self._written = self.passed, self._doubted
         self._ends = 0  # of the certificate that was shown last
+        self._context: ssl.SSLContext | None = None
+        self._authorities: list[Any] = []
+        self._dropped: list[Any] = []  # names of CAs: OpenSSL forgets none of a context
 
     def context(self) -> ssl.SSLContext:
         """For connections to the server. Raises Trouble if the CA is not there."""
@@ -46,26 +55,65 @@ class Trust:
                 Exit.NOT_SET_UP,
                 f"The CA this agent trusts cannot be read from {path}: {error}. Enrol this PC again with a new code.",
             ) from error
-        authorities = context.get_ca_certs()
-        context.sslobject_class = _checked(lambda shown: self._check(shown, authorities))
+        self._authorities = context.get_ca_certs()
+        context.sslobject_class = _checked(self._check)
+        self._context = context
         return context
 
-    def heard(self, server: int) -> None:
-        """The server, known by its certificate, said its time. No later than that certificate's end is believed."""
-        self._passed = max(self._passed, min(server, self._ends))
-        if self._passed - self._written >= KEPT_EVERY:
-            self._written = self._passed
-            with suppress(OSError):  # a full disk: the last one still holds
-                write_private(self._home / KEPT, str(self._passed).encode())
+    def prints(self) -> list[str]:
+        """Of the CAs that are pinned, for the server to know."""
+        return sorted(map(authority_print, _read_ca(self._home).get_ca_certs(binary_form=True)))
 
-    def _check(self, shown: dict[str, Any], authorities: list[Any]) -> None:
-        issuers = [one for one in authorities if one["subject"] == shown.get("issuer")]
+    def learn(self, pem: str) -> None:
+        """Pin what a server that proved itself says its CAs are from now on: a change from one to the next."""
+        if self._context is None or len(pem) > CA_LIMIT or pem.encode() == _content(self._home / CA):
+            return
+        fresh = _context()
+        try:
+            fresh.load_verify_locations(cadata=pem)
+            write_private(self._home / CA, pem.encode())
+        except (OSError, ssl.SSLError, ValueError, TypeError) as error:  # TypeError: it is not even ASCII
+            log.warning("The CAs the server says are its own cannot be pinned: %s.", error)
+            return
+        before, self._authorities = self._authorities, fresh.get_ca_certs()
+        names = [one["subject"] for one in self._authorities]
+        gone = [*self._dropped, *(one["subject"] for one in before)]
+        self._dropped = [name for name in gone if name not in names]
+        self._context.load_verify_locations(cadata=pem)
+        log.info("This agent trusts %d CAs of the server now, as the server says.", len(self._authorities))
+
+    def heard(self, server: int) -> None:
+        """The server, known by its certificate, said its time. No later than that certificate's end is believed.
+
+        Of a leap of years what was known before is kept, until the server has said so for a week.
+        """
+        said = min(server, self._ends)
+        if said - self.passed <= LEAP or self._fresh:
+            self.passed, self._doubted = max(self.passed, said), 0
+        elif not 0 < self._doubted <= said:
+            self._doubted = said
+        elif said - self._doubted >= SURE_AFTER:
+            self.passed, self._doubted = said, 0
+        self._fresh = False
+        self._keep()
+
+    def _keep(self) -> None:
+        passed, doubted = self._written
+        if self.passed - passed >= KEPT_EVERY or self._doubted != doubted:
+            self._written = self.passed, self._doubted
+            with suppress(OSError):  # a full disk: the last one still holds
+                write_private(self._home / KEPT, f"{self.passed} {self._doubted}".encode())
+
+    def _check(self, shown: dict[str, Any]) -> None:
+        if shown.get("issuer") in self._dropped:
+            raise ssl.SSLCertVerificationError(1, "the server's certificate is of a CA that it uses no longer")
+        issuers = [one for one in self._authorities if one["subject"] == shown.get("issuer")]
         for what, one in [("certificate", shown), *(("CA", issuer) for issuer in issuers)]:
             ends = int(ssl.cert_time_to_seconds(one["notAfter"])) * 1_000_000
-            if ends < self._passed:
+            if ends < self.passed:
                 raise ssl.SSLCertVerificationError(
                     1,
-                    f"the server's {what} ended on {_day(ends)}, and it is {_day(self._passed)} or later: it has to be "
+                    f"the server's {what} ended on {_day(ends)}, and it is {_day(self.passed)} or later: it has to be "
                     f"renewed at the server (or the server's clock was wrong once: then remove {self._home / KEPT})",
                 )
         self._ends = int(ssl.cert_time_to_seconds(shown["notAfter"])) * 1_000_000
@@ -107,11 +155,26 @@ def _checked(check: Callable[[dict[str, Any]], None]) -> type[ssl.SSLObject]:
     return Checked
 
 
-def _kept(home: Path) -> int:
+def _read_ca(home: Path) -> ssl.SSLContext:
+    context = _context()
+    with suppress(OSError, ssl.SSLError):
+        context.load_verify_locations(cafile=home / CA)
+    return context
+
+
+def _content(path: Path) -> bytes:
     try:
-        return int((home / KEPT).read_text(encoding="ascii"))
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _kept(home: Path) -> tuple[int, int]:
+    try:
+        passed, doubted, *_ = [*map(int, (home / KEPT).read_text(encoding="ascii").split()), 0]
     except (OSError, ValueError):
-        return 0
+        return 0, 0
+    return passed, doubted
 
 
 def _day(micros: int) -> str:

@@ -322,8 +322,9 @@ class Challenge(msgspec.Struct, frozen=True):
 class TokenAsk(msgspec.Struct, frozen=True, kw_only=True):
     """To /api/agent/token.
 
-    `instance` is the random name of this process, `after` that of the process that last got a token in this home: so
-    a home that was copied, and two processes that live at once, are told from one that was started again.
+    `instance` is the random name of this process, `after` that of the process that last got a token in this home, and
+    `perhaps` those that asked since and were killed before they knew: so a home that was copied, and two processes
+    that live at once, are told from one that was started again.
     """
 
     public_key: bytes
@@ -333,9 +334,11 @@ class TokenAsk(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     system: str
     signature: bytes  # of proof.token_message
+    perhaps: list[str] = []
+    trusts: list[str] = []  # proof.authority_print of each CA it has pinned
 
 
-class Token(msgspec.Struct, frozen=True, kw_only=True):
+class Token(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     token: str
     seconds: int  # that it is good for
     rotate: bool  # it is time for a fresh key
@@ -343,10 +346,14 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     # so what waits goes to a new stream, once for each such time
     forked_at: int
     server: int  # the server's clock when it answered, UTC µs
+    ca: str = ""  # PEM: the CAs to trust from now on, where they are others than were said
 
 
 class RotationAsk(msgspec.Struct, frozen=True, kw_only=True):
-    """To /api/agent/rotation. Answered with a Rotation: the fresh key counts, and the old one no longer."""
+    """To /api/agent/rotation. Answered with a Rotation: the fresh key counts, and the old one no longer.
+
+    It may be asked again: by who heard no answer, and by who is not known to a server that was restored.
+    """
 
     public_key: bytes
     fresh: bytes

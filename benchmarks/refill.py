@@ -11,6 +11,7 @@ At the end every record of every stream is counted.
 import argparse
 import asyncio
 import json
+import logging
 import os
 import shutil
 import socket
@@ -42,10 +43,17 @@ from server.storage.types import FOREVER
 LIVE = 10
 POSITIONS = 5
 MINUTE = 60_000_000
+DAY = 1440 * MINUTE
 BOOT = "boot"
 
 
+def boot_now() -> int:
+    """The boot clock as if this machine had run for long: its history must not begin before its boot."""
+    return boot_micros() + 60 * DAY
+
+
 def main() -> None:
+    logging.disable(logging.WARNING)  # a thousand agents that are told to wait would say so
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--agents", type=int, default=1000)
     asked.add_argument("--hours", type=int, default=5)
@@ -95,7 +103,7 @@ def position(number: int, slot: int) -> str:
 def make_spools(folder: Path, agents: int, minutes: int) -> list[Path]:
     """A spool an agent: a hold a minute, a state an hour; at the end the first position has failed."""
     made: list[Path] = []
-    now = boot_micros()
+    now = boot_now()
     began = now - minutes * MINUTE
     for number in range(agents):
         path = folder / f"spool-{number}.db"
@@ -128,7 +136,7 @@ def rewritten(body: bytes, number: int) -> bytes:
 
 
 def clock(boot: int) -> Clock:
-    return Clock(wall=boot + time.time_ns() // 1000 - boot_micros(), boot=boot, boot_id=BOOT)
+    return Clock(wall=boot + time.time_ns() // 1000 - boot_now(), boot=boot, boot_id=BOOT)
 
 
 def history(number: int, began: int, minutes: int) -> Iterator[State | Hold]:
@@ -210,17 +218,15 @@ class Given:
 
 
 async def come_back(url: str, token: str, path: Path, number: int) -> None:
-    spool = Spool(path, lambda: clock(boot_micros()))
-    outbox = Outbox(spool, lambda: clock(boot_micros()), 1 << 31, forget=lambda: None)
-    boot = boot_micros()
+    spool = Spool(path, lambda: clock(boot_now()))
+    outbox = Outbox(spool, lambda: clock(boot_now()), 1 << 31, forget=lambda: None)
+    boot = boot_now()
     names = [position(number, slot) for slot in range(1, POSITIONS + 1)]
     now = [Ahead(state(names[0], clock(boot), "hardwareError"), boot)]
     now += [Ahead(state(name, clock(boot)), boot) for name in names[1:]]
     async with open_line(url, unproven()) as line:
         link = Link(line, Given(token))
-        uplink = Uplink(
-            link, outbox, lambda: clock(boot_micros()), version="1", on_ack=lambda _: None, ahead=lambda: now
-        )
+        uplink = Uplink(link, outbox, lambda: clock(boot_now()), version="1", on_ack=lambda _: None, ahead=lambda: now)
         outbox.news.set()
         sending = asyncio.create_task(uplink.run())
         while (await outbox.ask(lambda spool: spool.next_batch(1, 1))).records:  # noqa: ASYNC110
@@ -237,20 +243,18 @@ class Lags(Exception):
 async def stay(url: str, token: str, file: Path, number: int, folder: Path) -> None:
     """Tell a change, wait until it is judged, tell the next."""
     path = folder / f"live-{number}.db"
-    outbox = Outbox(
-        Spool(path, lambda: clock(boot_micros())), lambda: clock(boot_micros()), 1 << 30, forget=lambda: None
-    )
+    outbox = Outbox(Spool(path, lambda: clock(boot_now())), lambda: clock(boot_now()), 1 << 30, forget=lambda: None)
     writer = asyncio.create_task(outbox.run())
     lags: list[float] = []
     async with open_line(url, unproven()) as line:
         link = Link(line, Given(token))
-        uplink = Uplink(link, outbox, lambda: clock(boot_micros()), version="1", on_ack=lambda _: None)
+        uplink = Uplink(link, outbox, lambda: clock(boot_now()), version="1", on_ack=lambda _: None)
         sending = asyncio.create_task(uplink.run())
         try:
             for turn in range(1 << 30):
                 word = ("online", "offline")[turn % 2]
                 told = time.monotonic()
-                outbox.put([state(position(number, 1), clock(boot_micros()), word)], urgent=True)
+                outbox.put([state(position(number, 1), clock(boot_now()), word)], urgent=True)
                 asked = f"SELECT count(*) FROM health WHERE subject_id = {100 * (number + 1) + 1} AND device = '{word}'"
                 lags.append(await until(file, asked, 1) - told)
                 await asyncio.sleep(0.5)
@@ -276,11 +280,14 @@ def count(file: Path, agents: int, minutes: int) -> int:
     """Records of the agents that came back; not one may be missing or there twice."""
     of_each = minutes + (minutes + 59) // 60 * POSITIONS + 1
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
+        refused = db.execute("SELECT count(*) FROM record WHERE kind = 'refused'").fetchone()[0]
         held = db.execute(
             "SELECT count(*), count(DISTINCT seq), max(seq) FROM record JOIN stream ON stream.id = stream_id"
             " WHERE agent_id <= ? GROUP BY stream_id",
             (100 * agents,),
         ).fetchall()
+    if refused:
+        raise SystemExit(f"{refused} records were refused")
     if held != [(of_each, of_each, of_each)] * agents:
         raise SystemExit(
             f"records are missing: {agents} streams of {of_each} were sent, the database has {held[:5]} ..."

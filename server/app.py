@@ -1,7 +1,7 @@
 """The server as one ASGI application: its routes, how it says no, and what runs beside them while it lives."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -74,11 +74,13 @@ def routers() -> list[APIRouter]:
     ]
 
 
-def create_app(database: Database, settings: Settings, now: Now, key: bytes | None = None, ca: str = "") -> FastAPI:
+def create_app(
+    database: Database, settings: Settings, now: Now, key: bytes | None = None, trusted: Callable[[], str] = str
+) -> FastAPI:
     """A server over `database`, whose schema is up to date. Nothing is started before its lifespan begins.
 
-    `key` opens the secrets of the home; without it, what asks for a secret is not polled. `ca` is what agents and
-    consoles are to trust, as PEM.
+    `key` opens the secrets of the home; without it, what asks for a secret is not polled. `trusted` says
+    which CAs agents and consoles are to trust, as PEM.
     """
     with database.read() as session:
         epoch = server.queries.setting(session, EPOCH, "")
@@ -96,8 +98,8 @@ def create_app(database: Database, settings: Settings, now: Now, key: bytes | No
         now=now,
         key=key,
         epoch=epoch,
-        voice=voice(name, key, ca),
-        limits=Limits(now),
+        voice=voice(name, key, trusted),
+        limits=Limits(),
         passwords=Passwords(settings.password_memory),
         writer=Writer(database, committed=committed),
         revisions=Revisions(database, key, now),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
@@ -24,13 +24,13 @@ from server.agents.queries import agents as agents_out
 from server.aside.queries import listed
 from server.aside.queries import one as aside_one
 from server.aside.queries import out as aside_out
-from server.authority.certificates import describe
 from server.authority.context import Tls
 from server.authority.source import may_speak_plainly, source
 from server.border import end, sentences
-from server.clock import utc_now
+from server.clock import SteadyClock, day, leapt, utc_now
 from server.exit import Exit
 from server.home import Home, making
+from server.journal.clock import passed, refuse_a_leap
 from server.journal.deeds import Act, record
 from server.journal.verify import check
 from server.listening import listening
@@ -38,6 +38,7 @@ from server.queries import Everything, status_out
 from server.running.access import issue_metrics_token
 from server.schemas import Role
 from server.secrets.deeds import set_secret
+from server.texts import gettext_for
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="The server's folder; else BRANCHFLEET_HOME.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -104,17 +105,19 @@ def run(
         here = Home(path, host=host, port=port)
         key = here.key()
         may_speak_plainly(here.settings)
-        certificates = source(path, here.settings, utc_now)
         with (
             listening(here.settings.host, here.settings.port) as listener,
             here.database(bring_up_to_date=True) as database,
         ):
             logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+            with database.read() as session:
+                now = SteadyClock(passed(session))
+            certificates = source(path, here.settings, now)
             tls = Tls(certificates) if here.settings.tls else None
-            ca = certificates.trusted().decode() if tls else ""
+            trusted = (lambda: tls.trusted) if tls else str
             at = f"{'https' if tls else 'http'}://{here.settings.host}:{here.settings.port}"
             say(_("The server listens on {at}; Ctrl+C ends it.").format(at=at))
-            serve(create_app(database, here.settings, utc_now, key, ca), listener, tls)
+            serve(create_app(database, here.settings, now, key, trusted), listener, tls)
         say(_("The server has ended; everything it acknowledged is written."))
 
 
@@ -123,22 +126,54 @@ def ca(
     home: HomeOption = None,
     as_pem: Annotated[bool, typer.Option("--pem", help="Print the CA itself, for `branchfleet --ca FILE`.")] = False,
     new: Annotated[bool, typer.Option("--new", help="Make one where there is none; agents must enrol anew.")] = False,
+    step: Annotated[
+        Literal["next", "switch", "drop"] | None, typer.Option(help="Of a change to another CA, see docs/security.md.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Switch, though agents do not know the next one yet.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the CA that agents and consoles trust, and the certificate the server shows them.
+    """Show the CA that agents and consoles trust, and the certificate the server shows them; change it in three steps.
 
     Consoles show the fingerprint when they first meet the server: a person compares it with this one.
 
     Example: branchfleet-server ca
     """
+    from server.authority.command import change, show_ca
+
+    if step is not None:
+        with changing(home) as (here, session):
+            sentence = change(here, session, act(), step, yes=yes)
+        say(sentence)
     with sentences(home) as (path, _):
-        certificates = source(path, Home(path).settings, utc_now, make=new)
-        trusted = certificates.trusted()
-        described = describe(trusted, certificates.files()[0].read_bytes())
+        trusted, described = show_ca(Home(path), new=new)
     if as_pem:
         print(trusted.decode(), end="")
     else:
         show(described, as_json)
+
+
+@app.command()
+def clock(
+    home: HomeOption = None,
+    right: Annotated[bool, typer.Option("--right", help="The machine's clock is right: go by it from now on.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the machine's clock beside the last deed of the journal.
+
+    A clock more than a year ahead of it is taken for wrong: nothing is dated or signed by it, the server goes by its
+    own and is not ready. If it stood still for so long and the clock is right, say so here and start it again.
+
+    Example: branchfleet-server clock
+    """
+    with sentences(home) as (path, _), Home(path).database() as database:
+        if right:
+            with database.write() as session:
+                record(session, act(), deed="server.clock", about="server")
+            say(_("The journal has the machine's time now. A server that runs takes it up when it is started again."))
+        now = utc_now()
+        with database.read() as session:
+            last = passed(session)
+        show({"machine": day(now), "journal": day(last), "ahead": leapt(now, last)}, as_json)
 
 
 @app.command()
@@ -202,6 +237,8 @@ def apply(
     with sentences(home) as (path, _):
         here = Home(path)
         with here.database() as database:
+            with database.read() as session:
+                refuse_a_leap(session, utc_now())
             apply_path(database, inventory, act(via="inventory"), yes=yes, lang=here.settings.lang)
 
 
@@ -322,8 +359,10 @@ def agent_withdraw(key: AgentKey, home: HomeOption = None) -> None:
 
     Example: branchfleet-server agent withdraw centre
     """
-    with changing(home) as (_, session):
+    with changing(home) as (here, session):
         agents.withdraw(session, act(), key)
+    _ = gettext_for(here.settings.lang)
+    say(_("The open code and the waiting key of {key} are worth nothing any more.").format(key=key))
 
 
 @agent.command("confirm")
@@ -332,8 +371,10 @@ def agent_confirm(key: AgentKey, home: HomeOption = None) -> None:
 
     Example: branchfleet-server agent confirm 1001-pc
     """
-    with changing(home) as (_, session):
+    with changing(home) as (here, session):
         agents.confirm(session, act(), key)
+    _ = gettext_for(here.settings.lang)
+    say(_("{key} is the PC now that waited; the one before ends.").format(key=key))
 
 
 @agent.command("revoke")
@@ -346,8 +387,10 @@ def agent_revoke(
 
     Example: branchfleet-server agent revoke 1001-pc --reason "the PC was stolen"
     """
-    with changing(home) as (_, session):
+    with changing(home) as (here, session):
         agents.revoke(session, act(), key, reason)
+    _ = gettext_for(here.settings.lang)
+    say(_("Nobody speaks as {key} any more. A new code lets a PC in again.").format(key=key))
 
 
 @agent.command("release")
@@ -356,8 +399,14 @@ def agent_release(key: AgentKey, home: HomeOption = None) -> None:
 
     Example: branchfleet-server agent release 1001-pc
     """
-    with changing(home) as (_, session):
+    with changing(home) as (here, session):
         agents.release(session, act(), key)
+    _ = gettext_for(here.settings.lang)
+    say(
+        _("The quarantine of {key} has ended: the PC that asks first is the agent, within five minutes.").format(
+            key=key
+        )
+    )
 
 
 @agent.command("rotate")
@@ -366,8 +415,10 @@ def agent_rotate(key: AgentKey, home: HomeOption = None) -> None:
 
     Example: branchfleet-server agent rotate centre
     """
-    with changing(home) as (_, session):
+    with changing(home) as (here, session):
         agents.ask_rotation(session, act(), key)
+    _ = gettext_for(here.settings.lang)
+    say(_("{key} makes a fresh key when it next asks for a token, within the hour.").format(key=key))
 
 
 @secret.command("set")
@@ -475,6 +526,7 @@ def changing(home: Path | None) -> Iterator[tuple[Home, Session]]:
     with sentences(home) as (path, _):
         here = Home(path)
         with here.database() as database, database.write() as session:
+            refuse_a_leap(session, utc_now())
             yield here, session
 
 

@@ -34,6 +34,7 @@ class Told(Exception):
 
 class ServerError(Told):
     status: ClassVar[int] = 500
+    reason = ""  # a word for programs, where the status says too little
 
 
 class NotFound(ServerError):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from server.authority import source as authority
-from server.authority.local import FOLDER
+from server.authority.files import FOLDER
 from server.clock import utc_now
 from server.errors import Told
 from server.migrations import check_version, upgrade

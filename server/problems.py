@@ -52,7 +52,8 @@ def _problem(request: Request, status: int, told: Told) -> JSONResponse:
         429: {"Retry-After": str(told.values.get("seconds", 10))},
         503: {"Retry-After": "10"},
     }
-    return JSONResponse({"detail": said}, status, headers.get(status))
+    content = {"detail": said} | ({"reason": told.reason} if isinstance(told, ServerError) and told.reason else {})
+    return JSONResponse(content, status, headers.get(status))
 
 
 def _answer(request: Request, error: Exception) -> JSONResponse:

@@ -14,7 +14,7 @@ router = APIRouter(prefix="/api", tags=["server"])
 @router.get("/authority", summary="The CA this server says is its own")
 def authority(state: StateOf) -> AuthorityOut:
     """Asked by a console that meets the server for the first time; a person compares its fingerprint."""
-    return AuthorityOut(ca=state.voice.ca)
+    return AuthorityOut(ca=state.voice.trusted())
 
 
 @router.get("/status", summary="What the server holds, in figures")

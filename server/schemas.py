@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.proof import LOOPBACK as LOOPBACK
+
 PASSWORD_LEAST = 10  # characters
 
 
@@ -70,6 +72,7 @@ class Problem(Schema):
     """Every refusal: one sentence in the asked-for language (Accept-Language: zh or en)."""
 
     detail: str
+    reason: str = ""  # to an agent that is not let in, a word that says why
 
 
 # -- signing in -------------------------------------------------------------------------------------

@@ -21,9 +21,6 @@ DATABASE = "branchfleet.db"
 PREFIX = "BRANCHFLEET_"
 
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-
 def _split(value: object) -> object:
     """A variable of the environment says several with commas between."""
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value

@@ -79,9 +79,17 @@ class Cluster:
         return f"postgresql+psycopg://branchfleet@/{name}?host={self._folder}"
 
     def create(self) -> tuple[str, str]:
-        name = f"test_{next(self._numbers)}"
-        self._ask(f"CREATE DATABASE {name} TEMPLATE template_branchfleet STRATEGY file_copy")
+        name = self._copied("template_branchfleet")
         return name, self.url(name)
+
+    def copy(self, name: str) -> str:
+        """The URL of another database with what `name` holds; nobody may be using it."""
+        return self.url(self._copied(name))
+
+    def _copied(self, of: str) -> str:
+        name = f"test_{next(self._numbers)}"
+        self._ask(f"CREATE DATABASE {name} TEMPLATE {of} STRATEGY file_copy")
+        return name
 
     def drop(self, name: str) -> None:
         self._ask(f"DROP DATABASE {name} WITH (FORCE)")

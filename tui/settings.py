@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from server.schemas import LOOPBACK
 from tui.texts import _
 
 SERVER = "https://127.0.0.1:8088"
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 Marks = Literal["auto", "shapes", "ascii"]
 
 

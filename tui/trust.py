@@ -1,13 +1,15 @@
 """Whom the console takes for its server: who shows a certificate of the CA a person accepted once for that address.
 
 At the first meeting the CA's fingerprint is shown, to be compared with `branchfleet-server ca`; nothing of this person
-has been sent by then. It is kept in a file of the settings' folder. From then on another CA is refused.
+has been sent by then. It is kept in a file of the settings' folder. From then on another CA is refused, unless the
+server said, while the one that is kept vouched for it, that another will follow.
 """
 
 import hashlib
 import os
 import re
 import ssl
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +22,8 @@ from tui.texts import _
 
 FOLDER = "trusted"
 SECONDS = 10.0
+SHORTLY = 3.0  # seconds a start may be held up
+ASKED_AGAIN = 86_400.0
 
 
 class Untrusted(Exception):
@@ -41,7 +45,8 @@ def trust(server: str, ca: str, folder: Path, accept: Callable[[str], bool]) -> 
     if not ca and not path.exists():
         _keep(path, _met(server, accept))
     try:
-        return ssl.create_default_context(cafile=path)
+        context = ssl.create_default_context(cafile=path)
+        return context if ca else _followed(server, path, context)
     except (OSError, ssl.SSLError) as error:
         raise Untrusted(_("{path}: no CA can be read from it: {why}").format(path=path, why=error)) from error
 
@@ -60,12 +65,26 @@ def _met(server: str, accept: Callable[[str], bool]) -> str:
     return ca
 
 
-def _asked(server: str) -> str:
-    nobody = ssl.create_default_context()
-    nobody.check_hostname = False
-    nobody.verify_mode = ssl.CERT_NONE
+def _followed(server: str, path: Path, known: ssl.SSLContext) -> ssl.SSLContext:
+    """Once a day the server that is known is asked which CAs are to be trusted: head office may be changing it."""
+    if 0 <= time.time() - path.stat().st_mtime < ASKED_AGAIN:
+        return known
     try:
-        with httpx2.Client(verify=nobody, trust_env=False, timeout=SECONDS) as client:
+        ca = _asked(server, known)
+        fresh = ssl.create_default_context(cadata=ca)
+        _keep(path, ca)
+    except (Untrusted, ssl.SSLError):  # the first question of this person finds out what it is
+        return known
+    return fresh
+
+
+def _asked(server: str, known: ssl.SSLContext | None = None) -> str:
+    verify = known or ssl.create_default_context()
+    if known is None:
+        verify.check_hostname = False
+        verify.verify_mode = ssl.CERT_NONE
+    try:
+        with httpx2.Client(verify=verify, trust_env=False, timeout=SECONDS if known is None else SHORTLY) as client:
             ca = AuthorityOut.model_validate_json(client.get(f"{server}/api/authority").content).ca
         fingerprint(ca)
     except httpx2.HTTPError as error:

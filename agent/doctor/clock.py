@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from agent.doctor.finding import Finding, Text, Word, span
 from agent.doctor.patient import Patient
+from agent.trust import LEAP, Trust
 from agent.wire import BUILT
 
 NOUN = Text("时钟", "clock")
@@ -25,6 +26,8 @@ def look(patient: Patient) -> list[Finding]:
             "Set date and time. If they are wrong again after the PC was off, its CMOS battery is empty: replace it.",
         )
         return [Finding(noun=NOUN, word=Word.WRONG, said=said, mend=mend, facts=facts)]
+    if offset is not None and offset > LEAP and patient.now.wall >= Trust(patient.home).passed:
+        return [_servers(patient.now.wall + offset, facts)]
     if offset is not None and abs(offset) > OFF_MICROS:
         off = span(offset)
         said = Text(
@@ -37,6 +40,23 @@ def look(patient: Patient) -> list[Finding]:
         )
         return [Finding(noun=NOUN, word=Word.WRONG, said=said, mend=mend, facts=facts)]
     return [_zone(shown, offset, facts)]
+
+
+def _servers(server: int, facts: dict[str, object]) -> Finding:
+    """The PC's clock can be right by what the server said before, and the server's is years ahead of it."""
+    day = f"{datetime.fromtimestamp(server / 1_000_000, UTC):%Y-%m-%d}"
+    return Finding(
+        noun=NOUN,
+        word=Word.WRONG,
+        said=Text(
+            f"服务器的时间是 {day}，明显不对；电脑时间没有问题。", f"The server's time is {day}, which cannot be."
+        ),
+        mend=Text(
+            "不要改电脑时间；请打电话给总行科技校准服务器时间。",
+            "Leave the PC's clock; have head office set the server's.",
+        ),
+        facts=facts,
+    )
 
 
 def _zone(shown: str, offset: int | None, facts: dict[str, object]) -> Finding:

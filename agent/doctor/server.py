@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from agent.doctor.finding import Finding, Text, Word
 from agent.doctor.patient import Patient
 from agent.link import Away, Elsewhere, LinkError, Rejected
-from agent.settings import LOOPBACK
+from agent.proof import LOOPBACK
 
 NOUN = Text("服务器", "server")
 
@@ -33,6 +33,11 @@ def look(patient: Patient) -> list[Finding]:
     if answer is None:
         said = Text("没有可信任的 CA 证书，没有询问服务器。", "There is no CA to know the server by; it was not asked.")
         return [Finding(noun=NOUN, word=Word.UNSEEN, said=said, mend=_ENROL, facts={"server": server})]
+    if patient.live is not None and patient.live.kept_out:
+        why = patient.live.trouble
+        zh = _KEPT_OUT.get(patient.live.kept_out, why)
+        said = Text(f"{server} 有应答，但不接受本机采集程序：{zh}", f"{server} answers, but not this agent: {why}")
+        return [Finding(noun=NOUN, word=Word.WRONG, said=said, mend=_MENDS[Rejected], facts={"server": server})]
     if patient.live is not None and patient.live.trouble:
         why = patient.live.trouble
         said = Text(f"{server} 有应答，但本机采集程序连不上：{why}", f"{server} answers, but not this agent: {why}")
@@ -59,6 +64,15 @@ def _trouble(server: str, trouble: LinkError) -> Finding:
     said = Text(f"连不上 {server}：{trouble.sentence}", trouble.sentence)
     return Finding(noun=NOUN, word=Word.WRONG, said=said, mend=mend, facts={"server": server})
 
+
+_KEPT_OUT = {
+    "quarantine": "已被隔离，有两个程序在用同一身份（电脑、硬盘或密钥被复制）。",
+    "waiting": "等待总行确认这台电脑接替原来的电脑。",
+    "revoked": "身份已被总行吊销。",
+    "replaced": "总行已确认由另一台电脑接替。",
+    "removed": "配置清单中已没有这个采集程序。",
+    "unknown": "服务器不认识本机的密钥。",
+}
 
 _MENDS: dict[type[LinkError], Text] = {
     Away: Text(

@@ -15,6 +15,7 @@ from agent.local import folder, now
 from agent.local.box import Box, entry_of
 from agent.outbox import Outbox
 from agent.poll import Seen
+from agent.status import kept_out
 from agent.tables import SpoolFull
 from agent.wire import Ack, Clock, Entry, Lore, catalogue
 
@@ -161,7 +162,7 @@ class Local:
 
     def _server_state(self, clock: Clock) -> str:
         if self._link.trouble is not None:
-            return "away"
+            return "refused" if kept_out(self._link.trouble) else "away"
         last = self._contact if self._contact is not None else self._began
         if clock.boot - last > now.CONTACT:
             return "away"
@@ -198,6 +199,7 @@ class Local:
             state=self._server_state(clock),  # type: ignore[arg-type]
             contact=contact,
             trouble=self._link.trouble.sentence if self._link.trouble else "",
+            kept_out=kept_out(self._link.trouble),
             waiting=waiting,
         )
 

@@ -70,9 +70,10 @@ class NowLine(msgspec.Struct, frozen=True, kw_only=True):
 
 class NowServer(msgspec.Struct, frozen=True, kw_only=True):
     url: str
-    state: Literal["here", "asking", "away"]
+    state: Literal["here", "asking", "away", "refused"]
     contact: int | None  # when it last answered
     trouble: str  # one English sentence
+    kept_out: str  # refused: its word for why it does not let this agent in
     waiting: int  # records it has not got
 
 
@@ -256,9 +257,11 @@ def suspect(
         parts = found.seen.reading.parts.items()
         if any(part.partition(".")[0] == "power" and word in _POWER_CUT for part, word in parts):
             return "power"
+    if server.state == "refused":
+        return "server"
     if server.state != "away":
         return ""
-    return "server" if trouble in ("Rejected", "Elsewhere") else "line"
+    return "server" if trouble == "Elsewhere" else "line"
 
 
 def _is_old(polled: Polled, known: Known, now: Clock) -> bool:

@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
@@ -26,7 +27,7 @@ class Voice:
 
     name: str
     key: bytes  # of challenges
-    ca: str  # PEM; "" without TLS
+    trusted: Callable[[], str]  # PEM of the CAs agents are to trust just now; "" without TLS
 
     def challenge(self, public_key: bytes, now: int) -> bytes:
         check_key(public_key)
@@ -46,10 +47,10 @@ class Voice:
         return hmac.digest(self.key, b"branchfleet challenge\0" + body + public_key, "sha256")
 
 
-def voice(name: str, home_key: bytes | None, ca: str) -> Voice:
+def voice(name: str, home_key: bytes | None, trusted: Callable[[], str]) -> Voice:
     """Without a home's key the challenges of this process are its own."""
     key = hmac.digest(home_key, b"branchfleet challenges", "sha256") if home_key else secrets.token_bytes(32)
-    return Voice(name, key, ca)
+    return Voice(name, key, trusted)
 
 
 def check_key(public_key: bytes) -> None:

@@ -81,8 +81,8 @@ def opened(row: AgentCode, key: bytes | None) -> Code:
 
 
 def find_code(session: Session, code_id: str, now: int) -> AgentCode | Forbidden:
-    """A code that may be answered, locked, or why not. A used one may: the same key asks again if it heard nothing."""
-    row = session.get(AgentCode, code_id, with_for_update=True)
+    """A code that may be answered, or why not. A used one may: the same key asks again if it heard nothing."""
+    row = session.get(AgentCode, code_id, populate_existing=True)
     if row is None:
         return Forbidden("There is no such code. Read it again, or have head office make another.")
     match standing_of(row, now):

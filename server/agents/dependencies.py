@@ -1,14 +1,18 @@
-"""Which agent is asking: by its token, looked up at every request, so that a revoked agent is out at once."""
+"""Which agent is asking: by its token, looked up at every request, so that a revoked agent is out at once.
+
+Where an address said too many that are none, only those are looked up there that were good before.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlmodel import col, select
 
 from server.accounts.dependencies import Clock, StateOf
 from server.accounts.tokens import hash_token
+from server.agents.limits import neighbours, strangers
 from server.agents.tables import AgentToken
 from server.errors import Unauthorized
 from server.inventory.tables import Subject
@@ -24,14 +28,28 @@ class Calling:
     key: str
 
 
-def _agent(
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)], state: StateOf, now: Clock
-) -> Calling:
+async def address_of(request: Request) -> str:
+    return (request.client.host if request.client else "")[:64]
+
+
+Address = Annotated[str, Depends(address_of)]
+
+
+async def _digest(
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)], state: StateOf, address: Address
+) -> str:
+    digest = hash_token(bearer.credentials if bearer else "")
+    if digest not in state.limits.good:
+        state.limits.token.look(neighbours(address))
+    return digest
+
+
+def _agent(digest: Annotated[str, Depends(_digest)], state: StateOf, address: Address, now: Clock) -> Calling:
     asked = (
         select(AgentToken.agent_id, Subject.key)
         .join(Subject, col(Subject.id) == col(AgentToken.agent_id))
         .where(
-            AgentToken.token_hash == hash_token(bearer.credentials if bearer else ""),
+            AgentToken.token_hash == digest,
             AgentToken.expires_at > now(),
             col(Subject.removed_at).is_(None),
         )
@@ -39,7 +57,10 @@ def _agent(
     with state.database.read() as session:
         found = session.exec(asked).first()
     if found is None:
-        raise Unauthorized("This token is not an agent's, or no longer good: POST /api/agent/token gives another.")
+        state.limits.good.forget(digest)
+        with strangers(state.limits.token, address):
+            raise Unauthorized("This token is not an agent's, or no longer good: POST /api/agent/token gives another.")
+    state.limits.good.add(digest)
     state.limits.agent.take(found[0])
     return Calling(*found)
 

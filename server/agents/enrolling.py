@@ -28,28 +28,42 @@ def introduce(session: Session, voice: Voice, key: bytes | None, ask: Introducti
     row = codes.find_code(session, ask.code, now)
     if isinstance(row, Forbidden):
         raise row
-    proof = introduction_proof(codes.opened(row, key), ask.nonce, voice.name, voice.ca)
-    return Introduction(server=voice.name, ca=voice.ca, proof=proof)
+    ca = voice.trusted()
+    proof = introduction_proof(codes.opened(row, key), ask.nonce, voice.name, ca)
+    return Introduction(server=voice.name, ca=ca, proof=proof)
+
+
+def knows_the_code(session: Session, key: bytes | None, ask: EnrollmentAsk, now: int) -> bool:
+    """Whether `enroll` would believe it. Nobody waits for this."""
+    check_signature(ask.public_key, ask.signature, enrollment_message(ask.code, ask.public_key))
+    row = codes.find_code(session, ask.code, now)
+    return not isinstance(row, Forbidden) and _proves(row, key, ask)
 
 
 def enroll(session: Session, key: bytes | None, ask: EnrollmentAsk, address: str, now: int) -> Enrollment | Forbidden:
     """The agent's key becomes good, or waits where the agent has one. A refusal is given back: its try is counted."""
     check_signature(ask.public_key, ask.signature, enrollment_message(ask.code, ask.public_key))
     row = codes.find_code(session, ask.code, now)
+    if isinstance(row, AgentCode):  # its agent first, as everywhere; what held before it may hold no longer
+        whose = identity_of(session, row.agent_id)
+        row = codes.find_code(session, ask.code, now)
     if isinstance(row, Forbidden):
         return row
-    proof = enrollment_proof(codes.opened(row, key), ask.public_key, ask.host, ask.system)
-    if not hmac.compare_digest(proof, ask.proof):
+    if not _proves(row, key, ask):
         return _wrong_try(session, row, address, now)
     known = session.get(AgentKey, ask.public_key.hex())
     if row.used_by is not None:
         return _again(row, known, session)
     if known is not None:
         return Forbidden("This key was enrolled before. Say `branchfleet-agent enroll` again, with a new code.")
-    whose = identity_of(session, row.agent_id)
     if whose.subject.removed_at is not None or whose.subject.branch_id != row.branch_id:
         return Forbidden("The agent this code was made for is no longer at that branch. Have another code made.")
     return _take(session, row, whose, ask, address, now)
+
+
+def _proves(row: AgentCode, key: bytes | None, ask: EnrollmentAsk) -> bool:
+    proof = enrollment_proof(codes.opened(row, key), ask.public_key, ask.host, ask.system)
+    return hmac.compare_digest(proof, ask.proof)
 
 
 def _take(session: Session, row: AgentCode, whose: Whose, ask: EnrollmentAsk, address: str, now: int) -> Enrollment:

@@ -119,6 +119,19 @@ def agents(session: Session, viewer: Scoped, now: int, key: str | None = None) -
     ]
 
 
+def strangers_to(session: Session, authority: str) -> list[str]:
+    """Keys of enrolled agents that did not say yet that they trust the CA of this print."""
+    asked = (
+        select(col(Subject.key))
+        .join(AgentKey, col(AgentKey.agent_id) == col(Subject.id))
+        .join(AgentIdentity, col(AgentIdentity.agent_id) == col(Subject.id), isouter=True)
+        .where(col(AgentKey.standing) == KeyStanding.GOOD, col(Subject.removed_at).is_(None))
+        .where(func.coalesce(AgentIdentity.trusts, "").not_like(f"%{authority}%"))
+        .order_by(col(Subject.key))
+    )
+    return list(session.execute(asked).scalars())
+
+
 def agent(session: Session, viewer: Scoped, key: str, now: int) -> AgentOut:
     found = agents(session, viewer, now, key)
     if not found:

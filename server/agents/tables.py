@@ -7,6 +7,8 @@ from sqlmodel import Field, SQLModel
 
 from server.storage.types import Id, Micros, words
 
+TRUSTS_LIMIT = 200  # characters: eleven prints
+
 
 class KeyStanding(StrEnum):
     GOOD = "good"
@@ -67,6 +69,7 @@ class AgentIdentity(SQLModel, table=True):
     rotate: bool = False  # a person asked for a fresh key
     quarantined_at: int | None = Field(default=None, sa_column=Column(Micros))
     revoked_at: int | None = Field(default=None, sa_column=Column(Micros))
+    trusts: str = Field(default="", max_length=TRUSTS_LIMIT, sa_column_kwargs={"server_default": text("''")})  # prints
 
 
 class AgentInstance(SQLModel, table=True):

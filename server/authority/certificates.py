@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from agent.proof import authority_print
+
 AUTHORITY_DAYS = 7305  # 20 years
 SERVER_DAYS = 397
 BACK = timedelta(days=1)  # before now: another program may check the date by a clock that is behind
@@ -88,15 +90,26 @@ def days_left(certificate: x509.Certificate, now: int) -> float:
 
 
 def is_due(certificate: x509.Certificate, now: int) -> bool:
-    """Whether a third of its life, or less, is left; or it begins later: then a clock was wrong when it was made."""
+    """Whether a third of its life, or less, is left."""
     life = certificate.not_valid_after_utc - certificate.not_valid_before_utc
-    return certificate.not_valid_after_utc - _time(now) <= life / 3 or certificate.not_valid_before_utc > _time(now)
+    return certificate.not_valid_after_utc - _time(now) <= life / 3
+
+
+def begins_later(certificate: x509.Certificate, now: int) -> bool:
+    """Then a clock was wrong when it was made."""
+    return certificate.not_valid_before_utc > _time(now)
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
     """SHA-256 in groups a person can read aloud: "3F2A 91C0 ...", sixteen of them."""
     digits = certificate.fingerprint(hashes.SHA256()).hex().upper()
     return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
+
+
+def prints(trusted: str) -> list[str]:
+    """As agents say which CAs they trust."""
+    found = x509.load_pem_x509_certificates(trusted.encode()) if trusted else []
+    return sorted(authority_print(one.public_bytes(serialization.Encoding.DER)) for one in found)
 
 
 def describe(trusted: bytes, shown: bytes) -> dict[str, str]:

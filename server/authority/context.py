@@ -15,6 +15,9 @@ class Source(Protocol):
 
     def files(self) -> tuple[Path, Path]: ...
 
+    def shown(self) -> Path:
+        """Where the certificate is, as it is: nothing is renewed."""
+
     def trusted(self) -> bytes: ...
 
 
@@ -24,6 +27,7 @@ class Tls:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.context = _context()
+        self.trusted = ""  # PEM: what agents and consoles are told
         self._loaded = b""
         self._said = ""
         self.load()
@@ -31,6 +35,7 @@ class Tls:
     def load(self) -> None:
         """Take up the certificate that is there now. Told or OSError says why not; what was loaded stays then."""
         certificate, key = self.source.files()
+        self.trusted = self.source.trusted().decode()
         content = certificate.read_bytes() + key.read_bytes()
         if content == self._loaded:
             return

@@ -8,7 +8,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 
 from server.authority.certificates import days_left, names_of
-from server.authority.local import CertificateError, private
+from server.authority.files import CertificateError, private
 
 
 class Given:
@@ -44,6 +44,9 @@ class Given:
                 file=self._certificate,
             )
         return self._certificate, self._key
+
+    def shown(self) -> Path:
+        return self._certificate
 
     def trusted(self) -> bytes:
         return b"".join(one.public_bytes(serialization.Encoding.PEM) for one in _certificates(self._authority))

@@ -14,7 +14,15 @@ def own_names(host: str, more: Iterable[str]) -> set[str]:
     No name server is asked: it may be away for minutes, and what it says is not this machine's word.
     """
     names = {*ALWAYS, socket.gethostname(), *_addresses(), host, *more}
-    return {name for name in names if sound(name) and not _everywhere(name)}
+    return {canonical(name) for name in names if sound(name) and not _everywhere(name)}
+
+
+def canonical(name: str) -> str:
+    """As a certificate says it back: an address in its one form and without a zone, which is this machine's alone."""
+    address = _address(name)
+    if address is None:
+        return name
+    return str(ipaddress.ip_address(address.packed))
 
 
 def sound(name: str) -> bool:

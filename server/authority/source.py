@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from agent.proof import LOOPBACK
 from server.authority.context import Source
+from server.authority.files import CertificateError
 from server.authority.given import Given
-from server.authority.local import CertificateError, Local
+from server.authority.local import Local
 from server.authority.names import own_names, sound
-from server.settings import LOOPBACK, Settings
+from server.settings import Settings
 
 
 def source(home: Path, settings: Settings, now: Callable[[], int], *, make: bool = False) -> Source:

@@ -5,6 +5,8 @@ from typing import Final
 DEEDS: Final[dict[str, tuple[str, str]]] = {
     "server.init": ("初始化服务器", "Server set up"),
     "server.restore": ("从备份恢复", "Restored from a backup"),
+    "server.ca": ("更换 CA", "CA changed"),
+    "server.clock": ("确认服务器时间正确", "Machine's clock said to be right"),
     "metrics.token": ("发放监控令牌", "Metrics token issued"),
     "person.add": ("新增用户", "Person added"),
     "person.disable": ("停用用户", "Person disabled"),

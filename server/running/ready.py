@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 
+from server.clock import SteadyClock
 from server.migrations import heads
 from server.running.lag import Lag, lag_of
 from server.state import State
@@ -50,7 +51,13 @@ class Readiness:
             "writer": "dead" if not writer.alive else "failing" if writer.failing else OK,
             "health": health if self._state.follower.alive else "dead",
             "disk": self._disk(),
+            "clock": self._clock(),
         }
+
+    def _clock(self) -> str:
+        now = self._state.now
+        now()
+        return "ahead" if isinstance(now, SteadyClock) and now.ahead else OK
 
     def _read(self) -> tuple[str, str]:
         """What the database says: of itself, and of health."""

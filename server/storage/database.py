@@ -15,7 +15,11 @@ from sqlalchemy.orm import SessionTransaction
 from sqlmodel import Session
 
 BUSY_SECONDS = 30.0  # how long a writer waits for another process's write
-POOL: Final[dict[str, Any]] = {"pool_size": 16, "max_overflow": 48}  # more than the 40 threads routes run in
+POOL: Final[dict[str, Any]] = {
+    "pool_size": 16,
+    "max_overflow": 48,  # more than the 40 threads routes run in
+    "hide_parameters": True,  # what was to be written is nobody's business in a log
+}
 
 
 class FairLock:

@@ -160,6 +160,24 @@ async def test_a_clock_that_is_off_is_told_by_how_much(centre: Centre, home: Pat
     assert "慢 3 小时" in found.said.zh
 
 
+@pytest.mark.parametrize(("said_before", "whose"), [("", "服务器的时间"), ("9" * 16, "电脑时间")])
+async def test_of_a_server_that_is_years_ahead_it_is_the_server_that_is_named(
+    centre: Centre, home: Path, said_before: str, whose: str
+) -> None:
+    """Unless that server's own word of before says that it is the PC which is behind."""
+    enrolled(home, centre.url)
+    (home / "server-time").write_text(said_before)
+    true = system_clocks(home)
+
+    def behind() -> Any:
+        clock = true()
+        return type(clock)(clock.wall - 400 * 86_400_000_000, clock.boot, clock.boot_id)
+
+    found = (await found_in(home, behind))["clock"]
+    assert found.word is Word.WRONG
+    assert found.said.zh.startswith(whose)
+
+
 async def test_a_damaged_spool_is_said_and_left_as_it_is(home: Path) -> None:
     path = home / "spool.db"
     path.write_bytes(b"SQLite format 3\0" + b"\xff" * 4080)

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.faults import count as counting
-from tests.faults import fast, kills, outage
+from tests.faults import fast, full, kills, order, outage, weather
 from tests.faults.count import Count
 
 
@@ -27,6 +27,12 @@ def main(arguments: Sequence[str]) -> int:
     out.add_argument("--around", type=float, default=outage.AROUND, help="seconds all is well before and after")
     out.add_argument("--interval", type=float, default=120.0, help="seconds between two polls of a position")
     out.add_argument("--json", action="store_true", help="print JSON, for programs")
+    ordering = proofs.add_parser("order", help="strace: nothing is sent before it is durable")
+    ordering.add_argument("--acks", type=int, default=100)
+    bad = proofs.add_parser("weather", help="packets lost, delay, half open lines, portals; root, iproute2, nftables")
+    bad.add_argument("--seconds", type=float, default=30.0, help="each kind of weather lasts")
+    filling = proofs.add_parser("full", help="full disks of server and agent; root")
+    filling.add_argument("--seconds", type=float, default=30.0, help="each lasts")
     said = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="branchfleet-faults-") as temporary:
         if said.proof == "outage" and not fast.is_fast():
@@ -49,12 +55,33 @@ def cut(said: argparse.Namespace, home: Path) -> int:
     return tell(outage.say(found), found.counted)
 
 
+def trace(said: argparse.Namespace, home: Path) -> int:
+    found, counted = order.run(home, said.acks)
+    return tell(order.say(found), counted) or int(not found.ordered)
+
+
+def live_through(said: argparse.Namespace, home: Path) -> int:
+    found = weather.run(home, said.seconds)
+    return tell(weather.say(found), found.counted)
+
+
+def fill(said: argparse.Namespace, home: Path) -> int:
+    found = full.run(home, said.seconds)
+    return tell(full.say(found), found.counted)
+
+
 def tell(lines: Iterable[str], counted: Count) -> int:
     print("\n".join([*lines, *counting.say(counted)]))  # noqa: T201
     return 0 if counted.whole else 1
 
 
-PROOFS: dict[str, Callable[[argparse.Namespace, Path], int]] = {"kills": kill, "outage": cut}
+PROOFS: dict[str, Callable[[argparse.Namespace, Path], int]] = {
+    "full": fill,
+    "kills": kill,
+    "outage": cut,
+    "order": trace,
+    "weather": live_through,
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -4,6 +4,7 @@ It also sees every batch and every answer pass, byte by byte, so it knows in whi
 """
 
 import asyncio
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ else:
     from backports import zstd
 
 PIECE = 65536
+TLS_HANDSHAKE = 0x16  # the first byte of a TLS client
 RECORDS = b"POST /api/agent/records"
 PORTAL = b"<html><head><title>Welcome</title></head><body>Please sign in to use this network.</body></html>"
 ANSWERS = {
@@ -61,7 +63,7 @@ class Exchange:
 
 
 @dataclass
-class _Half:
+class Half:
     """One direction of a connection, cut into HTTP messages with a Content-Length."""
 
     heard: bytearray = field(default_factory=bytearray)
@@ -94,6 +96,7 @@ class Line:
         self.delay = 0.0  # seconds each way
         self.weather = Weather.FINE
         self.cut_after: Callable[[], int] = lambda: 0
+        self.lies_by: ssl.SSLContext | None = None  # with which a portal does its TLS; None: it speaks plain HTTP
         self.phase = Phase.IDLE
         self.exchange: Exchange | None = None  # the last one that began
         self.acked = 0  # answers that passed whole
@@ -166,11 +169,17 @@ class Line:
                         await one.wait_closed()
 
     async def _lie(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        half = _Half()
+        if self.lies_by is not None:
+            await writer.start_tls(self.lies_by)
+        half = Half()
         while piece := await reader.read(PIECE):
             half.heard += piece
+            answer = ANSWERS[self.weather.value if self.weather.value in ANSWERS else "portal"]
+            if self.lies_by is None and piece[0] == TLS_HANDSHAKE:
+                writer.write(answer)
+                return
             while half.message() is not None:
-                writer.write(ANSWERS[self.weather.value if self.weather.value in ANSWERS else "portal"])
+                writer.write(answer)
                 await writer.drain()
 
     async def _both_ways(
@@ -225,8 +234,8 @@ class _Talk:
 
     def __init__(self, line: Line) -> None:
         self._line = line
-        self._asked = _Half()
-        self._answered = _Half()
+        self._asked = Half()
+        self._answered = Half()
         self._open: list[Exchange | None] = []  # questions without an answer yet; None: not a batch
 
     def hear_question(self, piece: bytes) -> None:

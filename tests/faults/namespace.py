@@ -60,13 +60,13 @@ class Branch:
 
     def drop(self, *, incoming: str = "", outgoing: str = "") -> None:
         """Lose packets of the branch: nft's words say which, `numgen random mod 10 < 3` or `ip protocol tcp`."""
-        rules = "flush ruleset; table ip bad { "
-        for hook, which in (("input", incoming), ("output", outgoing)):
-            if which:
-                rules += f"chain {hook} {{ type filter hook {hook} priority 0; iif != lo {which} drop; }} ".replace(
-                    "iif != lo", "iif != lo" if hook == "input" else "oif != lo"
-                )
-        _run(*self.words, "nft", "-f", "-", stdin=rules + "}")
+        chains = [
+            f"chain {hook} {{ type filter hook {hook} priority 0; {way} != lo {which} drop; }}"
+            for hook, way, which in (("input", "iif", incoming), ("output", "oif", outgoing))
+            if which
+        ]
+        rules = "\n".join(["flush ruleset", "table ip bad {", *chains, "}"])
+        _run(*self.words, "nft", "-f", "-", stdin=rules + "\n")
 
     def mend(self) -> None:
         _run(*self.words, "nft", "flush", "ruleset")

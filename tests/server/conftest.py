@@ -1,6 +1,7 @@
 """A server under test: the real application on a real database, a small bank, and people who are signed in."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -177,17 +178,20 @@ def serving() -> Iterator[Callable[[FastAPI], str]]:
     """`serving(app)` answers on a port of this machine, as `branchfleet-server run` does, and gives its URL."""
     servers: list[tuple[uvicorn.Server, threading.Thread, socket.socket]] = []
 
-    def serve(app: FastAPI, protocol: Any = None) -> str:
+    def serve(app: FastAPI, protocol: Any = None, tls: ssl.SSLContext | None = None) -> str:
         listener = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(app, log_level="critical", http=protocol or patient_protocol())
+        config.load()
+        config.ssl = tls
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         servers.append((server, thread, listener))
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+        return f"{'https' if tls else 'http'}://127.0.0.1:{listener.getsockname()[1]}"
 
     yield serve
     for server, thread, listener in servers:
-        server.should_exit = server.force_exit = True
+        server.should_exit = True
+        server.force_exit = server.config.ssl is None  # else streams of screens would hold it up
         thread.join()
         listener.close()

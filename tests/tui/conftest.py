@@ -79,8 +79,9 @@ class Bank:
 
     def open(self) -> None:
         """Start serving, on the same port as before if there was one."""
-        ca = self.tls.source.trusted().decode() if self.tls else ""
-        app = create_app(self.database, Settings(password_memory=32), utc_now, bytes(range(32)), ca)
+        tls = self.tls
+        trusted = (lambda: tls.trusted) if tls else str
+        app = create_app(self.database, Settings(password_memory=32), utc_now, bytes(range(32)), trusted)
         listener = socket.create_server(("127.0.0.1", self._port))
         self._port = listener.getsockname()[1]
         self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self._port}"

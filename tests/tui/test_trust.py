@@ -1,12 +1,14 @@
 """A console believes the CA that a person accepted once for that address, and no other."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from server.authority import changing
 from server.authority.certificates import describe
 from server.authority.context import Tls
 from server.authority.local import Local
@@ -68,6 +70,41 @@ async def test_another_ca_at_that_address_is_refused_and_the_token_is_not_sent(t
         with pytest.raises(Untrusted) as caught:
             await client.status()
     assert "trusted" in caught.value.sentence
+
+
+async def test_a_ca_is_changed_for_the_next_and_nobody_is_asked_again(tls_bank: Any, tmp_path: Path) -> None:
+    """The console was there while both were trusted; one that was not is told, and sends nothing."""
+    pinned = tmp_path / "trusted"
+    trust(tls_bank.url, "", tmp_path, lambda _: True)
+    trust(tls_bank.url, "", tmp_path / "away", lambda _: True)
+    tls, home = tls_bank.tls, tmp_path / "home" / "tls"
+    changing.begin(home, utc_now)
+    tls.look()
+    assert yesterday(pinned).count("BEGIN") == 1
+    trust(tls_bank.url, "", tmp_path, never)
+    assert next(pinned.iterdir()).read_text().count("BEGIN") == 2
+    changing.switch(home)
+    tls.look()
+    changing.drop(home)
+    tls.look()
+    yesterday(pinned)
+    context = trust(tls_bank.url, "", tmp_path, never)
+    token = tls_bank.token("li", Role.HEAD)
+    async with Client(tls_bank.url, token=token, trust=context) as client:
+        assert (await client.status()).agents > 0
+    assert next(pinned.iterdir()).read_text() == (home / "ca.pem").read_text()
+    yesterday(tmp_path / "away" / "trusted")
+    async with Client(tls_bank.url, token=token, trust=trust(tls_bank.url, "", tmp_path / "away", never)) as client:
+        with pytest.raises(Untrusted):
+            await client.status()
+
+
+def yesterday(pinned: Path) -> str:
+    """What is pinned, and was a day ago."""
+    path = next(pinned.iterdir())
+    at = path.stat().st_mtime - 90_000
+    os.utime(path, (at, at))
+    return path.read_text()
 
 
 def test_a_script_names_the_ca_and_without_one_nothing_is_asked(tls_bank: Any, run: Any, tmp_path: Path) -> None:

@@ -74,9 +74,10 @@ class Line(Told):
 
 class Server(Told):
     url: Text
-    state: Literal["here", "asking", "away"]
+    state: Literal["here", "asking", "away", "refused"]
     contact: int | None
     trouble: Text
+    kept_out: Text
     waiting: int
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from server.schemas import EntryKind
 from tui.local.folder import Local
 from tui.local.schema import Entered, Entry, Line, Now, Position, Steps
+from tui.plain import plain
 from tui.texts import N_, _, language
 from tui.times import moment, span
 from tui.words import figure
@@ -19,6 +20,14 @@ SUSPECTS = {
     "power": N_("A UPS runs on battery: probably a power cut."),
     "line": N_("Nothing of head office answers: probably the line, or head office itself."),
     "server": N_("Something answers that is not our server, or does not let this PC in: call head-office IT."),
+}
+KEPT_OUT = {
+    "quarantine": N_("it is in quarantine, because two programs speak as it (a PC, its disk or its key was copied)"),
+    "waiting": N_("head office has still to confirm that this PC takes the place of the one before"),
+    "revoked": N_("head office revoked it"),
+    "replaced": N_("head office confirmed another PC in its place"),
+    "removed": N_("the inventory has it no longer"),
+    "unknown": N_("the server does not know its key"),
 }
 ROLES = {"main": N_("main"), "backup": N_("backup")}
 ANSWERS = {"power": N_("power cut"), "line": N_("the line is cut"), "closed": N_("switched off")}
@@ -72,6 +81,10 @@ def server_line(local: Local) -> tuple[str, str]:
         return "unknown", _("The agent is asking the server for the first time; it answered last at {last}.").format(
             last=last
         )
+    if server.state == "refused":
+        told = _("The server answers and does not let this PC's agent in: {why}. {n} records wait here, none is lost.")
+        why = _(KEPT_OUT[server.kept_out]) if server.kept_out in KEPT_OUT else plain(server.trouble).rstrip(".")
+        return "fault", told.format(why=why, n=f"{server.waiting:,}")
     if not server.contact:
         told = _("The server has never answered this PC's agent; {n} records wait here, and none is lost.")
         return "fault", told.format(n=f"{server.waiting:,}")

@@ -3,7 +3,10 @@
 ```
  ■ 已隔离  网点采集   1001-pc · 1001
  两个程序以它的身份运行 …
- 密钥     FRONT-PC · Windows-10 · 10.66.1.20 · 2026-11-22 10:42:07 · 指纹 3f1c-…
+ 密钥     FRONT-PC · 10.66.1.20
+          Windows-10
+          2026-11-22 10:42:07
+          指纹 3f1c-…
  程序     …
  1 生成登记码  4 吊销  5 解除隔离
 ```
@@ -163,6 +166,8 @@ def _agent_text(cells: Cells, agent: AgentOut) -> Text:
         pair(cells, _("State"), cells.standing(agent.standing)),
         pair(cells, _("Heard"), cells.ago(agent.seen_at)),
         pair(cells, _("Still to send"), Text(f"{agent.waiting:,}")),
+        pair(cells, _("Positions"), Text(f"{agent.positions:,}")),
+        pair(cells, _("Version"), Text(plain(agent.version) or "—")),
     ]
     if agent.code_until is not None:
         lines.append(pair(cells, _("Code until"), Text(full(agent.code_until))))
@@ -170,10 +175,11 @@ def _agent_text(cells: Cells, agent: AgentOut) -> Text:
 
 
 def _speakers_text(cells: Cells, speakers: list[SpeakerOut]) -> Text:
-    lines = [Text(_("Who speaks as it"), "bold")]
+    lines = [Text(), Text(_("Who speaks as it"), "bold")]
     for one in speakers:
-        told = [one.host, one.system, one.address, full(one.at)]
+        facts = [f"{one.host} · {one.address}", one.system, full(one.at)]
         if one.fingerprint:
-            told.append(_("fingerprint {print}").format(print=one.fingerprint))
-        lines.append(pair(cells, _(SPEAKERS[one.what]), Text(plain(" · ".join(part for part in told if part)))))
+            facts.append(_("fingerprint {print}").format(print=one.fingerprint))
+        names = [_(SPEAKERS[one.what])] + [""] * (len(facts) - 1)
+        lines += [pair(cells, name, Text(plain(fact))) for name, fact in zip(names, facts, strict=True) if fact]
     return Text("\n").join(lines if speakers else [*lines, cells.dim(_("Nobody."))])

@@ -80,13 +80,15 @@ def test_why_there_is_no_reading_is_said_in_both_languages(lore: Lore) -> None:
         ("away", "Away", "battery", 1, "power"),
         ("here", "", "battery", 1, "power"),
         ("away", "Away", "battery", 3600, "line"),  # what a UPS said an hour ago is no evidence
-        ("away", "Rejected", "mains", 1, "server"),
+        ("away", "Elsewhere", "mains", 1, "server"),
+        ("refused", "Rejected", "mains", 1, "server"),
     ],
 )
 def test_what_is_suspected_follows_from_fresh_evidence(
     state: str, trouble: str, power: str, ago: int, suspected: str
 ) -> None:
-    server = msgspec.convert({"url": "u", "state": state, "contact": None, "trouble": "", "waiting": 0}, NowServer)
+    said = {"url": "u", "state": state, "contact": None, "trouble": "", "kept_out": "", "waiting": 0}
+    server = msgspec.convert(said, NowServer)
     ups = {"1001/a": known(online(parts={"power": power}), ago=ago)}
     assert now.suspect([LAMP], ups, CLOCK, server, trouble) == suspected
 

@@ -15,6 +15,7 @@ from agent.enroll import _enroll
 from agent.identity import Identity, load_identity
 from agent.link import Line, Link
 from agent.proof import Code, read_code
+from agent.status import kept_out
 from agent.tokens import Tokens
 from agent.wire import Assignment, Batch, Clock, Enrollment
 from server.agents import deeds
@@ -34,16 +35,23 @@ def app(database: Database, settings: Any, now: SetClock) -> FastAPI:
     return create_app(database, settings, lambda: now.forward(0.000001), KEY)
 
 
+class NoLine(httpx2.AsyncBaseTransport):
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("the line is cut", request=request)
+
+
 class Pc:
     """A PC: a folder, and an agent that runs in it or does not."""
 
     def __init__(self, home: Path, app: FastAPI, now: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:
         self.home = home
         self.streams = 0  # begun anew because the server said so
+        self.cut = False  # the line
         self._app = app
         self._now = now
         self._patch = monkeypatch
         self._tokens: Tokens | None = None
+        self._link: Link | None = None
         self._line: Line | None = None
         home.mkdir(exist_ok=True)
 
@@ -70,13 +78,21 @@ class Pc:
 
     def start(self) -> None:
         """The agent begins, or begins again; what it had in memory is gone."""
-        self._tokens = None
+        self._tokens = self._link = None
 
     async def asks(self) -> Assignment:
         """What the running agent is told to poll. Raises LinkError."""
         self._now.forward(1)
         async with self._client() as client:
-            return await Link(Line(client, SERVER), self._passes(client)).assignment()
+            passes = self._passes(client)
+            if self._link is None:
+                self._link = Link(Line(client, SERVER), passes)
+            self._link._line = Line(client, SERVER)
+            return await self._link.assignment()
+
+    def kept_out(self) -> str:
+        """What the people of this PC are told of the last question."""
+        return kept_out(self._link.trouble if self._link else None)
 
     async def sends(self, batch: Batch) -> Any:
         async with self._client() as client:
@@ -98,7 +114,7 @@ class Pc:
         return Pc(home, self._app, self._now, self._patch)
 
     def _client(self) -> httpx2.AsyncClient:
-        transport = httpx2.ASGITransport(self._app)
+        transport = NoLine() if self.cut else httpx2.ASGITransport(self._app)
         headers = {"Accept": "application/msgpack", "Accept-Language": "en"}
         return httpx2.AsyncClient(transport=transport, base_url=SERVER, headers=headers)
 

@@ -88,7 +88,7 @@ async def test_an_enrolment_that_ended_half_way_is_finished_by_the_same_command(
     def cut(*_: Any) -> None:
         raise Away("the line was cut")
 
-    place = "agent.enroll.keep_identity" if lost == "identity.json" else "agent.enroll.last_instance"
+    place = "agent.enroll.keep_identity" if lost == "identity.json" else "agent.enroll.last_instances"
     (front.home / "spool.db").touch()  # numbered by somebody else
     with monkeypatch.context() as patch:
         patch.setattr(place, cut)

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlmodel import select
+from sqlalchemy import event
+from sqlmodel import delete, select
 from starlette.routing import BaseRoute
 
 from agent.wire import (
@@ -27,6 +28,7 @@ from agent.wire import (
     Result,
     State,
 )
+from server.agents.limits import Limits, neighbours
 from server.agents.tables import AgentToken
 from server.clock import SetClock
 from server.ingest.tables import AgentSeen, Attested, ClockOffset, Latest, RecordRow, Stream
@@ -255,20 +257,59 @@ def test_an_assignment_has_its_own_positions_and_secrets_alone(
 def test_an_agent_that_asks_without_end_is_told_when_to_come_again(
     client: TestClient, agent_token: Callable[[str], str], now: SetClock, app: FastAPI
 ) -> None:
-    app.state.branchfleet.limits.agent._burst = 3
+    """By a clock that nobody sets: the machine's, set back by a day, forgives as soon."""
+    seconds = SetClock(0)
+    limits = app.state.branchfleet.limits = Limits(seconds)
+    limits.agent._burst = 3
     tokens = [agent_token("1001-pc"), agent_token("centre")]
     route = ("GET", "/api/agent/assignment")
     assert [ask(client, *route, tokens[0]) for _ in range(3)] == [200] * 3
     answer = client.get(route[1], headers={"Authorization": f"Bearer {tokens[0]}"})
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
     assert ask(client, *route, tokens[1]) == 200
-    now.forward(1)
+    now.forward(-60)
+    seconds.at = 1
     assert ask(client, *route, tokens[0]) == 200
 
 
+def test_bad_tokens_are_looked_up_only_so_often_and_good_ones_of_the_same_address_always(
+    client: TestClient, agent_token: Callable[[str], str], app: FastAPI, database: Database
+) -> None:
+    limits = app.state.branchfleet.limits = Limits(SetClock(0))
+    limits.token._burst = 3
+    route = ("GET", "/api/agent/assignment")
+    good = agent_token("1001-pc")
+    assert ask(client, *route, good) == 200
+    assert [ask(client, *route, f"bfa_guess{n}") for n in range(3)] == [401, 401, 401]
+    asked: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda _, __, statement, *___: asked.append(statement))
+    assert ask(client, *route, "bfa_guess4") == 429
+    assert asked == []
+    assert ask(client, *route, good) == 200
+    with database.write() as session:
+        session.exec(delete(AgentToken))
+    assert ask(client, *route, good) == 429  # it is none any more, and was looked up to find so
+
+
+def test_the_table_of_callers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.agents.limits.KNOWN", 5)
+    limits = Limits(SetClock(0))
+    for n in range(20):
+        limits.token.take(f"10.0.0.{n}")
+        limits.good.add(str(n))
+    assert len(limits.token._left) == len(limits.good._hashes) == 5
+    assert "19" in limits.good
+
+
+def test_of_ipv6_a_whole_network_is_one_neighbour() -> None:
+    assert neighbours("2001:db8::1") == neighbours("2001:db8::ffff:1") != neighbours("2001:db8:0:1::1")
+    assert neighbours("10.1.1.1") != neighbours("10.1.1.2")
+    assert neighbours("testclient") == "testclient"
+
+
 @pytest.mark.parametrize("path", sorted(path for _, path in OF_NOBODY if path.startswith("/api/agent/")))
-def test_who_has_no_token_asks_only_so_often(client: TestClient, app: FastAPI, path: str) -> None:
-    limits = app.state.branchfleet.limits
+def test_who_is_not_understood_asks_only_so_often(client: TestClient, app: FastAPI, path: str) -> None:
+    limits = app.state.branchfleet.limits = Limits(SetClock(0))
     limits.code._burst = limits.token._burst = 2
     statuses = [client.post(path, content=b"\xc1").status_code for _ in range(3)]
     assert statuses == [422, 422, 429]

@@ -12,10 +12,12 @@ import pytest
 from cryptography import x509
 
 from agent.wire import BUILT
-from server.authority.certificates import describe, held, names_of
+from server.authority.certificates import AUTHORITY_DAYS, describe, held, names_of
 from server.authority.context import Tls
+from server.authority.files import CertificateError
 from server.authority.given import Given
-from server.authority.local import CertificateError, Local
+from server.authority.local import Local
+from server.authority.names import own_names
 from server.authority.source import may_speak_plainly, source
 from server.clock import SetClock
 from server.settings import Settings
@@ -103,6 +105,39 @@ def test_no_certificate_is_made_by_a_clock_that_is_wrong(local: Local, clock: Se
     clock.at = 946_684_800_000_000  # 2000-01-01: the battery is dead
     with pytest.raises(CertificateError, match="clock is wrong"):
         local.files()
+
+
+def test_names_are_compared_as_a_certificate_says_them(tmp_path: Path, clock: SetClock) -> None:
+    """Addresses in another form than their own would make a new certificate at every look."""
+    names = ("2001:0DB8:0000::00A1", "::ffff:10.1.2.3", "fe80::1%eth0", "10.1.2.4", "Centre.bank.example")
+    local = Local(tmp_path, lambda: own_names("0:0:0:0:0:0:0:1", names), clock, make=True)
+    local.trusted()
+    first = shown(local)
+    assert {"2001:db8::a1", "::1", "fe80::1", "10.1.2.4", "Centre.bank.example"} <= names_of(first)
+    assert shown(local) == first
+
+
+def test_a_ca_that_has_ended_is_a_sentence(local: Local, clock: SetClock) -> None:
+    local.files()
+    clock.forward(AUTHORITY_DAYS * DAY)
+    with pytest.raises(CertificateError, match="is wrong"):
+        local.renew()
+    clock.forward(-10 * DAY)
+    first = shown(local)
+    assert first.not_valid_after_utc == x509.load_pem_x509_certificate(local.trusted()).not_valid_after_utc
+    clock.forward(8 * DAY)
+    assert shown(local) == first  # no other would last any longer
+    clock.forward(3 * DAY)
+    with pytest.raises(CertificateError, match="ended on 2045-01-01"):
+        local.renew()
+
+
+def test_what_a_clock_ahead_made_is_made_anew_when_it_is_right(local: Local, clock: SetClock) -> None:
+    local.trusted()
+    clock.forward(300 * DAY)
+    ahead = shown(local)
+    clock.forward(-300 * DAY)
+    assert shown(local).not_valid_before_utc < ahead.not_valid_before_utc
 
 
 def test_a_running_server_takes_up_its_renewed_certificate(

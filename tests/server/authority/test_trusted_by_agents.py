@@ -45,7 +45,7 @@ async def test_who_shows_a_certificate_of_the_pinned_ca_is_asked(tmp_path: Path,
     assert len(heard) == 1
 
 
-@pytest.mark.parametrize("days", [20_000, -1000], ids=["a battery that died in 2000", "a clock set to 2099"])
+@pytest.mark.parametrize("days", [7000, -1000], ids=["a battery that died in 2000", "a clock set to 2099"])
 async def test_the_agents_own_clock_decides_nothing(
     tmp_path: Path, answering: Answering, monkeypatch: pytest.MonkeyPatch, days: int
 ) -> None:
@@ -91,10 +91,34 @@ async def test_the_servers_time_is_kept_and_never_beyond_its_certificate(tmp_pat
         async with open_line(url, trust.context()) as line:
             with pytest.raises(Elsewhere):
                 await line.ask("GET", "/", Assignment)
-    trust.heard(BUILT + 30 * DAY)
-    assert int((tmp_path / "server-time").read_text()) == BUILT + 30 * DAY
+    trust.heard(BUILT + 100 * DAY)
+    assert Trust(tmp_path).passed == BUILT + 100 * DAY
     trust.heard(BUILT + 20_000 * DAY)  # a server whose own clock went mad must not shut itself out
-    assert int((tmp_path / "server-time").read_text()) < BUILT + 400 * DAY
+    assert BUILT + 100 * DAY < Trust(tmp_path).passed < BUILT + 400 * DAY
+
+
+async def test_of_a_leap_of_years_the_old_time_is_kept_until_the_server_has_said_so_for_a_week(tmp_path: Path) -> None:
+    """The agent is started anew each morning, and the server's certificate ends late enough to tell nothing."""
+
+    def hears(at: int) -> int:
+        trust = Trust(tmp_path)
+        trust._ends = 1 << 62
+        trust.heard(at)
+        return Trust(tmp_path).passed
+
+    true, leap = BUILT + 700 * DAY, BUILT + 9000 * DAY
+    assert hears(true) == true  # the first that is heard at all: there is nothing to compare with
+    assert hears(leap) == hears(leap + 6 * DAY) == true
+    assert hears(true + DAY) == true + DAY  # it was put right
+    assert hears(leap + 8 * DAY) == true + DAY  # and the next leap is doubted for a week of its own
+    assert hears(leap + 16 * DAY) == leap + 16 * DAY
+
+
+def test_a_time_kept_by_an_earlier_version_is_read(tmp_path: Path) -> None:
+    (tmp_path / "server-time").write_text(str(BUILT + DAY))
+    assert Trust(tmp_path).passed == BUILT + DAY
+    (tmp_path / "server-time").write_text("")
+    assert Trust(tmp_path).passed == BUILT
 
 
 def test_a_home_without_its_ca_says_so(tmp_path: Path) -> None:

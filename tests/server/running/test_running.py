@@ -62,7 +62,7 @@ def until_ready(client: TestClient) -> None:
 def test_a_server_that_works_is_alive_and_ready(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"alive": True}
     until_ready(client)
-    checks = {"database": "ok", "writer": "ok", "health": "ok", "disk": "ok"}
+    checks = {"database": "ok", "writer": "ok", "health": "ok", "disk": "ok", "clock": "ok"}
     assert client.get("/readyz").json() == {"ready": True, "checks": checks}
 
 
@@ -90,7 +90,7 @@ def test_a_server_whose_health_is_dead_silent_or_behind_is_not_ready(
         session.connection().execute(text("UPDATE record SET arrived = arrived - 100000000"))
     assert client.get("/readyz").json() == {
         "ready": False,
-        "checks": {"database": "ok", "writer": "ok", "health": "behind", "disk": "ok"},
+        "checks": {"database": "ok", "writer": "ok", "health": "behind", "disk": "ok", "clock": "ok"},
     }
     follower._thread = None
 

@@ -69,6 +69,7 @@ class Agent:
             "1001/ups": answered(parts={"power": "mains"}),
         }
         self.state, self.trouble, self.ended = "away", "Away", False
+        self.kept_out = ""
         self.entries: list[now.NowEntry] = []
         folder.make(path)
 
@@ -86,6 +87,7 @@ class Agent:
             state=self.state,  # type: ignore[arg-type]
             contact=clock.wall - 3600 * SECOND,
             trouble=HOSTILE,
+            kept_out=self.kept_out,
             waiting=1204,
         )
         return Now(

@@ -107,6 +107,28 @@ def test_of_an_agent_that_stopped_nothing_stands_as_good(agent: Agent, ago: int)
     assert words.suspect_line(local) == ""
 
 
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("quarantine", "已被隔离"),
+        ("waiting", "确认"),
+        ("revoked", "吊销"),
+        ("replaced", "另一台电脑"),
+        ("removed", "配置清单"),
+        ("unknown", "密钥"),
+        ("of a later server", "x"),
+    ],
+)
+def test_who_is_kept_out_reads_why_and_not_that_the_server_is_dead(agent: Agent, word: str, told: str) -> None:
+    agent.state, agent.kept_out = "refused", word
+    agent.write()
+    level, sentence = words.server_line(read(agent.path))
+    assert level == "fault"
+    assert "服务器有应答" in sentence
+    assert told in sentence
+    assert "1,204" in sentence
+
+
 def test_an_agent_that_said_goodbye_is_old_at_once(agent: Agent) -> None:
     agent.ended = True
     agent.write()
