@@ -37,7 +37,8 @@ from agent.proof import (
     read_code,
 )
 from agent.settings import check_server, make_home
-from agent.spool import Spool, SpoolDamaged, SpoolError, SpoolTaken
+from agent.spool import Spool
+from agent.tables import SpoolDamaged, SpoolError, SpoolTaken
 from agent.tokens import host_name, post, system_name
 from agent.trust import Trust, context_for, keep_ca, unproven
 from agent.wire import Enrollment, EnrollmentAsk, Introduction, IntroductionAsk

@@ -26,6 +26,8 @@ HANDSHAKE_SECONDS = 3.0  # to learn whether who hung up on plain HTTP speaks TLS
 ANSWER_LIMIT = 64 << 20  # bytes; an assignment of 10,000 positions has about 4 MB
 WAIT_AT_MOST = 300.0  # seconds a server's Retry-After is believed
 
+OTHER_NUMBERS = "What waits goes out under other numbers, because a copy of this home may have used these."
+
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
@@ -149,25 +151,33 @@ class Link:
         self._barred = False  # the server answered since then, and did not let this agent in
         self._said: set[str] = set()  # what trouble the log told of since the last good answer
 
-    async def send(self, batch: Batch) -> Ack:
+    async def send(self, batch: Batch, still: Callable[[], bool] = lambda: True) -> Ack:
+        """`still` says, once there is a token, whether the batch may go: what comes with a token may forbid it."""
         body = await asyncio.to_thread(lambda: zstd.compress(encode(batch)))
         headers = {"Content-Type": MEDIA_MSGPACK, "Content-Encoding": "zstd"}
-        return await self._ask("POST", "/api/agent/records", Ack, content=body, headers=headers)
+        return await self._ask("POST", "/api/agent/records", Ack, content=body, headers=headers, still=still)
 
     async def assignment(self) -> Assignment:
         return await self._ask("GET", "/api/agent/assignment", Assignment)
 
     async def _ask(
-        self, method: str, path: str, kind: type[T], *, content: bytes = b"", headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        *,
+        content: bytes = b"",
+        headers: dict[str, str] | None = None,
+        still: Callable[[], bool] = lambda: True,
     ) -> T:
         try:
             try:
-                result = await self._with_token(method, path, kind, content, headers or {})
+                result = await self._with_token(method, path, kind, content, headers or {}, still)
             except Rejected as error:
                 if not error.unknown:
                     raise
                 # Once more with another token; where there is to be none, asking for it says why
-                result = await self._with_token(method, path, kind, content, headers or {})
+                result = await self._with_token(method, path, kind, content, headers or {}, still)
         except LinkError as error:
             raise self._noted(error) from None
         if isinstance(result, Ack | Assignment):
@@ -180,8 +190,18 @@ class Link:
             self._barred = False
         return result
 
-    async def _with_token(self, method: str, path: str, kind: type[T], content: bytes, headers: dict[str, str]) -> T:
+    async def _with_token(
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        content: bytes,
+        headers: dict[str, str],
+        still: Callable[[], bool],
+    ) -> T:
         token = await self._passes.current()
+        if not still():
+            raise Away(OTHER_NUMBERS)
         try:
             said = {"Authorization": f"Bearer {token}", **headers}
             return await self._line.ask(method, path, kind, content=content, headers=said)

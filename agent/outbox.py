@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from agent.clock import Clocks
-from agent.spool import DAYS, Spool, SpoolDamaged, SpoolFull, begin_anew
+from agent.spool import DAYS, Spool, begin_anew
+from agent.tables import SpoolDamaged, SpoolFull
 from agent.wire import AnyRecord, Hold
 
 MEMORY = 5000  # records kept while the disk is full: about 20 MB at the worst
@@ -53,6 +54,7 @@ class Outbox:
         self._hurry = False  # something queued is urgent
         self._damage = ""  # why the spool must be replaced, until it is; the thread's own
         self._begun_anew = False
+        self.parting = False  # another stream has to begin before records are sent
         self._came = asyncio.Event()
         self._written = asyncio.Event()  # nothing is queued or being written
         self._written.set()
@@ -141,6 +143,11 @@ class Outbox:
         self._damage = ""
         self._begun_anew = True
         return question(self._spool)
+
+    async def part(self) -> None:
+        """Send no record under the numbers of now: a copy of this home may have used them. Raises SpoolFull."""
+        self.parting = True
+        await self.ask(Spool.part)
 
     async def written(self, seconds: float) -> bool:
         """Wait until everything taken is durable; False if that took longer."""

@@ -6,9 +6,11 @@ A spool may hold gigabytes and its agent little memory: whatever is done here is
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import msgspec
 
+from agent.streams import Part, part_of, parts
 from agent.wire import AnyRecord, Event, EventName, Held, Hold, State
 
 SHARE = 0.1  # of the limit is made free at once: making room anew for every record would rewrite the file all day
@@ -21,7 +23,7 @@ OPEN_RUNS = 64
 FULL = "the spool was full"
 OLD = "they were older than the spool may keep them"
 
-Note = Callable[[EventName, int, int, int, str], None]  # writes an event: `count` of the numbers from..to, and why
+Note = Callable[[EventName, "Loss", str], None]  # writes events of what is lost, and why
 
 
 def make_room(db: sqlite3.Connection, limit: int, note: Note) -> bool:
@@ -44,7 +46,7 @@ def drop_before(db: sqlite3.Connection, first: int, note: Note) -> bool:
     Of each position the newest of these states stays: the holds that follow it speak of it.
     """
     newest: dict[str, int] = {}
-    loss = Loss()
+    loss = Loss(parts(db))
     doomed: list[int] = []
     waiting = db.execute(
         "SELECT seq, body FROM record WHERE acked IS NULL AND kind != 'entry' AND seq < ? ORDER BY seq", (first,)
@@ -59,7 +61,7 @@ def drop_before(db: sqlite3.Connection, first: int, note: Note) -> bool:
             loss.absorb(record)
     _delete(db, doomed)
     if doomed:
-        note(EventName.GAP, loss.first, loss.last, loss.count, OLD)
+        note(EventName.GAP, loss, OLD)
     return bool(doomed)
 
 
@@ -118,7 +120,10 @@ def _thin(db: sqlite3.Connection, note: Note) -> bool:
     _delete(db, gone)
     db.execute("UPDATE spool SET thinned = ?", (waiting[-1][0],))
     if gone:
-        note(EventName.THINNING, min(gone), max(gone), len(gone), FULL)
+        loss = Loss(parts(db))
+        for seq in gone:
+            loss.add(seq)
+        note(EventName.THINNING, loss, FULL)
     return True
 
 
@@ -185,7 +190,7 @@ def _drop(db: sqlite3.Connection, excess: int, note: Note) -> None:
     Of each the oldest first. Holds go before states, because a hold left without the state it follows would speak for
     an older one.
     """
-    loss = Loss()
+    loss = Loss(parts(db))
     kinds = (_kind(db, "state", "fact", "result"), _kind(db, "event"), _kind(db, "entry"))
     for rows in (_kind(db, "hold"), _details(db), *kinds):
         doomed = _oldest(rows, excess)
@@ -198,7 +203,7 @@ def _drop(db: sqlite3.Connection, excess: int, note: Note) -> None:
             if kind == "event":
                 loss.absorb(read(body))
         _delete(db, doomed)
-    note(EventName.GAP, loss.first, loss.last, loss.count, FULL)
+    note(EventName.GAP, loss, FULL)
 
 
 def _kind(db: sqlite3.Connection, *kinds: str) -> Iterator[tuple[int, int]]:
@@ -222,21 +227,35 @@ def _details(db: sqlite3.Connection) -> Iterator[tuple[int, int]]:
         before[state.position] = says
 
 
-class Loss:
-    """Numbers that will never come: how many, and between which two."""
+@dataclass
+class Span:
+    """So many numbers from the first to the last of them."""
 
-    def __init__(self) -> None:
-        self.first = self.last = self.count = 0
+    first: int
+    last: int
+    count: int
+
+
+class Loss:
+    """Numbers that will never come, by the stream they are of."""
+
+    def __init__(self, known: list[Part]) -> None:
+        self._known = known
+        self.spans: dict[str, Span] = {}
 
     def add(self, first: int, last: int | None = None, count: int = 1) -> None:
-        self.first = min(self.first or first, first)
-        self.last = max(self.last, first if last is None else last)
-        self.count += count
+        """Numbers of one stream."""
+        self._add(part_of(self._known, first).uid, first, first if last is None else last, count)
 
     def absorb(self, event: AnyRecord | None) -> None:
         """An event that tells of a loss goes too: this loss tells of both."""
         if isinstance(event, Event) and event.name in (EventName.GAP, EventName.THINNING):
-            self.add(*(int(event.detail[key]) for key in ("from", "to", "count")))
+            first, last, count = (int(event.detail[key]) for key in ("from", "to", "count"))
+            self._add(str(event.detail.get("stream", part_of(self._known, event.seq).uid)), first, last, count)
+
+    def _add(self, uid: str, first: int, last: int, count: int) -> None:
+        span = self.spans.setdefault(uid, Span(first, last, 0))
+        span.first, span.last, span.count = min(span.first, first), max(span.last, last), span.count + count
 
 
 def let_go_of_state(db: sqlite3.Connection, lost: State) -> None:

@@ -20,8 +20,9 @@ from agent.report import Report
 from agent.schedule import Schedule
 from agent.settings import Settings
 from agent.signals import ended_by_signals
-from agent.spool import Spool, SpoolError, SpoolFull, SpoolNewer, SpoolTaken, open_spool
+from agent.spool import Spool, open_spool
 from agent.status import Account
+from agent.tables import SpoolError, SpoolFull, SpoolNewer, SpoolTaken
 from agent.tokens import Tokens
 from agent.trust import Trust, context_for
 from agent.uplink import Uplink
@@ -59,16 +60,16 @@ async def run_agent(settings: Settings, stop: Stop, clocks: Clocks | None = None
         )
     except SpoolError as error:
         raise Trouble(_CODES.get(type(error), Exit.CANNOT_WRITE), str(error)) from error
+    await asyncio.to_thread(_take_over, spool, settings.identity.agent)
     report = Report(catalogue(), clocks())
     outbox = Outbox(spool, clocks, settings.spool_bytes, forget=report.forget, days=settings.spool_days)
     shared = Shared()
 
     async def begin_stream() -> None:
         try:
-            await outbox.ask(_begin_stream)
+            await outbox.part()
         except SpoolFull as error:
             raise Away(str(error)) from error
-        outbox.states_were_lost()
 
     try:
         trust = Trust(settings.home)
@@ -155,8 +156,13 @@ async def _live(
     return Exit.DEFECT if stop.reason == "defect" else Exit.DONE
 
 
-def _begin_stream(spool: Spool) -> None:
-    spool.move_to_new_stream("the server heard another copy of this agent since")
+def _take_over(spool: Spool, agent: str) -> None:
+    try:
+        if spool.belong(agent):
+            log.warning("This home was another agent's before. What waits goes on in a stream of its own.")
+    except SpoolFull as error:
+        spool.close()
+        raise Trouble(Exit.CANNOT_WRITE, str(error)) from error
 
 
 async def _cancel(*tasks: "asyncio.Task[None]") -> None:

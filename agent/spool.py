@@ -1,146 +1,64 @@
 """The spool: every record on disk before it is sent, kept until the server holds it and for a while after.
 
-One SQLite file, one writer: a second agent is refused. Numbers count from 1 within the stream, which is minted with
-the file. A number that was given and never comes is named by a GAP or THINNING event, so the server can tell a loss
-from a record under way. Nothing here knows threads or retries; `outbox.py` keeps the spool in a thread of its own.
+One SQLite file, one writer: a second agent is refused. Numbers count from 1 and never begin again in a file; which of
+them count in which stream is told in `streams.py`. A number that was given and never comes is named by a GAP or
+THINNING event, so the server can tell a loss from a record under way. Nothing here knows threads or retries;
+`outbox.py` keeps the spool in a thread of its own.
 """
 
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
-from uuid import uuid4
 
 import msgspec
 
+from agent import held, streams
 from agent.clock import Clocks
+from agent.ranges import joined
 from agent.room import Loss, drop_before, let_go_of_state, make_room, read
-from agent.wire import AnyRecord, Clock, Entry, Event, EventName, State
+from agent.standing import Standing, standing_of
+from agent.streams import Part
+from agent.tables import SpoolDamaged, SpoolFull, open_file, translated
+from agent.wire import AnyRecord, Break, Clock, Entry, Event, EventName, Follows, State
 
-SCHEMA = 2
 LIMIT = 2048 << 20  # bytes of records; a quiet branch writes about 1 MB a day
 DAYS = 60  # records wait this long at most, counting only the time the agent ran: no clock can make them older
 DAY = 86_400_000_000  # µs
 KEPT_MICROS = 7 * DAY  # acknowledged records stay this long, by the server's clock
-COPIED = "an older copy of the spool was brought back"
+OLDER = "an older copy of the spool was brought back"
+FORKED = "a copy of this home may have spoken as this agent"
+RESTORED = "the server was brought back from a backup, and cannot tell this home from a copy of it"
+TAKEN_OVER = "this home was another agent's before"
 FORGOTTEN = "the server lost them when they had been let go of here"
-_FULL = {
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_PERM,
-}
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_TABLES = """
-CREATE TABLE spool (
-    only INTEGER PRIMARY KEY CHECK (only = 1),
-    stream TEXT NOT NULL,
-    next INTEGER NOT NULL DEFAULT 1,     -- the number the next record gets
-    offered INTEGER NOT NULL DEFAULT 0,  -- the highest number ever handed out: up to here the server may know it
-    epoch TEXT NOT NULL DEFAULT '',      -- of the server's database at the last ack
-    heard INTEGER NOT NULL DEFAULT 0,    -- the server's latest clock in an ack: what says less was on its way for long
-    bytes INTEGER NOT NULL DEFAULT 0,    -- of all bodies; the triggers keep it
-    thinned INTEGER NOT NULL DEFAULT 0,  -- up to this number holds are merged as far as they can be
-    ran INTEGER NOT NULL DEFAULT 0,      -- µs the agent has run with this file, over all boots
-    boot_id TEXT NOT NULL DEFAULT '',    -- the boot, and its clock, up to which `ran` counts
-    boot INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE day (                       -- the number of the first record of each day the agent ran
-    day INTEGER PRIMARY KEY,
-    first INTEGER NOT NULL
-);
-CREATE TABLE record (
-    seq INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL,
-    body BLOB NOT NULL,
-    acked INTEGER                        -- the server's clock when it first said it holds the record
-);
-CREATE INDEX waiting ON record (seq) WHERE acked IS NULL;
-CREATE INDEX kept ON record (acked) WHERE acked IS NOT NULL;
-CREATE TRIGGER came AFTER INSERT ON record BEGIN UPDATE spool SET bytes = bytes + length(new.body); END;
-CREATE TRIGGER went AFTER DELETE ON record BEGIN UPDATE spool SET bytes = bytes - length(old.body); END;
-CREATE TRIGGER merged AFTER UPDATE OF body ON record
-    BEGIN UPDATE spool SET bytes = bytes + length(new.body) - length(old.body); END;
-"""
-
-
-_BOOTS = """
-CREATE TABLE boot (
-    boot_id TEXT PRIMARY KEY,
-    first INTEGER NOT NULL,              -- the number of its first record
-    last INTEGER NOT NULL,               -- and of its last,
-    wall INTEGER NOT NULL,               -- with that one's clocks
-    boot INTEGER NOT NULL
-);
-"""
 _TOLD_BOOTS = 500  # boots one batch speaks of
-# What schema 1 lacks. SQLite adds columns without rewriting the file, however large it is.
-_SINCE_1 = f"""
-ALTER TABLE spool ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE spool ADD COLUMN thinned INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE spool ADD COLUMN ran INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE spool ADD COLUMN boot_id TEXT NOT NULL DEFAULT '';
-ALTER TABLE spool ADD COLUMN boot INTEGER NOT NULL DEFAULT 0;
-CREATE TABLE day (day INTEGER PRIMARY KEY, first INTEGER NOT NULL);
-{_BOOTS}
-"""
-
-
-class SpoolError(Exception):
-    """The spool cannot do it; the message is a sentence.
-
-    SpoolError
-    ├── SpoolTaken      another agent has it
-    ├── SpoolNewer      a newer version wrote it
-    ├── SpoolFull       the disk is full or cannot be written: trying again may help
-    └── SpoolDamaged    the file is not what was written; `begin_anew` puts another in its place
-    """
-
-
-class SpoolTaken(SpoolError):
-    pass
-
-
-class SpoolNewer(SpoolError):
-    pass
-
-
-class SpoolFull(SpoolError):
-    pass
-
-
-class SpoolDamaged(SpoolError):
-    pass
 
 
 class Parcel(msgspec.Struct, frozen=True):
-    """What is to be sent next, how many records wait behind it, and the boots these are of."""
+    """What is to be sent next, all of one stream, how many records wait behind it, and the boots these are of."""
 
     stream: str
     records: list[AnyRecord]
     waiting: int
     boots: list[Clock] = []
     lost: bool = False  # a record could not be read back: whatever it said has to be told anew
-
-
-class Standing(msgspec.Struct, frozen=True):
-    """How full a spool is."""
-
-    stream: str
-    waiting: int  # records the server does not hold
-    oldest: int  # UTC µs by the agent's clock of the first that waits, or 0
-    bytes: int
+    follows: Follows | None = None
 
 
 class Acked(msgspec.Struct, frozen=True):
-    """What an ack changed: records now held by the server, records it held and holds no longer, and whether what the
-    server knows of this agent's past is not what it was (another database, or a stream begun anew)."""
+    """What an ack changed: records now held by the server, records it held and holds no longer, whether its database
+    is another than before, and "" or why another stream was begun."""
 
-    held: int
-    again: int
-    other_past: bool
+    held: int = 0
+    again: int = 0
+    another: bool = False
+    begun: str = ""
+
+    @property
+    def lacks(self) -> bool:
+        """The server may lack states it had: holds would speak of them."""
+        return bool(self.again) or self.another or self.begun == OLDER
 
 
 class Spool:
@@ -152,38 +70,22 @@ class Spool:
         self._limit = limit
         self._days = days
         with self._translated():
-            self._db = _connect(path)
-            try:
-                self._prepare()
-            except BaseException:
-                self._db.close()
-                raise
-
-    def _prepare(self) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA:
-            raise SpoolNewer(f"The spool {self.path} was written by a newer branchfleet-agent; install that one again.")
-        if version == 0:
-            self._db.executescript(
-                f"BEGIN IMMEDIATE; {_TABLES} {_BOOTS} INSERT INTO spool (only, stream) VALUES (1, '{uuid4().hex}');"  # noqa: S608
-                f"PRAGMA user_version = {SCHEMA}; COMMIT;"
-            )
-        elif version == 1:
-            self._db.executescript(f"BEGIN IMMEDIATE; {_SINCE_1} PRAGMA user_version = {SCHEMA}; COMMIT;")
-        check = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if check != "ok" or not self.stream:
-            raise SpoolDamaged(f"The spool {self.path} is damaged: {check}.")
-        with suppress(sqlite3.OperationalError):  # a full disk: slower, and no more
-            self._db.execute("CREATE INDEX IF NOT EXISTS entries ON record (seq) WHERE kind = 'entry'")
+            self._db = open_file(path)
+            with suppress(sqlite3.OperationalError):  # a full disk: slower, and no more
+                self._db.execute("CREATE INDEX IF NOT EXISTS entries ON record (seq) WHERE kind = 'entry'")
 
     def close(self) -> None:
         self._db.close()
 
     @property
     def stream(self) -> str:
+        """What is written now counts in."""
+        return self.parts()[-1].uid
+
+    def parts(self) -> list[Part]:
+        """The streams of the file, in the order of their numbers; the last is the current one."""
         with self._translated():
-            row = self._db.execute("SELECT stream FROM spool").fetchone()
-        return str(row[0]) if row else ""
+            return streams.parts(self._db)
 
     # -- writing ------------------------------------------------------------------------------------
 
@@ -197,7 +99,9 @@ class Spool:
             if lost:
                 first = self._next()
                 self._db.execute("UPDATE spool SET next = next + ?", (lost,))
-                self._note(EventName.GAP, first, first + lost - 1, lost, why)
+                loss = Loss(streams.parts(self._db))
+                loss.add(first, first + lost - 1, lost)
+                self._note(EventName.GAP, loss, why)
             another_day = self._pass_time()
             self._insert(records)
             dropped = another_day and self._drop_old()
@@ -239,7 +143,7 @@ class Spool:
     def waiting(self) -> int:
         """How many records the server does not hold yet."""
         with self._translated():
-            found: int = self._db.execute("SELECT count(*) FROM record WHERE acked IS NULL").fetchone()[0]
+            found: int = self._db.execute("SELECT waiting FROM spool").fetchone()[0]
         return found
 
     def _insert(self, records: Iterable[AnyRecord]) -> None:
@@ -263,10 +167,8 @@ class Spool:
         found: int = self._db.execute("SELECT next FROM spool").fetchone()[0]
         return found
 
-    def _note(self, name: EventName, first: int, last: int, count: int, why: str) -> None:
-        """Say that numbers never come, in one event with what earlier ones not yet handed out said of the same."""
-        loss = Loss()
-        loss.add(first, last, count)
+    def _note(self, name: EventName, loss: Loss, why: str) -> None:
+        """Say that numbers never come, with what earlier events not yet handed out said of the same."""
         rows = self._db.execute(
             "SELECT seq, body FROM record WHERE kind = 'event' AND acked IS NULL AND seq > (SELECT offered FROM spool)"
         ).fetchall()
@@ -276,8 +178,12 @@ class Spool:
                 self._db.execute("DELETE FROM record WHERE seq = ?", (seq,))
                 loss.add(seq)
                 loss.absorb(event)
-        detail: dict[str, str | int] = {"from": loss.first, "to": loss.last, "count": loss.count, "reason": why}
-        self._insert([Event(seq=0, clock=self._clocks(), name=name, detail=detail)])
+        current = streams.parts(self._db)[-1].uid
+        for uid, span in loss.spans.items():
+            detail: dict[str, str | int] = {"from": span.first, "to": span.last, "count": span.count, "reason": why}
+            if uid != current:
+                detail["stream"] = uid
+            self._insert([Event(seq=0, clock=self._clocks(), name=name, detail=detail)])
 
     def set_aside(self, seq: int, why: str) -> None:
         """Let go of a record the server cannot take, and say so with a GAP."""
@@ -288,24 +194,29 @@ class Spool:
             for record in records:
                 if isinstance(record, State):
                     let_go_of_state(self._db, record)
-            self._note(EventName.GAP, seq, seq, 1, why)
+            loss = Loss(streams.parts(self._db))
+            loss.add(seq)
+            self._note(EventName.GAP, loss, why)
 
     # -- sending ------------------------------------------------------------------------------------
 
     def next_batch(self, count: int, size: int) -> Parcel:
         """The oldest records the server does not hold: at most `count`, and `size` bytes unless the first is longer."""
         with self._translated():
-            waiting = self._db.execute("SELECT count(*) FROM record WHERE acked IS NULL").fetchone()[0]
-            found = self._db.execute("SELECT seq, body FROM record WHERE acked IS NULL ORDER BY seq LIMIT ?", (count,))
-            with closing(found) as rows:
+            waiting = self._db.execute("SELECT waiting FROM spool").fetchone()[0]
+            first = self._db.execute("SELECT min(seq) FROM record WHERE acked IS NULL").fetchone()[0] or self._next()
+            part = streams.part_of(streams.parts(self._db), first)
+            asked = "SELECT seq, body FROM record WHERE acked IS NULL AND seq < ? ORDER BY seq LIMIT ?"
+            with closing(self._db.execute(asked, (part.end, count))) as rows:
                 records, unreadable = _decode(rows, size)
         if unreadable:
             self.set_aside(unreadable, "the record could not be read back from the spool")
             if not records:
                 return msgspec.structs.replace(self.next_batch(count, size), lost=True)
-        if records:
+        if records and part.current:
             self._offer(records[-1].seq)
-        return Parcel(self.stream, records, waiting - len(records), self._boots(records), bool(unreadable))
+        left = waiting - len(records)
+        return Parcel(part.uid, records, left, self._boots(records), bool(unreadable), part.follows)
 
     def _boots(self, records: Sequence[AnyRecord]) -> list[Clock]:
         """The boots that have records from the first of `records` on, and each one's end.
@@ -331,80 +242,89 @@ class Spool:
         """As `acked`, of the first answer since this file was opened, to a batch without records.
 
         What the server holds beyond what was ever handed out shows a copy brought back, even if as many new records
-        have been written meanwhile as the old file had. Later on, only numbers never given would show it.
+        have been written meanwhile as the old file had. Later on, only numbers never given would show it. And where
+        `part` asked for it, another stream begins: by now it is known what the server lacks of this one.
         """
-        ranges = merge_ranges(ranges)
-        with self._writing():
-            offered = self._db.execute("SELECT offered FROM spool").fetchone()[0]
-            if ranges and ranges[-1][1] > offered and stream == self.stream:
-                return self._move_to_new_stream(COPIED)
-        return self.acked(stream, ranges, epoch, server)
+        return self._hear(stream, joined(ranges), epoch, server, met=True)
 
     def acked(self, stream: str, ranges: Iterable[tuple[int, int]], epoch: str, server: int) -> Acked:
         """The server holds exactly `ranges` of `stream`, and `server` is its clock.
 
         What it held before and holds no longer (an older database came back) waits again. Numbers it holds and we
         never gave mean that this file is a copy brought back (a restored image of the PC): those numbers were used
-        for other records, so all that waits moves to a new stream.
+        for other records, so what waits goes on in another stream.
         """
-        held = merge_ranges(ranges)
+        return self._hear(stream, joined(ranges), epoch, server, met=False)
+
+    def _hear(self, stream: str, ranges: list[tuple[int, int]], epoch: str, server: int, *, met: bool) -> Acked:
         with self._writing():
-            if stream != self.stream:
-                return Acked(0, 0, False)
-            end = self._next()
-            if held and held[-1][1] >= end:
-                return self._move_to_new_stream(COPIED)
-            newly = again = decided = 0
-            for low, high in [*held, (end, end)]:
-                lost = "UPDATE record SET acked = NULL WHERE acked IS NOT NULL AND seq > ? AND seq < ?"
-                again += self._db.execute(lost, (decided, low)).rowcount
-                got = "UPDATE record SET acked = ? WHERE acked IS NULL AND seq BETWEEN ? AND ?"
-                newly += self._db.execute(got, (server, low, high)).rowcount
-                decided = high
-            before, heard = self._db.execute("SELECT epoch, heard FROM spool").fetchone()
-            another = before not in ("", epoch)
+            part = next((part for part in streams.parts(self._db) if part.uid == stream), None)
+            if part is None:
+                return Acked()
+            heard, offered, parting = self._db.execute("SELECT heard, offered, parting FROM spool").fetchone()
+            older = part.current and bool(ranges) and ranges[-1][1] > (offered if met else part.end - 1)
+            another = part.epoch not in ("", epoch)
+            newly, again = 0, held.take_back(self._db, part, ranges)
+            if not (part.current and (older or parting)):  # else another may have used the numbers that wait
+                newly = held.let_go(self._db, part, ranges, server)
             if another and server >= heard:
-                self._name_forgotten(held, end)
-            if epoch != before or server > heard:
-                self._db.execute("UPDATE spool SET epoch = ?, heard = max(heard, ?)", (epoch, server))
+                self._name_forgotten(part, ranges)
+            if epoch != part.epoch:
+                self._db.execute("UPDATE stream SET epoch = ? WHERE uid = ?", (epoch, stream))
+            if server > heard:
+                self._db.execute("UPDATE spool SET heard = ?", (server,))
             self._db.execute("DELETE FROM record WHERE acked < ?", (server - KEPT_MICROS,))
             self._db.execute("DELETE FROM boot WHERE last < (SELECT min(seq) FROM record)")
-        return Acked(newly, again, other_past=bool(again) or another)
+            begun = ""
+            if older:
+                begun = self._begin(Break.OLDER, OLDER)
+            elif part.current and parting and met:
+                begun = self._begin(Break.COPY, RESTORED if another else parting)
+        return Acked(newly, again, another, begun)
 
-    def _name_forgotten(self, held: list[tuple[int, int]], end: int) -> None:
-        """Say which numbers neither the server nor this file has any more, unless an event that waits says it."""
-        waiting = self._db.execute(
-            "SELECT seq, kind, CASE kind WHEN 'event' THEN body END FROM record WHERE acked IS NULL"
-        )
-        there: list[tuple[int, int]] = list(held)
-        for seq, kind, body in waiting:
-            if there and there[-1][1] == seq - 1:
-                there[-1] = (there[-1][0], seq)
-            else:
-                there.append((seq, seq))
-            event = read(body) if kind == "event" else None
-            if isinstance(event, Event) and event.name in (EventName.GAP, EventName.THINNING):
-                there.append((int(event.detail["from"]), int(event.detail["to"])))
-        missing = holes(there, end)
-        if missing:
-            count = sum(high - low + 1 for low, high in missing)
-            self._note(EventName.GAP, missing[0][0], missing[-1][1], count, FORGOTTEN)
+    def _name_forgotten(self, part: Part, ranges: list[tuple[int, int]]) -> None:
+        loss = Loss(streams.parts(self._db))
+        for low, high in held.forgotten(self._db, part, ranges):
+            loss.add(low, high, high - low + 1)
+        if loss.spans:
+            self._note(EventName.GAP, loss, FORGOTTEN)
 
-    def move_to_new_stream(self, why: str) -> None:
-        """Give what waits other numbers: those it has may have been used for other records."""
+    # -- streams ------------------------------------------------------------------------------------
+
+    def part(self, why: str = FORKED) -> None:
+        """The numbers that wait may have been used by another: have another stream begin once the server was met."""
         with self._writing():
-            self._move_to_new_stream(why)
+            self._db.execute("UPDATE spool SET parting = ?", (why,))
 
-    def _move_to_new_stream(self, why: str) -> Acked:
-        was = self.stream
-        waiting = "SELECT body FROM record WHERE acked IS NULL ORDER BY seq"
-        records = [record for (body,) in self._db.execute(waiting) if (record := read(body)) is not None]
-        self._db.execute("DELETE FROM record")
-        self._db.execute("DELETE FROM day")
-        self._db.execute("DELETE FROM boot")
-        self._db.execute("UPDATE spool SET stream = ?, next = 1, offered = 0, thinned = 0, epoch = ''", (uuid4().hex,))
-        self._insert([new_stream(self._clocks(), why, was), *records])
-        return Acked(0, len(records), other_past=True)
+    def belong(self, owner: str) -> bool:
+        """Whose records these are. True if the file was another agent's: what waits goes on in a stream of its own,
+        and what the other was acknowledged is let go of, because nobody but it could send that again."""
+        with self._writing():
+            before: str = self._db.execute("SELECT owner FROM spool").fetchone()[0]
+            if before == owner:
+                return False
+            self._db.execute("UPDATE spool SET owner = ?", (owner,))
+            if not before:
+                return False
+            former = "DELETE FROM stream WHERE first < (SELECT max(first) FROM stream)"
+            self._db.execute("DELETE FROM record WHERE acked IS NOT NULL")
+            self._db.execute(former)
+            self._db.execute("UPDATE spool SET settled = coalesce((SELECT min(seq) FROM record), next)")
+            self._db.execute("UPDATE stream SET first = min(first, (SELECT settled FROM spool)), epoch = ''")
+            self._begin(Break.COPY, TAKEN_OVER)
+            self._db.execute(former)
+        return True
+
+    def _begin(self, why: Break, reason: str) -> str:
+        """Begin another stream from the first number on that the server does not hold, and say so in it, last."""
+        was = streams.parts(self._db)[-1].uid
+        first = self._db.execute("SELECT settled FROM spool").fetchone()[0]
+        streams.begin(self._db, first)
+        detail: dict[str, str | int] = {"reason": reason, "why": why.value, "was": was}
+        if first > 1:
+            detail |= {"from": 1, "to": first - 1, "count": first - 1}
+        self._insert([Event(seq=0, clock=self._clocks(), name=EventName.NEW_STREAM, detail=detail)])
+        return reason
 
     def standing(self) -> Standing:
         with self._translated():
@@ -425,20 +345,8 @@ class Spool:
                     self._db.execute("ROLLBACK")
                 raise
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """SQLite's errors as ours."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
-            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise SpoolTaken(f"Another agent is running on the spool {self.path}.") from error
-            if code in _FULL:
-                raise SpoolFull(f"The spool {self.path} cannot be written: {error}.") from error
-            if code in _DAMAGED or isinstance(error, sqlite3.OperationalError):  # e.g. "no such table"
-                raise SpoolDamaged(f"The spool {self.path} is damaged: {error}.") from error
-            raise
+    def _translated(self) -> AbstractContextManager[None]:
+        return translated(self.path)
 
 
 def open_spool(path: Path, clocks: Clocks, limit: int = LIMIT, days: int = DAYS) -> tuple[Spool, str]:
@@ -460,62 +368,9 @@ def begin_anew(path: Path, clocks: Clocks, limit: int, damage: str, days: int = 
     except OSError as error:
         raise SpoolFull(f"The damaged spool {path} cannot be moved aside: {error.strerror}.") from error
     spool = Spool(path, clocks, limit, days)
-    spool.append([new_stream(clocks(), damage, "")])
+    detail: dict[str, str | int] = {"reason": damage, "why": Break.DAMAGED.value, "was": ""}
+    spool.append([Event(seq=0, clock=clocks(), name=EventName.NEW_STREAM, detail=detail)])
     return spool
-
-
-def standing_of(db: sqlite3.Connection) -> Standing:
-    """Raises sqlite3.Error if the file is not what was written."""
-    stream, size = db.execute("SELECT stream, bytes FROM spool").fetchone()
-    waiting = db.execute("SELECT count(*) FROM record WHERE acked IS NULL").fetchone()[0]
-    row = db.execute("SELECT body FROM record WHERE acked IS NULL ORDER BY seq LIMIT 1").fetchone()
-    first = read(row[0]) if row else None
-    return Standing(stream, waiting, first.clock.wall if first is not None else 0, size)
-
-
-def new_stream(clock: Clock, reason: str, was: str) -> Event:
-    """The event that begins a stream whose forerunner could not be continued."""
-    return Event(seq=0, clock=clock, name=EventName.NEW_STREAM, detail={"reason": reason, "was": was})
-
-
-def merge_ranges(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Sorted, without overlap, neighbours joined; what is upside down is left out."""
-    merged: list[tuple[int, int]] = []
-    for low, high in sorted(pair for pair in ranges if pair[0] <= pair[1]):
-        if merged and low <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
-        else:
-            merged.append((low, high))
-    return merged
-
-
-def holes(ranges: Iterable[tuple[int, int]], end: int) -> list[tuple[int, int]]:
-    """What of 1..end-1 is in none of the ranges."""
-    found: list[tuple[int, int]] = []
-    at = 1
-    for low, high in merge_ranges(ranges):
-        if at < min(low, end):
-            found.append((at, min(low, end) - 1))
-        at = max(at, high + 1)
-    if at < end:
-        found.append((at, end - 1))
-    return found
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives its log the same mode
-    except OSError as error:
-        raise SpoolFull(f"The spool {path} cannot be opened: {error.strerror}.") from error
-    db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-    try:
-        # EXCLUSIVE keeps the lock between transactions, so a second agent finds the file taken.
-        for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "journal_size_limit=4194304"):
-            db.execute(f"PRAGMA {pragma}")
-    except BaseException:
-        db.close()
-        raise
-    return db
 
 
 def _decode(rows: Iterable[tuple[int, bytes]], size: int) -> tuple[list[AnyRecord], int]:

@@ -18,7 +18,9 @@ from agent.local import now
 from agent.local.box import Aside
 from agent.outbox import Outbox
 from agent.poll import Seen
-from agent.spool import Spool, SpoolFull, Standing
+from agent.spool import Spool
+from agent.standing import Standing
+from agent.tables import SpoolFull
 from agent.wire import Clock, Title, catalogue
 
 FILE = "status.json"

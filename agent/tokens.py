@@ -29,7 +29,7 @@ from agent.identity import (
     public_of,
     sign,
 )
-from agent.link import Away, Line, LinkError, Rejected
+from agent.link import OTHER_NUMBERS, Away, Line, LinkError, Rejected
 from agent.proof import TEXT_LIMIT, rotation_message, token_message
 from agent.secrets import of_this_run
 from agent.spool import KEPT_MICROS
@@ -97,7 +97,7 @@ class Tokens:
                     self._renew_at = now + AGAIN_MICROS
             if self._moved:
                 self._moved = False
-                raise Away("What waits goes out under other numbers, because a copy of this home may have used these.")
+                raise Away(OTHER_NUMBERS)
             return self._token
 
     def drop(self, token: str) -> None:

@@ -12,10 +12,13 @@ import logging
 import random
 from collections.abc import Callable
 
+import msgspec
+
 from agent.clock import Clocks
 from agent.link import Away, Elsewhere, Link, LinkError, NotTaken, Rejected
 from agent.outbox import Outbox
-from agent.spool import Acked, Parcel, SpoolFull
+from agent.spool import Acked, Parcel, Spool
+from agent.tables import SpoolFull
 from agent.tidy import tidy_text
 from agent.wire import RECORDS_LIMIT, VERSION, Ack, Ahead, Assignment, Batch, Clock, Exchange, State
 
@@ -59,7 +62,7 @@ class Uplink:
         self._not_taken = ""  # what the log said last of batches that no server took
         self._behind: Parcel | None = None  # what was sent last, while more waits
         self._wait = 0.0  # seconds the server asked for before more of what waits
-        self._met = False  # the server was heard since this agent began
+        self._met = False  # the server said of each stream what it holds, since this agent began or it became another
         self._suspect: int | None = None  # number of the record that stopped the last batch by itself, it seems
 
     async def run(self) -> None:
@@ -103,7 +106,7 @@ class Uplink:
 
     async def send_one(self) -> bool:
         """Send one batch; False if there was nothing to send. Raises LinkError or SpoolFull."""
-        if not self._met:
+        if not self._met or self._outbox.parting:
             await self._meet()
         count = self._count
         parcel = await self._outbox.ask(lambda spool: spool.next_batch(count, SIZE))
@@ -124,21 +127,28 @@ class Uplink:
             first, more = ack.refused[0], f" (and {len(ack.refused) - 1} more)" if len(ack.refused) > 1 else ""
             log.warning("The server refused record %d%s: %s", first.seq, more, tidy_text(first.why, 300))
         self._heard(ack, acked)
-        if not acked.held and not acked.other_past:
+        if not acked.held and not acked.lacks and not self._outbox.parting:
             raise self._odd("The server acknowledged nothing of what it was sent.")
         return True
 
     async def _meet(self) -> None:
-        """Hear what the server holds before anything is sent: this file may be a copy that was brought back."""
-        stream, waiting = await self._outbox.ask(lambda spool: (spool.stream, spool.waiting()))
-        ack = await self._post(Parcel(stream, [], waiting))
-        acked = await self._outbox.ask(lambda spool: spool.met(ack.stream, ack.received, ack.epoch, ack.server))
+        """Hear what the server holds before anything is sent: of each stream, because an older database may have come
+        back; and of the last, because this file may be a copy that was brought back, or one that has to part."""
+        parts, waiting = await self._outbox.ask(lambda spool: (spool.parts(), spool.waiting()))
+        for part in parts:
+            ack = await self._post(Parcel(part.uid, [], waiting, follows=part.follows))
+            acked = await self._outbox.ask(_met(ack))
+            self._heard(ack, acked)
         self._met = True
-        self._heard(ack, acked)
+        self._outbox.parting = False
 
     def _heard(self, ack: Ack, acked: Acked) -> None:
-        if acked.other_past:
+        if acked.another or acked.again:
             log.warning("The server's database is another than before; it gets again what it does not hold.")
+            self._met = False
+        if acked.begun:
+            log.warning("What waits goes on in another stream: %s.", acked.begun)
+        if acked.lacks:
             self._outbox.states_were_lost()
         self._wait = min(ack.wait, LONGEST_WAIT) if self._behind else 0.0
         self._on_ack(ack)
@@ -163,7 +173,7 @@ class Uplink:
             return
         for news in self._ahead.news():
             try:
-                await self._post(Parcel(behind.stream, [], behind.waiting), news)
+                await self._post(Parcel(behind.stream, [], behind.waiting, follows=behind.follows), news)
             except NotTaken as error:
                 log.warning("%s It hears how things stand in their turn only.", error.sentence)
                 self._ahead.stop()
@@ -177,6 +187,7 @@ class Uplink:
         batch = Batch(
             version=VERSION,
             stream=parcel.stream,
+            follows=parcel.follows,
             sent=sent,
             records=parcel.records,
             exchange=self._exchange,
@@ -185,7 +196,7 @@ class Uplink:
             agent_version=self._version,
             ahead=ahead or [],
         )
-        ack = await self._link.send(batch)
+        ack = await self._link.send(batch, lambda: not (batch.records and self._outbox.parting))
         if ack.stream != parcel.stream:
             raise self._odd("The server answered for another stream.")
         self.exchanged(sent, ack)
@@ -205,7 +216,8 @@ class Uplink:
             return
         if not error.judged:
             raise Elsewhere(error.sentence)
-        await self._post(Parcel(parcel.stream, [], parcel.waiting + 1))  # raises if it is not the record's fault
+        empty = msgspec.structs.replace(parcel, records=[], waiting=parcel.waiting + 1)
+        await self._post(empty)  # raises if it is not the record's fault
         seq = parcel.records[0].seq
         if self._suspect != seq:
             self._suspect = seq
@@ -231,6 +243,10 @@ class Uplink:
         most = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(self._failures - 1, 10))
         asked = error.wait if isinstance(error, Away) else 0.0
         return asked + self._jitter(most)
+
+
+def _met(ack: Ack) -> Callable[[Spool], Acked]:
+    return lambda spool: spool.met(ack.stream, ack.received, ack.epoch, ack.server)
 
 
 class Forerunner:

@@ -17,7 +17,7 @@ from agent.identity import public_of
 from agent.link import LinkError, open_line
 from agent.proof import made_at
 from agent.settings import Settings, load_settings
-from agent.spool import Standing, standing_of
+from agent.standing import Standing, standing_of
 from agent.status import STALE_SECONDS, Status, read_status
 from agent.tokens import post
 from agent.trust import Trust, context_for

@@ -15,8 +15,8 @@ from agent.local import folder, now
 from agent.local.box import Aside, Box, entry_of
 from agent.outbox import Outbox
 from agent.poll import Seen
-from agent.spool import SpoolFull
 from agent.status import kept_out
+from agent.tables import SpoolFull
 from agent.wire import Ack, Clock, Entry, Lore, catalogue
 
 LOOK_SECONDS: Final = 1.0

@@ -7,24 +7,25 @@ no answer, what befell the device's branch.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Subquery, func, select
 from sqlmodel import Session, col
 
-from agent.wire import Event, EventName
+from agent.wire import Break, Event, EventName
 from server.coverage.account import Evidence
 from server.coverage.spans import MINUTE, Spans, both, grown, joined, minute, without
 from server.health.answers import told_of
 from server.health.rules import SILENT
 from server.health.tables import Condition
+from server.ingest.ranges import holes
 from server.ingest.ranges import joined as runs
 from server.ingest.tables import ReceivedRange, RecordRow, Stream
 from server.inventory.tables import Duty, Line, Subject
 from server.schemas import Answer, Missing
 
+END = 1 << 62  # after all numbers
 LONGEST_HOLD = 10  # minutes; what a full spool merges speaks for no longer
 LINE_DOWN, ON_BATTERY = "line.down", "power.battery"
 _decode = msgspec.msgpack.Decoder(Event).decode
@@ -124,22 +125,41 @@ class Witness:
     def _numbers(self) -> None:
         """Holes in the numbers of each stream, and when the newest record of each agent was made."""
         newest = dict.fromkeys(self._homes, 0)
+        gone_on = self._gone_on()
+        tops: dict[int, int] = {}  # the newest number of each stream
+        unsure: list[tuple[int, int, int, int]] = []  # agent, stream, the minute of its first hole, a number before it
         for stream, agent, ranges in self._ranges():
             said = self.said[agent]
-            if ranges[0][0] > 1:
-                said.holes.append((self._window[0][0], minute(self._at(stream, ranges[0][0]))))
-                said.outstanding += ranges[0][0] - 1
-            for (_, hi), (lo, _) in pairwise(ranges):
-                said.holes.append((minute(self._at(stream, hi, after=False)), minute(self._at(stream, lo))))
-                said.outstanding += lo - hi - 1
-            if first := next(iter(said.holes), None):
-                top = ranges[-1][1]
-                said.unsure.append((first[0], minute(self._at(stream, top, after=False))))
-                said.silences += self._silences(stream, ranges[0][1], top)
+            follower, end = gone_on.get(stream, (stream, ranges[-1][1] + 1))
+            found: Spans = []
+            for lo, hi in holes(ranges, end):
+                since = self._at(stream, lo - 1, after=False)
+                until = self._at(stream, hi + 1) or self._at(follower, end)
+                found.append((minute(since) if since else self._window[0][0], minute(until)))
+                said.outstanding += hi - lo + 1
+            said.holes += found
+            tops[stream] = ranges[-1][1]
+            if found:
+                unsure.append((agent, stream, found[0][0], ranges[0][1]))
             newest[agent] = max(newest[agent], self._at(stream, ranges[-1][1], after=False))
+        for agent, stream, since, first in unsure:
+            self.said[agent].silences += self._silences(stream, first, tops[stream])
+            while stream in gone_on and gone_on[stream][0] in tops:
+                stream, first = gone_on[stream]
+                self.said[agent].silences += self._silences(stream, first, tops[stream])
+            self.said[agent].unsure.append((since, minute(self._at(stream, tops[stream], after=False))))
         for agent, said in self.said.items():
             said.holes, said.unsure = joined(said.holes), joined(said.unsure)
             said.untold = joined([*said.holes, (minute(newest[agent]), self._window[0][1])])
+
+    def _gone_on(self) -> dict[int, tuple[int, int]]:
+        """Of streams that go on in others: the other, and the first number that is to come in that."""
+        asked = (
+            select(col(Stream.after_id), col(Stream.id), col(Stream.first))
+            .where(col(Stream.agent_id).in_(list(self._homes)), col(Stream.after_id).is_not(None))
+            .order_by(col(Stream.first).desc())
+        )
+        return {stream: (follower, first) for stream, follower, first in self._session.execute(asked)}
 
     def _ranges(self) -> Iterable[tuple[int, int, list[tuple[int, int]]]]:
         """(stream, agent, ranges settled, whatever their fate) of every stream of the agents that has any."""
@@ -176,11 +196,11 @@ class Witness:
                         until = events[place + 1][0] if place + 1 < len(events) else self._end
                         said.closed.append((minute(at), minute(until)))
                     case EventName.GAP:
-                        self._lose(said, stream, event)
+                        self._lose(said, stream, event, at)
                         said.given_up.append((minute(at), _number(event, "count")))
                     case EventName.THINNING:
                         said.thinned.append((minute(at), _number(event, "count")))
-                    case EventName.NEW_STREAM:
+                    case EventName.NEW_STREAM if event.detail.get("why") != Break.COPY:
                         said.lost_stream.append((minute(self._last_before(agent, stream, at)), minute(at)))
             said.closed, said.doubted = joined(said.closed), joined(said.doubted)
             said.lost_stream = joined(said.lost_stream)
@@ -202,24 +222,38 @@ class Witness:
         )
         return self._session.execute(asked)
 
-    def _lose(self, said: Said, stream: int, event: Event) -> None:
+    def _lose(self, said: Said, stream: int, event: Event, at: int) -> None:
         """What a gap explains: its runs of numbers that are not here, and what was said from there to the gap itself.
 
-        One event may name numbers of many hours; between them others came, and explain themselves.
+        One event may name numbers of many hours; between them others came, and explain themselves. They may be of a
+        stream that this one goes on from.
         """
         lo, hi = _number(event, "from"), _number(event, "to")
-        before = select(func.max(col(RecordRow.seq))).where(col(RecordRow.stream_id) == stream, col(RecordRow.seq) < lo)
+        named = self._named(event) or stream
+        before = select(func.max(col(RecordRow.seq))).where(col(RecordRow.stream_id) == named, col(RecordRow.seq) < lo)
         first = self._session.execute(before).scalar() or lo
-        told = self._told(stream, first, event.seq)
+        last = event.seq if named == stream else END
+        told = self._told(named, first, last)
         asked = select(told).where(told.c.next_seq - told.c.seq > 1, told.c.seq <= hi).order_by(told.c.seq)
         lost = [
-            Lost(minute(at), minute(next_at), min(next_seq - 1, hi) - max(seq + 1, lo) + 1)
-            for seq, at, next_seq, next_at in self._session.execute(asked)
+            Lost(minute(since), minute(until), min(next_seq - 1, hi) - max(seq + 1, lo) + 1)
+            for seq, since, next_seq, until in self._session.execute(asked)
         ]
+        if named != stream and not self._at(named, hi + 1):  # nothing of it came after them
+            lost.append(Lost(minute(self._at(named, lo - 1, after=False) or at), minute(at), hi - lo + 1))
         said.lost += lost
         if lost:
-            said.doubted.append((lost[0].start, minute(self._at(stream, event.seq))))
-            said.silences += self._silences(stream, first, event.seq)
+            said.doubted.append((lost[0].start, minute(at)))
+            said.silences += self._silences(named, first, last)
+
+    def _named(self, event: Event) -> int | None:
+        """The stream whose numbers an event speaks of, where that is not its own."""
+        if "stream" not in event.detail:
+            return None
+        found: int | None = self._session.execute(
+            select(col(Stream.id)).where(col(Stream.uid) == str(event.detail["stream"]))
+        ).scalar()
+        return found
 
     def _silences(self, stream: int, first: int, last: int) -> Spans:
         """Where nothing was said for longer than any hold speaks for, between two numbers of a stream."""

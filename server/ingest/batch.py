@@ -20,6 +20,7 @@ from agent.wire import (
     Clock,
     Entry,
     Exchange,
+    Follows,
     Hold,
     State,
 )
@@ -57,6 +58,7 @@ class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
     stream: str
     sent: Clock
     records: list[msgspec.Raw]
+    follows: Follows | None = None
     exchange: Exchange | None = None
     boots: list[Clock] = []
     waiting: int = 0
@@ -107,6 +109,7 @@ class Parcel:
     waiting: int
     agent_version: str
     ahead: list[Ahead]
+    follows: Follows | None = None  # the stream before, where its numbers go on in this one
 
     @property
     def waited(self) -> bool:
@@ -139,6 +142,7 @@ def open_batch(body: bytes, media: str, encoding: str, agent_id: int, arrived: i
         waiting=min(max(envelope.waiting, 0), (1 << 31) - 1),
         agent_version=re.sub(r"[^\x20-\x7e]", "", envelope.agent_version)[:40],
         ahead=[ahead for raw in envelope.ahead if (ahead := _open_ahead(bytes(raw), media)) is not None],
+        follows=envelope.follows,
     )
 
 
@@ -176,6 +180,8 @@ def _check(envelope: _Envelope) -> None:
         )
     if not _STREAM.fullmatch(envelope.stream):
         raise Invalid("A stream's name is 1 to 64 letters, digits, '-' and '_'.")
+    if envelope.follows is not None and not 1 <= envelope.follows.first <= LARGEST:
+        raise Invalid("The batch cannot be read: {why}.", why="the first number of its stream is out of range")
     if max(len(envelope.records), len(envelope.ahead)) > RECORDS_LIMIT:
         raise TooLarge("A batch has {limit} records at most.", limit=RECORDS_LIMIT)
     if len(envelope.boots) > RECORDS_LIMIT:

@@ -1,56 +1,43 @@
 """Records that do not simply go on from what is there. The slow way, to the same rows as in order.
 
 A hold speaks of the state before it only if nothing between the two can have been another state: no number that is
-lost or has not come, and no refused record of that position.
+lost or has not come, and no refused record of that position. Before it is also what stands before its stream began, in
+the stream that it goes on from.
 """
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Iterable
 
 import msgspec
 
 from agent.wire import Hold, State
 from server.ingest.bulks import ATTESTED
-from server.ingest.intervals import HeldFor, Stretch, first, merge
-from server.ingest.link import Link
-from server.ingest.numbers import run_of
+from server.ingest.intervals import HeldFor, Stretch, fold, merge
+from server.ingest.lineage import END, Past, before, followers, in_past
+from server.ingest.link import Link, Row
+from server.ingest.numbers import numbers_of, run_of
 from server.ingest.places import Place
 from server.ingest.ranges import Ranges
 
 BEFORE = """
-SELECT id, seq, at, body FROM record
+SELECT id, stream_id, seq, at, body FROM record
 WHERE stream_id = ? AND subject_id = ? AND kind = 'state' AND seq < ? ORDER BY seq DESC LIMIT 1
 """
-REFUSED = """
-SELECT seq FROM record WHERE kind = 'refused' AND subject_id = ? AND stream_id = ? AND seq > ? AND seq < ?
-ORDER BY seq LIMIT 1
+STATES = """
+SELECT id, stream_id, seq, at, body FROM record
+WHERE stream_id = ? AND subject_id = ? AND kind = 'state' AND seq BETWEEN ? AND ? ORDER BY seq
 """
-TELLING = """
-SELECT id, seq, at, kind, subject_id, body FROM record
-WHERE stream_id = ? AND kind IN ('state', 'hold', 'refused') AND seq BETWEEN ? AND ? ORDER BY seq
+AFTER = "SELECT min(seq) FROM record WHERE stream_id = ? AND subject_id = ? AND kind = 'state' AND seq > ?"
+REFUSED = "SELECT min(seq) FROM record WHERE stream_id = ? AND subject_id = ? AND kind = 'refused' AND seq > ?"
+REFUSED_BEFORE = """
+SELECT seq FROM record WHERE stream_id = ? AND subject_id = ? AND kind = 'refused' AND seq < ?
+ORDER BY seq DESC LIMIT 1
 """
+HOLDS = "SELECT at, body FROM record WHERE stream_id = ? AND kind = 'hold' AND seq > ? AND seq < ? ORDER BY seq"
 NEWEST = """
 SELECT latest.at, record.stream_id, record.seq FROM latest JOIN record ON record.id = latest.record_id
 WHERE latest.subject_id = ? AND latest.agent_id = ?
 """
-PART = 1000  # records in memory at once
-
-Find = Callable[[str], Place | None]
-
-
-@dataclass(slots=True)
-class _Run:
-    """A state, and what is known of how long it held."""
-
-    record_id: int
-    seq: int
-    at: int
-    answered: bool
-    stretches: list[Stretch]
-    last: int  # the last number to which nothing of it can have been lost
-    new: bool = False
-    changed: bool = False
 
 
 def held_for(hold: Hold, at: int, key: str) -> HeldFor:
@@ -59,17 +46,19 @@ def held_for(hold: Hold, at: int, key: str) -> HeldFor:
     return HeldFor(at - (hold.clock.boot - hold.since), at, held.good, held.failed)
 
 
-def late_hold(
-    link: Link, stream_id: int, agent_id: int, unbroken: Ranges, place: Place, seq: int, held: HeldFor
-) -> None:
-    """Add a hold to the state it follows by number, if that has come and nothing is lost in between."""
-    found = link.rows(BEFORE, stream_id, place.subject_id, seq)
+def late_hold(link: Link, past: Past, agent_id: int, unbroken: Ranges, place: Place, seq: int, held: HeldFor) -> None:
+    """Add a hold to the state it follows by number, if that has come and nothing is lost in between.
+
+    `unbroken` are the runs of its stream and of what that goes on from.
+    """
+    found = before(link, past, seq, BEFORE, place.subject_id)
     if not found:
         return  # that state will find this hold in the log when it comes
-    record_id, state_seq, at, _ = found[0]
+    record_id, _, state_seq, at, _ = found[0]
     if run_of(unbroken, state_seq) != run_of(unbroken, seq):
         return
-    if link.rows(REFUSED, place.subject_id, stream_id, state_seq, seq):
+    refused = before(link, past, seq, REFUSED_BEFORE, place.subject_id)
+    if refused and refused[0][0] > state_seq:
         return
     rows = link.rows("SELECT start_at, end_at, good, failed FROM attested WHERE record_id = ?", record_id)
     stretches = merge([Stretch(*row) for row in rows], held, place.hole, at)
@@ -77,102 +66,78 @@ def late_hold(
 
 
 class Refold:
-    """Fold states and holds of one stream anew, after numbers came late or their fate changed."""
+    """Fold states and their holds anew, after numbers of a stream came late or their fate changed."""
 
-    def __init__(self, link: Link, stream_id: int, agent_id: int, unbroken: Ranges, find: Find) -> None:
+    def __init__(self, link: Link, past: Past, agent_id: int) -> None:
         self._link = link
-        self._stream_id = stream_id
+        self._past = past
         self._agent_id = agent_id
-        self._unbroken = unbroken
-        self._find = find
-        self._runs: dict[int, _Run | None] = {}  # by subject, of the state that holds now
-        self._changed: set[int] = set()
-        self._marks: list[int] = []
+        self._unbroken: dict[int, Ranges] = {}  # by stream, its own numbers alone
 
-    def run(self, changed: Iterable[int], last: int) -> None:
-        """What the records from the first of `changed` up to the number `last` say of the states they follow."""
-        self._changed = set(changed)
-        self._marks = sorted(self._changed)
-        at = self._marks[0]
-        while rows := self._link.rows(f"{TELLING} LIMIT {PART}", self._stream_id, at, last):
-            for record_id, seq, when, kind, subject, body in rows:
-                if kind == "hold":
-                    self._hold(seq, when, msgspec.msgpack.decode(body, type=Hold))
-                elif subject is not None:
-                    self._other(subject, record_id, seq, when, kind, body)
-            at = rows[-1][1] + 1
-        for subject in list(self._runs):
-            self._close(subject)
+    def run(self, place: Place, key: str, marks: Iterable[int]) -> None:
+        """`marks` are numbers at which, or from which on, something of this subject may be otherwise than before."""
+        ordered = sorted(marks)
+        states = before(self._link, self._past, ordered[0], BEFORE, place.subject_id)
+        stream = next(iter(self._past))
+        states += self._link.rows(STATES, stream, place.subject_id, ordered[0], ordered[-1])
+        numbers = [row[2] for row in states]
+        concerned = {bisect_left(numbers, mark) - 1 for mark in ordered}
+        late = set(ordered)
+        for index, row in enumerate(states):
+            if index in concerned or row[2] in late:
+                self._fold(place, key, row, late=row[2] in late and row[1] == stream)
 
-    def _other(self, subject: int, record_id: int, seq: int, at: int, kind: str, body: bytes) -> None:
-        """A state, or one that was refused, ends how long the one before it held."""
-        new = seq in self._changed
-        before = self._current(subject) if new else self._runs.get(subject)
-        if before is not None:
-            before.changed |= new
-            self._close(subject)
-        self._runs[subject] = self._begin(record_id, seq, at, body, new=new) if kind == "state" else None
-
-    def _hold(self, seq: int, at: int, hold: Hold) -> None:
-        for key in hold.held:
-            place = self._find(key)
-            run = self._current(place.subject_id) if place is not None else None
-            if place is None or run is None:
-                continue
-            mark = bisect_right(self._marks, run.seq)
-            run.changed |= mark < len(self._marks) and self._marks[mark] <= seq
-            if seq <= run.last:
-                run.stretches = merge(run.stretches, held_for(hold, at, key), place.hole, run.at)
-
-    def _current(self, subject: int) -> _Run | None:
-        """The state that holds; at first that before the first mark, with what the holds up to there say of it."""
-        if subject in self._runs:
-            return self._runs[subject]
-        found = self._link.rows(BEFORE, self._stream_id, subject, self._marks[0])
-        if not found:
-            self._runs[subject] = None
-            return None
-        run = self._begin(*found[0])
-        refused = self._link.rows(REFUSED, subject, self._stream_id, run.seq, self._marks[0])
-        if refused:
-            run.last = min(run.last, refused[0][0] - 1)
-        until = self._marks[0] - 1
-        if run.last < until:  # something is missing before the first mark: it is not concerned
-            self._runs[subject] = None
-            return None
-        for _, _, at, kind, _, body in self._link.rows(TELLING, self._stream_id, run.seq, until):
-            hold = msgspec.msgpack.decode(body, type=Hold) if kind == "hold" else None
-            for key in hold.held if hold is not None else ():
-                place = self._find(key)
-                if hold is not None and place is not None and place.subject_id == subject:
-                    run.stretches = merge(run.stretches, held_for(hold, at, key), place.hole, run.at)
-        self._runs[subject] = run
-        return run
-
-    def _begin(self, record_id: int, seq: int, at: int, body: bytes, *, new: bool = False) -> _Run:
+    def _fold(self, place: Place, key: str, state: Row, *, late: bool) -> None:
+        record_id, stream_id, seq, at, body = state
         answered = msgspec.msgpack.decode(body, type=State).failure is None
-        run = run_of(self._unbroken, seq)
-        return _Run(record_id, seq, at, answered, [first(at, answered=answered)], run[1] if run else seq, new, new)
+        held: list[HeldFor] = []
+        for hold_at, hold_body in self._holds(stream_id, place.subject_id, seq):
+            hold = msgspec.msgpack.decode(hold_body, type=Hold)
+            if key in hold.held:
+                held.append(held_for(hold, hold_at, key))
+        stretches = fold(at, held, place.hole, answered=answered)
+        _replace(self._link, record_id, self._agent_id, place.subject_id, stretches)
+        if late:
+            self._newest(place.subject_id, state, stretches[-1].end, answered=answered)
 
-    def _close(self, subject: int) -> None:
-        run = self._runs[subject]
-        if run is None or not run.changed:
-            return
-        _replace(self._link, run.record_id, self._agent_id, subject, run.stretches)
-        if run.new:
-            self._newest(subject, run)
+    def _holds(self, stream_id: int, subject_id: int, seq: int) -> list[Row]:
+        """The holds that speak of a state: up to the next of its subject, taken or refused, and no further than its
+        run of numbers goes, also into the streams that go on from its own."""
+        if stream_id not in self._unbroken:
+            self._unbroken[stream_id] = numbers_of(self._link, stream_id).unbroken
+        run = run_of(self._unbroken[stream_id], seq)
+        return self._from(stream_id, subject_id, seq, run[1] if run else seq)
 
-    def _newest(self, subject: int, run: _Run) -> None:
+    def _from(self, stream_id: int, subject_id: int, seq: int, last: int) -> list[Row]:
+        ends = [self._link.rows(sql, stream_id, subject_id, seq)[0][0] for sql in (AFTER, REFUSED)]
+        until = min((end for end in ends if end is not None), default=END)
+        rows = self._link.rows(HOLDS, stream_id, seq, min(until, last + 1))
+        for follower, first in followers(self._link, stream_id):
+            if seq < first <= min(until, last + 1):
+                rows += self._into(follower, subject_id, first)
+        return rows
+
+    def _into(self, stream_id: int, subject_id: int, first: int) -> list[Row]:
+        """What a stream that begins with the number `first` says of a state before it."""
+        if stream_id not in self._unbroken:
+            self._unbroken[stream_id] = numbers_of(self._link, stream_id).unbroken
+        run = run_of(self._unbroken[stream_id], first)
+        last = run[1] if run else first - 1
+        return self._from(stream_id, subject_id, first - 1, last)
+
+    def _newest(self, subject: int, state: Row, held_to: int, *, answered: bool) -> None:
         """A state that came late may be the newest all the same."""
+        record_id, stream_id, seq, at, _ = state
         newest = self._link.rows(NEWEST, subject, self._agent_id)
         if newest:
-            at, stream, seq = newest[0]
-            if seq > run.seq if stream == self._stream_id else at >= run.at:
+            newest_at, newest_stream, newest_seq = newest[0]
+            related = in_past(self._past, newest_stream, newest_seq)
+            if newest_seq > seq if related else (newest_at, newest_stream) >= (at, stream_id):
                 return
         self._link.run("DELETE FROM latest WHERE subject_id = ? AND agent_id = ?", subject, self._agent_id)
         self._link.run(
             "INSERT INTO latest (subject_id, agent_id, record_id, at, held_to, answered) VALUES (?, ?, ?, ?, ?, ?)",
-            *(subject, self._agent_id, run.record_id, run.at, run.stretches[-1].end, run.answered),
+            *(subject, self._agent_id, record_id, at, held_to, answered),
         )
 
 

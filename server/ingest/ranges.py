@@ -36,3 +36,10 @@ def without(ranges: Ranges, taken: Ranges) -> Ranges:
         if lo <= hi:
             result.append((lo, hi))
     return result
+
+
+def holes(ranges: Ranges, end: int) -> Ranges:
+    """What of 1..end-1 is in none of the ranges."""
+    edges = [0, *(number for lo, hi in ranges for number in (lo, hi)), end]
+    pairs = zip(edges[::2], edges[1::2], strict=True)
+    return [(hi + 1, min(lo, end) - 1) for hi, lo in pairs if hi + 1 < min(lo, end)]

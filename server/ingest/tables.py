@@ -11,13 +11,15 @@ from server.storage.types import Id, Micros
 
 
 class Stream(SQLModel, table=True):
-    """One spool file of one agent."""
+    """One spool file of one agent, or what of it goes on under another name: numbers below `first` are of `after`."""
 
     __tablename__ = "stream"
 
     id: int | None = Field(default=None, sa_column=Column(Id, primary_key=True))
     agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), nullable=False, index=True))
     uid: str = Field(unique=True, max_length=64)
+    after_id: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("stream.id"), index=True))
+    first: int = Field(default=1, sa_column=Column(Id, nullable=False, server_default="1"))
     first_seen: int = Field(sa_column=Column(Micros, nullable=False))
 
 

@@ -4,19 +4,21 @@ Records in the order of their numbers go the quick way: what they change is kept
 record that comes after a later one of its stream goes the slow way, `late.py`.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
 
 from agent.wire import Entry, Event, EventName, Hold, Refusal, State
 from server.errors import Forbidden
-from server.ingest import late, times
+from server.ingest import late, lineage, times
 from server.ingest.batch import Incoming, Parcel
 from server.ingest.bulks import AHEAD, OFFSET, RANGE, RECORD, SEEN
 from server.ingest.intervals import HeldFor
+from server.ingest.lineage import Past, before, past_of
 from server.ingest.link import Link, Row, rows_in
-from server.ingest.numbers import ROOM, ROWS_AT_MOST, STREAMS_AT_MOST, Numbers, changed, run_of
+from server.ingest.numbers import ROOM, ROWS_AT_MOST, STREAMS_AT_MOST, Fate, Numbers, changed, numbers_of, run_of
 from server.ingest.places import Place, Places
 from server.ingest.ranges import Ranges, holds, joined
 from server.ingest.times import Corrected, Offset
@@ -26,6 +28,8 @@ from server.ingest.views import Views
 UNKNOWN = "this agent polls no position or line of that key"
 ELSEWHERE = "its branch has no branch, line or position of that key"
 
+BEFORE = "SELECT at FROM record WHERE stream_id = ? AND seq < ? ORDER BY seq DESC LIMIT 1"
+AFTER = "SELECT at FROM record WHERE stream_id = ? AND seq > ? ORDER BY seq LIMIT 1"
 ELSEWHERE_ROWS = """
 SELECT count(*) FROM received_range JOIN stream ON stream.id = received_range.stream_id
 WHERE stream.agent_id = ? AND stream.id <> ?
@@ -48,15 +52,17 @@ class Taken:
 
 @dataclass(slots=True)
 class _Stream:
+    uid: str
     id: int
     agent_id: int
     numbers: Numbers
+    past: Past  # the stream itself, and those it goes on from
     last_at: int  # corrected time of the record with the highest number
 
 
 @dataclass(frozen=True, slots=True)
 class _Delayed:
-    """A hold that does not go on from the newest state, in order though it is: that is of another stream."""
+    """A hold in order that does not simply go on from the newest state: that is of another stream, or none."""
 
     place: Place
     seq: int
@@ -66,9 +72,10 @@ class _Delayed:
 class _Came:
     """The records of one batch that had not come before, and what follows for the numbers of their stream."""
 
-    def __init__(self, numbers: Numbers, parcel: Parcel) -> None:
-        settled, self.before = numbers.settled, numbers.unbroken
+    def __init__(self, numbers: Numbers, unbroken: Ranges, overtaken: int, parcel: Parcel) -> None:
+        settled, self.before = numbers.settled, unbroken
         self.top = settled[-1][1] if settled else 0
+        self._overtaken = overtaken
         self.fresh = [incoming for incoming in parcel.records if not holds(settled, incoming.seq)]
         self.unbroken_from = self.before[-1][0] if self.before and self.before[-1][1] == self.top else self.top + 1
         self.starts: set[int] = set()  # where in-order records follow on something that is missing
@@ -76,8 +83,8 @@ class _Came:
         self.delayed: list[_Delayed] = []
 
     def follows(self, incoming: Incoming) -> bool:
-        """Whether it is the newest of its stream."""
-        if incoming.seq <= self.top:
+        """Whether it is the newest of its stream, and of those that go on from it."""
+        if incoming.seq <= self.top or incoming.seq < self._overtaken:
             self.late.add(incoming.seq)
             return False
         if incoming.seq != self.top + 1:
@@ -93,9 +100,28 @@ class _Came:
         return numbers.with_more(
             (incoming.seq for incoming in self.fresh if incoming.seq not in unreadable),
             unreadable,
-            thinned=_given_up(self.fresh, EventName.THINNING),
-            lost=_given_up(self.fresh, EventName.GAP),
+            thinned=self.given_up(EventName.THINNING),
+            lost=self.given_up(EventName.GAP),
         )
+
+    def elsewhere(self) -> set[str]:
+        """The other streams whose numbers events of this batch speak of."""
+        events = [one.record for one in self.fresh if isinstance(one.record, Event)]
+        return {str(event.detail["stream"]) for event in events if "stream" in event.detail}
+
+    def given_up(self, name: EventName, stream: str = "") -> Ranges:
+        """Numbers that events say will never come, of another stream where one is named.
+
+        They count as settled, or every ack would list the holes for ever.
+        """
+        found = []
+        for incoming in self.fresh:
+            event = incoming.record
+            if isinstance(event, Event) and event.name is name and str(event.detail.get("stream", "")) == stream:
+                lo, hi = event.detail.get("from"), event.detail.get("to")
+                if isinstance(lo, int) and isinstance(hi, int) and 1 <= lo <= hi < incoming.seq:
+                    found.append((lo, hi))
+        return joined([], (), found)
 
 
 class Transaction:
@@ -118,14 +144,16 @@ class Transaction:
         boot_id = parcel.sent.boot_id
         history = self._behind[agent_id] = parcel.waiting > 0 or self._is_behind(agent_id)
         self._seen[agent_id] = (agent_id, parcel.arrived, parcel.agent_version, parcel.waiting, boot_id, history)
-        came = _Came(stream.numbers, parcel)
+        overtaken = lineage.overtaken(self._link, stream.id)
+        came = _Came(stream.numbers, self._unbroken(stream), overtaken, parcel)
         fresh = came.fresh
-        if fresh and fresh[0].seq < came.top:
+        if fresh and fresh[0].seq < max(came.top, overtaken):
             self._flush()  # its neighbours are asked for below
         offsets = self._offsets(parcel, stream, fresh)
         spoken_of = [self._spoken_of(incoming, parcel) for incoming in fresh]
         self._views.load(agent_id, {place.subject_id for places in spoken_of for place in places.values()})
         refused: list[Refusal] = []
+        marks: dict[int, set[int]] = defaultdict(set)  # subject: numbers of late records that speak of it
         late_at = 0
         for record_id, incoming, places in zip(self._link.next_ids(len(fresh)), fresh, spoken_of, strict=True):
             clock = incoming.clock
@@ -140,6 +168,8 @@ class Transaction:
             else:
                 when = self._between(stream, incoming.seq, when, late_at)
                 late_at = when.at
+                for place in places.values():
+                    marks[place.subject_id].add(incoming.seq)
             unknown = ELSEWHERE if isinstance(incoming.record, Entry) else UNKNOWN
             why = incoming.why or ("" if places or isinstance(incoming.record, Hold) else unknown)
             hold = isinstance(incoming.record, Hold)
@@ -154,7 +184,7 @@ class Transaction:
             self._records.append((*what, *whenever, history, incoming.body))
         self._tell_ahead(parcel, offsets)
         if fresh:
-            self._settle(stream, came, parcel.arrived)
+            self._settle(stream, came, marks, parcel.arrived)
         return Taken(stream.numbers.settled, refused, fresh=len(fresh))
 
     def finish(self) -> None:
@@ -216,7 +246,7 @@ class Transaction:
                 self._views.refused(subject, stream.id)
             elif isinstance(record, State):
                 answered = record.failure is None
-                self._views.state(subject, stream.id, incoming.seq, record_id, at, answered=answered)
+                self._views.state(subject, stream.past, incoming.seq, record_id, at, answered=answered)
             elif isinstance(record, Hold):
                 held = late.held_for(record, at, key)
                 if not self._views.hold(subject, stream.id, came.unbroken_from, held, place.hole):
@@ -224,30 +254,68 @@ class Transaction:
 
     def _between(self, stream: _Stream, seq: int, when: Corrected, late_at: int) -> Corrected:
         """A late record's time, no earlier than its neighbours' before it and no later than theirs after it."""
-        sql = "SELECT at FROM record WHERE stream_id = ? AND seq {} ? ORDER BY seq {} LIMIT 1"
-        before = self._link.rows(sql.format("<", "DESC"), stream.id, seq)
-        after = self._link.rows(sql.format(">", "ASC"), stream.id, seq)
-        at = max(when.at, late_at, before[0][0] if before else 0)
+        earlier = before(self._link, stream.past, seq, BEFORE)
+        after = self._link.rows(AFTER, stream.id, seq)
+        at = max(when.at, late_at, earlier[0][0] if earlier else 0)
         return times.moved(when, min(at, after[0][0]) if after else at)
 
-    def _settle(self, stream: _Stream, came: _Came, now: int) -> None:
+    # -- what becomes of numbers --------------------------------------------------------------------
+
+    def _settle(self, stream: _Stream, came: _Came, marks: dict[int, set[int]], now: int) -> None:
         """Write what became of the numbers, and what follows from it for holds that were written before."""
-        after = came.added_to(stream.numbers)
-        unbroken = after.unbroken
-        marks = came.late | changed(came.before, unbroken, came.starts)
-        self._write(stream, after)
-        if came.delayed or marks:
-            self._flush()
-        for one in came.delayed:
-            late.late_hold(self._link, stream.id, stream.agent_id, unbroken, one.place, one.seq, one.held)
-        if marks:
-            runs = [run_of(ranges, mark) for ranges in (came.before, unbroken) for mark in marks]
-            last = max((run[1] for run in runs if run is not None), default=0)
+        others = [self._other(stream, uid) for uid in came.elsewhere()]
+        for other in others:
+            if other is not None:
+                thinned = came.given_up(EventName.THINNING, other.uid)
+                lost = came.given_up(EventName.GAP, other.uid)
+                self._renumber(other, other.numbers.with_more((), (), thinned, lost), set(), {}, now)
+        self._renumber(stream, came.added_to(stream.numbers), came.starts, marks, now, came.delayed)
 
-            def find(key: str) -> Place | None:
-                return self._places.find(self._link, stream.agent_id, key, now)
+    def _renumber(
+        self,
+        stream: _Stream,
+        numbers: Numbers,
+        starts: set[int],
+        marks: dict[int, set[int]],
+        now: int,
+        delayed: Iterable[_Delayed] = (),
+    ) -> None:
+        was = self._unbroken(stream)
+        self._write(stream, numbers)
+        unbroken = self._unbroken(stream)
+        everybody = changed(was, unbroken, starts)
+        for _, first in lineage.followers(self._link, stream.id):
+            if _start(was, first - 1) != _start(unbroken, first - 1):
+                everybody.add(first)  # what it begins with speaks of other states than before
+        if not (delayed or marks or everybody):
+            return
+        self._flush()
+        for one in delayed:
+            late.late_hold(self._link, stream.past, stream.agent_id, unbroken, one.place, one.seq, one.held)
+        if everybody:
+            known = self._link.rows("SELECT subject_id FROM latest WHERE agent_id = ?", stream.agent_id)
+            marks = {
+                subject: marks.get(subject, set()) | everybody for subject in {row[0] for row in known} | marks.keys()
+            }
+        refold = late.Refold(self._link, stream.past, stream.agent_id)
+        for key, subject in self._keys(marks):
+            place = self._places.find(self._link, stream.agent_id, key, now)
+            if place is not None and place.subject_id == subject:
+                refold.run(place, key, marks[subject])
 
-            late.Refold(self._link, stream.id, stream.agent_id, unbroken, find).run(marks, last)
+    def _keys(self, subjects: Iterable[int]) -> list[tuple[str, int]]:
+        rows = rows_in(self._link, "SELECT id, key FROM subject WHERE id", set(subjects))
+        return sorted((key, subject) for subject, key in rows)
+
+    def _unbroken(self, stream: _Stream) -> Ranges:
+        """Runs of numbers of a stream, and of what it goes on from, in which no state can have been lost."""
+        runs = stream.numbers.unbroken
+        for past, below in list(stream.past.items())[1:]:
+            if runs and runs[0][0] != below:
+                break  # something is missing in between: what was before is of no use to it
+            earlier = numbers_of(self._link, past).unbroken
+            runs = joined(runs, (), [(lo, min(hi, below - 1)) for lo, hi in earlier if lo < below])
+        return runs
 
     def _flush(self) -> None:
         self._link.put(RECORD, self._records)
@@ -265,22 +333,39 @@ class Transaction:
 
     def _find_stream(self, parcel: Parcel) -> _Stream:
         found = self._link.rows("SELECT id, agent_id FROM stream WHERE uid = ?", parcel.stream)
-        if not found:
-            [[count]] = self._link.rows("SELECT count(*) FROM stream WHERE agent_id = ?", parcel.agent_id)
-            if count >= STREAMS_AT_MOST:
-                raise Forbidden(TOO_MANY, count=count)
-            found = self._link.rows(
-                "INSERT INTO stream (agent_id, uid, first_seen) VALUES (?, ?, ?) RETURNING id, agent_id",
-                *(parcel.agent_id, parcel.stream, parcel.arrived),
-            )
-        stream_id, agent_id = found[0]
-        rows = self._link.rows("SELECT lo, hi, fate FROM received_range WHERE stream_id = ? ORDER BY lo", stream_id)
-        numbers = Numbers.of_rows(rows)
-        last_at = 0
-        if rows:
-            newest = self._link.rows("SELECT at FROM record WHERE stream_id = ? AND seq = ?", stream_id, rows[-1][1])
-            last_at = newest[0][0] if newest else 0
-        return _Stream(stream_id, agent_id, numbers, last_at)
+        if found:
+            return self._loaded(parcel.stream, *found[0])
+        [[count]] = self._link.rows("SELECT count(*) FROM stream WHERE agent_id = ?", parcel.agent_id)
+        if count >= STREAMS_AT_MOST:
+            raise Forbidden(TOO_MANY, count=count)
+        first, after_id = 1, None
+        if parcel.follows is not None:
+            first = parcel.follows.first
+            sql = "SELECT id FROM stream WHERE uid = ? AND agent_id = ?"
+            after_id = next((row[0] for row in self._link.rows(sql, parcel.follows.stream, parcel.agent_id)), None)
+        made = self._link.rows(
+            "INSERT INTO stream (agent_id, uid, after_id, first, first_seen) VALUES (?, ?, ?, ?, ?) RETURNING id",
+            *(parcel.agent_id, parcel.stream, after_id, first, parcel.arrived),
+        )
+        if first > 1:  # they count in the stream before, and never come in this one
+            self._link.put(RANGE, [(made[0][0], 1, first - 1, Fate.BEFORE.value)])
+        return self._loaded(parcel.stream, made[0][0], parcel.agent_id)
+
+    def _loaded(self, uid: str, stream_id: int, agent_id: int) -> _Stream:
+        numbers = numbers_of(self._link, stream_id)
+        past = past_of(self._link, stream_id)
+        newest = before(self._link, past, numbers.settled[-1][1] + 1, BEFORE) if numbers.rows else []
+        return _Stream(uid, stream_id, agent_id, numbers, past, newest[0][0] if newest else 0)
+
+    def _other(self, stream: _Stream, uid: str) -> _Stream | None:
+        """Another stream of the same agent."""
+        if uid not in self._streams:
+            found = self._link.rows("SELECT id, agent_id FROM stream WHERE uid = ?", uid)
+            if not found or found[0][1] != stream.agent_id:
+                return None
+            self._streams[uid] = self._loaded(uid, *found[0])
+        other = self._streams[uid]
+        return other if other.agent_id == stream.agent_id else None
 
     def _write(self, stream: _Stream, numbers: Numbers) -> None:
         """Write the rows that changed: usually one that grew."""
@@ -310,20 +395,14 @@ class Transaction:
         if not all(known[incoming.clock.boot_id] for incoming in fresh):
             self._flush()  # what was recorded before and after them is asked for
             began = times.correct(0, seen, parcel.arrived)
-            placed = place_unmet(self._link, stream.id, parcel, fresh, known, began)
+            placed = place_unmet(self._link, stream.past, parcel, fresh, known, began)
             known.update((boot, [offset]) for boot, offset in placed.items())
             found |= placed
         self._link.put(OFFSET, [(parcel.agent_id, boot, one.at, one.offset, one.error) for boot, one in found.items()])
         return known
 
 
-def _given_up(fresh: list[Incoming], name: EventName) -> Ranges:
-    """The numbers before their own that such events say will never come."""
-    found: Ranges = []
-    for incoming in fresh:
-        record = incoming.record
-        if isinstance(record, Event) and record.name is name:
-            lo, hi = record.detail.get("from"), record.detail.get("to")
-            if isinstance(lo, int) and isinstance(hi, int) and 1 <= lo <= hi < incoming.seq:
-                found.append((lo, hi))
-    return joined([], (), found)
+def _start(ranges: Ranges, number: int) -> int:
+    """Where the run of a number begins; 0 if it is in none."""
+    run = run_of(ranges, number)
+    return run[0] if run else 0

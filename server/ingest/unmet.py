@@ -8,7 +8,8 @@ an offset that was given is never taken back, and the second of them must not fi
 from agent.wire import Clock
 from server.ingest import times
 from server.ingest.batch import Incoming, Parcel
-from server.ingest.link import Link
+from server.ingest.lineage import Past, before
+from server.ingest.link import Link, Row
 from server.ingest.times import Corrected, Offset, Unmet
 
 BEFORE = "SELECT at, confidence FROM record WHERE stream_id = ? AND seq < ? ORDER BY seq DESC LIMIT 1"
@@ -16,16 +17,16 @@ AFTER = "SELECT at - boot, confidence FROM record WHERE stream_id = ? AND seq > 
 
 
 def place_unmet(
-    link: Link, stream_id: int, parcel: Parcel, fresh: list[Incoming], known: dict[str, list[Offset]], began: Corrected
+    link: Link, past: Past, parcel: Parcel, fresh: list[Incoming], known: dict[str, list[Offset]], began: Corrected
 ) -> dict[str, Offset]:
     """Offsets of the boots in `parcel` that `known` has none of. `began` is when the boot began that sent it."""
-    past = [incoming.seq for incoming in fresh if incoming.clock.boot_id != parcel.sent.boot_id]
-    chain = _chain(parcel, fresh) if past else []
+    earlier = [incoming.seq for incoming in fresh if incoming.clock.boot_id != parcel.sent.boot_id]
+    chain = _chain(parcel, fresh) if earlier else []
     if all(known.get(boot.boot_id) for boot in chain):
         return {}
     placed: dict[str, Offset] = {}
     run: list[Unmet] = []
-    after = _stored(link, BEFORE, stream_id, past[0])
+    after = _corrected(before(link, past, earlier[0], BEFORE))
     for boot in chain:
         offsets = known.get(boot.boot_id)
         if not offsets:
@@ -33,8 +34,8 @@ def place_unmet(
             continue
         placed.update(_placed(run, after, times.correct(0, offsets, parcel.arrived)))
         run, after = [], times.correct(boot.last, offsets, parcel.arrived)
-    before = _stored(link, AFTER, stream_id, past[-1]) or began
-    placed.update(_placed(run, after, before))
+    ended = _corrected(link.rows(AFTER, next(iter(past)), earlier[-1])) or began
+    placed.update(_placed(run, after, ended))
     return placed
 
 
@@ -59,6 +60,5 @@ def _placed(run: list[Unmet], after: Corrected | None, before: Corrected) -> dic
     return {boot.boot_id: offset for boot, offset in zip(run, times.place(run, after, before), strict=True)}
 
 
-def _stored(link: Link, sql: str, stream_id: int, seq: int) -> Corrected | None:
-    found = link.rows(sql, stream_id, seq)
+def _corrected(found: list[Row]) -> Corrected | None:
     return Corrected(*found[0]) if found else None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from server.ingest.bulks import ATTESTED, LATEST
 from server.ingest.intervals import HeldFor, Stretch, extend, extends, first
+from server.ingest.lineage import Past, in_past
 from server.ingest.link import Link, Row, rows_in
 
 NEWEST = """
@@ -52,11 +53,15 @@ class Views:
             view = View(record_id, stream_id, seq, bool(forgotten), at, bool(answered), Stretch(*stretch))
             self._views[subject, agent_id] = view
 
-    def state(self, key: Key, stream_id: int, seq: int, record_id: int, at: int, *, answered: bool) -> None:
-        """A state newer than all before it in its stream. Of two streams the later state by corrected time counts."""
+    def state(self, key: Key, past: Past, seq: int, record_id: int, at: int, *, answered: bool) -> None:
+        """A state newer than all before it in its stream and the past of that. Of two streams that do not go on from
+        one another the later state by corrected time counts."""
         view = self._views[key]
         stretch = first(at, answered=answered)
-        if view is not None and view.stream_id != stream_id and at < view.at:
+        stream_id = next(iter(past))
+        apart = view is not None and not in_past(past, view.stream_id, view.seq)
+        # what came in both, under one number before and after a change of streams, goes on in the younger
+        if view is not None and apart and (at, stream_id) < (view.at, view.stream_id):
             self._put(key, record_id, stretch)
             return
         if view is not None and key in self._changed:

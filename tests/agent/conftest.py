@@ -15,8 +15,9 @@ import msgspec
 import pytest
 import uvicorn
 
+from agent.ranges import joined
 from agent.settings import Settings
-from agent.spool import Spool, merge_ranges
+from agent.spool import Spool
 from agent.wire import (
     Ack,
     AnyRecord,
@@ -135,6 +136,7 @@ class Centre:
     def __init__(self) -> None:
         self.epoch = "e1"
         self.streams: dict[str, dict[int, AnyRecord]] = {}
+        self.first: dict[str, int] = {}  # of streams that go on from others: the first number of their own
         self.order: list[AnyRecord] = []
         self.batches: list[Batch] = []
         self.requests = 0
@@ -190,8 +192,11 @@ class Centre:
         return [record for record in self.order if isinstance(record, Event) and record.name is name]
 
     def whole(self) -> bool:
-        """Every number from 1 has come, of every stream; that none came twice is asserted when it comes."""
-        return all(sorted(held) == list(range(1, len(held) + 1)) for held in self.streams.values())
+        """Every number from the first has come, of every stream; that none came twice is asserted when it comes."""
+        return all(
+            sorted(held) == list(range(self.first.get(uid, 1), self.first.get(uid, 1) + len(held)))
+            for uid, held in self.streams.items()
+        )
 
     # -- HTTP
 
@@ -243,6 +248,7 @@ class Centre:
     def _keep(self, batch: Batch) -> Ack:
         self.batches.append(batch)
         held = self.streams.setdefault(batch.stream, {})
+        first = self.first.setdefault(batch.stream, batch.follows.first if batch.follows else 1)
         for record in batch.records:
             if record.seq not in held:
                 held[record.seq] = record
@@ -251,7 +257,7 @@ class Centre:
         return Ack(
             epoch=self.epoch,
             stream=batch.stream,
-            received=merge_ranges((seq, seq) for seq in held),
+            received=joined([(1, first - 1), *((seq, seq) for seq in held)]),
             server=time.time_ns() // 1000,
             assignment=self.assignment.revision,
             wait=self.wait,

@@ -18,7 +18,7 @@ FROM record JOIN stream ON stream.id = record.stream_id
 
 def main() -> int:
     spool, server, *dead = [sqlite3.connect(f"file:{path}?mode=ro", uri=True) for path in sys.argv[1:]]
-    stream = spool.execute("SELECT stream FROM spool").fetchone()[0]
+    stream = spool.execute("SELECT uid FROM stream").fetchone()[0]
     written = dict(spool.execute("SELECT seq, body FROM record").fetchall())
     rows = server.execute(SERVER).fetchall()
     held = {(row[0], row[1]): row for row in rows}

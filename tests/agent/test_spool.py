@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.spool import Spool, SpoolFull, SpoolNewer, SpoolTaken, begin_anew, merge_ranges, open_spool
+from agent.ranges import joined
+from agent.spool import Spool, begin_anew, open_spool
+from agent.tables import SpoolFull, SpoolNewer, SpoolTaken
 from agent.wire import AnyRecord, Clock, DeviceWord, Event, EventName, Fact, Held, Hold, Reading, State
 
 NOW = 1_800_000_000_000_000
@@ -74,15 +76,15 @@ def test_a_server_restored_from_an_older_database_gets_the_records_again(spool: 
     spool.acked(spool.stream, [(1, 10)], "e1", NOW)
     assert waiting(spool) == []
     acked = spool.acked(spool.stream, [(1, 4), (6, 6)], "e2", NOW + DAY)
-    assert (acked.again, acked.other_past) == (5, True)
+    assert (acked.again, acked.another) == (5, True)
     assert [record.seq for record in waiting(spool)] == [5, 7, 8, 9, 10]
 
 
 def test_a_new_epoch_alone_is_another_past(spool: Spool, clocks: Clocks) -> None:
     spool.append([fact("a", clocks())])
-    assert not spool.acked(spool.stream, [(1, 1)], "e1", NOW).other_past
-    assert not spool.acked(spool.stream, [(1, 1)], "e1", NOW).other_past
-    assert spool.acked(spool.stream, [(1, 1)], "e2", NOW).other_past
+    assert not spool.acked(spool.stream, [(1, 1)], "e1", NOW).another
+    assert not spool.acked(spool.stream, [(1, 1)], "e1", NOW).another
+    assert spool.acked(spool.stream, [(1, 1)], "e2", NOW).another
 
 
 def test_acknowledged_records_stay_seven_days_by_the_servers_clock(spool: Spool, clocks: Clocks) -> None:
@@ -112,12 +114,12 @@ def test_a_restored_copy_of_the_spool_moves_to_a_new_stream(tmp_path: Path, cloc
     copy = Spool(tmp_path / "image" / "spool.db", clocks)
     copy.append([fact("after", clocks())])
     acked = copy.acked(stream, [(1, 3)], "e1", NOW)
-    assert acked.other_past
+    assert acked.lacks
     assert copy.stream != stream
-    first, *rest = waiting(copy)
-    assert isinstance(first, Event)
-    assert first.name is EventName.NEW_STREAM
-    assert first.detail["was"] == stream
+    *rest, last = waiting(copy)
+    assert isinstance(last, Event)
+    assert last.name is EventName.NEW_STREAM
+    assert (last.detail["was"], last.detail["why"]) == (stream, "older")
     assert [record.facts["token"] for record in rest if isinstance(record, Fact)] == ["before", "after"]
     assert [record.seq for record in waiting(copy)] == [1, 2, 3]
     copy.close()
@@ -136,7 +138,7 @@ def test_a_copy_that_wrote_as_much_as_was_lost_is_found_out_when_it_meets_the_se
     spool.close()
     copy = Spool(tmp_path / "image" / "spool.db", clocks)
     copy.append([fact("after", clocks()), fact("after too", clocks())])
-    assert copy.met(stream, [(1, 2)], "e1", NOW).other_past
+    assert copy.met(stream, [(1, 2)], "e1", NOW).begun
     assert copy.stream != stream
     said = [record.facts["token"] for record in waiting(copy) if isinstance(record, Fact)]
     assert said == ["before", "after", "after too"]
@@ -149,7 +151,7 @@ def test_a_spool_that_meets_a_server_with_what_it_handed_out_goes_on(tmp_path: P
     waiting(spool)
     spool.close()
     again = Spool(tmp_path / "spool.db", clocks)
-    assert not again.met(again.stream, [(1, 2)], "", NOW).other_past
+    assert not again.met(again.stream, [(1, 2)], "", NOW).begun
     assert waiting(again) == []
     again.close()
 
@@ -166,6 +168,7 @@ def test_a_second_agent_on_the_same_spool_is_refused_with_a_sentence(tmp_path: P
 def test_another_process_is_refused_too(spool: Spool) -> None:
     code = (
         "import sys; from pathlib import Path; from agent.clock import system_clocks; from agent.spool import *\n"
+        "from agent.tables import *\n"
         "path = Path(sys.argv[1])\n"
         "try: Spool(path, system_clocks(path.parent))\n"
         "except SpoolTaken as taken: print(taken)"
@@ -343,7 +346,7 @@ def test_a_record_that_cannot_be_read_back_does_not_stop_the_others(spool: Spool
 
 
 def test_ranges_are_merged() -> None:
-    assert merge_ranges([(5, 6), (1, 2), (3, 3), (9, 8), (6, 7)]) == [(1, 3), (5, 7)]
+    assert joined([(5, 6), (1, 2), (3, 3), (9, 8), (6, 7)]) == [(1, 3), (5, 7)]
 
 
 KILLED = """

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.ranges import holes, joined
 from agent.room import OLD
-from agent.spool import FORGOTTEN, Spool, holes, merge_ranges
+from agent.spool import FORGOTTEN, Spool
 from agent.wire import AnyRecord, DeviceWord, Event, EventName, Held, Hold, Reading, State
 
 if TYPE_CHECKING:
@@ -133,33 +134,12 @@ def test_what_is_named_lost_already_is_not_named_again(tmp_path: Path, clocks: F
     spool.close()
 
 
-def test_a_spool_of_the_first_version_goes_on(tmp_path: Path, clocks: FakeClocks) -> None:
-    spool = Spool(tmp_path / "spool.db", clocks)
-    spool.append([state(clocks)])
-    stream = spool.stream
-    spool.close()
-    with sqlite3.connect(tmp_path / "spool.db") as db:
-        for column in ("heard", "thinned", "ran", "boot_id", "boot"):
-            db.execute(f"ALTER TABLE spool DROP COLUMN {column}")
-        db.execute("DROP TABLE day")
-        db.execute("DROP TABLE boot")
-        db.execute("PRAGMA user_version = 1")
-    db.close()
-    again = Spool(tmp_path / "spool.db", clocks)
-    again.append([state(clocks, device="offline")])
-    assert again.stream == stream
-    parcel = again.next_batch(9, 1 << 20)
-    assert [r.seq for r in parcel.records] == [1, 2]
-    assert [clock.boot_id for clock in parcel.boots] == [clocks.boot_id]  # of those it learned of
-    again.close()
-
-
 @given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40))), st.integers(1, 45))
 def test_holes_and_ranges_make_the_whole(ranges: list[tuple[int, int]], end: int) -> None:
     covered = {n for low, high in ranges for n in range(low, high + 1)}
-    missing = [n for low, high in holes(ranges, end) for n in range(low, high + 1)]
+    missing = [n for low, high in holes(ranges, 1, end) for n in range(low, high + 1)]
     assert missing == [n for n in range(1, end) if n not in covered]
-    assert merge_ranges(holes(ranges, end)) == holes(ranges, end)
+    assert joined(holes(ranges, 1, end)) == holes(ranges, 1, end)
 
 
 def test_a_record_that_cannot_be_read_back_has_everything_told_anew(tmp_path: Path, clocks: FakeClocks) -> None:

@@ -9,7 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from agent.spool import KEPT_MICROS, Spool, merge_ranges
+from agent.ranges import joined
+from agent.spool import KEPT_MICROS, Spool
 from agent.wire import Ack, Clock, Fact
 
 DAY = 86_400_000_000
@@ -32,7 +33,7 @@ class Centre:
 
     def ack(self, stream: str) -> Ack:
         numbers = self.streams.get(stream, {})
-        received = merge_ranges((seq, seq) for seq in numbers)
+        received = joined((seq, seq) for seq in numbers)
         return Ack(epoch=str(self.epoch), stream=stream, received=received, server=self.now, assignment="")
 
 

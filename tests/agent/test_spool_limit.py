@@ -8,7 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from agent.spool import Spool, merge_ranges
+from agent.ranges import joined
+from agent.spool import Spool
 from agent.wire import AnyRecord, Clock, DeviceWord, Event, EventName, Held, Hold, Reading, State
 
 MINUTE = 60_000_000
@@ -63,7 +64,7 @@ class Cramped(RuleBasedStateMachine):
         return len(records)
 
     def hear(self) -> None:
-        self.spool.acked(self.spool.stream, merge_ranges((seq, seq) for seq in self.server), "e", self.boot)
+        self.spool.acked(self.spool.stream, joined((seq, seq) for seq in self.server), "e", self.boot)
 
     def teardown(self) -> None:
         if not hasattr(self, "spool"):

@@ -12,7 +12,8 @@ import pytest
 
 from agent.link import Away, Elsewhere, Link, NotTaken, Rejected, open_line
 from agent.outbox import Outbox
-from agent.spool import Spool, SpoolFull
+from agent.spool import Spool
+from agent.tables import SpoolFull
 from agent.trust import unproven
 from agent.uplink import Uplink
 from agent.wire import Ack, Ahead, Clock, DeviceWord, Event, EventName, Reading, State
@@ -26,9 +27,15 @@ Clocks = Callable[[], Clock]
 
 
 class Given:
-    """A token that was given before."""
+    """A token that was given before; or one that comes with the word that this home may have been copied."""
+
+    def __init__(self) -> None:
+        self.parts: Outbox | None = None
 
     async def current(self) -> str:
+        if self.parts is not None:
+            outbox, self.parts = self.parts, None
+            await outbox.part()
         return "bfa_test"
 
     def drop(self, token: str) -> None:
@@ -42,11 +49,12 @@ async def uplinked(
     url: str,
     jitter: Callable[[float], float],
     ahead: Callable[[], list[Ahead]] = list,
+    given: Given | None = None,
 ) -> AsyncIterator[tuple[Uplink, Outbox]]:
     outbox = Outbox(Spool(path / "spool.db", clocks), clocks, 1 << 20, forget=lambda: None)
     writer = asyncio.create_task(outbox.run())
     async with open_line(url, unproven()) as line:
-        link = Link(line, Given())
+        link = Link(line, given or Given())
         yield Uplink(link, outbox, clocks, version="1", on_ack=lambda _: None, jitter=jitter, ahead=ahead), outbox
     writer.cancel()
     await outbox.close()
@@ -166,6 +174,43 @@ async def test_the_next_batch_carries_the_four_stamps_of_the_last_exchange(
     assert (second.exchange.came, second.exchange.server) == (5_000, 7_000)
     assert first.sent.boot == second.exchange.sent <= second.exchange.received <= second.sent.boot
     assert second.exchange.boot_id == first.sent.boot_id
+
+
+async def test_what_was_under_way_when_its_numbers_became_doubtful_is_not_sent_under_them(
+    tmp_path: Path, clocks: Clocks, centre: Centre
+) -> None:
+    """Whoever asked for the token: the batch was made before."""
+    given = Given()
+    async with uplinked(tmp_path, clocks, centre.url, lambda most: most, given=given) as (uplink, outbox):
+        await outbox.ask(lambda spool: spool.append([event(clocks), event(clocks)]))
+        await uplink._meet()
+        given.parts = outbox
+        with pytest.raises(Away, match="other numbers"):
+            await uplink.send_one()
+        assert [list(held) for held in centre.streams.values()] == [[]]
+        assert await uplink.send_one()
+    assert [list(held) for held in centre.streams.values()] == [[], [1, 2, 3]]
+
+
+async def test_a_restored_server_is_asked_for_each_stream_before_more_is_sent(
+    tmp_path: Path, clocks: Clocks, centre: Centre, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with uplinked(tmp_path, clocks, centre.url, lambda most: most) as (uplink, outbox):
+        for _ in range(3):
+            await outbox.ask(lambda spool: spool.append([event(clocks), event(clocks)]))
+            assert await uplink.flush()
+            await outbox.part()
+        assert await uplink.flush()
+        before = {uid: sorted(held) for uid, held in centre.streams.items()}
+        assert list(before.values()) == [[1, 2], [3, 4, 5], [6, 7, 8], [9]]
+        centre.streams.clear()
+        centre.epoch = "restored"
+        await outbox.ask(lambda spool: spool.append([event(clocks)]))
+        assert await uplink.flush()
+    after = {uid: sorted(held) for uid, held in centre.streams.items()}
+    assert after.pop(uid := list(before)[-1]) == [*before.pop(uid), 10]
+    assert after == before
+    assert any("another than before" in message for message in caplog.messages)
 
 
 async def test_a_flush_gives_up_at_the_first_trouble(tmp_path: Path, clocks: Clocks, centre: Centre) -> None:

@@ -6,7 +6,8 @@ It asks no program of ours: it reads the server's database (a SQLite file, or a 
 log, and agents' spools, and knows of our code the wire's records alone. It ends with 0 only if all is accounted for:
 
 - of every stream each number is there once, or a `gap` or `thinning` event names it, and those events name as many as
-  are not there;
+  are not there; where a stream goes on in another, its numbers from there on are that one's, whose `newStream` event
+  says which never come in it;
 - what an agent's spool says the server has, it has, byte for byte, and nothing waits there;
 - each change a simulator showed is held as a state of that position, at a corrected time while it was shown, give or
   take what the server itself says the time is unsure by, and --tolerance.
@@ -33,6 +34,7 @@ EXAMPLES = 10  # of what is wrong are printed
 Row = tuple[Any, ...]
 RECORDS = "SELECT stream_id, seq, kind, at, confidence, body FROM record ORDER BY stream_id, seq"
 STREAMS = "SELECT stream.id, stream.uid, subject.key FROM stream JOIN subject ON subject.id = stream.agent_id"
+LOSSES = (EventName.GAP, EventName.THINNING, EventName.NEW_STREAM)
 RANGES = "SELECT stream_id, lo, hi FROM received_range ORDER BY stream_id, lo"
 
 
@@ -86,9 +88,13 @@ def count(database: str, shown: Path | None = None, spools: Iterable[Path] = (),
     by_stream: dict[int, list[Row]] = {number: [] for number in streams}
     for row in records:
         by_stream[row[0]].append(row)
-    for number, stream in streams.items():
-        count_stream(stream, by_stream[number], [(lo, hi) for one, lo, hi in ranges if one == number])
     numbers = {stream.uid: number for number, stream in streams.items()}
+    told = list(told_by(records, numbers))
+    for number, stream in streams.items():
+        ends = [loss.last + 1 for loss in told if loss.was == number]
+        of_it = [loss for loss in told if loss.stream == number]
+        received = [(lo, hi) for one, lo, hi in ranges if one == number]
+        count_stream(stream, by_stream[number], received, of_it, min(ends, default=None))
     for spool in spools:
         compare_spool(spool, streams, numbers, by_stream)
     counted = Count(list(streams.values()))
@@ -110,8 +116,34 @@ def read(database: str) -> tuple[dict[int, Stream], list[Row], list[Row]]:
     return {number: Stream(uid, agent) for number, uid, agent in found[0]}, found[1], found[2]
 
 
-def count_stream(stream: Stream, rows: Sequence[Row], ranges: Sequence[tuple[int, int]]) -> None:
-    """Every number once, or named."""
+@dataclass(frozen=True)
+class Loss:
+    """What event `seq` says: `count` numbers of first..last never come in `stream`, which goes on from `was`."""
+
+    seq: int
+    stream: int
+    first: int
+    last: int
+    count: int
+    was: int | None
+
+
+def told_by(records: Iterable[Row], numbers: dict[str, int]) -> Iterable[Loss]:
+    for stream, seq, kind, _, _, body in records:
+        event = msgspec.msgpack.decode(body, type=AnyRecord) if kind == "event" else None
+        if not isinstance(event, Event) or event.name not in LOSSES or "from" not in event.detail:
+            continue
+        said = event.detail
+        of = numbers.get(str(said["stream"])) if "stream" in said else stream
+        was = numbers.get(str(said.get("was", "")))
+        if of is not None:
+            yield Loss(seq, of, int(said["from"]), int(said["to"]), int(said["count"]), was)
+
+
+def count_stream(
+    stream: Stream, rows: Sequence[Row], ranges: Sequence[tuple[int, int]], told: Sequence[Loss], end: int | None
+) -> None:
+    """Every number once, or named; from `end` on in another stream."""
     seqs = [row[1] for row in rows]
     there = set(seqs)
     stream.highest = max([0, *seqs, *(hi for _, hi in ranges)])
@@ -120,54 +152,52 @@ def count_stream(stream: Stream, rows: Sequence[Row], ranges: Sequence[tuple[int
     if len(there) != len(seqs):
         twice = sorted({seq for seq in there if seqs.count(seq) > 1})
         stream.wrong.append(f"there more than once: {_some(twice)}")
-    absent = set(range(1, stream.highest + 1)) - there
+    expected = set(range(1, stream.highest + 1 if end is None else end))
+    absent = (expected | set(range(1, stream.highest + 1))) - there
     named: set[int] = set()
-    total = 0
-    for _, seq, kind, _, _, body in rows:
-        loss = lost_by(body) if kind == "event" else None
-        if loss is None:
-            continue
-        first, last, said = loss
-        never = {number for number in absent if first <= number <= last}
+    for loss in told:
+        never = {number for number in absent if loss.first <= number <= loss.last}
         named |= never
-        total += said
-        if len(never) < said:
-            stream.wrong.append(f"event {seq} says that {said} of {first} to {last} never come; {len(never)} did not")
+        if len(never) < loss.count:
+            said = f"{loss.count} of {loss.first} to {loss.last} never come; {len(never)} did not"
+            stream.wrong.append(f"event {loss.seq} says that {said}")
+    total = sum(loss.count for loss in told)
     stream.named = len(named)
     if total != len(named):  # ranges of two events may overlap, their counts may not
         stream.wrong.append(f"events say that {total} numbers never come, and {len(named)} did not")
-    if absent - named:
-        stream.wrong.append(f"not there, and no event says why: {_some(sorted(absent - named))}")
+    if absent & expected - named:
+        stream.wrong.append(f"not there, and no event says why: {_some(sorted(absent & expected - named))}")
     received = {number for lo, hi in ranges for number in range(lo, hi + 1)}
     if received != there | named:
         stream.wrong.append(f"acknowledged otherwise than it is held: {_some(sorted(received ^ (there | named)))}")
 
 
-def lost_by(body: bytes) -> tuple[int, int, int] | None:
-    """What a gap or thinning says: (from, to, count)."""
-    event = msgspec.msgpack.decode(body, type=AnyRecord)
-    if not isinstance(event, Event) or event.name not in (EventName.GAP, EventName.THINNING):
-        return None
-    return int(event.detail["from"]), int(event.detail["to"]), int(event.detail["count"])
-
-
 def compare_spool(path: Path, streams: dict[int, Stream], numbers: dict[str, int], rows: dict[int, list[Row]]) -> None:
-    """What an agent wrote, against what the server holds of it."""
+    """What an agent wrote, against what the server holds of it, stream by stream."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as spool:
-        uid, following = spool.execute("SELECT stream, next FROM spool").fetchone()
+        following = spool.execute("SELECT next FROM spool").fetchone()[0]
+        begun = spool.execute("SELECT uid, first FROM stream ORDER BY first").fetchall()
         kept = spool.execute("SELECT seq, body, acked FROM record ORDER BY seq").fetchall()
-    if uid not in numbers:
-        streams[-1 - len(streams)] = Stream(uid, str(path), waiting=len(kept), wrong=["the server has no such stream"])
-        return
-    stream = streams[numbers[uid]]
-    held = {row[1]: bytes(row[5]) for row in rows[numbers[uid]]}
+    ends = [first for _, first in begun[1:]] + [following]
+    for (uid, first), end in zip(begun, ends, strict=True):
+        of_it = [row for row in kept if first <= row[0] < end]
+        if uid in numbers:
+            compare_part(path, streams[numbers[uid]], rows[numbers[uid]], of_it, end, current=end == following)
+        elif of_it:
+            streams[-1 - len(streams)] = Stream(
+                uid, str(path), waiting=len(of_it), wrong=["the server has no such stream"]
+            )
+
+
+def compare_part(
+    path: Path, stream: Stream, rows: Sequence[Row], kept: Sequence[Row], end: int, *, current: bool
+) -> None:
+    held = {row[1]: bytes(row[5]) for row in rows}
     stream.waiting = sum(acked is None for _, _, acked in kept)
-    if stream.highest >= following:
-        stream.wrong.append(
-            f"the server has {stream.highest}, the spool of {path} gave no number above {following - 1}"
-        )
-    if stream.highest < following - 1 and not stream.waiting:
-        stream.wrong.append(f"the spool gave numbers up to {following - 1}, and nothing above {stream.highest} waits")
+    if current and stream.highest >= end:
+        stream.wrong.append(f"the server has {stream.highest}, the spool of {path} gave no number above {end - 1}")
+    if stream.highest < end - 1 and not stream.waiting:
+        stream.wrong.append(f"the spool gave numbers up to {end - 1}, and nothing above {stream.highest} waits")
     other = [seq for seq, body, acked in kept if acked is not None and held.get(seq) != body]
     if other:
         stream.wrong.append(f"other than in the spool: {_some(other)}")

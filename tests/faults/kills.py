@@ -190,7 +190,9 @@ class Killer:
                 shutil.copyfile(path, copy / path.name)
             with closing(sqlite3.connect(copy / "spool.db")) as spool:
                 row = spool.execute("SELECT acked FROM record WHERE seq = ?", (last,)).fetchone()
-                if spool.execute("SELECT stream FROM spool").fetchone()[0] == stream and row == (None,):
+                if spool.execute("SELECT uid FROM stream ORDER BY first").fetchall()[-1][0] == stream and row == (
+                    None,
+                ):
                     return "answer passed whole, not yet in the spool"
         return "within 16 ms of a write to the spool" if aim == "written" else str(phase)
 

@@ -1,15 +1,15 @@
 """Whatever happens to line, spool and server, in whatever order: nothing is lost unsaid, and nothing is there twice.
 
-The real spool, outbox, report and uplink against the real application on a real database; only the line is ours. Both
-ends have one true clock that moves when a step says so, so corrected times can be compared to the microsecond.
+The real spool, outbox, report, uplink and tokens against the real application on a real database; only the line is
+ours. Both ends have one true clock that moves when a step says so: corrected times can be compared to the microsecond.
 """
 
 import asyncio
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,15 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import make_url
 
+from agent.enroll import _enroll
+from agent.identity import LAST, load_identity, public_of
 from agent.link import Line, Link, LinkError
 from agent.outbox import Outbox
 from agent.poll import Seen
 from agent.report import Report
-from agent.spool import LIMIT, SpoolFull, open_spool
+from agent.spool import LIMIT, open_spool
+from agent.tables import SpoolFull
+from agent.tokens import Tokens
 from agent.uplink import Uplink
 from agent.wire import (
     MEDIA_MSGPACK,
@@ -45,37 +49,34 @@ from agent.wire import (
     Event,
     EventName,
     Exchange,
+    Follows,
     Reading,
     State,
     catalogue,
 )
+from server.agents import deeds
+from server.agents.identity import identity_of, issue_token, key_of
+from server.agents.tables import AgentKey, KeyStanding
 from server.app import create_app
 from server.clock import SetClock
 from server.ingest.batch import open_batch, unpack
 from server.ingest.writer import Writer
 from server.inventory.tables import Setting
+from server.journal.deeds import Act
 from server.migrations import EPOCH
 from server.settings import Settings
 from server.storage.database import Database
 from server.storage.types import new_uid
 from tests.conftest import NOON, Cluster
 from tests.faults.count import count
-from tests.faults.small_bank import SLUGS, TOKEN, put_bank
+from tests.faults.small_bank import SLUGS, put_bank
 from tests.in_process import InProcess
 
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+KEY = bytes(range(32))
+ANSWERS = {"Accept": "application/msgpack", "Accept-Language": "en"}
 TIGHT = 4000  # bytes of a spool that reaches its limit
 BOOTED = NOON - 3_600_000_000
-
-
-class Given:
-    """A token that was given before."""
-
-    async def current(self) -> str:
-        return TOKEN
-
-    def drop(self, token: str) -> None:
-        raise AssertionError("the token is good")
 
 
 class SqliteStore:
@@ -185,6 +186,9 @@ class Faults(RuleBasedStateMachine):
         self.now = SetClock(NOON)
         self.runner = asyncio.Runner()
         self.folder = Path(tempfile.mkdtemp(prefix="bf-faults-"))
+        self.home = self.folder / "home"
+        self.homes: list[Path] = []  # copies of it, on PCs that do not run
+        self.quarantined = False
         self.url = self.store.fresh()
         self.copies: list[tuple[str, set[bytes]]] = []
         self.line = FaultyLine()
@@ -200,12 +204,13 @@ class Faults(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
+        self.home.mkdir()
         self.start_server()
         self.start_agent(LIMIT)
 
     def start_server(self) -> None:
         self.database = Database(self.url)
-        self.app = create_app(self.database, Settings(), self.now)
+        self.app = create_app(self.database, Settings(), self.now, KEY)
         self.app.state.branchfleet.writer.start()
         self.line.app = self.app
 
@@ -226,11 +231,16 @@ class Faults(RuleBasedStateMachine):
         self.runner.run(self._start_agent(limit))
 
     async def _start_agent(self, limit: int) -> None:
-        spool, _ = open_spool(self.folder / "spool.db", self.still, limit)
+        await self._admit()
+        spool, _ = open_spool(self.home / "spool.db", self.still, limit)
         self.report = Report(catalogue(), self.clock())
         self.outbox = Outbox(spool, self.still, limit, forget=self.report.forget)
-        self.client = httpx2.AsyncClient(transport=self.line, base_url="http://server")
-        link = Link(Line(InProcess(self.client), "http://server"), Given())
+        self.client = httpx2.AsyncClient(transport=self.line, base_url="http://server", headers=ANSWERS)
+        line = Line(InProcess(self.client), "http://server")
+        identity = load_identity(self.home)
+        assert identity is not None
+        self.tokens = Tokens(line, self.home, identity, self.still, self.outbox.part)
+        link = Link(line, self.tokens)
         self.uplink = Uplink(link, self.outbox, self.still, version="1", on_ack=lambda ack: None)
         self.writing = asyncio.create_task(self.outbox.run())
         await self._say([Event(seq=0, clock=self.clock(), name=EventName.START)])
@@ -240,6 +250,46 @@ class Faults(RuleBasedStateMachine):
         await asyncio.gather(self.writing, return_exceptions=True)
         await self.outbox.close()
         await self.client.aclose()
+
+    async def _admit(self) -> None:
+        """Head office sees to it that this home's key counts: a restored server may not know it, or know another."""
+        identity = load_identity(self.home)
+        with self.database.write() as session:
+            key = session.get(AgentKey, public_of(identity.key).hex()) if identity else None
+            known = key is not None and key.standing is KeyStanding.GOOD
+            waits = key_of(session, 2, KeyStanding.WAITING) is not None
+            kept = identity_of(session, 2).identity.quarantined_at is not None
+        if kept:
+            self.head("release")
+        self.quarantined = False
+        if known:
+            return
+        if waits:
+            self.head("withdraw")
+        await self._enroll()
+
+    async def _enroll(self) -> None:
+        self.now.forward(1)
+        with self.database.write() as session:
+            code, _, _ = deeds.make_code(session, Act("os:head", "cli", self.now()), KEY, "1001", "centre", 1)
+
+        @asynccontextmanager
+        async def open_line(*_: Any) -> AsyncIterator[Line]:
+            transport = httpx2.ASGITransport(app=self.app)
+            async with httpx2.AsyncClient(transport=transport, base_url="http://server", headers=ANSWERS) as client:
+                yield Line(InProcess(client), "http://server")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("agent.enroll.open_line", open_line)
+            enrolled = await _enroll("http://server", code, self.home)
+        if enrolled.waiting:
+            self.head("confirm")
+
+    def head(self, deed: str) -> None:
+        """A person at head office."""
+        self.now.forward(1)
+        with self.database.write() as session:
+            getattr(deeds, deed)(session, Act("os:head", "cli", self.now()), "centre")
 
     async def _say(self, records: list[AnyRecord]) -> None:
         for record in records:
@@ -278,6 +328,7 @@ class Faults(RuleBasedStateMachine):
 
     async def _send(self) -> bool:
         """One batch; whether there may be more."""
+        self.now.forward(0.001)  # no two challenges are of one moment
         try:
             return await self.uplink.send_one()
         except (LinkError, SpoolFull):
@@ -300,7 +351,9 @@ class Faults(RuleBasedStateMachine):
             piece = data.draw(st.sampled_from(["whole", "first", "last"]), label="piece")
             before = self.rows()
             content, packed = (body, "zstd") if piece == "whole" else (cut(body, piece), "")
-            headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": MEDIA_MSGPACK, "Content-Encoding": packed}
+            with self.database.write() as session:
+                token = issue_token(session, 2, self.now())
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": MEDIA_MSGPACK, "Content-Encoding": packed}
             answer = self.runner.run(self._post(content, headers))
             assert answer.status_code == 200
             after = self.rows()
@@ -333,7 +386,13 @@ class Faults(RuleBasedStateMachine):
     @precondition(lambda self: self.copies)
     @rule(data=st.data())
     def older_server_comes_back(self, data: st.DataObject) -> None:
-        """What it lacks comes again, as far as the agent's spool has it still."""
+        """What it lacks comes again, as far as the agent's spool has it still.
+
+        Copies of the home are gone by then: one that the older server takes for the only home, because it forgot the
+        other, uses numbers which that one was acknowledged, and nothing but a person can tell.
+        """
+        self.excused |= self.unsent(self.homes)
+        self.homes.clear()
         copy, knew = data.draw(st.sampled_from(self.copies), label="copy")
         self.excused |= self.held() - knew - self.spooled()
         self.stop_server()
@@ -347,10 +406,80 @@ class Faults(RuleBasedStateMachine):
         self.line.sent.clear()  # nobody but the agent sends now
         self.start_server()
 
+    # -- homes --------------------------------------------------------------------------------------
+
+    @precondition(lambda self: len(self.homes) < 3)
+    @rule()
+    def home_is_copied(self) -> None:
+        self.runner.run(self._stop_agent())
+        self.homes.append(Path(tempfile.mkdtemp(prefix="home-", dir=self.folder)))
+        shutil.copytree(self.home, self.homes[-1], dirs_exist_ok=True)
+        self.start_agent(LIMIT)
+
+    @precondition(lambda self: self.homes)
+    @rule(data=st.data())
+    def another_home_takes_over(self, data: st.DataObject) -> None:
+        """This PC is switched off, and one with a copy of its home is switched on."""
+        self.runner.run(self._stop_agent())
+        at = data.draw(st.integers(0, len(self.homes) - 1), label="home")
+        self.home, self.homes[at] = self.homes[at], self.home
+        self.start_agent(LIMIT)
+
+    @precondition(lambda self: not self.quarantined and self.line.weather == "fine")
+    @rule()
+    def a_copy_speaks_meanwhile(self) -> None:
+        """It asks for a token; and this one, whose tokens end by that, for another: both are held off."""
+        self.runner.run(self._send())
+        ghost = Path(tempfile.mkdtemp(prefix="ghost-", dir=self.folder))
+        shutil.copytree(self.home, ghost, dirs_exist_ok=True)
+        self.runner.run(self._speak(ghost))
+        self.runner.run(self._meets_the_ghost())
+
+    async def _speak(self, home: Path) -> None:
+        async def part() -> None:
+            """It sends nothing."""
+
+        identity = load_identity(home)
+        assert identity is not None
+        self.now.forward(1)
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=self.app), headers=ANSWERS) as client:
+            with suppress(LinkError):
+                await Tokens(Line(InProcess(client), "http://server"), home, identity, self.still, part).current()
+
+    async def _meets_the_ghost(self) -> None:
+        self.now.forward(1)
+        with suppress(LinkError):
+            await self.uplink._link.assignment()
+        with self.database.write() as session:
+            self.quarantined = identity_of(session, 2).identity.quarantined_at is not None
+
+    @precondition(lambda self: self.quarantined)
+    @rule()
+    def head_office_releases_it(self) -> None:
+        self.head("release")
+        self.quarantined = False
+
+    @rule()
+    def it_is_enrolled_again_and_confirmed(self) -> None:
+        self.runner.run(self._stop_agent())
+        if self.quarantined:
+            self.head("release")
+            self.quarantined = False
+        self.runner.run(self._enroll())
+        self.start_agent(LIMIT)
+
+    @rule()
+    def agent_is_killed_before_it_noted_its_token(self) -> None:
+        self.runner.run(self._stop_agent())
+        (self.home / LAST).unlink(missing_ok=True)
+        self.start_agent(LIMIT)
+
+    # -- spools -------------------------------------------------------------------------------------
+
     @rule()
     def spool_is_copied(self) -> None:
         self.runner.run(self._stop_agent())
-        shutil.copyfile(self.folder / "spool.db", self.folder / "image.db")
+        shutil.copyfile(self.home / "spool.db", self.folder / "image.db")
         self.spool_copy = (self.folder / "image.db", set(self.put))
         self.start_agent(LIMIT)
 
@@ -361,14 +490,14 @@ class Faults(RuleBasedStateMachine):
         assert self.spool_copy is not None
         self.runner.run(self._stop_agent())
         self.excused |= set(self.put) - self.held() - self.spool_copy[1]
-        shutil.copyfile(self.spool_copy[0], self.folder / "spool.db")
+        shutil.copyfile(self.spool_copy[0], self.home / "spool.db")
         self.start_agent(LIMIT)
 
     @rule(how=st.sampled_from(["garbage", "half", "empty"]))
     def spool_is_damaged(self, how: str) -> None:
         self.runner.run(self._stop_agent())
         self.excused |= self.spooled() - self.held()
-        path = self.folder / "spool.db"
+        path = self.home / "spool.db"
         whole = path.read_bytes()
         path.write_bytes({"garbage": b"?" * len(whole), "half": whole[: len(whole) // 2], "empty": b"\0" * 4096}[how])
         self.start_agent(LIMIT)
@@ -380,10 +509,14 @@ class Faults(RuleBasedStateMachine):
         rows = self.ask(
             "SELECT seq, kind, body FROM record JOIN stream ON stream.id = stream_id WHERE uid = ?", ack.stream
         )
-        there = {seq for seq, _, _ in rows}
-        for _, kind, body in rows:
-            event = msgspec.msgpack.decode(body, type=AnyRecord) if kind == "event" else None
-            if isinstance(event, Event) and event.name in (EventName.GAP, EventName.THINNING):
+        ((first,),) = self.ask("SELECT first FROM stream WHERE uid = ?", ack.stream)
+        there = {seq for seq, _, _ in rows} | set(range(1, first))
+        others = self.ask("SELECT seq, kind, body FROM record WHERE kind = 'event'")
+        for row in others:
+            event = msgspec.msgpack.decode(row[2], type=AnyRecord)
+            if not isinstance(event, Event) or event.name not in (EventName.GAP, EventName.THINNING):
+                continue
+            if event.detail.get("stream", ack.stream if row in rows else "") == ack.stream:
                 there |= set(range(int(event.detail["from"]), int(event.detail["to"]) + 1))
         named = {seq for lo, hi in ack.received for seq in range(lo, hi + 1)}
         assert named <= there, f"acknowledged and not held: {sorted(named - there)}"
@@ -410,18 +543,20 @@ class Faults(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
     def finish(self) -> None:
-        """The weather is fine and stays so: all that is left comes, and all is accounted for."""
+        """The weather is fine and stays so, and every home is switched on once: all that is left comes, and all is
+        accounted for."""
+        for at in range(len(self.homes)):
+            self.restart()
+            self.runner.run(self._send_all())
+            self.home, self.homes[at] = self.homes[at], self.home
+        self.restart()
         for slug in self.readings:
             self._poll(slug)
         self.holds()
-        for _ in range(60):
-            if not self.runner.run(self._send()):
-                break
+        self.runner.run(self._send_all())
         for slug in self.readings:  # what was to be told anew
             self._poll(slug)
-        for _ in range(60):
-            if not self.runner.run(self._send()):
-                break
+        self.runner.run(self._send_all())
         counted = count(self.store.counted(self.url))
         assert counted.whole, counted.streams
         missing = set(self.put) - self.held() - self.excused
@@ -430,6 +565,16 @@ class Faults(RuleBasedStateMachine):
             assert not lost, f"lost, and nobody says so: {lost}"
         self.check_newest()
         self.check_attested()
+
+    def restart(self) -> None:
+        self.runner.run(self._stop_agent())
+        self.start_agent(LIMIT)
+
+    async def _send_all(self) -> None:
+        for _ in range(60):
+            if not await self._send():
+                return
+        raise AssertionError("it is never done")
 
     def check_newest(self) -> None:
         """A screen shows of each position what it said last."""
@@ -442,20 +587,27 @@ class Faults(RuleBasedStateMachine):
 
     def check_attested(self) -> None:
         """The stretches are those of a database that got the same records once, in order, and nothing else."""
-        streams = self.ask("SELECT id, uid FROM stream ORDER BY id")
+        asked = "SELECT stream.id, stream.uid, before.uid, stream.first FROM stream"
+        streams = self.ask(f"{asked} LEFT JOIN stream AS before ON before.id = stream.after_id ORDER BY stream.id")
         url = self.store.fresh()
         calm = Database(url)
         writer = Writer(calm)
         writer.start()
         try:
-            for number, uid in streams:
+            for number, uid, before, first in streams:
+                follows = Follows(before or "", first) if first > 1 else None
                 rows = self.ask("SELECT body FROM record WHERE stream_id = ? ORDER BY seq", number)
                 records = [msgspec.msgpack.decode(body, type=AnyRecord) for (body,) in rows]
                 for start in range(0, len(records), 100):
                     clock = self.still()
                     exchange = Exchange("boot", clock.boot, clock.boot, clock.wall)
                     batch = Batch(
-                        version=VERSION, stream=uid, sent=clock, records=records[start : start + 100], exchange=exchange
+                        version=VERSION,
+                        stream=uid,
+                        follows=follows,
+                        sent=clock,
+                        records=records[start : start + 100],
+                        exchange=exchange,
                     )
                     body = msgspec.msgpack.encode(batch)
                     writer.submit(open_batch(body, MEDIA_MSGPACK, "", 2, self.now())).result(30)
@@ -480,18 +632,21 @@ class Faults(RuleBasedStateMachine):
     def held(self) -> set[bytes]:
         return {said(msgspec.msgpack.decode(body, type=AnyRecord)) for (body,) in self.ask("SELECT body FROM record")}
 
-    def spooled(self) -> set[bytes]:
-        """What is in the spool's file; its owner may have it open."""
+    def spooled(self, home: Path | None = None, which: str = "1") -> set[bytes]:
+        """What is in a spool's file; its owner may have it open."""
         image = self.folder / "look.db"
         for ending in ("", "-wal"):
-            source = self.folder / f"spool.db{ending}"
+            source = (home or self.home) / f"spool.db{ending}"
             if source.exists():
                 shutil.copyfile(source, f"{image}{ending}")
         with closing(sqlite3.connect(image)) as spool:
-            rows = spool.execute("SELECT body FROM record").fetchall()
+            rows = spool.execute(f"SELECT body FROM record WHERE {which}").fetchall()
         for ending in ("", "-wal", "-shm"):
             Path(f"{image}{ending}").unlink(missing_ok=True)
         return {said(msgspec.msgpack.decode(body, type=AnyRecord)) for (body,) in rows}
+
+    def unsent(self, homes: list[Path]) -> set[bytes]:
+        return {said for home in homes for said in self.spooled(home, "acked IS NULL")}
 
 
 def said(record: AnyRecord) -> bytes:

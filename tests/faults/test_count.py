@@ -115,8 +115,10 @@ def test_a_record_other_than_the_agent_wrote_is_said(held: Callable[..., str], t
     path = held([state(1, "ok")], (1, 1))
     spool = tmp_path / "spool.db"
     with closing(sqlite3.connect(spool)) as file, file:
-        file.execute("CREATE TABLE spool (stream TEXT, next INTEGER)")
+        file.execute("CREATE TABLE spool (next INTEGER)")
+        file.execute("CREATE TABLE stream (uid TEXT, first INTEGER)")
         file.execute("CREATE TABLE record (seq INTEGER, body BLOB, acked INTEGER)")
-        file.execute("INSERT INTO spool VALUES ('s', 2)")
+        file.execute("INSERT INTO spool VALUES (2)")
+        file.execute("INSERT INTO stream VALUES ('s', 1)")
         file.execute("INSERT INTO record VALUES (1, ?, 5)", (msgspec.msgpack.encode(state(1, "out")),))
     assert count(path, spools=[spool]).streams[0].wrong == ["other than in the spool: 1"]

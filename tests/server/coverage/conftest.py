@@ -3,6 +3,7 @@
 The clock of `now` is the only one: an agent's wall and boot clock follow it.
 """
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -105,6 +106,28 @@ class Pc:
         self.report.forget()
         self.poll()
 
+    def part(self) -> None:
+        """The server finds that this home may have been copied."""
+        assert self.spool is not None
+        self.spool.part()
+        self.meet()
+
+    def meet(self) -> None:
+        """As the uplink does before it sends."""
+        assert self.spool is not None
+        for part in self.spool.parts():
+            batch = Batch(version=VERSION, stream=part.uid, follows=part.follows, sent=self.clock(), records=[])
+            body = msgspec.msgpack.encode(batch)
+            taken = self.writer.submit(open_batch(body, MEDIA_MSGPACK, "", self.agent_id, self.now())).result(30)
+            self.spool.met(part.uid, taken.ranges, self.epoch, self.now())
+
+    def image(self) -> None:
+        """Keep a copy of the spool, while the agent is not running."""
+        shutil.copyfile(self.folder / "spool.db", self.folder / "image.db")
+
+    def set_back(self) -> None:
+        shutil.copyfile(self.folder / "image.db", self.folder / "spool.db")
+
     def damage(self) -> None:
         """The spool file, while the agent is not running."""
         path = self.folder / "spool.db"
@@ -126,6 +149,7 @@ class Pc:
             batch = Batch(
                 version=VERSION,
                 stream=parcel.stream,
+                follows=parcel.follows,
                 sent=self.clock(),
                 records=records,
                 waiting=parcel.waiting,

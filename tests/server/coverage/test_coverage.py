@@ -204,6 +204,44 @@ def test_a_damaged_spool_is_a_lost_stream(world: "World", missing: Told) -> None
     assert missing(pc)["lostStream"] in range(2 * 165, 2 * 195)
 
 
+def test_a_backlog_that_goes_on_in_another_stream_keeps_its_times_and_its_attestation(
+    world: "World", missing: Told
+) -> None:
+    """Its home may have been copied: three hours wait, most of them holds of states of the stream before."""
+    world.pc.start()
+    world.centre.start()
+    world.go(2)
+    world.cut()
+    world.go(3)
+    world.mend()
+    world.pc.part()
+    world.go(1)
+    pc = world.agent("1001-pc")
+    assert (missing(pc.total), pc.lost, pc.thinned, pc.outstanding) == ({}, 0, 0, 0)
+    assert pc.total.attested == pc.total.due
+
+
+def test_an_older_spool_brought_back_is_a_lost_stream(world: "World", missing: Told) -> None:
+    world.pc.start()
+    world.centre.start()
+    world.go(2)
+    world.pc.kill()
+    world.pc.image()
+    world.pc.start()
+    world.go(1)
+    world.cut()
+    world.go(3)
+    world.pc.kill()
+    world.pc.set_back()
+    world.mend()
+    world.pc.online = False
+    world.pc.start()
+    world.pc.meet()
+    world.pc.online = True
+    world.go(1)
+    assert set(missing(world.agent("1001-pc").total)) == {"lostStream"}
+
+
 def test_a_branch_without_an_agent_has_the_coverage_of_its_centre_agent(world: "World", missing: Told) -> None:
     world.centre.start()
     world.go(3)

@@ -21,6 +21,7 @@ from agent.wire import (
     EventName,
     Exchange,
     Failure,
+    Follows,
     Held,
     Hold,
     Reading,
@@ -48,6 +49,7 @@ class Machine:
     up: int = 3600 * SECOND
     wall_error: int = 0
     stream: str = ""
+    follows: Follows | None = None
     seq: int = 0
     waiting: int = 0  # that wait behind a batch, as it says
     ahead: list[Ahead] = field(default_factory=list)
@@ -61,6 +63,11 @@ class Machine:
     def clock(self) -> Clock:
         at = self.now()
         return Clock(wall=at + self.wall_error, boot=at - self.booted, boot_id=self.boot_id)
+
+    def go_on(self, first: int) -> None:
+        """From this number on, its records come in another stream."""
+        self.follows = Follows(self.stream, first)
+        self.stream = f"stream-{next(STREAMS)}"
 
     def reboot(self, boot_id: str) -> None:
         self.boot_id = boot_id
@@ -96,6 +103,7 @@ class Machine:
         return Batch(
             version=VERSION,
             stream=self.stream,
+            follows=self.follows,
             sent=self.clock(),
             records=list(records),
             exchange=exchange,

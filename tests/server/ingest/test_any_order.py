@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
-from agent.wire import MEDIA_MSGPACK, AnyRecord, Event, EventName, Failure, Hold, State
+from agent.wire import MEDIA_MSGPACK, AnyRecord, Event, EventName, Failure, Follows, Hold, State
 from server.ingest.batch import open_batch
 from server.ingest.intervals import HeldFor, Stretch, fold, hole_of
 from server.ingest.ranges import joined
@@ -78,14 +78,37 @@ def expected(machine: Any, records: list[AnyRecord], slug: str) -> list[list[Str
     ]
 
 
+def parts(uid: str, firsts: list[int]) -> list[tuple[str, Follows | None, range]]:
+    """Streams that go on from one another: name, what it follows, its own numbers."""
+    names = [uid, *(f"{uid}-from-{first}" for first in firsts[1:])]
+    follows = [None, *(Follows(before, first) for before, first in zip(names, firsts[1:], strict=False))]
+    ends = [*firsts[1:], 1 << 20]
+    numbers = [range(first, end) for first, end in zip(firsts, ends, strict=True)]
+    return list(zip(names, follows, numbers, strict=True))
+
+
+def named(one: AnyRecord, streams: list[tuple[str, Follows | None, range]]) -> AnyRecord:
+    """An event that tells of a number of another stream says which."""
+    if not isinstance(one, Event):
+        return one
+    own, other = (next(uid for uid, _, numbers in streams if seq in numbers) for seq in (one.seq, one.seq - 1))
+    return one if own == other else msgspec.structs.replace(one, detail={**one.detail, "stream": other})
+
+
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-@given(data=st.data(), steps=STEPS)
+@given(data=st.data(), steps=STEPS, firsts=st.sets(st.integers(2, 14), max_size=2))
 def test_any_order_of_batches_gives_the_same_rows(
-    data: st.DataObject, steps: list[tuple[str, int]], database: Database, fresh_machine: Callable[[], Any]
+    data: st.DataObject,
+    steps: list[tuple[str, int]],
+    firsts: set[int],
+    database: Database,
+    fresh_machine: Callable[[], Any],
 ) -> None:
+    """Also if from some numbers on they come in other streams, which go on from the one before."""
     machine = fresh_machine()
+    streams = parts(machine.stream, [1, *sorted(firsts)])
     writers: list[Writer] = []
 
     def restart() -> None:
@@ -94,40 +117,51 @@ def test_any_order_of_batches_gives_the_same_rows(
         writers.append(Writer(database))
         writers[0].start()
 
-    def post(records: list[AnyRecord]) -> list[tuple[int, int]]:
-        body = msgspec.msgpack.encode(machine.batch(*records, exchange=machine.exchange()))
-        parcel = open_batch(body, MEDIA_MSGPACK, "", machine.agent_id, machine.now())
-        return writers[0].submit(parcel).result(30).ranges
+    def post(records: list[AnyRecord]) -> set[int]:
+        """Gives the numbers the server has, each of its stream."""
+        held: set[int] = set()
+        for uid, follows, numbers in streams:
+            mine = [one for one in records if one.seq in numbers]
+            if records and not mine:
+                continue
+            batch = machine.batch(*mine, exchange=machine.exchange())
+            body = msgspec.msgpack.encode(msgspec.structs.replace(batch, stream=uid, follows=follows))
+            parcel = open_batch(body, MEDIA_MSGPACK, "", machine.agent_id, machine.now())
+            ranges = writers[0].submit(parcel).result(30).ranges
+            held |= {seq for lo, hi in ranges for seq in range(lo, hi + 1)} & set(numbers)
+        return held
 
     restart()
     try:
         post([])
-        records = [record(machine, what, seconds) for what, seconds in steps]
+        records = [named(record(machine, what, seconds), streams) for what, seconds in steps]
         sent: set[int] = set()
         batches = data.draw(st.lists(st.lists(st.sampled_from(records), max_size=5), max_size=8), label="batches")
         for batch in batches:
-            ranges = post(batch)
             sent |= {number for one in batch for number in range(one.seq - isinstance(one, Event), one.seq + 1)}
-            assert {seq for lo, hi in ranges for seq in range(lo, hi + 1)} == sent
+            assert {one.seq for one in batch} <= post(batch) <= sent
             if data.draw(st.booleans(), label="restart"):
                 restart()
         missing = [one for one in records if one.seq not in sent]
         for one in data.draw(st.permutations(missing), label="the rest"):
             post([one])
-        assert post(records) == [(1, machine.seq)]
+        assert post(records) | post([]) == set(range(1, machine.seq + 1))
     finally:
         writers[0].stop()
 
     with database.read() as session:
-        stream = session.exec(select(Stream).where(Stream.uid == machine.stream)).one()
-        stored = session.exec(
-            select(RecordRow).where(RecordRow.stream_id == stream.id).order_by(col(RecordRow.seq))
-        ).all()
-        kept = session.exec(select(ReceivedRange).where(ReceivedRange.stream_id == stream.id)).all()
+        rows = [session.exec(select(Stream).where(Stream.uid == uid)).one() for uid, _, _ in streams]
+        of_them = col(RecordRow.stream_id).in_([row.id for row in rows])
+        stored = session.exec(select(RecordRow).where(of_them).order_by(col(RecordRow.seq))).all()
         lost = {one.seq - 1 for one in records if isinstance(one, Event) and one.name is EventName.GAP}
         lost |= {one.seq for one in records if isinstance(one, State) and not one.position}
-        assert {seq for row in kept if row.fate == "lost" for seq in range(row.lo, row.hi + 1)} == lost
-        assert joined([], (), [(row.lo, row.hi) for row in kept]) == [(1, machine.seq)]
+        found: set[int] = set()
+        for stream, (_, _, numbers) in zip(rows, streams, strict=True):
+            kept = session.exec(select(ReceivedRange).where(ReceivedRange.stream_id == stream.id)).all()
+            last = max(numbers[0] - 1, min(numbers[-1], machine.seq))
+            assert joined([], (), [(one.lo, one.hi) for one in kept]) == ([(1, last)] if last else [])
+            found |= {seq for row in kept if row.fate == "lost" for seq in range(row.lo, row.hi + 1)}
+        assert found == lost
         assert [row.body for row in stored] == [msgspec.msgpack.encode(one) for one in records]
         for slug in "ab":
             position = session.exec(select(Subject).where(Subject.key == f"{machine.stream}/{slug}")).one()

@@ -130,6 +130,22 @@ def test_two_boots_that_come_in_four_batches_keep_their_lengths_and_their_order(
     assert all(abs(row.at - at) <= row.confidence for row, at in zip(unmet, true, strict=True))
 
 
+def test_they_keep_their_place_when_what_waits_goes_on_in_another_stream(
+    history: Any, machine: Any, deliver: Any, rows: Any
+) -> None:
+    records = history()
+    machine.go_on(records[0].seq)
+    for record in records:
+        deliver(machine, record)
+    deliver(machine, machine.state(ATM), exchange=machine.exchange())
+    first, *unmet, today = sorted(rows(RecordRow), key=lambda row: row.seq)
+    assert first.stream_id != today.stream_id
+    ats = [row.at for row in unmet]
+    assert ats[1] - ats[0] == ats[3] - ats[2] == HOUR
+    assert first.at <= ats[0] < ats[1] <= ats[2] < ats[3] <= today.at
+    assert all(row.confidence <= (today.at - first.at - 2 * HOUR) // 2 + 60 * SECOND for row in unmet)
+
+
 def test_an_agent_that_does_not_tell_of_its_boots_is_understood_as_far_as_its_batch_goes(
     history: Any, machine: Any, deliver: Any, rows: Any
 ) -> None:

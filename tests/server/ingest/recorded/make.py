@@ -21,6 +21,7 @@ from agent.wire import (
     Exchange,
     Fact,
     Failure,
+    Follows,
     Held,
     Hold,
     Reading,
@@ -117,6 +118,13 @@ def batches() -> dict[str, list[AnyRecord]]:
             state(9, ATM, "online"),
         ],
         "new-stream": [event(1, EventName.NEW_STREAM, reason="the spool was damaged", was="f00d-stream")],
+        "goes-on": [
+            state(5, ATM, "online"),
+            hold(6, 1, {ATM: Held(1, 0)}),
+            event(
+                7, EventName.NEW_STREAM, reason="a copy spoke", why="copy", was="f00d-stream", from_=1, to=4, count=4
+            ),
+        ],
         "unicode": [
             state(1, ATM, "online", texts={"console": HARD, "名": "值"}, identity={"location": HARD}),
             event(2, EventName.START, host="网点电脑", version=HARD),
@@ -142,6 +150,7 @@ def batch(name: str, records: list[AnyRecord]) -> Batch:
     return Batch(
         version=VERSION,
         stream=f"recorded-{name}",
+        follows=Follows("f00d-stream", 5) if name == "goes-on" else None,
         sent=sent,
         records=records,
         exchange=exchange,

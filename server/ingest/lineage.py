@@ -1,0 +1,56 @@
+"""Streams that go on from one another: what stands before a record, and what follows it, across the change.
+
+An agent whose numbers may have been used by a copy of it goes on with them in another stream, from a number on. What
+it recorded before that is the past of the new stream: times do not run back over it, and holds speak of its states.
+"""
+
+from typing import Any
+
+from server.ingest.link import Link, Row
+
+END = 1 << 62
+
+Past = dict[int, int]  # stream -> below this number it is the past; the stream itself first, then back in time
+
+_PAST = """
+WITH RECURSIVE past (id, after_id, first, below) AS (
+    SELECT id, after_id, first, CAST(? AS BIGINT) FROM stream WHERE id = ?
+    UNION ALL
+    SELECT stream.id, stream.after_id, stream.first, past.first FROM past JOIN stream ON stream.id = past.after_id
+)
+SELECT id, below FROM past ORDER BY below DESC
+"""
+
+
+def past_of(link: Link, stream_id: int) -> Past:
+    rows: list[tuple[int, int]] = [(row[0], row[1]) for row in link.rows(_PAST, END, stream_id)]
+    return dict(rows)
+
+
+def in_past(past: Past, stream_id: int, seq: int) -> bool:
+    """Whether that record is of the stream, or stands before it."""
+    return seq < past.get(stream_id, 0)
+
+
+def before(link: Link, past: Past, seq: int, sql: str, *values: Any) -> list[Row]:
+    """The nearest rows before a number. `sql` asks for a stream, `values`, and what is below a number."""
+    for stream_id, below in past.items():
+        found = link.rows(sql, stream_id, *values, min(seq, below))
+        if found:
+            return found
+    return []
+
+
+def overtaken(link: Link, stream_id: int) -> int:
+    """Below this number, what comes of a stream comes after records of one that goes on from it. 0: of none."""
+    number = 0
+    for follower, first in followers(link, stream_id):
+        here = link.rows("SELECT 1 FROM received_range WHERE stream_id = ? AND hi >= ? LIMIT 1", follower, first)
+        number = max(number, first if here else 0, overtaken(link, follower))
+    return number
+
+
+def followers(link: Link, stream_id: int) -> list[tuple[int, int]]:
+    """The streams that go on from this one, and from which number on: two, if it was copied."""
+    rows = link.rows("SELECT id, first FROM stream WHERE after_id = ? ORDER BY id", stream_id)
+    return [(follower, first) for follower, first in rows]

@@ -1,0 +1,89 @@
+"""Streams that go on from one another: times, holds and numbers over the change; and a copy is not their past."""
+
+from typing import Any
+
+from agent.wire import EventName, Exchange
+from server.ingest.tables import Attested, Latest, ReceivedRange, RecordRow, Stream
+
+ATM = "1001/atm-1"
+MINUTE = 60_000_000
+HELD = {"1001__atm_1": (1, 0)}
+
+
+def ranges(rows: Any, uid: str) -> list[tuple[int, int]]:
+    (number,) = [row.id for row in rows(Stream) if row.uid == uid]
+    return [(row.lo, row.hi) for row in rows(ReceivedRange) if row.stream_id == number]
+
+
+def test_a_hold_speaks_of_the_state_of_the_stream_before_and_the_screen_knows(
+    machine: Any, now: Any, deliver: Any, rows: Any
+) -> None:
+    deliver(machine, machine.state(ATM), exchange=machine.exchange())
+    machine.go_on(2)
+    for _ in range(3):
+        now.forward(60)
+        assert deliver(machine, machine.hold(1, **HELD), exchange=machine.exchange()).ranges[0][0] == 1
+    (attested,) = rows(Attested)
+    assert (attested.end - attested.start, attested.good) == (3 * MINUTE, 4)
+    (latest,) = rows(Latest)
+    assert latest.held_to == attested.end == now()
+
+
+def test_a_hold_does_not_speak_of_what_a_copy_said_under_the_same_numbers(
+    machine: Any, now: Any, deliver: Any, rows: Any
+) -> None:
+    ours = machine.state(ATM)
+    deliver(machine, ours, exchange=machine.exchange())
+    now.forward(60)
+    copys = machine.state(ATM, "offline")  # number 2 of the first stream
+    deliver(machine, copys, exchange=machine.exchange())
+    machine.seq = 1
+    machine.go_on(2)
+    deliver(machine, machine.hold(1, **HELD), exchange=machine.exchange())
+    of = {row.seq: row.id for row in rows(RecordRow) if row.kind == "state"}
+    attested = {row.record_id: row.good for row in rows(Attested)}
+    assert attested == {of[1]: 2, of[2]: 1}
+
+
+def test_time_does_not_run_back_over_the_change(machine: Any, now: Any, deliver: Any, rows: Any) -> None:
+    """The second batch comes with a better idea of the clock, by which all was ten seconds earlier."""
+    first = machine.state(ATM)
+    now.forward(1)
+    second = machine.state(ATM, "offline")
+    now.forward(60)
+    clock = machine.clock()
+    late = Exchange(machine.boot_id, clock.boot - 20_000_000, clock.boot, now())
+    deliver(machine, first, exchange=late)
+    machine.go_on(2)
+    deliver(machine, second, exchange=machine.exchange())
+    ats = [row.at for row in sorted(rows(RecordRow), key=lambda row: row.seq)]
+    assert ats == [now() - 51_000_000, now() - 51_000_000]
+
+
+def test_numbers_below_the_first_never_come_and_a_gap_may_name_those_of_another_stream(
+    machine: Any, deliver: Any, rows: Any
+) -> None:
+    before = machine.stream
+    states = [machine.state(ATM) for _ in range(6)]
+    deliver(machine, states[0], states[1], states[5])
+    machine.go_on(7)
+    assert deliver(machine).ranges == [(1, 6)]
+    lost = {"from_": 3, "to": 5, "count": 3, "reason": "forgotten", "stream": before}
+    event = machine.event(EventName.GAP, **{name.rstrip("_"): value for name, value in lost.items()})
+    assert deliver(machine, event).ranges == [(1, 7)]
+    assert ranges(rows, before) == [(1, 6)]
+
+
+def test_a_stream_goes_on_from_none_of_another_agent_and_gives_up_none_of_its_numbers(
+    machine: Any, centre: Any, deliver: Any, rows: Any
+) -> None:
+    theirs = centre.stream
+    deliver(centre, centre.state(ATM))
+    machine.stream = theirs
+    machine.seq = 4
+    machine.go_on(5)
+    gap = machine.event(EventName.GAP, **{"from": 2, "to": 4, "count": 3, "reason": "x", "stream": theirs})
+    deliver(machine, gap)
+    (mine,) = [row for row in rows(Stream) if row.uid == machine.stream]
+    assert mine.after_id is None
+    assert ranges(rows, theirs) == [(1, 1)]
