@@ -34,7 +34,7 @@ EXAMPLES = 10  # of what is wrong are printed
 Row = tuple[Any, ...]
 RECORDS = "SELECT stream_id, seq, kind, at, confidence, body FROM record ORDER BY stream_id, seq"
 STREAMS = "SELECT stream.id, stream.uid, subject.key FROM stream JOIN subject ON subject.id = stream.agent_id"
-LOSSES = (EventName.GAP, EventName.THINNING, EventName.NEW_STREAM)
+LOSSES = (EventName.GAP, EventName.THINNING)
 RANGES = "SELECT stream_id, lo, hi FROM received_range ORDER BY stream_id, lo"
 
 
@@ -89,12 +89,13 @@ def count(database: str, shown: Path | None = None, spools: Iterable[Path] = (),
     for row in records:
         by_stream[row[0]].append(row)
     numbers = {stream.uid: number for number, stream in streams.items()}
-    told = list(told_by(records, numbers))
+    told, begun = list(told_by(records, numbers)), list(begun_by(records, numbers))
     for number, stream in streams.items():
-        ends = [loss.last + 1 for loss in told if loss.was == number]
+        ends = [one.first for one in begun if one.was == number]
+        first = max((one.first for one in begun if one.stream == number), default=1)
         of_it = [loss for loss in told if loss.stream == number]
         received = [(lo, hi) for one, lo, hi in ranges if one == number]
-        count_stream(stream, by_stream[number], received, of_it, min(ends, default=None))
+        count_stream(stream, by_stream[number], received, of_it, first, min(ends, default=None))
     for spool in spools:
         compare_spool(spool, streams, numbers, by_stream)
     counted = Count(list(streams.values()))
@@ -118,14 +119,30 @@ def read(database: str) -> tuple[dict[int, Stream], list[Row], list[Row]]:
 
 @dataclass(frozen=True)
 class Loss:
-    """What event `seq` says: `count` numbers of first..last never come in `stream`, which goes on from `was`."""
+    """What event `seq` says: `count` numbers of first..last never come in `stream`."""
 
     seq: int
     stream: int
     first: int
     last: int
     count: int
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What an event says: numbers before `first` are not of `stream`, but of the one it goes on from."""
+
+    stream: int
+    first: int
     was: int | None
+
+
+def begun_by(records: Iterable[Row], numbers: dict[str, int]) -> Iterable[Begun]:
+    """Such an event itself goes on in yet another stream, if one begins before it was held: that begins later still."""
+    for stream, _, kind, _, _, body in records:
+        event = msgspec.msgpack.decode(body, type=AnyRecord) if kind == "event" else None
+        if isinstance(event, Event) and event.name is EventName.NEW_STREAM:
+            yield Begun(stream, int(event.detail.get("to", 0)) + 1, numbers.get(str(event.detail.get("was", ""))))
 
 
 def told_by(records: Iterable[Row], numbers: dict[str, int]) -> Iterable[Loss]:
@@ -135,15 +152,21 @@ def told_by(records: Iterable[Row], numbers: dict[str, int]) -> Iterable[Loss]:
             continue
         said = event.detail
         of = numbers.get(str(said["stream"])) if "stream" in said else stream
-        was = numbers.get(str(said.get("was", "")))
         if of is not None:
-            yield Loss(seq, of, int(said["from"]), int(said["to"]), int(said["count"]), was)
+            yield Loss(seq, of, int(said["from"]), int(said["to"]), int(said["count"]))
 
 
 def count_stream(
-    stream: Stream, rows: Sequence[Row], ranges: Sequence[tuple[int, int]], told: Sequence[Loss], end: int | None
+    stream: Stream,
+    rows: Sequence[Row],
+    ranges: Sequence[tuple[int, int]],
+    told: Sequence[Loss],
+    first: int,
+    end: int | None,
 ) -> None:
-    """Every number once, or named; from `end` on in another stream."""
+    """Every number from `first` on once, or named; from `end` on in another stream."""
+    if not rows and end is not None and not told and all(hi < end for _, hi in ranges):
+        return  # nothing came of it before it went on in another
     seqs = [row[1] for row in rows]
     there = set(seqs)
     stream.highest = max([0, *seqs, *(hi for _, hi in ranges)])
@@ -152,8 +175,8 @@ def count_stream(
     if len(there) != len(seqs):
         twice = sorted({seq for seq in there if seqs.count(seq) > 1})
         stream.wrong.append(f"there more than once: {_some(twice)}")
-    expected = set(range(1, stream.highest + 1 if end is None else end))
-    absent = (expected | set(range(1, stream.highest + 1))) - there
+    expected = set(range(first, stream.highest + 1 if end is None else end))
+    absent = (expected | set(range(first, stream.highest + 1))) - there
     named: set[int] = set()
     for loss in told:
         never = {number for number in absent if loss.first <= number <= loss.last}
@@ -167,8 +190,8 @@ def count_stream(
         stream.wrong.append(f"events say that {total} numbers never come, and {len(named)} did not")
     if absent & expected - named:
         stream.wrong.append(f"not there, and no event says why: {_some(sorted(absent & expected - named))}")
-    received = {number for lo, hi in ranges for number in range(lo, hi + 1)}
-    if received != there | named:
+    received = {number for lo, hi in ranges for number in range(max(lo, first), hi + 1)}
+    if received != {number for number in there | named if number >= first}:
         stream.wrong.append(f"acknowledged otherwise than it is held: {_some(sorted(received ^ (there | named)))}")
 
 

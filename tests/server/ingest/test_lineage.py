@@ -3,6 +3,7 @@
 from typing import Any
 
 from agent.wire import EventName, Exchange
+from server.ingest.ranges import joined
 from server.ingest.tables import Attested, Latest, ReceivedRange, RecordRow, Stream
 
 ATM = "1001/atm-1"
@@ -12,7 +13,7 @@ HELD = {"1001__atm_1": (1, 0)}
 
 def ranges(rows: Any, uid: str) -> list[tuple[int, int]]:
     (number,) = [row.id for row in rows(Stream) if row.uid == uid]
-    return [(row.lo, row.hi) for row in rows(ReceivedRange) if row.stream_id == number]
+    return joined([], (), [(row.lo, row.hi) for row in rows(ReceivedRange) if row.stream_id == number])
 
 
 def test_a_hold_speaks_of_the_state_of_the_stream_before_and_the_screen_knows(
