@@ -211,7 +211,10 @@ def _open_record(raw: bytes, media: str, sent: Clock) -> Incoming:
         return Incoming(seq, _clock(raw, media, sent), "refused", raw, None, _why(error), _state_of(raw, media))
     if why := _wrong_clock(record.clock) or _wrong(record):
         return Incoming(seq, _clock(raw, media, sent), "refused", raw, None, why, _state_of(raw, media))
-    body = raw if media == MEDIA_MSGPACK else msgspec.msgpack.encode(record)
+    try:
+        body = raw if media == MEDIA_MSGPACK else msgspec.msgpack.encode(record)
+    except OverflowError:  # JSON's numbers may have any length
+        return Incoming(seq, record.clock, "refused", raw, None, "a number is out of range", _state_of(raw, media))
     return Incoming(seq, record.clock, str(record.__struct_config__.tag), body, record)
 
 
@@ -225,7 +228,7 @@ def _open_ahead(raw: bytes, media: str) -> Ahead | None:
         return None
     state = ahead.state
     sound = not (_wrong_clock(state.clock) or _wrong(state)) and state.clock.boot <= ahead.held <= LARGEST
-    return ahead if sound else None
+    return ahead if sound and 0 <= state.seq <= LARGEST else None
 
 
 def _wrong(record: AnyRecord) -> str:

@@ -60,3 +60,17 @@ def test_what_was_packed_is_unpacked(plain: bytes) -> None:
     from backports import zstd
 
     assert unpack(zstd.compress(plain), "zstd") == plain
+
+
+def test_a_number_of_any_length_refuses_its_record_alone() -> None:
+    clock = '{"wall": 1, "boot": 1, "boot_id": "b"}'
+    fact = f'{{"kind": "fact", "seq": 1, "clock": {clock}, "host": "pc", "facts": {{"n": {1 << 64}}}}}'
+    start = f'{{"kind": "event", "seq": 2, "clock": {clock}, "name": "start"}}'
+    state = f'{{"seq": {1 << 64}, "clock": {clock}, "position": "1001/a", "reading": {{"device": "online"}}}}'
+    ahead = f'{{"state": {state}, "held": 1}}'
+    body = (
+        f'{{"version": 1, "stream": "s", "sent": {clock}, "records": [{fact}, {start}], "ahead": [{ahead}]}}'
+    ).encode()
+    parcel = open_batch(body, MEDIA_JSON, "", 1, 1)
+    assert [(one.kind, one.why) for one in parcel.records] == [("refused", "a number is out of range"), ("event", "")]
+    assert parcel.ahead == []
