@@ -228,10 +228,10 @@ async def test_with_a_server_the_console_signs_in_as_ever_and_f6_shows_this_pc(
         await until(pilot, lambda: isinstance(app.screen, LocalHome))
 
 
-async def test_a_person_whose_sign_in_was_kept_is_led_to_this_pc_too(alone: Alone, until: Until) -> None:
+async def test_a_person_whose_sign_in_was_kept_is_led_to_this_pc_too(alone: Alone, until: Until, text: Text) -> None:
     app = alone(token="bfp_x")
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: isinstance(app.screen, LocalHome))
+        await until(pilot, lambda: isinstance(app.screen, LocalHome) and "本机" in text(pilot))
 
 
 async def test_in_the_middle_of_work_f9_leads_there(bank: Any, alone: Alone, until: Until, text: Text) -> None:
@@ -239,7 +239,7 @@ async def test_in_the_middle_of_work_f9_leads_there(bank: Any, alone: Alone, unt
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: isinstance(app.screen, HeadHome) and "钞空" in text(pilot))
         await pilot.press("f9", *"bj", "enter")
-        await until(pilot, lambda: isinstance(app.screen, LocalHome))
+        await until(pilot, lambda: isinstance(app.screen, LocalHome) and "本机" in text(pilot))
         await pilot.press("escape")
         assert isinstance(app.screen, HeadHome)
 
