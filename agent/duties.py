@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 from agent.assignment import Target, keep, load, make_target
+from agent.backoff import Backoff
 from agent.clock import Clocks
 from agent.link import Link, LinkError
 from agent.report import Report
@@ -32,6 +33,7 @@ class Duties:
         self._schedule = schedule
         self._report = report
         self._shared = shared
+        self._backoff = Backoff(link.opens)
         self._revision = ""
         self.assignment: Assignment | None = None  # in force
         self._wanted = asyncio.Event()
@@ -59,8 +61,9 @@ class Duties:
                 assignment = await self._link.assignment()
             except LinkError as error:
                 self._wanted.set()
-                await asyncio.sleep(self._uplink.wait_after(error))
+                await self._backoff.rest(error)
                 continue
+            self._backoff.succeeded()
             self._uplink.exchanged(sent, assignment)
             if assignment.revision != self._revision:
                 self._apply(assignment)

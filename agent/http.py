@@ -42,6 +42,9 @@ class Asks(Protocol):
         self, method: str, path: str, headers: Mapping[str, str], content: bytes, limit: int
     ) -> Answer: ...
 
+    async def opens(self) -> bool:
+        """Whether the server takes a connection, which the next question then goes over."""
+
 
 class Connections:
     """To one server. Each question has a connection to itself, one that rests or a new one. Is an `Asks`."""
@@ -82,6 +85,12 @@ class Connections:
                 self._resting.append(connection)
             else:
                 connection.drop()
+
+    async def opens(self) -> bool:
+        connection = await self._open()
+        connection.rest()
+        self._resting.append(connection)
+        return True
 
     async def close(self) -> None:
         while self._resting:
@@ -152,8 +161,11 @@ class _Connection:
         if self._http.states != {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}:
             return False
         self._http.start_next_cycle()
-        self._rests_since = asyncio.get_running_loop().time()
+        self.rest()
         return not self._writer.is_closing()
+
+    def rest(self) -> None:
+        self._rests_since = asyncio.get_running_loop().time()
 
     def usable(self) -> bool:
         rested = asyncio.get_running_loop().time() - self._rests_since

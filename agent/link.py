@@ -49,6 +49,8 @@ class LinkError(Exception):
     └── NotTaken         the server cannot take this batch (400, 413, 415, 422); `judged` if it said so itself
     """
 
+    answered = False  # whether the server itself said this; a class may say so of all its errors
+
     def __init__(self, sentence: str, zh: str = "") -> None:
         super().__init__(sentence)
         self.sentence = sentence
@@ -56,9 +58,10 @@ class LinkError(Exception):
 
 
 class Away(LinkError):
-    def __init__(self, sentence: str, zh: str = "", wait: float = 0.0) -> None:
+    def __init__(self, sentence: str, zh: str = "", wait: float = 0.0, *, answered: bool = False) -> None:
         super().__init__(sentence, zh)
         self.wait = wait  # seconds the server asked for
+        self.answered = answered
 
 
 class NoSuchName(Away):
@@ -70,6 +73,8 @@ class NotServing(Away):
 
 
 class Rejected(LinkError):
+    answered = True
+
     def __init__(self, sentence: str, zh: str = "", *, unknown: bool, reason: str = "") -> None:
         super().__init__(sentence, zh)
         self.unknown = unknown  # 401: not this token, or not this key; another may do
@@ -97,6 +102,8 @@ class OtherScheme(Elsewhere):
 
 
 class NotTaken(LinkError):
+    answered = True
+
     def __init__(self, sentence: str, zh: str = "", *, judged: bool) -> None:
         super().__init__(sentence, zh)
         self.judged = judged
@@ -130,6 +137,13 @@ class Line:
             raise await _why_none(self.server, error) from error
         return _judge(self.server + path, answer, kind)
 
+    async def opens(self) -> bool:
+        """Whether whoever is trusted takes a connection there now."""
+        try:
+            return await self._asks.opens()
+        except (HttpError, TimeoutError, OSError):
+            return False
+
 
 class Passes(Protocol):
     """Where tokens come from: `agent/tokens.py`."""
@@ -156,6 +170,10 @@ class Link:
         body = await asyncio.to_thread(lambda: zstd.compress(encode(batch)))
         headers = {"Content-Type": MEDIA_MSGPACK, "Content-Encoding": "zstd"}
         return await self._ask("POST", "/api/agent/records", Ack, content=body, headers=headers, still=still)
+
+    async def opens(self) -> bool:
+        """Whether it would be heard now. Tells nobody."""
+        return await self._line.opens()
 
     async def assignment(self) -> Assignment:
         return await self._ask("GET", "/api/agent/assignment", Assignment)
@@ -265,7 +283,7 @@ def _judge(url: str, answer: Answer, kind: type[T]) -> T:
         )
     if status in (408, 425, 429) or status >= 500:
         more = f": {said}" if said else ""
-        raise Away(f"The server answers {status}{more}.", f"服务器应答 {status}{more}。", _wait(answer))
+        raise Away(f"The server answers {status}{more}.", f"服务器应答 {status}{more}。", _wait(answer), answered=True)
     raise Elsewhere(f"{foreign} ({status}).", f"{foreign_zh}（{status}）。")
 
 

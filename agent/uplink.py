@@ -9,13 +9,13 @@ so that a thousand branches do not come back in one second after the centre's li
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable
 
 import msgspec
 
+from agent.backoff import LONGEST_WAIT, Backoff, Jitter, full_jitter
 from agent.clock import Clocks
-from agent.link import Away, Elsewhere, Link, LinkError, NotTaken, Rejected
+from agent.link import Away, Elsewhere, Link, LinkError, NotTaken
 from agent.outbox import Outbox
 from agent.spool import Acked, Parcel, Spool
 from agent.tables import SpoolFull
@@ -26,9 +26,6 @@ GATHER_SECONDS = 3.0  # news waits this long for company
 URGENT_SECONDS = 0.2  # and this long when it is urgent: what changed together arrives together
 SIZE = 900_000  # bytes of records before compression: below the wire's limit even where nothing compresses
 SMALL = 50  # records a batch shrinks to after failures: a slow line may not carry a large one in time
-FIRST_WAIT = 1.0
-LONGEST_WAIT = 60.0
-SLOW_WAIT = 300.0  # where only a person can help
 AHEAD_AT_ONCE = 500  # positions told ahead in one batch
 AHEAD_MICROS = 20_000_000  # how they stand is told again after this, though nothing changed
 
@@ -47,7 +44,7 @@ class Uplink:
         version: str,
         on_ack: Callable[[Ack], None],
         ahead: Callable[[], list[Ahead]] = list,
-        jitter: Callable[[float], float] = lambda most: random.uniform(0, most),  # noqa: S311
+        jitter: Jitter = full_jitter,
     ) -> None:
         self._link = link
         self._outbox = outbox
@@ -55,10 +52,9 @@ class Uplink:
         self._version = version
         self._on_ack = on_ack
         self._ahead = Forerunner(ahead, clocks)
-        self._jitter = jitter
+        self._backoff = Backoff(link.opens, jitter)
         self._exchange: Exchange | None = None
         self._count = SMALL  # it doubles with every batch that comes through
-        self._failures = 0
         self._not_taken = ""  # what the log said last of batches that no server took
         self._behind: Parcel | None = None  # what was sent last, while more waits
         self._wait = 0.0  # seconds the server asked for before more of what waits
@@ -88,12 +84,14 @@ class Uplink:
             try:
                 if not await self.send_one():
                     return
-                self._failures, self._not_taken = 0, ""
+                self._backoff.succeeded()
+                self._not_taken = ""
                 await self._keep_pace()
             except (LinkError, SpoolFull) as error:
                 if isinstance(error, Away):
                     self._count = max(self._count // 2, SMALL)
-                await asyncio.sleep(self.wait_after(error))
+                self._note(error)
+                await self._backoff.rest(error)
 
     async def flush(self) -> bool:
         """Send what there is, once, for the end. False if something is left."""
@@ -228,21 +226,14 @@ class Uplink:
 
     def _odd(self, sentence: str) -> Away:
         """An answer that came and is of no use; said when it happens first."""
-        if not self._failures:
+        if not self._backoff.failed:
             log.warning("%s", sentence)
         return Away(sentence)
 
-    def wait_after(self, error: LinkError | SpoolFull) -> float:
-        """Seconds to wait before the next try."""
+    def _note(self, error: LinkError | SpoolFull) -> None:
         if isinstance(error, NotTaken) and error.sentence != self._not_taken:  # of every batch: an older server, say
             self._not_taken = error.sentence
             log.error("%s Records are kept here meanwhile.", error.sentence)
-        if isinstance(error, Rejected | NotTaken):
-            return SLOW_WAIT / 2 + self._jitter(SLOW_WAIT / 2)
-        self._failures += 1
-        most = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(self._failures - 1, 10))
-        asked = error.wait if isinstance(error, Away) else 0.0
-        return asked + self._jitter(most)
 
 
 def _met(ack: Ack) -> Callable[[Spool], Acked]:

@@ -19,3 +19,6 @@ class InProcess:
         except httpx2.HTTPError as error:
             raise HttpError(str(error)) from error
         return Answer(said.status_code, dict(said.headers), said.content)
+
+    async def opens(self) -> bool:
+        return True

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from agent.link import Away, Elsewhere, Link, NotTaken, Rejected, open_line
+from agent.link import Away, Link, open_line
 from agent.outbox import Outbox
 from agent.spool import Spool
-from agent.tables import SpoolFull
 from agent.trust import unproven
 from agent.uplink import Uplink
 from agent.wire import Ack, Ahead, Clock, DeviceWord, Event, EventName, Reading, State
@@ -64,37 +63,15 @@ def event(clocks: Clocks) -> Event:
     return Event(seq=0, clock=clocks(), name=EventName.MEDIA)
 
 
-async def test_the_wait_doubles_up_to_a_minute_with_full_jitter(tmp_path: Path, clocks: Clocks) -> None:
-    asked: list[float] = []
-
-    def jitter(most: float) -> float:
-        asked.append(most)
-        return 0.0
-
-    async with uplinked(tmp_path, clocks, "http://127.0.0.1:1", jitter) as (uplink, _):
-        waits = [uplink.wait_after(Away("gone")) for _ in range(9)]
-    assert waits == [0.0] * 9
-    assert asked == [1, 2, 4, 8, 16, 32, 60, 60, 60]
-
-
-async def test_each_trouble_has_its_wait(tmp_path: Path, clocks: Clocks) -> None:
-    async with uplinked(tmp_path, clocks, "http://127.0.0.1:1", lambda most: most) as (uplink, _):
-        assert uplink.wait_after(Rejected("no", unknown=False)) == 300
-        assert uplink.wait_after(NotTaken("no", judged=True)) == 300
-        assert uplink.wait_after(Elsewhere("no")) == 1
-        assert uplink.wait_after(SpoolFull("no")) == 2
-        assert uplink.wait_after(Away("no", wait=30)) == 34
-
-
 async def test_the_first_wait_after_a_success_is_short_again(tmp_path: Path, clocks: Clocks, centre: Centre) -> None:
     async with uplinked(tmp_path, clocks, centre.url, lambda most: most) as (uplink, outbox):
         for _ in range(5):
-            uplink.wait_after(Away("gone"))
+            uplink._backoff.wait_after(Away("gone"))
         outbox.put([event(clocks)])
         running = asyncio.create_task(uplink.run())
         await outbox.written(20)
         async with asyncio.timeout(20):
-            while not centre.order or uplink.wait_after(Away("gone")) > 1:  # noqa: ASYNC110
+            while not centre.order or uplink._backoff.wait_after(Away("gone")) > 1:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         running.cancel()
 
@@ -119,7 +96,7 @@ async def test_an_ack_that_takes_nothing_is_a_failure_and_loses_nothing(
             for _ in range(3):
                 with pytest.raises(Away):
                     await uplink.send_one()
-                uplink.wait_after(Away("again"))
+                uplink._backoff.wait_after(Away("again"))
         assert len(caplog.messages) == 1
         assert (await outbox.ask(lambda spool: spool.next_batch(9, 9))).waiting == 0
         assert len((await outbox.ask(lambda spool: spool.next_batch(9, 9))).records) == 1

@@ -37,8 +37,8 @@ Running = Callable[[], Any]
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.uplink.GATHER_SECONDS", 0.1)
     monkeypatch.setattr("agent.uplink.URGENT_SECONDS", 0.01)
-    monkeypatch.setattr("agent.uplink.FIRST_WAIT", 0.05)
-    monkeypatch.setattr("agent.uplink.LONGEST_WAIT", 0.2)
+    monkeypatch.setattr("agent.backoff.FIRST_WAIT", 0.05)
+    monkeypatch.setattr("agent.backoff.LONGEST_WAIT", 0.2)
     monkeypatch.setattr("agent.schedule.FIRST_SECONDS", 0.2)
     monkeypatch.setattr("agent.local.keep.LOOK_SECONDS", 0.05)
 

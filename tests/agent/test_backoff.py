@@ -1,0 +1,69 @@
+"""How long an agent waits after a failure, and what ends the wait."""
+
+import pytest
+
+from agent.backoff import Backoff
+from agent.link import Away, Elsewhere, NotTaken, Rejected
+from agent.tables import SpoolFull
+
+
+class Door:
+    """Opens at the look of that number; 0: never."""
+
+    def __init__(self, at: int = 0) -> None:
+        self.at = at
+        self.looks = 0
+
+    async def opens(self) -> bool:
+        self.looks += 1
+        return self.looks == self.at
+
+
+def most(asked: float) -> float:
+    return asked
+
+
+def test_the_wait_doubles_up_to_a_minute_with_full_jitter() -> None:
+    asked: list[float] = []
+
+    def jitter(most: float) -> float:
+        asked.append(most)
+        return 0.0
+
+    backoff = Backoff(Door().opens, jitter)
+    assert [backoff.wait_after(Away("gone")) for _ in range(9)] == [0.0] * 9
+    assert asked == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    backoff.succeeded()
+    backoff.wait_after(Away("gone"))
+    assert asked[-1] == 1
+
+
+def test_each_trouble_has_its_wait() -> None:
+    backoff = Backoff(Door().opens, most)
+    assert backoff.wait_after(Rejected("no", unknown=False)) == 300
+    assert backoff.wait_after(NotTaken("no", judged=True)) == 300
+    assert backoff.wait_after(Elsewhere("no")) == 1
+    assert backoff.wait_after(SpoolFull("no")) == 2
+    assert backoff.wait_after(Away("no", wait=30)) == 34
+
+
+@pytest.mark.parametrize("error", [Away("no answer"), Elsewhere("a portal")])
+async def test_where_nobody_answered_the_wait_ends_when_the_server_is_there(
+    error: Away | Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.backoff.FIRST_WAIT", 3600.0)
+    monkeypatch.setattr("agent.backoff.LONGEST_WAIT", 3600.0)
+    monkeypatch.setattr("agent.backoff.KNOCK_SECONDS", 0.0)
+    door = Door(3)
+    await Backoff(door.opens, lambda asked: asked).rest(error)
+    assert door.looks == 3
+
+
+async def test_a_server_that_answered_is_left_alone_as_long_as_it_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.backoff.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("agent.backoff.KNOCK_SECONDS", 0.0)
+    door = Door(1)
+    backoff = Backoff(door.opens, most)
+    await backoff.rest(Away("busy", answered=True))
+    await backoff.rest(SpoolFull("full"))
+    assert door.looks == 0
