@@ -144,12 +144,12 @@ async def test_a_server_killed_again_and_again_holds_what_the_agent_wrote(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name, seconds in {
-        "GATHER_SECONDS": 0.1,
-        "URGENT_SECONDS": 0.01,
-        "FIRST_WAIT": 0.05,
-        "LONGEST_WAIT": 0.2,
+        "uplink.GATHER_SECONDS": 0.1,
+        "uplink.URGENT_SECONDS": 0.01,
+        "backoff.FIRST_WAIT": 0.05,
+        "backoff.LONGEST_WAIT": 0.2,
     }.items():
-        monkeypatch.setattr(f"agent.uplink.{name}", seconds)
+        monkeypatch.setattr(f"agent.{name}", seconds)
     monkeypatch.setattr("agent.schedule.FIRST_SECONDS", 0.2)
     code = place([lamp("1001/a", device="online"), lamp("1001/b", device="online", numbers={"load": 10})])
     home = tmp_path / "home"
