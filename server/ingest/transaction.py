@@ -13,14 +13,14 @@ import msgspec
 from agent.wire import Entry, Event, EventName, Hold, Refusal, State
 from server.errors import Forbidden
 from server.ingest import late, lineage, times
+from server.ingest.arrivals import Arrivals, Delayed
 from server.ingest.batch import Incoming, Parcel
 from server.ingest.bulks import AHEAD, OFFSET, RANGE, RECORD, SEEN
-from server.ingest.intervals import HeldFor
 from server.ingest.lineage import Past, before, past_of
 from server.ingest.link import Link, Row, rows_in
 from server.ingest.numbers import ROOM, ROWS_AT_MOST, STREAMS_AT_MOST, Fate, Numbers, changed, numbers_of, run_of
 from server.ingest.places import Place, Places
-from server.ingest.ranges import Ranges, holds, joined
+from server.ingest.ranges import Ranges, joined
 from server.ingest.times import Corrected, Offset
 from server.ingest.unmet import place_unmet
 from server.ingest.views import Views
@@ -60,70 +60,6 @@ class _Stream:
     last_at: int  # corrected time of the record with the highest number
 
 
-@dataclass(frozen=True, slots=True)
-class _Delayed:
-    """A hold in order that does not simply go on from the newest state: that is of another stream, or none."""
-
-    place: Place
-    seq: int
-    held: HeldFor
-
-
-class _Came:
-    """The records of one batch that had not come before, and what follows for the numbers of their stream."""
-
-    def __init__(self, numbers: Numbers, unbroken: Ranges, overtaken: int, parcel: Parcel) -> None:
-        settled, self.before = numbers.settled, unbroken
-        self.top = settled[-1][1] if settled else 0
-        self._overtaken = overtaken
-        self.fresh = [incoming for incoming in parcel.records if not holds(settled, incoming.seq)]
-        self.unbroken_from = self.before[-1][0] if self.before and self.before[-1][1] == self.top else self.top + 1
-        self.starts: set[int] = set()  # where in-order records follow on something that is missing
-        self.late: set[int] = set()
-        self.delayed: list[_Delayed] = []
-
-    def follows(self, incoming: Incoming) -> bool:
-        """Whether it is the newest of its stream, and of those that go on from it."""
-        if incoming.seq <= self.top or incoming.seq < self._overtaken:
-            self.late.add(incoming.seq)
-            return False
-        if incoming.seq != self.top + 1:
-            self.unbroken_from = incoming.seq
-            self.starts.add(incoming.seq)
-        if incoming.state_of == "":
-            self.unbroken_from = incoming.seq + 1
-        self.top = incoming.seq
-        return True
-
-    def added_to(self, numbers: Numbers) -> Numbers:
-        unreadable = {incoming.seq for incoming in self.fresh if incoming.state_of == ""}
-        return numbers.with_more(
-            (incoming.seq for incoming in self.fresh if incoming.seq not in unreadable),
-            unreadable,
-            thinned=self.given_up(EventName.THINNING),
-            lost=self.given_up(EventName.GAP),
-        )
-
-    def elsewhere(self) -> set[str]:
-        """The other streams whose numbers events of this batch speak of."""
-        events = [one.record for one in self.fresh if isinstance(one.record, Event)]
-        return {str(event.detail["stream"]) for event in events if "stream" in event.detail}
-
-    def given_up(self, name: EventName, stream: str = "") -> Ranges:
-        """Numbers that events say will never come, of another stream where one is named.
-
-        They count as settled, or every ack would list the holes for ever.
-        """
-        found = []
-        for incoming in self.fresh:
-            event = incoming.record
-            if isinstance(event, Event) and event.name is name and str(event.detail.get("stream", "")) == stream:
-                lo, hi = event.detail.get("from"), event.detail.get("to")
-                if isinstance(lo, int) and isinstance(hi, int) and 1 <= lo <= hi < incoming.seq:
-                    found.append((lo, hi))
-        return joined([], (), found)
-
-
 class Transaction:
     """`take` batches, then `finish`, then commit the link. Of no use after a rollback."""
 
@@ -145,7 +81,7 @@ class Transaction:
         history = self._behind[agent_id] = parcel.waiting > 0 or self._is_behind(agent_id)
         self._seen[agent_id] = (agent_id, parcel.arrived, parcel.agent_version, parcel.waiting, boot_id, history)
         overtaken = lineage.overtaken(self._link, stream.id)
-        came = _Came(stream.numbers, self._unbroken(stream), overtaken, parcel)
+        came = Arrivals(stream.numbers, self._unbroken(stream), overtaken, parcel)
         fresh = came.fresh
         if fresh and fresh[0].seq < max(came.top, overtaken):
             self._flush()  # its neighbours are asked for below
@@ -236,7 +172,7 @@ class Transaction:
         return {key: place for key, place in found if place is not None}
 
     def _in_order(
-        self, record_id: int, incoming: Incoming, stream: _Stream, came: _Came, at: int, places: dict[str, Place]
+        self, record_id: int, incoming: Incoming, stream: _Stream, came: Arrivals, at: int, places: dict[str, Place]
     ) -> None:
         """Take a record that is the newest of its stream."""
         record = incoming.record
@@ -250,7 +186,7 @@ class Transaction:
             elif isinstance(record, Hold):
                 held = late.held_for(record, at, key)
                 if not self._views.hold(subject, stream.id, came.unbroken_from, held, place.hole):
-                    came.delayed.append(_Delayed(place, incoming.seq, held))
+                    came.delayed.append(Delayed(place, incoming.seq, held))
 
     def _between(self, stream: _Stream, seq: int, when: Corrected, late_at: int) -> Corrected:
         """A late record's time, no earlier than its neighbours' before it and no later than theirs after it."""
@@ -261,7 +197,7 @@ class Transaction:
 
     # -- what becomes of numbers --------------------------------------------------------------------
 
-    def _settle(self, stream: _Stream, came: _Came, marks: dict[int, set[int]], now: int) -> None:
+    def _settle(self, stream: _Stream, came: Arrivals, marks: dict[int, set[int]], now: int) -> None:
         """Write what became of the numbers, and what follows from it for holds that were written before."""
         others = [self._other(stream, uid) for uid in came.elsewhere()]
         for other in others:
@@ -278,7 +214,7 @@ class Transaction:
         starts: set[int],
         marks: dict[int, set[int]],
         now: int,
-        delayed: Iterable[_Delayed] = (),
+        delayed: Iterable[Delayed] = (),
     ) -> None:
         was = self._unbroken(stream)
         self._write(stream, numbers)
