@@ -30,6 +30,7 @@ ELSEWHERE = "its branch has no branch, line or position of that key"
 
 BEFORE = "SELECT at FROM record WHERE stream_id = ? AND seq < ? ORDER BY seq DESC LIMIT 1"
 AFTER = "SELECT at FROM record WHERE stream_id = ? AND seq > ? ORDER BY seq LIMIT 1"
+OFFSETS_KEPT = 64  # of a boot, the newest: one every six hours, and every record is held against each
 ELSEWHERE_ROWS = """
 SELECT count(*) FROM received_range JOIN stream ON stream.id = received_range.stream_id
 WHERE stream.agent_id = ? AND stream.id <> ?
@@ -326,6 +327,10 @@ class Transaction:
         for boot, *numbers in rows_in(self._link, sql, boots, parcel.agent_id):
             known[boot].append(Offset(*numbers))
         seen, written = times.see(known[sent], parcel.sent, parcel.exchange, parcel.arrived)
+        if len(seen) > OFFSETS_KEPT:
+            seen = seen[-OFFSETS_KEPT:]
+            dated = (parcel.agent_id, sent, seen[0].at)
+            self._link.run("DELETE FROM clock_offset WHERE agent_id = ? AND boot_id = ? AND at < ?", *dated)
         known[sent] = seen
         found = {} if written else {sent: seen[-1]}
         if not all(known[incoming.clock.boot_id] for incoming in fresh):

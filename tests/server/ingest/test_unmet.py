@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import select
 
+from agent.wire import EventName
 from server.ingest import times
 from server.ingest.tables import ClockOffset, RecordRow
 from server.ingest.times import DAY, HOUR, SECOND, Corrected, Unmet
+from server.ingest.transaction import OFFSETS_KEPT
 
 ATM = "1001/atm-1"
 NOON = 1_793_764_800_000_000
@@ -165,3 +167,14 @@ def test_an_offset_once_given_is_never_given_again(history: Any, machine: Any, d
     with database.read() as session:
         boots = [row.boot_id for row in session.exec(select(ClockOffset)).all()]
     assert sorted(boots) == sorted(["boot-1", "second", "third", "today"])
+
+
+def test_of_a_boot_that_lasts_only_the_newest_offsets_are_kept(machine: Any, now: Any, deliver: Any, rows: Any) -> None:
+    for _ in range(70):
+        now.forward(7 * 3600)
+        deliver(machine, machine.event(EventName.MEDIA), exchange=machine.exchange())
+    kept = sorted(row.at for row in rows(ClockOffset))
+    assert len(kept) == OFFSETS_KEPT
+    assert now() - kept[-1] < 8 * 3600 * 1_000_000
+    newest = max(rows(RecordRow), key=lambda row: row.seq)
+    assert abs(newest.at - now()) <= newest.confidence < 1_000_000
