@@ -1,5 +1,6 @@
 """A server under test: the real application on a real database, a small bank, and people who are signed in."""
 
+import asyncio
 import socket
 import ssl
 import threading
@@ -178,12 +179,22 @@ def serving() -> Iterator[Callable[[FastAPI], str]]:
     """`serving(app)` answers on a port of this machine, as `branchfleet-server run` does, and gives its URL."""
     servers: list[tuple[uvicorn.Server, threading.Thread, socket.socket]] = []
 
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            state = getattr(self.config.app, "state", None)
+            if state is not None:
+                state.branchfleet.ticker.close()  # streams of screens would hold it up
+            await asyncio.sleep(0)  # lets them say their end
+            await super().shutdown(sockets)
+
     def serve(app: FastAPI, protocol: Any = None, tls: ssl.SSLContext | None = None) -> str:
         listener = socket.create_server(("127.0.0.1", 0))
-        config = uvicorn.Config(app, log_level="critical", http=protocol or patient_protocol())
+        config = uvicorn.Config(
+            app, log_level="critical", http=protocol or patient_protocol(), timeout_graceful_shutdown=5
+        )
         config.load()
         config.ssl = tls
-        server = uvicorn.Server(config)
+        server = Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         servers.append((server, thread, listener))
@@ -192,6 +203,5 @@ def serving() -> Iterator[Callable[[FastAPI], str]]:
     yield serve
     for server, thread, listener in servers:
         server.should_exit = True
-        server.force_exit = server.config.ssl is None  # else streams of screens would hold it up
         thread.join()
         listener.close()

@@ -61,6 +61,7 @@ OF_PEOPLE = {
     ("GET", "/api/home"),
     ("GET", "/api/coverage"),
     ("GET", "/api/entries"),
+    ("POST", "/api/entries/answers"),
     ("GET", "/api/branches"),
     ("GET", "/api/branches/{code}"),
     ("GET", "/api/positions"),
