@@ -105,15 +105,14 @@ class Position(Frame):
             return
         metric = detail.metrics[self._metric % len(detail.metrics)]
         window = WINDOWS[self._window % len(WINDOWS)] if self._window is not None else DAY
-        history = await self._history(metric, end - window, end)
+        history = await self._history(metric, end - window, end, plot.columns)
         if history is not None and self._window is None and history.points and history.points[0].at > end - HOUR:
             window = HOUR  # what began within the hour is a dot in a day
-            history = await self._history(metric, end - window, end)
+            history = await self._history(metric, end - window, end, plot.columns)
         if history is not None:
             plot.show(history, end - window, end)
 
-    async def _history(self, metric: str, start: int, end: int) -> History | None:
-        points = self.query_one(Plot).columns
+    async def _history(self, metric: str, start: int, end: int, points: int) -> History | None:
         return await self.app.ask(self.app.client.history(self._key, metric, start=start, end=end, points=points))
 
     # showing
