@@ -87,6 +87,8 @@ def grant(session: Session, voice: Voice, ask: TokenAsk, issued: int, address: s
     if instance is None:
         instance = _supersede(session, whose, ask, address, now)
     elif instance.superseded_at is not None:
+        instance.asked_at = now  # so that people are shown this one beside the one that took its place
+        session.add(instance)
         return _quarantine(session, whose, "instance", address, now)
     instance.asked_at = now
     session.add(instance)

@@ -1,5 +1,6 @@
 """The agents in a person's scope, and how they are."""
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from agent.proof import fingerprint
 from server.accounts.scope import Scoped, in_scope
 from server.agents.codes import CodeStanding
 from server.agents.codes import standing_of as code_standing
-from server.agents.tables import AgentCode, AgentIdentity, AgentInstance, AgentKey, KeyStanding
+from server.agents.tables import AgentCode, AgentIdentity, AgentInstance, AgentKey, AgentToken, KeyStanding
 from server.errors import NotFound
 from server.health.clocks import Stamp
 from server.health.state import State
@@ -19,7 +20,7 @@ from server.ingest.tables import AgentSeen
 from server.inventory.tables import Observer, Subject, SubjectKind
 from server.schemas import AgentOut, IdentityStanding, SpeakerOut, Standing
 
-PROGRAMS = 2  # shown of each agent: in a quarantine these are the two
+PROGRAMS = 2  # shown of an agent in quarantine
 
 
 class Identities:
@@ -34,8 +35,13 @@ class Identities:
         self._keys: dict[int, list[AgentKey]] = {}
         for key in session.execute(keys.where(col(AgentKey.agent_id).in_(ids)).order_by(AgentKey.standing)).scalars():
             self._keys.setdefault(key.agent_id, []).append(key)
+        tokens = select(col(AgentToken.agent_id)).where(col(AgentToken.expires_at) > now)
+        self._let_in = set(session.execute(tokens.where(col(AgentToken.agent_id).in_(ids))).scalars())
         self._instances: dict[int, list[AgentInstance]] = {}
-        spoke = select(AgentInstance).where(col(AgentInstance.agent_id).in_(ids))
+        held_off = select(col(AgentIdentity.agent_id)).where(col(AgentIdentity.quarantined_at).is_not(None))
+        # one that another took the place of has ended; only in a quarantine is that the question
+        shown = col(AgentInstance.superseded_at).is_(None) | col(AgentInstance.agent_id).in_(held_off)
+        spoke = select(AgentInstance).where(col(AgentInstance.agent_id).in_(ids), shown)
         for one in session.execute(spoke.order_by(col(AgentInstance.asked_at).desc())).scalars():
             self._instances.setdefault(one.agent_id, []).append(one)
 
@@ -51,6 +57,16 @@ class Identities:
         if agent_id in self._codes:
             return IdentityStanding.CODE
         return IdentityStanding.REVOKED if identity and identity.revoked_at is not None else IdentityStanding.NONE
+
+    def judged(self, agent_id: int, health: HealthRow | None, now: int) -> Standing:
+        """How an agent stands. What health saw of one at work holds only while the server takes what it sends."""
+        seen = standing_of(health, now)
+        if seen not in (Standing.GOOD, Standing.ATTENTION):
+            return seen
+        if agent_id not in self._let_in:
+            held_off = self.standing(agent_id) is IdentityStanding.QUARANTINED
+            return Standing.FAULT if held_off else Standing.UNKNOWN
+        return Standing.ATTENTION if self.standing(agent_id) is IdentityStanding.WAITING else seen
 
     def code_until(self, agent_id: int) -> int | None:
         code = self._codes.get(agent_id)
@@ -104,7 +120,7 @@ def agents(session: Session, viewer: Scoped, now: int, key: str | None = None) -
             key=subject.key,
             name=subject.name,
             branch=code,
-            standing=standing_of(health, now),
+            standing=identities.judged(subject.id or 0, health, now),
             seen_at=seen.at if seen else None,
             version=seen.version if seen else "",
             waiting=seen.waiting if seen else 0,
@@ -117,6 +133,17 @@ def agents(session: Session, viewer: Scoped, now: int, key: str | None = None) -
         )
         for subject, code, seen, health, positions in rows
     ]
+
+
+def standings(session: Session, viewer: Scoped, now: int) -> Counter[Standing]:
+    """How many agents stand how."""
+    wanted = [col(Subject.kind) == SubjectKind.AGENT, col(Subject.removed_at).is_(None)]
+    wanted.append(in_scope(viewer, col(Subject.branch_id)))
+    asked = select(col(Subject.id), HealthRow).join(
+        HealthRow, col(HealthRow.subject_id) == col(Subject.id), isouter=True
+    )
+    identities = Identities(session, select(col(Subject.id)).where(*wanted), now)
+    return Counter(identities.judged(own, health, now) for own, health in session.execute(asked.where(*wanted)))
 
 
 def strangers_to(session: Session, authority: str) -> list[str]:

@@ -80,7 +80,7 @@ class AgentInstance(SQLModel, table=True):
     agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), primary_key=True))
     instance: str = Field(primary_key=True, max_length=64)
     began_at: int = Field(sa_column=Column(Micros, nullable=False))
-    asked_at: int = Field(sa_column=Column(Micros, nullable=False))  # for its last token
+    asked_at: int = Field(sa_column=Column(Micros, nullable=False))  # last: it was given a token, or held off
     superseded_at: int | None = Field(default=None, sa_column=Column(Micros))
     forked: bool  # it did not come after the one before it
     host: str = Field(max_length=120)

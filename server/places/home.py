@@ -9,6 +9,7 @@ from server.accounts.dependencies import Viewing
 from server.accounts.queries import branch_codes
 from server.accounts.scope import in_scope
 from server.accounts.tables import Person
+from server.agents.queries import standings
 from server.health import queries as health
 from server.health.rules import SILENT
 from server.health.tables import Condition
@@ -25,6 +26,7 @@ from server.storage.types import FOREVER
 
 OPEN_TICKETS = "tickets?status=new&status=accepted&status=inProgress"
 NO_DATA = (Standing.STALE, Standing.UNKNOWN, Standing.NEVER)
+HEARD = frozenset({Standing.GOOD, Standing.ATTENTION, Standing.CLOSED})  # of the last nothing is to be heard
 Level = Literal["good", "attention", "fault", "unknown", "plain"]
 
 
@@ -40,7 +42,7 @@ def home(session: Session, viewer: Viewing, now: int) -> Home:
         at=now,
         role=viewer.role,
         place=_place(session, viewer.person, bank) if viewer.role is Role.BRANCH else bank,
-        figures=figures(session, viewer, total),
+        figures=figures(session, viewer, total, now),
         coverage=total.coverage,
         conditions=health.page(session, viewer, lang=viewer.lang, now=now, open_=True, limit=50).rows,
         branches=branches.page(session, viewer, lang=viewer.lang, now=now, limit=20, added=added).rows,
@@ -53,9 +55,10 @@ def _place(session: Session, person: Person, bank: str) -> str:
     return "、".join(sorted(session.execute(asked).scalars())) or bank
 
 
-def _head(session: Session, viewer: Viewing, total: Sum) -> list[Figure]:
+def _head(session: Session, viewer: Viewing, total: Sum, now: int) -> list[Figure]:
     _ = viewer._
     known = total.complete
+    heard = HEARD.issuperset(standings(session, viewer, now))
     return [
         _figure("devices", _("Devices"), sum(total.by.values()), "plain", "devices"),
         _count("fault", _("Faults"), total.by.get(Standing.FAULT, 0), "fault", "devices?standing=fault", known=known),
@@ -71,11 +74,11 @@ def _head(session: Session, viewer: Viewing, total: Sum) -> list[Figure]:
         _no_data(viewer, total),
         _tickets(viewer, total),
         _count("lines", _("Lines down"), _open(session, viewer, "line.down"), "fault", "conditions", known=known),
-        _count("agents", _("Agents not heard"), _open(session, viewer, SILENT), "fault", "agents"),
+        _count("agents", _("Agents not heard"), _open(session, viewer, SILENT), "fault", "agents", known=heard),
     ]
 
 
-def _branch(_session: Session, viewer: Viewing, total: Sum) -> list[Figure]:
+def _branch(_session: Session, viewer: Viewing, total: Sum, _now: int) -> list[Figure]:
     _ = viewer._
     level: Level = "fault" if total.faults else "attention"
     return [
@@ -86,7 +89,7 @@ def _branch(_session: Session, viewer: Viewing, total: Sum) -> list[Figure]:
     ]
 
 
-def _auditor(session: Session, viewer: Viewing, total: Sum) -> list[Figure]:
+def _auditor(session: Session, viewer: Viewing, total: Sum, _now: int) -> list[Figure]:
     _ = viewer._
     current = (
         in_scope(viewer, col(CardVersion.branch_id)),

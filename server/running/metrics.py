@@ -10,13 +10,14 @@ from pathlib import Path
 from sqlalchemy import func, text
 from sqlmodel import Session, col, select
 
-from server.agents.queries import standing_of
+from server.agents.queries import standings
 from server.aside.queries import kept
 from server.health.standing import FRESH, standing_now
 from server.health.tables import Condition, HealthRow, Severity
 from server.ingest.figures import BOUNDS
-from server.inventory.tables import Position, Subject, SubjectKind
+from server.inventory.tables import Position, Subject
 from server.journal.queries import head_seq
+from server.queries import Everything
 from server.running.exposition import Family, each, histogram, one
 from server.running.lag import lag_of
 from server.schemas import Standing, TicketStatus
@@ -83,16 +84,8 @@ def _positions(session: Session, now: int) -> dict[Standing, int]:
 
 
 def _agents(session: Session, now: int) -> dict[Standing, int]:
-    rows = session.execute(
-        select(HealthRow)
-        .select_from(Subject)
-        .join(HealthRow, col(HealthRow.subject_id) == col(Subject.id), isouter=True)
-        .where(col(Subject.kind) == SubjectKind.AGENT, col(Subject.removed_at).is_(None))
-    ).all()
-    by: dict[Standing, int] = {standing: 0 for standing in Standing if standing is not Standing.UNPOLLED}
-    for (health,) in rows:
-        by[standing_of(health, now)] += 1
-    return by
+    by = standings(session, Everything(), now)
+    return {standing: by[standing] for standing in Standing if standing is not Standing.UNPOLLED}
 
 
 def _named(by: dict[Standing, int]) -> dict[str, float]:

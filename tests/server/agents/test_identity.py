@@ -158,6 +158,7 @@ async def test_a_restart_is_no_copy_whatever_was_lost(pc: MakePc, head: Any) -> 
     assert (await front.asks()).agent == "1001-pc"
     assert front.streams == 1
     assert head.sees().identity is IdentityStanding.ENROLLED
+    assert [speaker.what for speaker in head.sees().speakers] == ["key", "program"]  # those before it have ended
 
 
 async def test_a_token_is_renewed_by_the_boot_clock_and_after_the_server_dropped_it(
@@ -240,6 +241,7 @@ async def test_two_live_copies_are_both_held_off_and_asked_about(
     shown = head.sees()
     assert shown.identity is IdentityStanding.QUARANTINED
     assert [speaker.what for speaker in shown.speakers] == ["key", "program", "program"]
+    assert shown.speakers[1].at > shown.speakers[2].at  # the first asked last
     assert deeds_of(database)[-1] == "agent.quarantine"
     for again in (front, copy):
         again.start()

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlmodel import delete
 
+from server.agents.tables import AgentToken
 from server.clock import SetClock
 from server.journal.deeds import Act, record
 from server.ledger.tables import Card, CardVersion
@@ -343,6 +345,21 @@ def test_a_branch_sees_its_own_and_an_auditor_counts(sign_in: SignIn, teller: An
     auditor = figures(sign_in(Role.AUDITOR))
     assert auditor["ledger"] == ("0", "plain")
     assert int(auditor["journal"][0]) >= 1
+
+
+def test_that_no_agent_is_missed_is_not_known_while_one_is_not_let_in(
+    sign_in: SignIn, teller: Any, now: SetClock, database: Database
+) -> None:
+    head = sign_in(Role.HEAD)
+    assert figures(head)["agents"] == ("0", "unknown")  # none was ever enrolled
+    teller.event("centre", "start")
+    teller.event("1001-pc", "start")
+    now.forward(2)
+    teller.settle()
+    assert figures(head)["agents"] == ("0", "good")
+    with database.write() as session:
+        session.exec(delete(AgentToken))
+    assert figures(head)["agents"] == ("0", "unknown")
 
 
 def test_agents_come_and_go_in_the_events(sign_in: SignIn, teller: Any, now: SetClock) -> None:
