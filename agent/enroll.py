@@ -98,7 +98,9 @@ async def _enroll(server: str, code: Code, home: Path, lang: str = "zh") -> Enro
         enrolled = await post(line, "/api/agent/enrollment", ask, Enrollment)
     if (home / "spool.db").exists() and last_instances(home) == ("", []):
         keep_instances(home, BEFORE)  # what the spool holds was numbered by another, and goes out under new numbers
-    identity = Identity(server=server, name=known.server, agent=enrolled.agent, code=code.id, key=key)
+    identity = Identity(
+        server=server, name=known.server, agent=enrolled.agent, code=code.id, key=key, waiting=enrolled.waiting
+    )
     keep_identity(home, identity)
     (home / BEGUN).unlink(missing_ok=True)
     return enrolled

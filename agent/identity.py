@@ -33,6 +33,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: str  # the public part of the code it enrolled with
     key: bytes
     fresh: bytes = b""  # to take the key's place: the server may know it already, or not yet
+    waiting: bool = False  # head office had still to confirm this PC when it enrolled, and it was not let in since
     earlier: tuple[Earlier, ...] = ()  # newest first; alone none of them is ever spoken with
 
 

@@ -31,6 +31,7 @@ class Answer(msgspec.Struct, frozen=True):
     """What the server said to a question asked just now. `trouble` is why it said nothing of use."""
 
     trouble: LinkError | None
+    asked: int = 0  # when, UTC µs by this PC's clock
     offset: int | None = None  # µs the server's clock is ahead of this PC's
     took: int = 0  # µs from question to answer
 
@@ -123,10 +124,10 @@ async def _ask(settings: Settings, clocks: Clocks, lang: str) -> Answer:
             ask = ChallengeAsk(public_of(settings.identity.key))
             challenge = await post(line, "/api/agent/challenge", ask, Challenge)
     except LinkError as error:
-        return Answer(error)
+        return Answer(error, before.wall)
     after = clocks()
     took = after.boot - before.boot
-    return Answer(None, made_at(challenge.challenge) - (after.wall - took // 2), took)
+    return Answer(None, before.wall, made_at(challenge.challenge) - (after.wall - took // 2), took)
 
 
 def look_into(path: Path) -> SpoolFile:

@@ -23,6 +23,7 @@ from agent.doctor.command import LOOKS, all_well, lines
 from agent.doctor.finding import Finding, Word, span
 from agent.doctor.patient import SpoolFile, look_at, look_into
 from agent.exit import Exit
+from agent.identity import keep_identity, load_identity
 from agent.local.box import Aside
 from agent.spool import Spool
 from agent.status import Status, read_status
@@ -75,7 +76,7 @@ async def test_beside_a_running_agent_all_but_the_sick_is_well(
         agent.terminate()
         agent.wait()
     assert {noun for noun, finding in found.items() if finding.word is Word.WELL} >= {
-        "agent", "clock", "server", "spool", "disk", "log", "1001/a",
+        "agent", "clock", "spool", "disk", "log", "1001/a",
     }  # fmt: skip
     assert found["1001/b"].word is Word.WRONG
     assert "nothing came back" in found["1001/b"].said.zh
@@ -91,7 +92,7 @@ async def test_without_a_running_agent_no_device_is_called_well_and_none_is_aske
     keep(home, Assignment(agent="centre", revision="1", polled=polled))
     found = await found_in(home)
     assert found["agent"].word is Word.WRONG
-    assert found["server"].word is Word.WELL
+    assert found["server"].word is Word.UNSEEN
     assert found["devices"].word is Word.UNSEEN
     assert found["devices"].facts["positions"] == [one.position for one in polled]
     assert not any(Path(one.address).with_suffix(".log").exists() for one in polled)
@@ -330,6 +331,39 @@ async def test_what_the_running_agent_hears_of_the_server_is_told_with_the_step_
     assert found.word is Word.WRONG
     assert "不接受本机" in found.said.zh
     assert found.mend is doctor_server._MENDS["Rejected"]
+
+
+async def test_a_server_that_answers_is_well_only_if_it_let_the_agent_in_since_the_look(
+    centre: Centre, home: Path
+) -> None:
+    enrolled(home, centre.url)
+    patient = await look_at(home, {}, system_clocks(home))
+    assert patient.answer is not None
+    asked = patient.answer.asked
+    words = []
+    for answered in (0, asked - 5_000_000, asked):
+        status = Status(pid=1, version="1", started=0, at=patient.now, answered=answered)
+        running = msgspec.structs.replace(patient, status=status, spool=SpoolFile(there=True, taken=True))
+        (found,) = doctor_server.look(running)
+        words.append(found.word)
+        assert ("5 秒前接受过本机" in found.said.zh) == (answered == asked - 5_000_000)
+    assert words == [Word.UNSEEN, Word.UNSEEN, Word.WELL]
+
+
+async def test_a_pc_that_head_office_has_to_confirm_says_so_until_it_is_let_in(
+    centre: Centre, home: Path, third_party: Path, until: Until
+) -> None:
+    keep_identity(home, msgspec.structs.replace(enrolled(home, centre.url).identity, waiting=True))
+    found = (await found_in(home))["server"]
+    assert found.word is Word.WRONG
+    assert "待确认" in found.said.zh
+    agent = start(home, third_party)
+    try:
+        await until(lambda: not ((identity := load_identity(home)) and identity.waiting))
+    finally:
+        agent.terminate()
+        agent.wait()
+    assert "待确认" not in (await found_in(home))["server"].said.zh
 
 
 async def test_what_lies_in_the_box_and_is_no_entry_is_counted(home: Path) -> None:
