@@ -120,6 +120,18 @@ def test_a_position_that_is_not_there_is_named_with_the_nearest(command: Command
     assert 'did you mean "1001/lamp"?' in ran.err
 
 
+@pytest.mark.parametrize(
+    "arguments", [("enroll", "http://127.0.0.1:1", "K7QM-4XWP9R-TDH3VN-CG8E2B"), ("poll", "1/a"), ("doctor",)]
+)
+def test_a_language_that_is_not_spoken_is_refused_and_nothing_is_done(
+    command: Command, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    ran = command(*arguments, "--lang", "fr")
+    assert (ran.code, ran.out) == (Exit.USAGE, "")
+    assert "fr" in ran.err
+    assert not (tmp_path / "home").exists()
+
+
 def test_without_an_assignment_the_person_is_told_what_to_do(command: Command) -> None:
     ran = command("poll", "1/a")
     assert ran.code == Exit.NOT_SET_UP
