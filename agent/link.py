@@ -37,11 +37,11 @@ class LinkError(Exception):
     """No answer that can be used; the message is a sentence, and `zh` the same in Chinese.
 
     LinkError
-    ├── Away             no server, a cut line, half an answer, 5xx: ask again after a while
+    ├── Away             no server, a cut line, half an answer, 5xx of ours: ask again after a while
     │   ├── NoSuchName   the address has a name that nobody knows
     │   └── NotServing   its machine is there, and nothing listens at the port
     ├── Rejected         this agent is not let in (401, 403): only a person can help
-    ├── Elsewhere        something answers that is not a Branchfleet server (404, a redirect, a login page)
+    ├── Elsewhere        something answers that is not a Branchfleet server (404, a redirect, a login page, a 5xx)
     │   ├── Untrusted    its certificate is not of the CA this agent trusts
     │   │   ├── Misnamed     it is, but made out to other names than the address
     │   │   └── Ended        it is, but its time is over
@@ -281,10 +281,13 @@ def _judge(url: str, answer: Answer, kind: type[T]) -> T:
             f"服务器不能接收：{said or status}。",
             judged=bool(said),
         )
-    if status in (408, 425, 429) or status >= 500:
+    if status in (408, 425, 429, *_BY_PROXIES) or (status >= 500 and problem != _Problem()):
         more = f": {said}" if said else ""
         raise Away(f"The server answers {status}{more}.", f"服务器应答 {status}{more}。", _wait(answer), answered=True)
     raise Elsewhere(f"{foreign} ({status}).", f"{foreign_zh}（{status}）。")
+
+
+_BY_PROXIES = (502, 503, 504)  # what a proxy before our server says when it is away
 
 
 def _problem(body: bytes) -> _Problem:

@@ -88,7 +88,11 @@ async def test_a_good_answer_is_an_ack() -> None:
         (b"", Away, "does not answer"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", Away, "does not answer"),
         (http(200, ACK)[:-3], Away, "does not answer"),
-        (http(500), Away, "answers 500"),
+        (http(500, b'{"detail": "a defect"}'), Away, "answers 500"),
+        (http(500), Elsewhere, "not a Branchfleet server (500)"),
+        (http(501, b"<html>Unsupported method</html>"), Elsewhere, "not a Branchfleet server (501)"),
+        (http(502), Away, "502"),
+        (http(504, b"<html>gateway</html>"), Away, "504"),
         (http(503, b'{"detail": "starting"}'), Away, "starting"),
         (http(429), Away, "429"),
         (http(401, b'{"detail": "not known"}'), Rejected, "not known"),
@@ -205,7 +209,7 @@ async def test_a_port_where_nobody_listens_and_a_name_nobody_knows_have_kinds_of
 
 
 async def test_a_server_that_goes_in_several_ways_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    async with answering(http(500)) as url, linked(url) as link:
+    async with answering(http(503)) as url, linked(url) as link:
         with pytest.raises(Away):
             await link.send(BATCH)
         gone = link
