@@ -67,6 +67,7 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     disk: Disk
     answer: Answer | None  # None: there was nobody to ask
     unproved: Trouble | None = None  # why nobody was asked: there is no CA to know the server by
+    assigned: bool  # the server told at some time what to poll
     targets: dict[str, Target]
 
     @property
@@ -100,7 +101,8 @@ async def look_at(home: Path, environment: Mapping[str, str], clocks: Clocks, la
     targets = {polled.position: make_target(polled, shared) for polled in assignment.polled} if assignment else {}
     return Patient(
         home=home, now=clocks(), settings=settings, unset=unset, status=read_status(home),
-        spool=look_into(home / "spool.db"), disk=_disk(home), answer=answer, unproved=unproved, targets=targets,
+        spool=look_into(home / "spool.db"), disk=_disk(home), answer=answer, unproved=unproved,
+        assigned=assignment is not None, targets=targets,
     )  # fmt: skip
 
 

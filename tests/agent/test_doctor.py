@@ -19,13 +19,14 @@ from agent.cli import main
 from agent.clock import Clocks, system_clocks
 from agent.doctor import box, mends
 from agent.doctor import server as doctor_server
-from agent.doctor.command import LOOKS, all_well, lines
+from agent.doctor.command import all_well, findings, lines
 from agent.doctor.finding import Finding, Word, span
-from agent.doctor.patient import SpoolFile, look_at, look_into
+from agent.doctor.patient import Disk, SpoolFile, look_at, look_into
 from agent.exit import Exit
 from agent.identity import keep_identity, load_identity
 from agent.local.box import Aside
 from agent.spool import Spool
+from agent.standing import Standing
 from agent.status import Status, read_status
 from agent.wire import Assignment, Event, EventName, Polled
 from drivers.errors import Reason
@@ -50,7 +51,7 @@ def home(tmp_path: Path) -> Path:
 async def found_in(home: Path, clocks: Clocks | None = None) -> dict[str, Finding]:
     """What is found, by its English noun; several of one noun: the last."""
     patient = await look_at(home, {}, clocks or system_clocks(home))
-    found = [finding for part in LOOKS for finding in await asyncio.to_thread(part.look, patient)]
+    found = await asyncio.to_thread(findings, patient)
     assert all(finding.mend is not None for finding in found if finding.word is not Word.WELL), "a step for each"
     return {finding.noun.en: finding for finding in found}
 
@@ -119,6 +120,47 @@ async def test_before_it_is_set_up_it_says_how(home: Path) -> None:
     assert found["server"].word is Word.WRONG
     assert "enroll" in (found["server"].mend or ("",))[0]
     assert not all_well(list(found.values()))
+
+
+async def test_of_a_pc_that_was_never_set_up_the_one_cause_comes_first_and_alone(home: Path) -> None:
+    found = await found_in(home)
+    assert next(iter(found)) == "server"
+    assert not {"agent", "service", "spool", "log", "devices"} & set(found)
+    assert {one.word for noun, one in found.items() if noun != "server"} <= {Word.WELL, Word.HEED}
+
+
+async def test_before_the_first_contact_nobody_knows_what_is_assigned(home: Path) -> None:
+    enrolled(home, "http://127.0.0.1:1")
+    assert (await found_in(home))["devices"].word is Word.UNSEEN
+    keep(home, Assignment(agent="a", revision="1", polled=[]))
+    found = (await found_in(home))["devices"]
+    assert found.word is Word.HEED
+    assert "配置清单" in (found.mend or ("",))[0]
+
+
+async def test_a_damaged_spool_of_before_is_one_line_with_the_spool_of_now(home: Path, clocks: FakeClocks) -> None:
+    enrolled(home, "http://127.0.0.1:1")
+    Spool(home / "spool.db", clocks).close()
+    (home / "spool.db.damaged").write_bytes(b"torn")
+    (found,) = (one for one in findings(await look_at(home, {}, clocks)) if one.noun.en == "spool")
+    assert found.word is Word.HEED
+    assert "0 条等待送出" in found.said.zh
+    assert "spool.db.damaged" in found.said.zh
+
+
+async def test_on_a_full_disk_a_running_agent_is_not_to_be_restarted(home: Path, lamp: LampSays) -> None:
+    enrolled(home, "http://127.0.0.1:1")
+    keep(home, Assignment(agent="a", revision="1", polled=[lamp("1001/a", device="online")]))
+    (home / "spool.db").write_bytes(b"")
+    patient = await look_at(home, {}, system_clocks(home))
+    full, held = Disk(free=0, total=1), SpoolFile(there=True, taken=True)
+    said = Status(pid=1, version="1", started=0, at=patient.now, spool=Standing("s", 7, 0, 1))
+    for status in (None, said):
+        running = msgspec.structs.replace(patient, disk=full, spool=held, status=status)
+        found = {one.noun.en: one for one in findings(running)}
+        assert found["spool"].word is Word.WRONG
+        for noun in ("agent", "devices") if status is None else ("spool",):
+            assert found[noun].mend is mends.MAKE_ROOM
 
 
 async def test_a_server_that_is_away_and_one_that_is_somebody_else_have_steps_of_their_own(

@@ -206,7 +206,9 @@ async def test_a_second_pc_waits_for_a_person_and_then_goes_on_as_the_agent(
     await old.enroll(head.code())
     before = await old.asks()
     assert (await new.enroll(head.code())).waiting
-    assert (identity := load_identity(new.home)) and identity.waiting
+    identity = load_identity(new.home)
+    assert identity is not None
+    assert identity.waiting
     await refused(new.asks(), "waits for head office")
     assert (await old.asks()) == before or isinstance(before, Assignment)
     shown = head.sees()
@@ -214,7 +216,9 @@ async def test_a_second_pc_waits_for_a_person_and_then_goes_on_as_the_agent(
     assert [speaker.what for speaker in shown.speakers] == ["key", "waiting", "program"]
     head.does("confirm")
     assert (await new.asks()).polled == before.polled
-    assert (identity := load_identity(new.home)) and not identity.waiting
+    identity = load_identity(new.home)
+    assert identity is not None
+    assert not identity.waiting
     await refused(old.asks(), "Another PC was confirmed")
     assert head.sees().identity is IdentityStanding.ENROLLED
     assert deeds_of(database)[-1] == "agent.confirm"
