@@ -66,7 +66,7 @@ def enroll_(
 
     folder = find_home(home, os.environ)
     try:
-        typed = ask.ask_person("登记码" if lang == "zh" else "code") if code == "-" else code
+        typed = _typed_code(lang) if code == "-" else code
         secrets.of_this_run().learn(typed.strip())
         enrolled = enroll(server, typed, folder, lang)
     except Trouble as trouble:
@@ -302,6 +302,17 @@ def service_remove(root: Root = None) -> None:
     from agent.service.install import remove
 
     remove(_say, root=root)
+
+
+def _typed_code(lang: str) -> str:
+    try:
+        return ask.ask_person("登记码" if lang == "zh" else "code")
+    except Trouble as trouble:
+        raise Trouble(
+            Exit.BAD_INPUT,
+            "No code was given: type it, or give it as a line of standard input.",
+            "没有收到登记码：请输入登记码，或从标准输入给出一行。",
+        ) from trouble
 
 
 def _print_json(value: Any) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from agent.causes import chinese
 from agent.clock import system_clocks
 from agent.exit import Exit, Trouble
 from agent.files import write_private
@@ -77,7 +78,7 @@ def enroll(server: str, typed: str, home: Path, lang: str = "zh") -> Enrollment:
                 f"磁盘已满，{home} 写不进去。腾出空间后，再运行一次同样的命令。",
             ) from error
         raise Trouble(
-            Exit.CANNOT_WRITE, f"{home} cannot be written: {error.strerror}.", f"{home} 写不进去：{error.strerror}。"
+            Exit.CANNOT_WRITE, f"{home} cannot be written: {error.strerror}.", f"{home} 写不进去：{chinese(error)}。"
         ) from error
 
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from agent.causes import chinese
 from agent.exit import Exit, Trouble
 from agent.files import write_private
 
@@ -46,7 +47,7 @@ def load_identity(home: Path) -> Identity | None:
         return None
     except OSError as error:
         raise Trouble(
-            Exit.BAD_INPUT, f"{path} cannot be read: {error.strerror}.", f"身份文件 {path} 读不出来：{error.strerror}。"
+            Exit.BAD_INPUT, f"{path} cannot be read: {error.strerror}.", f"身份文件 {path} 读不出来：{chinese(error)}。"
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Trouble(

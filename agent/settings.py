@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from agent.causes import chinese
 from agent.exit import Exit, Trouble
 from agent.identity import Identity, load_identity
 from agent.proof import LOOPBACK
@@ -97,7 +98,7 @@ def make_home(home: Path) -> None:
         raise Trouble(
             Exit.CANNOT_WRITE,
             f"The agent's folder {home} cannot be made: {error.strerror}.",
-            f"建不了采集程序的文件夹 {home}：{error.strerror}。",
+            f"建不了采集程序的文件夹 {home}：{chinese(error)}。",
         ) from error
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import msgspec
 
 from agent.assignment import Target, load, make_target
+from agent.causes import chinese
 from agent.clock import Clocks
+from agent.doctor.finding import Text
 from agent.exit import Trouble
 from agent.identity import public_of
 from agent.link import LinkError, open_line
@@ -50,7 +52,7 @@ class Disk(msgspec.Struct, frozen=True):
 
     free: int | None = None
     total: int = 0
-    trouble: str = ""
+    trouble: Text = Text("", "")
 
     @property
     def full(self) -> bool:
@@ -110,7 +112,7 @@ def _disk(home: Path) -> Disk:
     try:
         usage = shutil.disk_usage(home)
     except OSError as error:
-        return Disk(trouble=error.strerror or str(error))
+        return Disk(trouble=Text(chinese(error), error.strerror or str(error)))
     return Disk(usage.free, usage.total)
 
 

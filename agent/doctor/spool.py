@@ -113,7 +113,7 @@ def _disk(patient: Patient) -> Finding:
     disk = patient.disk
     if disk.free is None:
         why, home = disk.trouble, patient.home
-        said = Text(f"看不到 {home}：{why}。", f"{home} cannot be looked at: {why}.")
+        said = Text(f"看不到 {home}：{why.zh}。", f"{home} cannot be looked at: {why.en}.")
         return Finding(noun=DISK, word=Word.UNSEEN, said=said, mend=READ_OUT)
     facts = {"free": disk.free, "total": disk.total}
     said = Text(f"剩余 {disk.free / MEGA:,.0f} MB。", f"{disk.free / MEGA:,.0f} MB are free.")
