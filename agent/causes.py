@@ -17,6 +17,7 @@ _CHINESE = {
     errno.ETIMEDOUT: "规定时间内没有应答",
     errno.ENOENT: "没有这个文件或文件夹",
     errno.EEXIST: "它是一个文件，不是文件夹",  # of a folder that was to be made, or to be there already
+    errno.EISDIR: "它是一个文件夹，不是文件",
     errno.ENOTDIR: "路径中有一个是文件，不是文件夹",
     errno.EACCES: "没有权限",
     errno.EPERM: "没有权限",

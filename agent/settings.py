@@ -144,11 +144,19 @@ def _from_file(home: Path) -> _Source:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise Trouble(Exit.BAD_INPUT, f"{path} cannot be read: {error.strerror}.") from error
+        raise Trouble(
+            Exit.BAD_INPUT, f"{path} cannot be read: {error.strerror}.", f"{path} 读不出来：{chinese(error)}。"
+        ) from error
     except UnicodeDecodeError as error:
-        raise Trouble(Exit.BAD_INPUT, f"{path} is not UTF-8 text; save it as UTF-8.") from error
+        raise Trouble(
+            Exit.BAD_INPUT,
+            f"{path} is not UTF-8 text; save it as UTF-8.",
+            f"{path} 不是 UTF-8 文本：请另存为 UTF-8。",
+        ) from error
     except tomllib.TOMLDecodeError as error:
-        raise Trouble(Exit.BAD_INPUT, f"{path} is not TOML: {error}.") from error
+        raise Trouble(
+            Exit.BAD_INPUT, f"{path} is not TOML: {error}.", f"{path} 的格式（TOML）不对：{error}。"
+        ) from error
     return {key: (value, str(path)) for key, value in values.items()}
 
 

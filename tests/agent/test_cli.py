@@ -153,6 +153,13 @@ def test_a_folder_that_is_a_file_is_said_to_be_one(command: Command, tmp_path: P
     assert "File exists" not in ran.err
 
 
+def test_a_settings_file_that_is_a_folder_is_said_in_chinese(command: Command, home: Path) -> None:
+    (home / "agent.toml").mkdir()
+    said = command("doctor").out
+    assert "读不出来：" in said
+    assert "Is a directory" not in said
+
+
 def test_without_an_assignment_the_person_is_told_what_to_do(command: Command) -> None:
     ran = command("poll", "1/a")
     assert ran.code == Exit.NOT_SET_UP
