@@ -35,7 +35,7 @@ app.add_typer(service, name="service")
 Home = Annotated[
     Path | None, typer.Option(help="The agent's folder; else BRANCHFLEET_AGENT_HOME, else the system's place for it.")
 ]
-Lang = Annotated[str, typer.Option(help="zh or en.", envvar="BRANCHFLEET_LANG")]
+Lang = Annotated[Literal["zh", "en"], typer.Option(help="zh or en.", envvar="BRANCHFLEET_LANG")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
 
@@ -64,14 +64,13 @@ def enroll_(
     """
     from agent.enroll import enroll
 
-    spoken = _spoken(lang)
     folder = find_home(home, os.environ)
     try:
-        typed = ask.ask_person("登记码" if spoken == "zh" else "code") if code == "-" else code
+        typed = _typed_code(lang) if code == "-" else code
         secrets.of_this_run().learn(typed.strip())
-        enrolled = enroll(server, typed, folder, spoken)
+        enrolled = enroll(server, typed, folder, lang)
     except Trouble as trouble:
-        raise Trouble(trouble.code, trouble.zh if spoken == "zh" else trouble.sentence) from trouble
+        raise Trouble(trouble.code, trouble.zh if lang == "zh" else trouble.sentence) from trouble
     agent = enrolled.agent
     if enrolled.waiting:
         zh = f"{agent} 已有一台电脑：请总行确认换成这台（采集程序页面，或 branchfleet-server agent confirm {agent}）。"
@@ -79,10 +78,10 @@ def enroll_(
             f"{agent} has a key already: head office has to confirm this PC, on its screen or by "
             f"`branchfleet-server agent confirm {agent}`. Until then the agent keeps what it sees."
         )
-        _say(f"{zh}确认之前，采到的记录保存在本机。" if spoken == "zh" else en)
+        _say(f"{zh}确认之前，采到的记录保存在本机。" if lang == "zh" else en)
     zh = f"登记成功：本机是 {agent}，密钥在 {folder}。启动采集：branchfleet-agent run"
     en = f"This PC is {agent}; its key is in {folder}. Start it with: branchfleet-agent run"
-    _say(zh if spoken == "zh" else en)
+    _say(zh if lang == "zh" else en)
 
 
 @app.command()
@@ -108,10 +107,10 @@ def poll(
     if as_json:
         _print_json(show.as_json(polled, seen, took))
     else:
-        for line in show.lines(polled, seen, catalogue(), _spoken(lang)):
+        for line in show.lines(polled, seen, catalogue(), lang):
             typer.echo(line)
     if code is not Exit.DONE:
-        _say(code.zh if _spoken(lang) == "zh" else code.sentence)
+        _say(code.zh if lang == "zh" else code.sentence)
     raise typer.Exit(code)
 
 
@@ -148,13 +147,12 @@ def doctor(
     """
     from agent.doctor import command
 
-    spoken = _spoken(lang)
-    found = command.examine(find_home(home, os.environ), spoken)
+    found = command.examine(find_home(home, os.environ), lang)
     hide = secrets.of_this_run().hide
     if as_json:
-        typer.echo(hide(json.dumps(command.as_json(found, spoken), ensure_ascii=False, indent=2)))
+        typer.echo(hide(json.dumps(command.as_json(found, lang), ensure_ascii=False, indent=2)))
     else:
-        for line in command.lines(found, spoken):
+        for line in command.lines(found, lang):
             typer.echo(hide(line))
     raise typer.Exit(Exit.DONE if command.all_well(found) else Exit.UNWELL)
 
@@ -306,8 +304,15 @@ def service_remove(root: Root = None) -> None:
     remove(_say, root=root)
 
 
-def _spoken(lang: str) -> Literal["zh", "en"]:
-    return "en" if lang == "en" else "zh"
+def _typed_code(lang: str) -> str:
+    try:
+        return ask.ask_person("登记码" if lang == "zh" else "code")
+    except Trouble as trouble:
+        raise Trouble(
+            Exit.BAD_INPUT,
+            "No code was given: type it, or give it as a line of standard input.",
+            "没有收到登记码：请输入登记码，或从标准输入给出一行。",
+        ) from trouble
 
 
 def _print_json(value: Any) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from agent.causes import chinese
 from agent.clock import system_clocks
 from agent.exit import Exit, Trouble
 from agent.files import write_private
@@ -77,7 +78,7 @@ def enroll(server: str, typed: str, home: Path, lang: str = "zh") -> Enrollment:
                 f"磁盘已满，{home} 写不进去。腾出空间后，再运行一次同样的命令。",
             ) from error
         raise Trouble(
-            Exit.CANNOT_WRITE, f"{home} cannot be written: {error.strerror}.", f"{home} 写不进去：{error.strerror}。"
+            Exit.CANNOT_WRITE, f"{home} cannot be written: {error.strerror}.", f"{home} 写不进去：{chinese(error)}。"
         ) from error
 
 
@@ -98,7 +99,9 @@ async def _enroll(server: str, code: Code, home: Path, lang: str = "zh") -> Enro
         enrolled = await post(line, "/api/agent/enrollment", ask, Enrollment)
     if (home / "spool.db").exists() and last_instances(home) == ("", []):
         keep_instances(home, BEFORE)  # what the spool holds was numbered by another, and goes out under new numbers
-    identity = Identity(server=server, name=known.server, agent=enrolled.agent, code=code.id, key=key)
+    identity = Identity(
+        server=server, name=known.server, agent=enrolled.agent, code=code.id, key=key, waiting=enrolled.waiting
+    )
     keep_identity(home, identity)
     (home / BEGUN).unlink(missing_ok=True)
     return enrolled

@@ -8,6 +8,7 @@ from uuid import uuid4
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from agent.causes import chinese
 from agent.exit import Exit, Trouble
 from agent.files import write_private
 
@@ -33,6 +34,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: str  # the public part of the code it enrolled with
     key: bytes
     fresh: bytes = b""  # to take the key's place: the server may know it already, or not yet
+    waiting: bool = False  # head office had still to confirm this PC when it enrolled, and it was not let in since
     earlier: tuple[Earlier, ...] = ()  # newest first; alone none of them is ever spoken with
 
 
@@ -45,7 +47,7 @@ def load_identity(home: Path) -> Identity | None:
         return None
     except OSError as error:
         raise Trouble(
-            Exit.BAD_INPUT, f"{path} cannot be read: {error.strerror}.", f"身份文件 {path} 读不出来：{error.strerror}。"
+            Exit.BAD_INPUT, f"{path} cannot be read: {error.strerror}.", f"身份文件 {path} 读不出来：{chinese(error)}。"
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Trouble(

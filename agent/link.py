@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from agent.causes import chinese, untrusted
 from agent.http import Answer, Asks, Connections, HttpError, HungUp, TooLong
 from agent.tidy import tidy_text
 from agent.wire import MEDIA_MSGPACK, Ack, Assignment, Batch, encode
@@ -37,11 +38,11 @@ class LinkError(Exception):
     """No answer that can be used; the message is a sentence, and `zh` the same in Chinese.
 
     LinkError
-    ├── Away             no server, a cut line, half an answer, 5xx: ask again after a while
+    ├── Away             no server, a cut line, half an answer, 5xx of ours: ask again after a while
     │   ├── NoSuchName   the address has a name that nobody knows
     │   └── NotServing   its machine is there, and nothing listens at the port
     ├── Rejected         this agent is not let in (401, 403): only a person can help
-    ├── Elsewhere        something answers that is not a Branchfleet server (404, a redirect, a login page)
+    ├── Elsewhere        something answers that is not a Branchfleet server (404, a redirect, a login page, a 5xx)
     │   ├── Untrusted    its certificate is not of the CA this agent trusts
     │   │   ├── Misnamed     it is, but made out to other names than the address
     │   │   └── Ended        it is, but its time is over
@@ -281,10 +282,13 @@ def _judge(url: str, answer: Answer, kind: type[T]) -> T:
             f"服务器不能接收：{said or status}。",
             judged=bool(said),
         )
-    if status in (408, 425, 429) or status >= 500:
+    if status in (408, 425, 429, *_BY_PROXIES) or (status >= 500 and problem != _Problem()):
         more = f": {said}" if said else ""
         raise Away(f"The server answers {status}{more}.", f"服务器应答 {status}{more}。", _wait(answer), answered=True)
     raise Elsewhere(f"{foreign} ({status}).", f"{foreign_zh}（{status}）。")
+
+
+_BY_PROXIES = (502, 503, 504)  # what a proxy before our server says when it is away
 
 
 def _problem(body: bytes) -> _Problem:
@@ -327,7 +331,7 @@ async def _why_none(server: str, error: Exception) -> LinkError:
             f"The server speaks TLS and was asked without: say {right} instead of {server}.",
             f"服务器只接受加密连接（TLS）：地址要写成 {right}，不是 {server}。",
         )
-    reason, zh = _reason(error), "规定时间内没有应答" if isinstance(error, TimeoutError) else _reason(error)
+    reason, zh = _reason(error), _reason_zh(error)
     return Away(f"The server {server} does not answer: {reason}.", f"服务器 {server} 没有应答：{zh}。")
 
 
@@ -341,11 +345,12 @@ def _untrusted(server: str, error: ssl.SSLCertVerificationError) -> Untrusted:
     code = getattr(error, "verify_code", 0)
     why = tidy_text(getattr(error, "verify_message", "") or error.strerror or str(error), 300).rstrip(".")
     said = f"What answers at {server} cannot be trusted: {why}."
+    zh = untrusted(code)
     if code in _NAME_MISMATCH:
-        return Misnamed(said, f"{server} 的证书上没有这个地址：{why}。")
+        return Misnamed(said, f"{server} 的证书上没有这个地址。")
     if code in (0, _HAS_EXPIRED):  # 0: our own check against the time that has passed at least
-        return Ended(said, f"{server} 的证书已到期：{why}。")
-    return Untrusted(said, f"在 {server} 应答的不是本机登记的那台服务器，它的证书不可信：{why}。")
+        return Ended(said, f"{server} 的证书已到期。")
+    return Untrusted(said, f"在 {server} 应答的不是本机登记的那台服务器，它的证书不可信：{zh}。")
 
 
 async def _speaks_tls(server: str) -> bool:
@@ -374,6 +379,14 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _hung_up(error: Exception) -> bool:
     """Without a byte of an answer."""
     return isinstance(error, HungUp | ConnectionResetError | BrokenPipeError)
+
+
+def _reason_zh(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "规定时间内没有应答"
+    if isinstance(error, HungUp):
+        return "连接被对方中断"
+    return chinese(error) if isinstance(error, OSError) else "应答不完整，或不是这种服务的应答"
 
 
 def _reason(error: Exception) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from agent.causes import chinese
 from agent.exit import Exit, Trouble
 from agent.identity import Identity, load_identity
 from agent.proof import LOOPBACK
@@ -97,7 +98,7 @@ def make_home(home: Path) -> None:
         raise Trouble(
             Exit.CANNOT_WRITE,
             f"The agent's folder {home} cannot be made: {error.strerror}.",
-            f"建不了采集程序的文件夹 {home}：{error.strerror}。",
+            f"建不了采集程序的文件夹 {home}：{chinese(error)}。",
         ) from error
 
 
@@ -143,11 +144,19 @@ def _from_file(home: Path) -> _Source:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise Trouble(Exit.BAD_INPUT, f"{path} cannot be read: {error.strerror}.") from error
+        raise Trouble(
+            Exit.BAD_INPUT, f"{path} cannot be read: {error.strerror}.", f"{path} 读不出来：{chinese(error)}。"
+        ) from error
     except UnicodeDecodeError as error:
-        raise Trouble(Exit.BAD_INPUT, f"{path} is not UTF-8 text; save it as UTF-8.") from error
+        raise Trouble(
+            Exit.BAD_INPUT,
+            f"{path} is not UTF-8 text; save it as UTF-8.",
+            f"{path} 不是 UTF-8 文本：请另存为 UTF-8。",
+        ) from error
     except tomllib.TOMLDecodeError as error:
-        raise Trouble(Exit.BAD_INPUT, f"{path} is not TOML: {error}.") from error
+        raise Trouble(
+            Exit.BAD_INPUT, f"{path} is not TOML: {error}.", f"{path} 的格式（TOML）不对：{error}。"
+        ) from error
     return {key: (value, str(path)) for key, value in values.items()}
 
 

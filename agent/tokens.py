@@ -108,6 +108,8 @@ class Tokens:
     async def _renew(self) -> None:
         sent = self._clocks().boot
         token = await self._by_any_key()
+        if self._identity.waiting:
+            self._say(msgspec.structs.replace(self._identity, waiting=False))
         if token.forked_at not in (0, self._forked_at):
             await self._begin_stream()
             self._forked_at = token.forked_at

@@ -13,7 +13,8 @@ from unicodedata import east_asian_width
 from agent.clock import system_clocks
 from agent.doctor import box, clock, devices, itself, log, server, spool
 from agent.doctor.finding import Finding, Text, Word
-from agent.doctor.patient import look_at
+from agent.doctor.patient import Patient, look_at
+from agent.exit import Exit
 
 LOOKS = (itself, clock, server, spool, log, box, devices)
 _WORDS = {
@@ -29,7 +30,17 @@ def examine(home: Path, lang: Literal["zh", "en"] = "zh") -> list[Finding]:
     """What every look found. Nothing is sent to a device; the server is asked for a challenge only."""
     with _quietly():
         patient = asyncio.run(look_at(home, os.environ, system_clocks(home), lang))
-    return [finding for part in LOOKS for finding in part.look(patient)]
+    return findings(patient)
+
+
+def findings(patient: Patient) -> list[Finding]:
+    """Of a PC that was never set up that comes first, and what merely follows from it is left out."""
+    found = [finding for part in LOOKS for finding in part.look(patient)]
+    if patient.unset is None or patient.unset.code is not Exit.NOT_SET_UP:
+        return found
+    own = {clock.NOUN, itself.FILES, spool.DISK} | ({spool.NOUN} if patient.spool.there else set())
+    rest = [one for one in found if one.noun in own and one.word is not Word.UNSEEN]
+    return [*server.look(patient), *rest]
 
 
 @contextmanager

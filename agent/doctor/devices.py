@@ -8,7 +8,7 @@ import re
 
 from agent.assignment import Target
 from agent.doctor.finding import Finding, Text, Word, span
-from agent.doctor.mends import AGAIN, mend_of
+from agent.doctor.mends import AGAIN, MAKE_ROOM, mend_of
 from agent.doctor.patient import WINDOWS, Patient
 from agent.ports import serial_ports
 from agent.status import Looked
@@ -21,12 +21,14 @@ _CALM = {"portInUse"}
 
 
 def look(patient: Patient) -> list[Finding]:
+    if not patient.assigned:
+        said = Text(
+            "本机还没有从服务器得到要查的设备，看不到。", "The server has not told yet what to poll: they are not seen."
+        )
+        return [Finding(noun=NOUN, word=Word.UNSEEN, said=said, mend=AGAIN)]
     if not patient.targets:
         said = Text("没有分配给本机的设备。", "This agent has nothing to poll.")
-        mend = Text(
-            "连上服务器以后再查；还是没有，就请总行科技在台账里把设备分给本机。",
-            "Look again once the server answers; else head office names this agent in the inventory.",
-        )
+        mend = Text("请总行科技在配置清单里把设备分给本机。", "Head office names this agent in the inventory.")
         return [Finding(noun=NOUN, word=Word.HEED, said=said, mend=mend)]
     seen, unseen = [], []
     for position, target in sorted(patient.targets.items()):
@@ -98,12 +100,19 @@ def _unseen(patient: Patient, positions: list[str]) -> Finding:
     """One line for all: a page of them says no more."""
     few = "、".join(positions[:5]) + ("等" if len(positions) > 5 else "")
     few_en = ", ".join(positions[:5]) + (" and more" if len(positions) > 5 else "")
+    mend = AGAIN
     if patient.live is not None:
         why = Text("采集程序最近没有查到", "the agent has not polled them lately")
+    elif patient.running and patient.disk.full:
+        why = Text("磁盘已满，采集程序写不了状态文件", "the disk is full, and the agent cannot write how they are")
+        mend = MAKE_ROOM
+    elif patient.running:
+        why = Text("采集程序在运行，但没有新的状态文件", "the running agent has not said lately how they are")
+        mend = Text("三分钟后再查；还是这样就重新启动采集程序。", "Look again in three minutes, then restart it.")
     else:
         why = Text("采集程序没有在运行，或没有说明情况，不知道它们怎样", "the agent does not say how they are")
     said = Text(f"{len(positions)} 台，{why.zh}：{few}。", f"{len(positions)}: {why.en}: {few_en}.")
-    return Finding(noun=NOUN, word=Word.UNSEEN, said=said, mend=AGAIN, facts={"positions": positions})
+    return Finding(noun=NOUN, word=Word.UNSEEN, said=said, mend=mend, facts={"positions": positions})
 
 
 def _port(noun: Text, address: str, facts: dict[str, object]) -> Finding | None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from agent.doctor.finding import Finding, Text, Word, span
+from agent.doctor.mends import MAKE_ROOM
 from agent.doctor.patient import WINDOWS, Patient
 from agent.run import own_version
 from agent.service.files import TASK
@@ -40,6 +41,9 @@ def _running(patient: Patient) -> Finding:
         )
         return Finding(noun=RUNNING, word=Word.WRONG, said=said, mend=mend, facts=facts)
     restart = Text("重新启动采集程序的服务，或重启电脑。", "Restart its service, or the PC.")
+    if live is None and patient.disk.full:
+        said = Text("在运行，但磁盘已满，写不了状态文件。", "it runs; on the full disk it cannot say how it stands.")
+        return Finding(noun=RUNNING, word=Word.HEED, said=said, mend=MAKE_ROOM, facts=facts)
     if live is None:
         said = Text(
             "在运行，但三分钟没有更新状态文件，可能卡住了。",

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from agent.causes import chinese
 from agent.doctor.finding import Finding, Text, Word
 from agent.doctor.mends import MAKE_ROOM
 from agent.doctor.patient import Patient
@@ -27,7 +28,7 @@ def look(patient: Patient) -> list[Finding]:
     try:
         lines = _tail(file)
     except OSError as error:
-        said = Text(f"日志不能读：{error.strerror}。", f"It cannot be read: {error.strerror}.")
+        said = Text(f"日志不能读：{chinese(error)}。", f"It cannot be read: {error.strerror}.")
         mend = Text("用采集程序的用户或管理员身份再查。", "Look again as the agent's user or an administrator.")
         return [Finding(noun=NOUN, word=Word.UNSEEN, said=said, mend=mend)]
     size = sum(path.stat().st_size for path in file.parent.iterdir())

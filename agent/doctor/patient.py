@@ -11,7 +11,9 @@ from pathlib import Path
 import msgspec
 
 from agent.assignment import Target, load, make_target
+from agent.causes import chinese
 from agent.clock import Clocks
+from agent.doctor.finding import Text
 from agent.exit import Trouble
 from agent.identity import public_of
 from agent.link import LinkError, open_line
@@ -31,6 +33,7 @@ class Answer(msgspec.Struct, frozen=True):
     """What the server said to a question asked just now. `trouble` is why it said nothing of use."""
 
     trouble: LinkError | None
+    asked: int = 0  # when, UTC µs by this PC's clock
     offset: int | None = None  # µs the server's clock is ahead of this PC's
     took: int = 0  # µs from question to answer
 
@@ -49,7 +52,7 @@ class Disk(msgspec.Struct, frozen=True):
 
     free: int | None = None
     total: int = 0
-    trouble: str = ""
+    trouble: Text = Text("", "")
 
     @property
     def full(self) -> bool:
@@ -66,6 +69,7 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     disk: Disk
     answer: Answer | None  # None: there was nobody to ask
     unproved: Trouble | None = None  # why nobody was asked: there is no CA to know the server by
+    assigned: bool  # the server told at some time what to poll
     targets: dict[str, Target]
 
     @property
@@ -99,7 +103,8 @@ async def look_at(home: Path, environment: Mapping[str, str], clocks: Clocks, la
     targets = {polled.position: make_target(polled, shared) for polled in assignment.polled} if assignment else {}
     return Patient(
         home=home, now=clocks(), settings=settings, unset=unset, status=read_status(home),
-        spool=look_into(home / "spool.db"), disk=_disk(home), answer=answer, unproved=unproved, targets=targets,
+        spool=look_into(home / "spool.db"), disk=_disk(home), answer=answer, unproved=unproved,
+        assigned=assignment is not None, targets=targets,
     )  # fmt: skip
 
 
@@ -107,7 +112,7 @@ def _disk(home: Path) -> Disk:
     try:
         usage = shutil.disk_usage(home)
     except OSError as error:
-        return Disk(trouble=error.strerror or str(error))
+        return Disk(trouble=Text(chinese(error), error.strerror or str(error)))
     return Disk(usage.free, usage.total)
 
 
@@ -123,10 +128,10 @@ async def _ask(settings: Settings, clocks: Clocks, lang: str) -> Answer:
             ask = ChallengeAsk(public_of(settings.identity.key))
             challenge = await post(line, "/api/agent/challenge", ask, Challenge)
     except LinkError as error:
-        return Answer(error)
+        return Answer(error, before.wall)
     after = clocks()
     took = after.boot - before.boot
-    return Answer(None, made_at(challenge.challenge) - (after.wall - took // 2), took)
+    return Answer(None, before.wall, made_at(challenge.challenge) - (after.wall - took // 2), took)
 
 
 def look_into(path: Path) -> SpoolFile:

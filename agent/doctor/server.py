@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from agent.doctor.finding import Finding, Text, Word
+from agent.doctor.finding import Finding, Text, Word, span
 from agent.doctor.patient import Patient
 from agent.exit import Exit, Trouble
 from agent.proof import LOOPBACK
@@ -40,12 +40,16 @@ def look(patient: Patient) -> list[Finding]:
             f"{server} 有应答，但{does}：{kept_out or heard.zh}", f"{server} answers, but not this agent: {heard.en}"
         )
         return [_wrong(server, said, heard.kind)]
+    if patient.settings.identity.waiting:
+        said = Text(
+            f"{server} 有应答；本机待确认：{_KEPT_OUT['waiting']}", f"{server} answers; this agent has to be confirmed."
+        )
+        return [Finding(noun=NOUN, word=Word.WRONG, said=said, mend=_MENDS["Rejected"], facts={"server": server})]
     took, agent = answer.took / 1_000_000, patient.settings.identity.agent
     facts = {"server": server, "agent": agent, "took_ms": round(took * 1000)}
-    said = Text(
-        f"{server} 应答正常，用时 {took:.1f} 秒，本机在中心的名称是 {agent}。",
-        f"{server} answers in {took:.1f} s and knows this agent as {agent}.",
-    )
+    let_in = patient.live.answered if patient.live is not None else 0
+    known = let_in >= answer.asked
+    said = _let_in(server, took, agent) if known else _answers(patient, server, took, let_in)
     parts = urlsplit(server)
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         mend = Text(
@@ -54,7 +58,28 @@ def look(patient: Patient) -> list[Finding]:
         )
         open_line = Text(f"{said.zh}但线路没有加密。", f"{said.en} The line is not encrypted.")
         return [Finding(noun=NOUN, word=Word.HEED, said=open_line, mend=mend, facts=facts)]
-    return [Finding(noun=NOUN, word=Word.WELL, said=said, facts=facts)]
+    if known:
+        return [Finding(noun=NOUN, word=Word.WELL, said=said, facts=facts)]
+    return [Finding(noun=NOUN, word=Word.UNSEEN, said=said, mend=_NEXT if patient.running else _START, facts=facts)]
+
+
+def _let_in(server: str, took: float, agent: str) -> Text:
+    return Text(
+        f"{server} 应答正常，用时 {took:.1f} 秒，本机在中心的名称是 {agent}。",
+        f"{server} answers in {took:.1f} s and knows this agent as {agent}.",
+    )
+
+
+def _answers(patient: Patient, server: str, took: float, let_in: int) -> Text:
+    """A challenge is given to anybody: only the running agent's own contact shows whether it is let in."""
+    zh, en = f"{server} 有应答，用时 {took:.1f} 秒", f"{server} answers in {took:.1f} s"
+    if let_in:
+        ago = span(patient.now.wall - let_in)
+        zh, en = f"{zh}，{ago.zh}前接受过本机", f"{en} and let this agent in {ago.en} ago"
+    return Text(
+        f"{zh}；现在是否接受本机，要等采集程序下次联系，看不到。",
+        f"{en}; whether it does now shows at the agent's next contact.",
+    )
 
 
 def _unset(why: Trouble | None) -> Finding:
@@ -63,6 +88,11 @@ def _unset(why: Trouble | None) -> Finding:
     return Finding(noun=NOUN, word=Word.WRONG, said=said, mend=mend)
 
 
+_NEXT = Text(
+    "要马上知道，请总行科技在采集程序页面查看本机。",
+    "To know it at once, have head office look at this agent on its screen.",
+)
+_START = Text("启动采集程序，一分钟后再查。", "Start the agent, and look again after a minute.")
 _KEPT_OUT = {
     "quarantine": "已被隔离，有两个程序在用同一身份（电脑、硬盘或密钥被复制）。",
     "waiting": "等待总行确认这台电脑接替原来的电脑。",

@@ -16,7 +16,11 @@ READ_OUT = Text("请把这句话读给总行科技。", "Read this sentence to h
 
 
 def look(patient: Patient) -> list[Finding]:
-    found = [_spool(patient), _disk(patient)]
+    return [_with_damaged(patient, _spool(patient)), _disk(patient)]
+
+
+def _with_damaged(patient: Patient, found: Finding) -> Finding:
+    """One line for the spool, with what is left of a damaged one before it."""
     aside = patient.home / "spool.db.damaged"
     if aside.exists():
         said = Text(
@@ -27,7 +31,13 @@ def look(patient: Patient) -> list[Finding]:
             "告诉总行科技；他们看过之后可以删除这个文件。磁盘若再次出错，请更换硬盘。",
             "Tell head office, who may delete the file. If it happens again, replace the disk.",
         )
-        found.append(Finding(noun=NOUN, word=Word.HEED, said=said, mend=mend, facts={"damaged": str(aside)}))
+        return Finding(
+            noun=NOUN,
+            word=Word.HEED if found.word is Word.WELL else found.word,
+            said=Text(f"{found.said.zh}{said.zh}", f"{found.said.en} {said.en}"),
+            mend=Text(f"{found.mend.zh}{mend.zh}", f"{found.mend.en} {mend.en}") if found.mend else mend,
+            facts={**found.facts, "damaged": str(aside)},
+        )
     return found
 
 
@@ -35,8 +45,13 @@ def _spool(patient: Patient) -> Finding:
     file = patient.spool
     live = patient.live
     standing = live.spool if live is not None else file.standing
-    if patient.disk.full and standing is None and file.there:
+    if patient.disk.full and file.there:
         said = Text("磁盘已满，缓存写不进去，也看不到里面。", "The disk is full: it cannot be written nor looked into.")
+        if standing is not None:
+            said = Text(
+                f"磁盘已满，缓存写不进去；里面有 {standing.waiting} 条等待送出。",
+                f"The disk is full: it cannot be written; {standing.waiting} records in it wait.",
+            )
         return Finding(noun=NOUN, word=Word.WRONG, said=said, mend=MAKE_ROOM)
     if file.trouble:
         said = Text(f"缓存文件不能读：{file.trouble}。", f"The spool cannot be read: {file.trouble}.")
@@ -98,7 +113,7 @@ def _disk(patient: Patient) -> Finding:
     disk = patient.disk
     if disk.free is None:
         why, home = disk.trouble, patient.home
-        said = Text(f"看不到 {home}：{why}。", f"{home} cannot be looked at: {why}.")
+        said = Text(f"看不到 {home}：{why.zh}。", f"{home} cannot be looked at: {why.en}.")
         return Finding(noun=DISK, word=Word.UNSEEN, said=said, mend=READ_OUT)
     facts = {"free": disk.free, "total": disk.total}
     said = Text(f"剩余 {disk.free / MEGA:,.0f} MB。", f"{disk.free / MEGA:,.0f} MB are free.")

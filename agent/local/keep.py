@@ -10,7 +10,7 @@ import msgspec
 
 from agent.clock import Clocks
 from agent.duties import Duties
-from agent.link import Elsewhere, Link, Rejected
+from agent.link import Elsewhere, Link, NotServing, Rejected
 from agent.local import folder, now
 from agent.local.box import Aside, Box, entry_of
 from agent.outbox import Outbox
@@ -197,7 +197,7 @@ class Local:
 
     def _met(self) -> bool:
         """Whether the way to the server is whole, and what is at its end is the trouble."""
-        return isinstance(self._link.trouble, Rejected | Elsewhere)
+        return isinstance(self._link.trouble, Rejected | Elsewhere | NotServing)
 
     def _server_now(self, clock: Clock, waiting: int) -> now.NowServer:
         contact = self._contact_before
@@ -210,6 +210,7 @@ class Local:
             trouble=self._link.trouble.sentence if self._link.trouble else "",
             kept_out=kept_out(self._link.trouble),
             waiting=waiting,
+            stopped=isinstance(self._link.trouble, NotServing),
         )
 
     def _entry(self, entry: Entry, held: bool, clock: Clock) -> now.NowEntry:

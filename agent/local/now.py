@@ -75,6 +75,7 @@ class NowServer(msgspec.Struct, frozen=True, kw_only=True):
     trouble: str  # one English sentence
     kept_out: str  # refused: its word for why it does not let this agent in
     waiting: int  # records it has not got
+    stopped: bool = False  # its machine answers, and its program does not run
 
 
 class NowEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -256,7 +257,7 @@ def suspect(
 ) -> Suspect:
     """What it looks like from here: a UPS on battery, a server nobody reaches, something else in its place.
 
-    `met`: something answers at the server's address, and does not let us in or is not it.
+    `met`: something answers at the server's address, and does not let us in, is not it, or is its bare machine.
     """
     for one in polled:
         found = known.get(one.position)

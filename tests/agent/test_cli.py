@@ -14,6 +14,7 @@ from agent.assignment import keep
 from agent.cli import main
 from agent.doctor.mends import mend_of
 from agent.exit import Exit
+from agent.proof import PUBLIC, SECRET, _check
 from agent.wire import Assignment, Polled
 
 if TYPE_CHECKING:
@@ -118,6 +119,45 @@ def test_a_position_that_is_not_there_is_named_with_the_nearest(command: Command
     ran = command("poll", "1001/lmap")
     assert (ran.code, ran.out) == (Exit.NOT_FOUND, "")
     assert 'did you mean "1001/lamp"?' in ran.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("enroll", "http://127.0.0.1:1", "K7QM-4XWP9R-TDH3VN-CG8E2B"), ("poll", "1/a"), ("doctor",)]
+)
+def test_a_language_that_is_not_spoken_is_refused_and_nothing_is_done(
+    command: Command, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    ran = command(*arguments, "--lang", "fr")
+    assert (ran.code, ran.out) == (Exit.USAGE, "")
+    assert "fr" in ran.err
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("given", ["", "\n"])
+def test_an_enrolment_without_a_code_is_one_chinese_sentence(
+    command: Command, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(given))
+    ran = command("enroll", "http://127.0.0.1:1", "-")
+    assert (ran.code, ran.out, len(ran.err.splitlines())) == (Exit.BAD_INPUT, "", 1)
+    assert "登记码" in ran.err
+    assert "secret" not in ran.err
+
+
+def test_a_folder_that_is_a_file_is_said_to_be_one(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("")
+    letters = "A" * (PUBLIC + SECRET)
+    ran = command("enroll", "http://127.0.0.1:1", letters + _check(letters))
+    assert ran.code == Exit.CANNOT_WRITE
+    assert "它是一个文件" in ran.err
+    assert "File exists" not in ran.err
+
+
+def test_a_settings_file_that_is_a_folder_is_said_in_chinese(command: Command, home: Path) -> None:
+    (home / "agent.toml").mkdir()
+    said = command("doctor").out
+    assert "读不出来：" in said
+    assert "Is a directory" not in said
 
 
 def test_without_an_assignment_the_person_is_told_what_to_do(command: Command) -> None:

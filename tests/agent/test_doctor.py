@@ -19,12 +19,14 @@ from agent.cli import main
 from agent.clock import Clocks, system_clocks
 from agent.doctor import box, mends
 from agent.doctor import server as doctor_server
-from agent.doctor.command import LOOKS, all_well, lines
+from agent.doctor.command import all_well, findings, lines
 from agent.doctor.finding import Finding, Word, span
-from agent.doctor.patient import SpoolFile, look_at, look_into
+from agent.doctor.patient import Disk, SpoolFile, look_at, look_into
 from agent.exit import Exit
+from agent.identity import keep_identity, load_identity
 from agent.local.box import Aside
 from agent.spool import Spool
+from agent.standing import Standing
 from agent.status import Status, read_status
 from agent.wire import Assignment, Event, EventName, Polled
 from drivers.errors import Reason
@@ -49,7 +51,7 @@ def home(tmp_path: Path) -> Path:
 async def found_in(home: Path, clocks: Clocks | None = None) -> dict[str, Finding]:
     """What is found, by its English noun; several of one noun: the last."""
     patient = await look_at(home, {}, clocks or system_clocks(home))
-    found = [finding for part in LOOKS for finding in await asyncio.to_thread(part.look, patient)]
+    found = await asyncio.to_thread(findings, patient)
     assert all(finding.mend is not None for finding in found if finding.word is not Word.WELL), "a step for each"
     return {finding.noun.en: finding for finding in found}
 
@@ -75,7 +77,7 @@ async def test_beside_a_running_agent_all_but_the_sick_is_well(
         agent.terminate()
         agent.wait()
     assert {noun for noun, finding in found.items() if finding.word is Word.WELL} >= {
-        "agent", "clock", "server", "spool", "disk", "log", "1001/a",
+        "agent", "clock", "spool", "disk", "log", "1001/a",
     }  # fmt: skip
     assert found["1001/b"].word is Word.WRONG
     assert "nothing came back" in found["1001/b"].said.zh
@@ -91,7 +93,7 @@ async def test_without_a_running_agent_no_device_is_called_well_and_none_is_aske
     keep(home, Assignment(agent="centre", revision="1", polled=polled))
     found = await found_in(home)
     assert found["agent"].word is Word.WRONG
-    assert found["server"].word is Word.WELL
+    assert found["server"].word is Word.UNSEEN
     assert found["devices"].word is Word.UNSEEN
     assert found["devices"].facts["positions"] == [one.position for one in polled]
     assert not any(Path(one.address).with_suffix(".log").exists() for one in polled)
@@ -118,6 +120,47 @@ async def test_before_it_is_set_up_it_says_how(home: Path) -> None:
     assert found["server"].word is Word.WRONG
     assert "enroll" in (found["server"].mend or ("",))[0]
     assert not all_well(list(found.values()))
+
+
+async def test_of_a_pc_that_was_never_set_up_the_one_cause_comes_first_and_alone(home: Path) -> None:
+    found = await found_in(home)
+    assert next(iter(found)) == "server"
+    assert not {"agent", "service", "spool", "log", "devices"} & set(found)
+    assert {one.word for noun, one in found.items() if noun != "server"} <= {Word.WELL, Word.HEED}
+
+
+async def test_before_the_first_contact_nobody_knows_what_is_assigned(home: Path) -> None:
+    enrolled(home, "http://127.0.0.1:1")
+    assert (await found_in(home))["devices"].word is Word.UNSEEN
+    keep(home, Assignment(agent="a", revision="1", polled=[]))
+    found = (await found_in(home))["devices"]
+    assert found.word is Word.HEED
+    assert "配置清单" in (found.mend or ("",))[0]
+
+
+async def test_a_damaged_spool_of_before_is_one_line_with_the_spool_of_now(home: Path, clocks: FakeClocks) -> None:
+    enrolled(home, "http://127.0.0.1:1")
+    Spool(home / "spool.db", clocks).close()
+    (home / "spool.db.damaged").write_bytes(b"torn")
+    (found,) = (one for one in findings(await look_at(home, {}, clocks)) if one.noun.en == "spool")
+    assert found.word is Word.HEED
+    assert "0 条等待送出" in found.said.zh
+    assert "spool.db.damaged" in found.said.zh
+
+
+async def test_on_a_full_disk_a_running_agent_is_not_to_be_restarted(home: Path, lamp: LampSays) -> None:
+    enrolled(home, "http://127.0.0.1:1")
+    keep(home, Assignment(agent="a", revision="1", polled=[lamp("1001/a", device="online")]))
+    (home / "spool.db").write_bytes(b"")
+    patient = await look_at(home, {}, system_clocks(home))
+    full, held = Disk(free=0, total=1), SpoolFile(there=True, taken=True)
+    said = Status(pid=1, version="1", started=0, at=patient.now, spool=Standing("s", 7, 0, 1))
+    for status in (None, said):
+        running = msgspec.structs.replace(patient, disk=full, spool=held, status=status)
+        found = {one.noun.en: one for one in findings(running)}
+        assert found["spool"].word is Word.WRONG
+        for noun in ("agent", "devices") if status is None else ("spool",):
+            assert found[noun].mend is mends.MAKE_ROOM
 
 
 async def test_a_server_that_is_away_and_one_that_is_somebody_else_have_steps_of_their_own(
@@ -330,6 +373,39 @@ async def test_what_the_running_agent_hears_of_the_server_is_told_with_the_step_
     assert found.word is Word.WRONG
     assert "不接受本机" in found.said.zh
     assert found.mend is doctor_server._MENDS["Rejected"]
+
+
+async def test_a_server_that_answers_is_well_only_if_it_let_the_agent_in_since_the_look(
+    centre: Centre, home: Path
+) -> None:
+    enrolled(home, centre.url)
+    patient = await look_at(home, {}, system_clocks(home))
+    assert patient.answer is not None
+    asked = patient.answer.asked
+    words = []
+    for answered in (0, asked - 5_000_000, asked):
+        status = Status(pid=1, version="1", started=0, at=patient.now, answered=answered)
+        running = msgspec.structs.replace(patient, status=status, spool=SpoolFile(there=True, taken=True))
+        (found,) = doctor_server.look(running)
+        words.append(found.word)
+        assert ("5 秒前接受过本机" in found.said.zh) == (answered == asked - 5_000_000)
+    assert words == [Word.UNSEEN, Word.UNSEEN, Word.WELL]
+
+
+async def test_a_pc_that_head_office_has_to_confirm_says_so_until_it_is_let_in(
+    centre: Centre, home: Path, third_party: Path, until: Until
+) -> None:
+    keep_identity(home, msgspec.structs.replace(enrolled(home, centre.url).identity, waiting=True))
+    found = (await found_in(home))["server"]
+    assert found.word is Word.WRONG
+    assert "待确认" in found.said.zh
+    agent = start(home, third_party)
+    try:
+        await until(lambda: not ((identity := load_identity(home)) and identity.waiting))
+    finally:
+        agent.terminate()
+        agent.wait()
+    assert "待确认" not in (await found_in(home))["server"].said.zh
 
 
 async def test_what_lies_in_the_box_and_is_no_entry_is_counted(home: Path) -> None:

@@ -1,6 +1,9 @@
 """What an answer means, and what is none: hostile, half or foreign ones become a LinkError and nothing else."""
 
 import asyncio
+import errno
+import re
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,9 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agent.http import HttpError, HungUp
 from agent.link import (
     Away,
     Elsewhere,
+    Line,
     Link,
     LinkError,
     NoSuchName,
@@ -88,7 +93,11 @@ async def test_a_good_answer_is_an_ack() -> None:
         (b"", Away, "does not answer"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", Away, "does not answer"),
         (http(200, ACK)[:-3], Away, "does not answer"),
-        (http(500), Away, "answers 500"),
+        (http(500, b'{"detail": "a defect"}'), Away, "answers 500"),
+        (http(500), Elsewhere, "not a Branchfleet server (500)"),
+        (http(501, b"<html>Unsupported method</html>"), Elsewhere, "not a Branchfleet server (501)"),
+        (http(502), Away, "502"),
+        (http(504, b"<html>gateway</html>"), Away, "504"),
         (http(503, b'{"detail": "starting"}'), Away, "starting"),
         (http(429), Away, "429"),
         (http(401, b'{"detail": "not known"}'), Rejected, "not known"),
@@ -205,7 +214,7 @@ async def test_a_port_where_nobody_listens_and_a_name_nobody_knows_have_kinds_of
 
 
 async def test_a_server_that_goes_in_several_ways_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    async with answering(http(500)) as url, linked(url) as link:
+    async with answering(http(503)) as url, linked(url) as link:
         with pytest.raises(Away):
             await link.send(BATCH)
         gone = link
@@ -214,3 +223,48 @@ async def test_a_server_that_goes_in_several_ways_is_one_line_in_the_log(caplog:
         with pytest.raises(NotServing):
             await away.send(BATCH)
     assert len([record for record in caplog.records if record.name == "agent.link"]) == 1
+
+
+def _certificate_error(code: int) -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = code, "unable to get local issuer certificate"
+    return error
+
+
+class _Fails:
+    """An `Asks` that never has an answer."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def __call__(self, *_: Any, **__: Any) -> Any:
+        raise self._error
+
+    async def opens(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.EHOSTUNREACH, "Connect call failed ('192.0.2.77', 8088)"), "到不了这台机器"),
+        (OSError(errno.ENETUNREACH, "Connect call failed ('192.0.2.77', 8088)"), "网络不通"),
+        (ConnectionResetError(), "连接被对方中断"),
+        (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), "连接被对方中断"),
+        (OSError(errno.ETIMEDOUT, "timed out"), "规定时间内没有应答"),
+        (TimeoutError(), "规定时间内没有应答"),
+        (HungUp("no answer"), "连接被对方中断"),
+        (HttpError("half an answer"), "应答不完整"),
+        (_certificate_error(20), "签发它的 CA 不是本机登记的"),
+        (_certificate_error(18), "证书是自己签发的"),
+        (_certificate_error(10), "证书已到期"),
+        (_certificate_error(62), "证书上没有这个地址"),
+        (_certificate_error(77), "代码 77"),
+    ],
+)
+async def test_why_there_is_no_answer_is_chinese_in_the_chinese_sentence(error: Exception, said: str) -> None:
+    with pytest.raises(LinkError) as raised:
+        await Line(_Fails(error), "https://10.66.0.10:8088").ask("GET", "/", Ack)
+    assert said in raised.value.zh
+    left = raised.value.zh.replace("https://10.66.0.10:8088", "").replace("CA", "")
+    assert not re.search("[A-Za-z]", left)

@@ -79,6 +79,7 @@ class Server(Told):
     trouble: Text
     kept_out: Text
     waiting: int
+    stopped: bool = False
 
 
 class Steps(Told):

@@ -19,7 +19,12 @@ PLANS = {
 SUSPECTS = {
     "power": N_("A UPS runs on battery: probably a power cut."),
     "line": N_("Nothing of head office answers: probably the line, or head office itself."),
-    "server": N_("Something answers that is not our server, or does not let this PC in: call head-office IT."),
+}
+# Of the server: by what the agent meets at its address.
+SERVER_SUSPECTS = {
+    "refused": N_("The server answers and does not let this PC in: call head-office IT."),
+    "stopped": N_("The line stands, and the server's program does not run: call head-office IT."),
+    "": N_("What answers is not our server: call head-office IT."),
 }
 KEPT_OUT = {
     "quarantine": N_("it is in quarantine, because two programs speak as it (a PC, its disk or its key was copied)"),
@@ -94,7 +99,12 @@ def server_line(local: Local) -> tuple[str, str]:
 
 
 def suspect_line(local: Local) -> str:
-    return _(SUSPECTS[local.now.suspect]) if local.fresh and local.now.suspect else ""
+    now = local.now
+    if not local.fresh or not now.suspect:
+        return ""
+    if now.suspect != "server":
+        return _(SUSPECTS[now.suspect])
+    return _(SERVER_SUSPECTS["refused" if now.server.state == "refused" else "stopped" if now.server.stopped else ""])
 
 
 def plans(now: Now) -> list[Steps]:

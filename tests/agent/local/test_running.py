@@ -91,7 +91,8 @@ async def test_after_a_restart_without_a_line_everything_is_there(
         await until(lambda: (now := said(settings)) and now.server.state == "away" and now.positions[0].asked)
         now = said(settings)
         assert now is not None
-        assert (now.ended, now.agent, now.suspect) == (False, "agent-1001", "line")
+        assert (now.ended, now.agent, now.suspect) == (False, "agent-1001", "server")
+        assert now.server.stopped
         assert [(one.key, one.standing) for one in now.positions] == [("1001/a", "fault"), ("1001/dark", "unpolled")]
         assert now.positions[0].word.zh == "前盖 未关"
         assert [line.fault_phone for line in now.lines] == ["0000-10099"]

@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import select
 
 from agent.exit import Exit, Trouble
-from agent.identity import LAST
+from agent.identity import LAST, load_identity
 from agent.link import Away, Rejected
 from agent.wire import Assignment
 from server.agents.tables import AgentCode, AgentKey, AgentToken
@@ -207,6 +207,9 @@ async def test_a_second_pc_waits_for_a_person_and_then_goes_on_as_the_agent(
     await old.enroll(head.code())
     before = await old.asks()
     assert (await new.enroll(head.code())).waiting
+    identity = load_identity(new.home)
+    assert identity is not None
+    assert identity.waiting
     await refused(new.asks(), "waits for head office")
     assert (await old.asks()) == before or isinstance(before, Assignment)
     shown = head.sees()
@@ -214,6 +217,9 @@ async def test_a_second_pc_waits_for_a_person_and_then_goes_on_as_the_agent(
     assert [speaker.what for speaker in shown.speakers] == ["key", "waiting", "program"]
     head.does("confirm")
     assert (await new.asks()).polled == before.polled
+    identity = load_identity(new.home)
+    assert identity is not None
+    assert not identity.waiting
     await refused(old.asks(), "Another PC was confirmed")
     assert head.sees().identity is IdentityStanding.ENROLLED
     assert deeds_of(database)[-1] == "agent.confirm"

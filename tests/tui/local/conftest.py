@@ -69,7 +69,7 @@ class Agent:
             "1001/ups": answered(parts={"power": "mains"}),
         }
         self.state, self.met, self.ended = "away", False, False
-        self.kept_out = ""
+        self.kept_out, self.stopped = "", False
         self.entries: list[now.NowEntry] = []
         folder.make(path)
 
@@ -89,6 +89,7 @@ class Agent:
             trouble=HOSTILE,
             kept_out=self.kept_out,
             waiting=1204,
+            stopped=self.stopped,
         )
         return Now(
             version=now.VERSION,

@@ -93,6 +93,23 @@ def test_a_position_with_a_word_of_its_own_is_not_read(agent: Agent, change: str
         read(agent.path)
 
 
+@pytest.mark.parametrize(
+    ("state", "met", "stopped", "told"),
+    [
+        ("away", False, False, "总行没有任何应答：疑似线路中断，或总行故障。"),
+        ("away", True, True, "线路是通的，总行服务器程序没有运行：请电话告知总行科技。"),
+        ("away", True, False, "应答的不是本行服务器：请电话告知总行科技。"),
+        ("refused", True, False, "服务器有应答，但不接受本机：请电话告知总行科技。"),
+    ],
+)
+def test_of_what_may_be_wrong_only_what_is_true_is_said(
+    agent: Agent, state: str, met: bool, stopped: bool, told: str
+) -> None:
+    agent.state, agent.met, agent.stopped = state, met, stopped
+    agent.write()
+    assert words.suspect_line(read(agent.path)) == told
+
+
 # -- how old it is -----------------------------------------------------------------------------------
 
 
