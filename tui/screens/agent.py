@@ -93,9 +93,13 @@ class Agent(Frame):
         self._agent = agent
         self.fetched()
         self.place(_("Agent {key}").format(key=agent.key))
-        self.query_one("#agent", Static).update(_agent_text(self.cells, agent))
+        self.age()
         self.query_one("#speakers", Static).update(_speakers_text(self.cells, agent.speakers))
         self.refresh_bindings()
+
+    def age(self) -> None:
+        if self._agent is not None:
+            self.query_one("#agent", Static).update(_agent_text(self.cells, self._agent))
 
     # deciding
 
