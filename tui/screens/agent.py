@@ -67,7 +67,8 @@ class Agent(Frame):
         Binding("4", "step('revoke')", N_("Revoke")),
         Binding("5", "step('release')", N_("Release")),
         Binding("6", "step('rotate')", N_("Fresh key")),
-        Binding("7", "branch", N_("See the branch")),
+        Binding("7", "coverage", N_("Data coverage")),
+        Binding("8", "branch", N_("See the branch")),
     ]
 
     def __init__(self, key: str) -> None:
@@ -150,6 +151,9 @@ class Agent(Frame):
         if agent is not None:
             self.query_one("#code", Static).update("")
             self._show(agent)
+
+    def action_coverage(self) -> None:
+        self.app.open(f"coverage?agent={self._key}")
 
     def action_branch(self) -> None:
         if self._agent is not None:
