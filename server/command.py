@@ -21,6 +21,7 @@ from server.clock import utc_now
 from server.home import Home
 from server.journal.clock import refuse_a_leap
 from server.journal.deeds import Act
+from server.plain import plain
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="The server's folder; else BRANCHFLEET_HOME.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -46,7 +47,12 @@ def show(values: dict[str, Any], as_json: bool) -> None:
         return
     width = max(len(key) for key in values)
     for key, value in values.items():
-        print(f"{key:{width}}  {'' if value is None else value}")
+        print(f"{key:{width}}  {'' if value is None else plain(value)}")
+
+
+def show_row(*values: object) -> None:
+    """One line of a list, for people and `cut`: what is in it moves no cursor and makes no column."""
+    print(*map(plain, values), sep="\t")
 
 
 def show_once(values: dict[str, Any], as_json: bool) -> None:

@@ -9,7 +9,7 @@ from server.agents import deeds as agents
 from server.agents.codes import HOURS
 from server.agents.queries import agents as agents_out
 from server.clock import utc_now
-from server.command import HomeOption, JsonOption, act, changing, local_time, reading, say, show_once
+from server.command import HomeOption, JsonOption, act, changing, local_time, reading, say, show_once, show_row
 from server.queries import Everything
 from server.texts import gettext_for
 
@@ -50,7 +50,7 @@ def agent_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
     for row in rows:
         until = local_time(row.code_until) if row.code_until else ""
         heard = [f"{one.what}: {one.host} {one.address} {local_time(one.at)}" for one in row.speakers]
-        print(row.key, row.branch, row.identity, until, "; ".join(heard), sep="\t")
+        show_row(row.key, row.branch, row.identity, until, "; ".join(heard))
 
 
 @agent.command("withdraw")

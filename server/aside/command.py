@@ -10,7 +10,7 @@ from server.aside.queries import listed
 from server.aside.queries import one as aside_one
 from server.aside.queries import out as aside_out
 from server.border import sentences
-from server.command import HomeOption, JsonOption, reading, show
+from server.command import HomeOption, JsonOption, reading, show, show_row
 
 aside = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Batches that could not be read.")
 
@@ -27,7 +27,7 @@ def aside_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
         print(json.dumps(rows, ensure_ascii=False))
         return
     for row in rows:
-        print(*(row[key] for key in ("id", "agent", "last_at", "times", "size", "why")), sep="\t")
+        show_row(*(row[key] for key in ("id", "agent", "last_at", "times", "size", "why")))
 
 
 @aside.command("show")

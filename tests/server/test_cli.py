@@ -135,6 +135,20 @@ def test_without_a_home_every_command_says_how_to_make_one(say: Any, words: tupl
     failed(say(*words), Exit.NOT_SET_UP, "branchfleet-server init")
 
 
+@pytest.mark.parametrize("name", ["\x1b[31m李明", "李\x9b明", "李\u202e明", "李\n明"])
+def test_a_name_that_would_give_a_terminal_orders_is_refused(home: Path, say: Any, name: str) -> None:
+    failed(say("init", "--name", name), Exit.BAD_INPUT, "control character")
+    assert say("init", "--name", "李　明").returncode == Exit.DONE
+    failed(say("person", "add", "wang", "--name", name, "--role", "head"), Exit.BAD_INPUT, "control character")
+
+
+def test_what_came_in_before_is_listed_without_its_orders(home: Path, made: Any, say: Any) -> None:
+    with closing(sqlite3.connect(home / "branchfleet.db")) as database:
+        database.execute("UPDATE person SET name = ?", ("\x1b[31m李\t\x9b明",))
+        database.commit()
+    assert say("person", "list").stdout == "liming\thead\t\\x1b[31m李\\t\\x9b明\t\tmust_change\n"
+
+
 def test_people_are_added_listed_reset_and_disabled(made: Any, say: Any) -> None:
     said = say("person", "add", "auditor", "--name", "审计", "--role", "auditor", "--json")
     first = json.loads(said.stdout)["password"]
