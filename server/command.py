@@ -22,6 +22,7 @@ from server.home import Home
 from server.journal.clock import refuse_a_leap
 from server.journal.deeds import Act
 from server.plain import plain
+from server.queries import bank_zone
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="The server's folder; else BRANCHFLEET_HOME.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -36,9 +37,9 @@ def act(via: str = "cli") -> Act:
     return Act(actor=f"os:{user}"[:80], via=via, now=utc_now())
 
 
-def local_time(at: int) -> str:
-    """UTC µs as this machine's zone says it."""
-    return datetime.fromtimestamp(at / 1_000_000).astimezone().isoformat(sep=" ", timespec="minutes")
+def local_time(session: Session, at: int) -> str:
+    """UTC µs as the bank's clocks say it, with the zone's distance: 2026-11-22 10:42+08:00."""
+    return datetime.fromtimestamp(at / 1_000_000, bank_zone(session)).isoformat(sep=" ", timespec="minutes")
 
 
 def show(values: dict[str, Any], as_json: bool) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -147,6 +148,17 @@ def test_what_came_in_before_is_listed_without_its_orders(home: Path, made: Any,
         database.execute("UPDATE person SET name = ?", ("\x1b[31m李\t\x9b明",))
         database.commit()
     assert say("person", "list").stdout == "liming\thead\t\\x1b[31m李\\t\\x9b明\t\tmust_change\n"
+
+
+def test_times_a_person_reads_are_in_the_banks_zone(made: Any, say: Any, tmp_path: Path) -> None:
+    (tmp_path / "bank.toml").write_text(
+        BANK.replace("[[branch]]", 'zone = "Asia/Urumqi"\n[[branch]]'), encoding="utf-8"
+    )
+    assert say("apply", str(tmp_path / "bank.toml"), "--yes").returncode == Exit.DONE
+    minute = r"20\d\d-\d\d-\d\d \d\d:\d\d\+06:00"
+    for words, times in ((("agent", "code", "1001"), 1), (("agent", "list"), 1), (("status",), 1), (("clock",), 2)):
+        assert len(re.findall(minute, say(*words).stdout)) == times, words
+    assert isinstance(json.loads(say("status", "--json").stdout)["at"], int)
 
 
 def test_people_are_added_listed_reset_and_disabled(made: Any, say: Any) -> None:

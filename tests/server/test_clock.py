@@ -92,7 +92,8 @@ def test_the_journals_last_deed_is_past(database: Database, now: SetClock) -> No
 @pytest.fixture
 def years_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     def later(years: int) -> None:
-        monkeypatch.setattr("server.cli.utc_now", lambda: utc_now() + years * 366 * DAY)
+        for place in ("server.cli", "server.command"):
+            monkeypatch.setattr(f"{place}.utc_now", lambda: utc_now() + years * 366 * DAY)
 
     return later
 

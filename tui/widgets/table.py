@@ -17,8 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.shell import Link, Shell
-from tui.texts import N_
-from tui.texts import _ as say
+from tui.texts import N_, _
 from tui.widgets.columns import Column, fit, line
 
 T = TypeVar("T")
@@ -233,7 +232,9 @@ class Table(ScrollView, Generic[T], can_focus=True):
         width = self.size.width
         if y == 0:
             style = self.get_component_rich_style("table--header")
-            return self._strip(line(self._widths, [Text(column.title) for column, _ in self._widths]), style, width)
+            return self._strip(
+                line(self._widths, [Text(column.title) for column, _width in self._widths]), style, width
+            )
         index = self.scroll_offset.y + y - 1
         if not self.total:
             said = self._nothing() if y == 2 else ""
@@ -244,14 +245,14 @@ class Table(ScrollView, Generic[T], can_focus=True):
         style = self.get_component_rich_style("table--cursor") if index == self.cursor else self.rich_style
         if row is None:
             return self._strip(Text("…"), self.get_component_rich_style("table--waiting"), width)
-        return self._strip(line(self._widths, [column.cell(row) for column, _ in self._widths]), style, width)
+        return self._strip(line(self._widths, [column.cell(row) for column, _width in self._widths]), style, width)
 
     def _nothing(self) -> str:
         """Why there are no rows; an answer that did not come is no empty list."""
         if self.total == 0:
             return self._empty
         away = isinstance(self.app, Shell) and self.app.link is Link.AWAY
-        return say("The server does not answer; nothing is known here yet.") if away else ""
+        return _("The server does not answer; nothing is known here yet.") if away else ""
 
     def _strip(self, text: Text, style: object, width: int) -> Strip:
         text.style = style  # type: ignore[assignment]
