@@ -14,6 +14,7 @@
 
 from collections.abc import Awaitable, Iterable
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from rich.text import Text
 from textual import work
@@ -22,7 +23,7 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
-from server.schemas import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep, IdentityStanding, SpeakerOut
+from server.schemas import LOOPBACK, AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep, IdentityStanding, SpeakerOut
 from tui.cells import Cells
 from tui.marks import IDENTITIES
 from tui.plain import plain
@@ -115,7 +116,12 @@ class Agent(Frame):
         return super().check_action(action, parameters)
 
     def action_code(self) -> None:
-        self._make_code(self.app.client.agent_code(self._key, AgentCodeCreate()))
+        sure = _("Make a code for {key}? An earlier one ends.").format(key=self._key)
+        self.app.push_screen(Choose(sure, [Choice("code", _("Yes")), Choice("", _("No"))]), self._code_decided)
+
+    def _code_decided(self, choice: str | None) -> None:
+        if choice:
+            self._make_code(self.app.client.agent_code(self._key, AgentCodeCreate()))
 
     @work(exclusive=True, group="deed")
     async def _make_code(self, deed: Awaitable[AgentCodeOut]) -> None:
@@ -123,6 +129,8 @@ class Agent(Frame):
         if made is not None:
             told = _("Type on the PC, before {when}; it is shown only now:").format(when=full(made.until))
             text = Text.assemble(told, "\n", (f"branchfleet-agent enroll {self.app.client.server} {made.code}", "bold"))
+            if urlsplit(self.app.client.server).hostname in LOOPBACK:
+                text.append("\n" + _("Put there the server's address as the PCs of the branches reach it."))
             self.query_one("#code", Static).update(text)
             self.reload()
 
