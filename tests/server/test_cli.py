@@ -21,8 +21,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from server.backup.told import keys_first
 from server.cli import main
 from server.exit import Exit
+from server.texts import gettext_for
 
 DEADLINE = 90.0
 
@@ -148,6 +150,20 @@ def test_what_came_in_before_is_listed_without_its_orders(home: Path, made: Any,
         database.execute("UPDATE person SET name = ?", ("\x1b[31m李\t\x9b明",))
         database.commit()
     assert say("person", "list").stdout == "liming\thead\t\\x1b[31m李\\t\\x9b明\t\tmust_change\n"
+
+
+def test_what_cannot_be_listened_on_is_said_in_chinese(made: Any, say: Any) -> None:
+    def told(*words: str) -> str:
+        said: str = say("run", *words, BRANCHFLEET_LANG="zh").stderr.strip()
+        return said
+
+    assert told("--port", "70000") == "--port：port：最大为 65535。"
+    assert told("--port", "0") == "--port：port：最小为 1。"
+    assert told("--host", "192.0.2.1", "--port", "8088") == "服务器无法监听 192.0.2.1:8088：本机没有这个地址。"
+
+
+def test_a_restore_without_keys_says_so_in_chinese(home: Path) -> None:
+    assert keys_first(home, gettext_for("zh")).startswith("备份中没有 server.key, tls/：")
 
 
 def test_times_a_person_reads_are_in_the_banks_zone(made: Any, say: Any, tmp_path: Path) -> None:
