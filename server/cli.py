@@ -18,7 +18,7 @@ from server.authority.source import may_speak_plainly, source
 from server.border import end, sentences
 from server.border import run as run_command
 from server.clock import SteadyClock, day, leapt, utc_now
-from server.command import HomeOption, JsonOption, act, changing, reading, say, show, show_once
+from server.command import HomeOption, JsonOption, act, changing, local_time, reading, say, show, show_once
 from server.exit import Exit
 from server.home import Home, making
 from server.journal.clock import passed, refuse_a_leap
@@ -153,7 +153,8 @@ def clock(
         now = utc_now()
         with database.read() as session:
             last = passed(session)
-        show({"machine": day(now), "journal": day(last), "ahead": leapt(now, last)}, as_json)
+            machine, journal = (day(at) if as_json else local_time(session, at) for at in (now, last))
+        show({"machine": machine, "journal": journal, "ahead": leapt(now, last)}, as_json)
 
 
 @app.command()
@@ -241,6 +242,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """
     with reading(home) as session:
         figures = status_out(session, utc_now()).model_dump(mode="json")
+        if not as_json:
+            figures["at"] = local_time(session, figures["at"])
     show(figures, as_json)
 
 

@@ -21,6 +21,8 @@ from server.clock import utc_now
 from server.home import Home
 from server.journal.clock import refuse_a_leap
 from server.journal.deeds import Act
+from server.plain import plain
+from server.queries import bank_zone
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="The server's folder; else BRANCHFLEET_HOME.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -35,9 +37,9 @@ def act(via: str = "cli") -> Act:
     return Act(actor=f"os:{user}"[:80], via=via, now=utc_now())
 
 
-def local_time(at: int) -> str:
-    """UTC µs as this machine's zone says it."""
-    return datetime.fromtimestamp(at / 1_000_000).astimezone().isoformat(sep=" ", timespec="minutes")
+def local_time(session: Session, at: int) -> str:
+    """UTC µs as the bank's clocks say it, with the zone's distance: 2026-11-22 10:42+08:00."""
+    return datetime.fromtimestamp(at / 1_000_000, bank_zone(session)).isoformat(sep=" ", timespec="minutes")
 
 
 def show(values: dict[str, Any], as_json: bool) -> None:
@@ -46,7 +48,12 @@ def show(values: dict[str, Any], as_json: bool) -> None:
         return
     width = max(len(key) for key in values)
     for key, value in values.items():
-        print(f"{key:{width}}  {'' if value is None else value}")
+        print(f"{key:{width}}  {'' if value is None else plain(value)}")
+
+
+def show_row(*values: object) -> None:
+    """One line of a list, for people and `cut`: what is in it moves no cursor and makes no column."""
+    print(*map(plain, values), sep="\t")
 
 
 def show_once(values: dict[str, Any], as_json: bool) -> None:

@@ -31,6 +31,9 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
             if error.errno == errno.EADDRINUSE:
                 sentence = "{host}:{port} is in use by another program; end it, or choose another with --port."
                 raise AddressTaken(sentence, host=host, port=port) from None
+            if error.errno == errno.EADDRNOTAVAIL:
+                sentence = "The server cannot listen on {host}:{port}: this machine has no such address."
+                raise NoSuchAddress(sentence, host=host, port=port) from None
             sentence = "The server cannot listen on {host}:{port}: {why}."
             raise NoSuchAddress(sentence, host=host, port=port, why=error.strerror or error) from None
         yield listener

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
@@ -15,6 +16,7 @@ from server.journal.tables import JournalRow
 from server.schemas import Status, TicketStatus
 from server.tickets.tables import Ticket
 
+USUAL_ZONE = "Asia/Shanghai"
 HEALTH, PAST = "health", "health.history"  # the names of health's two cursors
 
 
@@ -22,6 +24,11 @@ def setting(session: Session, key: str, default: str) -> str:
     """A single value of the bank or the database."""
     row = session.get(Setting, key)
     return row.value if row else default
+
+
+def bank_zone(session: Session) -> ZoneInfo:
+    """The zone of the bank's clocks: what a person reads is in it, wherever the server's machine thinks it is."""
+    return ZoneInfo(setting(session, "bank.zone", USUAL_ZONE))
 
 
 def classes(session: Session) -> dict[str, str]:

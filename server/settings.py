@@ -76,6 +76,14 @@ def load(home: Path, flags: Mapping[str, Any] | None = None, environ: Mapping[st
     except ValidationError as error:
         first = error.errors()[0]
         key = str(first["loc"][0])
+        if first["type"] in ("less_than_equal", "greater_than_equal"):
+            most = first["type"] == "less_than_equal"
+            raise SettingsError(
+                "{place}: {key}: must be {limit} at most." if most else "{place}: {key}: must be {limit} at least.",
+                place=places.get(key, str(file)),
+                key=key,
+                limit=first["ctx"]["le" if most else "ge"],
+            ) from None
         raise _wrong(key, places.get(key, str(file)), first["msg"], first["type"]) from None
 
 

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 import typer
@@ -63,6 +63,10 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str] = os.en
         first = error.errors()[0]
         name = str(first["loc"][0])
         near = ", ".join(get_close_matches(name, Settings.model_fields, 1)) or ", ".join(Settings.model_fields)
+        if first["type"] == "literal_error":
+            words = ", ".join(get_args(Settings.model_fields[name].annotation))
+            told = _("{place}: {name} must be one of: {words}")
+            raise BadSettings(told.format(place=source.get(name, path), name=name, words=words)) from error
         hint = f" ({near}?)" if name not in Settings.model_fields else ""
         raise BadSettings(f"{source.get(name, path)}: {name}{hint}: {first['msg']}") from error
     if not settings.server.startswith(("http://", "https://")):

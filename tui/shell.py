@@ -118,7 +118,11 @@ class Shell(App[int]):
         self._filters.append(AsciiFilter(enabled=ascii_marks))
 
     def ink(self, name: str) -> str:
-        """A colour of the theme, for texts drawn by rich: good, attention, fault, unknown, idle, plain, dim."""
+        """A colour of the theme, for texts drawn by rich: good, attention, fault, unknown, idle, plain, dim.
+
+        While the server is away nothing is known to be good now, and nothing is green.
+        """
+        name = "unknown" if name == "good" and self.link is Link.AWAY else name
         return self.theme_variables[f"ink-{name}"]
 
     @property

@@ -17,13 +17,16 @@ app = typer.Typer()
 @app.command(epilog="Example: echo $PASSWORD | branchfleet sign-in --login li")
 def sign_in(
     context: typer.Context,
-    login: Annotated[str, typer.Option(prompt=True, help="The name to sign in with.")],
+    login: Annotated[str, typer.Option(help="The name to sign in with.")] = "",
 ) -> None:
     """Sign in for the commands. The token is kept in a file only you can read; the password may come from stdin."""
     from tui.client import Client
     from tui.token import Kept, keep
 
     said: Said = context.obj
+    if not login and not sys.stdin.isatty():
+        stop(Exit.USAGE, _("Say who signs in: --login NAME, with the password as a line of stdin."))
+    login = login or typer.prompt("Login", err=True)
     password = (
         typer.prompt(_("Password"), hide_input=True, err=True)
         if sys.stdin.isatty()

@@ -9,7 +9,7 @@ from server.accounts.deeds import add_person, disable_person, reset_password
 from server.accounts.passwords import Passwords
 from server.accounts.queries import people, person_out
 from server.clock import utc_now
-from server.command import HomeOption, JsonOption, act, changing, reading, show_once
+from server.command import HomeOption, JsonOption, act, changing, reading, show_once, show_row
 from server.schemas import Role
 
 person = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="People and their roles.")
@@ -52,7 +52,7 @@ def person_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
         return
     for row in rows:
         kept_out = ",".join(word for word in ("disabled", "locked", "must_change") if row[word])
-        print(row["login"], row["role"], row["name"], ",".join(row["branches"]), kept_out, sep="\t")
+        show_row(row["login"], row["role"], row["name"], ",".join(row["branches"]), kept_out)
 
 
 @person.command("reset")

@@ -12,6 +12,7 @@ from server.accounts.tokens import PERSON, hash_token, new_token
 from server.errors import Conflict, Invalid, NotFound
 from server.inventory.tables import Subject, SubjectKind
 from server.journal.deeds import Act, record
+from server.plain import has_controls
 from server.schemas import PASSWORD_LEAST, Role
 
 FAILURES = 5  # in a row, then the account is locked
@@ -85,6 +86,8 @@ def add_person(
         raise Invalid("{login} is not a login: use small letters, digits, '.', '_' and '-'.", login=login)
     if not name.strip() or len(name) > 80:
         raise Invalid("A person needs a name of 1 to 80 characters.")
+    if has_controls(name):  # it would give orders to every terminal it is shown on
+        raise Invalid("The name holds a control character.")
     if person_by_login(session, login) is not None:
         raise Conflict("There is already a person with the login {login}.", login=login)
     if (role is Role.BRANCH) != bool(branches):

@@ -1,6 +1,8 @@
 """`branchfleet-server agent`: who may speak as each agent, from the machine itself."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -9,8 +11,9 @@ from server.agents import deeds as agents
 from server.agents.codes import HOURS
 from server.agents.queries import agents as agents_out
 from server.clock import utc_now
-from server.command import HomeOption, JsonOption, act, changing, local_time, reading, say, show_once
+from server.command import HomeOption, JsonOption, act, changing, local_time, reading, say, show_once, show_row
 from server.queries import Everything
+from server.schemas import AgentOut
 from server.texts import gettext_for
 
 agent = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Agents: who may speak as each.")
@@ -33,7 +36,7 @@ def agent_code(
     """
     with changing(home) as (here, session):
         code, agent, until = agents.make_code(session, act(), here.key(), branch, key, hours)
-        show_once({"code": str(code), "agent": agent, "until": local_time(until)}, as_json)
+        show_once({"code": str(code), "agent": agent, "until": local_time(session, until)}, as_json)
 
 
 @agent.command("list")
@@ -44,13 +47,17 @@ def agent_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """
     with reading(home) as session:
         rows = agents_out(session, Everything(), utc_now())
+        zoned = partial(local_time, session)
+        lines = [(row, zoned(row.code_until) if row.code_until else "", _heard(row, zoned)) for row in rows]
     if as_json:
         print(json.dumps([row.model_dump(mode="json") for row in rows], ensure_ascii=False))
         return
-    for row in rows:
-        until = local_time(row.code_until) if row.code_until else ""
-        heard = [f"{one.what}: {one.host} {one.address} {local_time(one.at)}" for one in row.speakers]
-        print(row.key, row.branch, row.identity, until, "; ".join(heard), sep="\t")
+    for row, until, heard in lines:
+        show_row(row.key, row.branch, row.identity, until, heard)
+
+
+def _heard(row: AgentOut, zoned: Callable[[int], str]) -> str:
+    return "; ".join(f"{one.what}: {one.host} {one.address} {zoned(one.at)}" for one in row.speakers)
 
 
 @agent.command("withdraw")

@@ -10,7 +10,7 @@ from server.aside.queries import listed
 from server.aside.queries import one as aside_one
 from server.aside.queries import out as aside_out
 from server.border import sentences
-from server.command import HomeOption, JsonOption, reading, show
+from server.command import HomeOption, JsonOption, local_time, reading, show, show_row
 
 aside = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Batches that could not be read.")
 
@@ -22,12 +22,14 @@ def aside_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
     Example: branchfleet-server aside list
     """
     with reading(home) as session:
-        rows = [aside_out(*each) for each in listed(session)]
+        found = listed(session)
+        rows = [aside_out(*each) for each in found]
+        times = [local_time(session, row.last_at) for row, _key in found]
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))
         return
-    for row in rows:
-        print(*(row[key] for key in ("id", "agent", "last_at", "times", "size", "why")), sep="\t")
+    for row, last in zip(rows, times, strict=True):
+        show_row(row["id"], row["agent"], last, row["times"], row["size"], row["why"])
 
 
 @aside.command("show")
@@ -45,6 +47,8 @@ def aside_show(
         with reading(home) as session:
             row, key = aside_one(session, id)
             said = aside_out(row, key)
+            if not as_json:
+                said |= {name: local_time(session, getattr(row, name)) for name in ("first_at", "last_at")}
         if output is not None:
             output.write_bytes(row.body)
         show(said, as_json)

@@ -20,12 +20,11 @@ from server.errors import Invalid, NotFound
 from server.ingest.intervals import hole_of
 from server.ingest.tables import AgentSeen, Attested, RecordRow
 from server.inventory.tables import Branch, Calendar, Duty, Subject, SubjectKind
-from server.queries import setting
+from server.queries import bank_zone
 from server.schemas import AgentCoverage, BranchCoverage, CoverageDay, CoverageReport, MinutesOut
 
 LONGEST = 92  # days in one question
 CHUNK = 200  # positions whose stretches are in memory at once
-USUAL_ZONE = "Asia/Shanghai"
 NOBODY_SAYS = frozenset({"unknown", ""})  # device words of a failed poll that say nothing
 
 
@@ -117,7 +116,7 @@ def report(
 
 def period_of(session: Session, first: date | None, last: date | None, now: int) -> Period:
     """Days in the bank's zone. Of what is to come there is no account: the period ends with today at the latest."""
-    zone = ZoneInfo(setting(session, "bank.zone", USUAL_ZONE))
+    zone = bank_zone(session)
     today = datetime.fromtimestamp(now / 1_000_000, zone).date()
     until = min(last or today, today)
     since = first or until - timedelta(days=6)

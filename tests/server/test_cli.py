@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -20,8 +21,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from server.backup.told import keys_first
 from server.cli import main
 from server.exit import Exit
+from server.texts import gettext_for
 
 DEADLINE = 90.0
 
@@ -133,6 +136,45 @@ def test_a_folder_with_other_things_in_it_is_left_alone(home: Path, say: Any) ->
 )
 def test_without_a_home_every_command_says_how_to_make_one(say: Any, words: tuple[str, ...]) -> None:
     failed(say(*words), Exit.NOT_SET_UP, "branchfleet-server init")
+
+
+@pytest.mark.parametrize("name", ["\x1b[31m李明", "李\x9b明", "李\u202e明", "李\n明"])
+def test_a_name_that_would_give_a_terminal_orders_is_refused(home: Path, say: Any, name: str) -> None:
+    failed(say("init", "--name", name), Exit.BAD_INPUT, "control character")
+    assert say("init", "--name", "李　明").returncode == Exit.DONE
+    failed(say("person", "add", "wang", "--name", name, "--role", "head"), Exit.BAD_INPUT, "control character")
+
+
+def test_what_came_in_before_is_listed_without_its_orders(home: Path, made: Any, say: Any) -> None:
+    with closing(sqlite3.connect(home / "branchfleet.db")) as database:
+        database.execute("UPDATE person SET name = ?", ("\x1b[31m李\t\x9b明",))
+        database.commit()
+    assert say("person", "list").stdout == "liming\thead\t\\x1b[31m李\\t\\x9b明\t\tmust_change\n"
+
+
+def test_what_cannot_be_listened_on_is_said_in_chinese(made: Any, say: Any) -> None:
+    def told(*words: str) -> str:
+        said: str = say("run", *words, BRANCHFLEET_LANG="zh").stderr.strip()
+        return said
+
+    assert told("--port", "70000") == "--port：port：最大为 65535。"
+    assert told("--port", "0") == "--port：port：最小为 1。"
+    assert told("--host", "192.0.2.1", "--port", "8088") == "服务器无法监听 192.0.2.1:8088：本机没有这个地址。"
+
+
+def test_a_restore_without_keys_says_so_in_chinese(home: Path) -> None:
+    assert keys_first(home, gettext_for("zh")).startswith("备份中没有 server.key, tls/：")
+
+
+def test_times_a_person_reads_are_in_the_banks_zone(made: Any, say: Any, tmp_path: Path) -> None:
+    (tmp_path / "bank.toml").write_text(
+        BANK.replace("[[branch]]", 'zone = "Asia/Urumqi"\n[[branch]]'), encoding="utf-8"
+    )
+    assert say("apply", str(tmp_path / "bank.toml"), "--yes").returncode == Exit.DONE
+    minute = r"20\d\d-\d\d-\d\d \d\d:\d\d\+06:00"
+    for words, times in ((("agent", "code", "1001"), 1), (("agent", "list"), 1), (("status",), 1), (("clock",), 2)):
+        assert len(re.findall(minute, say(*words).stdout)) == times, words
+    assert isinstance(json.loads(say("status", "--json").stdout)["at"], int)
 
 
 def test_people_are_added_listed_reset_and_disabled(made: Any, say: Any) -> None:

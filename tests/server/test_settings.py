@@ -26,7 +26,7 @@ def test_a_flag_goes_before_the_environment_before_the_file_before_the_default(t
     [
         ("prot = 1", "there is no setting prot. Did you mean port?"),
         ("colour = 1", "there is no setting colour. The settings are: host, port"),
-        ("port = 70000", "port: Input should be less than or equal to 65535."),
+        ("port = 70000", "port: must be 65535 at most."),
         ("port = [", "is not TOML"),
         ('database = "mysql://x"', "database: String should match"),
         ('lang = "fr"', "lang: Input should be 'zh' or 'en'."),

@@ -93,6 +93,18 @@ def test_signing_in_keeps_a_token_only_its_owner_can_read_and_signing_out_remove
     assert run("devices").returncode == Exit.NOT_SET_UP
 
 
+def test_a_language_there_is_not_is_refused_with_those_there_are(run: Run) -> None:
+    said = run("--lang", "fr", "devices")
+    assert said.returncode == Exit.BAD_FILE
+    assert said.stderr.decode().strip() == "--lang：lang 只能是以下之一：zh, en"
+
+
+def test_nobody_to_ask_for_a_login_is_one_sentence_and_the_code_of_a_wrong_command_line(run: Run) -> None:
+    said = run("sign-in")
+    assert said.returncode == Exit.USAGE
+    assert said.stderr.decode().strip() == "请说明以谁登录：--login 登录名，密码写在标准输入的一行。"
+
+
 def test_a_wrong_password_is_refused_in_one_sentence(bank: Any, run: Run) -> None:
     bank.person("li", Role.HEAD)
     said = run("sign-in", "--login", "li", stdin=b"wrong\n")

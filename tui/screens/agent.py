@@ -14,6 +14,7 @@
 
 from collections.abc import Awaitable, Iterable
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from rich.text import Text
 from textual import work
@@ -22,7 +23,7 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
-from server.schemas import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep, IdentityStanding, SpeakerOut
+from server.schemas import LOOPBACK, AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep, IdentityStanding, SpeakerOut
 from tui.cells import Cells
 from tui.marks import IDENTITIES
 from tui.plain import plain
@@ -67,7 +68,8 @@ class Agent(Frame):
         Binding("4", "step('revoke')", N_("Revoke")),
         Binding("5", "step('release')", N_("Release")),
         Binding("6", "step('rotate')", N_("Fresh key")),
-        Binding("7", "branch", N_("See the branch")),
+        Binding("7", "coverage", N_("Data coverage")),
+        Binding("8", "branch", N_("See the branch")),
     ]
 
     def __init__(self, key: str) -> None:
@@ -93,9 +95,13 @@ class Agent(Frame):
         self._agent = agent
         self.fetched()
         self.place(_("Agent {key}").format(key=agent.key))
-        self.query_one("#agent", Static).update(_agent_text(self.cells, agent))
+        self.age()
         self.query_one("#speakers", Static).update(_speakers_text(self.cells, agent.speakers))
         self.refresh_bindings()
+
+    def age(self) -> None:
+        if self._agent is not None:
+            self.query_one("#agent", Static).update(_agent_text(self.cells, self._agent))
 
     # deciding
 
@@ -110,7 +116,12 @@ class Agent(Frame):
         return super().check_action(action, parameters)
 
     def action_code(self) -> None:
-        self._make_code(self.app.client.agent_code(self._key, AgentCodeCreate()))
+        sure = _("Make a code for {key}? An earlier one ends.").format(key=self._key)
+        self.app.push_screen(Choose(sure, [Choice("code", _("Yes")), Choice("", _("No"))]), self._code_decided)
+
+    def _code_decided(self, choice: str | None) -> None:
+        if choice:
+            self._make_code(self.app.client.agent_code(self._key, AgentCodeCreate()))
 
     @work(exclusive=True, group="deed")
     async def _make_code(self, deed: Awaitable[AgentCodeOut]) -> None:
@@ -118,6 +129,8 @@ class Agent(Frame):
         if made is not None:
             told = _("Type on the PC, before {when}; it is shown only now:").format(when=full(made.until))
             text = Text.assemble(told, "\n", (f"branchfleet-agent enroll {self.app.client.server} {made.code}", "bold"))
+            if urlsplit(self.app.client.server).hostname in LOOPBACK:
+                text.append("\n" + _("Put there the server's address as the PCs of the branches reach it."))
             self.query_one("#code", Static).update(text)
             self.reload()
 
@@ -146,6 +159,9 @@ class Agent(Frame):
         if agent is not None:
             self.query_one("#code", Static).update("")
             self._show(agent)
+
+    def action_coverage(self) -> None:
+        self.app.open(f"coverage?agent={self._key}")
 
     def action_branch(self) -> None:
         if self._agent is not None:

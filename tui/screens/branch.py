@@ -27,6 +27,7 @@ class Branch(Devices):
     def __init__(self, code: str) -> None:
         super().__init__(PositionQuery(branch=code))
         self._code = code
+        self._branch: BranchOut | None = None
 
     def columns(self) -> list[Column[PositionRow]]:
         return [column for column in super().columns() if column.title != _("Branch")]
@@ -42,7 +43,14 @@ class Branch(Devices):
         await super().fetch()
 
     def _show(self, branch: BranchOut) -> None:
+        self._branch = branch
         self.place(branch.name)
+        self.age()
+
+    def age(self) -> None:
+        branch = self._branch
+        if branch is None:
+            return
         who = " · ".join(_(PEOPLE.get(key, key)) + " " + plain(name) for key, name in branch.people.items())
         line = Text.assemble(self.cells.standing(branch.standing), "  ", no_wrap=True, end="")
         line.append(plain(" · ".join(part for part in (branch.address, branch.phone, who) if part)))

@@ -15,8 +15,9 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from tui.cells import Cells
-from tui.shell import Changed, Shell
+from tui.shell import Changed, Link, Shell
 from tui.texts import N_
+from tui.times import ago
 from tui.widgets.frame import KeyLine, TitleLine
 from tui.widgets.table import Table
 
@@ -100,6 +101,16 @@ class Frame(Screen[None]):
     def _redraw(self) -> None:
         for table in self.query(Table):
             table.refresh()
+        self.age()
+
+    def age(self) -> None:
+        """Tell again, by the clock of now, what this screen tells outside its tables. Nothing is asked."""
+
+    @property
+    def old(self) -> str:
+        """While the server is away: how old what is shown is, in words; else nothing."""
+        at = self.query_one(TitleLine).fetched_at
+        return ago(at, self.app.client.now()) if at and self.app.link is Link.AWAY else ""
 
     # keys
 

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Static
 
-from server.schemas import ConditionOut, EventOut, Home
+from server.schemas import ConditionOut, Coverage, EventOut, Home
 from tui.cells import said
 from tui.marks import LEVELS
 from tui.screens.frame import Frame
@@ -26,6 +26,10 @@ class HomeFrame(Frame):
     CSS_PATH = ["frame.tcss", "home.tcss"]  # noqa: RUF012 - Textual's own declaration
     HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (110, "-broad")]  # noqa: RUF012 - Textual's own declaration
     BINDINGS: ClassVar[list[BindingType]] = []
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._coverage: Coverage | None = None
 
     def body(self) -> Iterable[Widget]:
         with Vertical(id="today", classes="box") as box:
@@ -45,8 +49,19 @@ class HomeFrame(Frame):
         both = home.bank != home.place and self.size.width >= 100
         self.place(f"{home.bank} · {home.place}" if both else home.place)
         self.query_one(Figures).show(home.figures)
-        self.query_one("#coverage", Static).update(Text(coverage(home.coverage), no_wrap=True))
+        self._coverage = home.coverage
+        self.age()
         self.show(home)
+
+    def age(self) -> None:
+        """Figures that nobody stands for any more say so: their box and their coverage carry the age, and no green."""
+        title = _("Today")
+        self.query_one("#today").border_title = f"{title} · ■ {self.old}" if self.old else title
+        self.query_one(Figures).refresh()
+        if self._coverage is not None:
+            told = coverage(self._coverage)
+            told = _("{ago}: {what}").format(ago=self.old, what=told) if self.old else told
+            self.query_one("#coverage", Static).update(Text(told, no_wrap=True))
 
     def show(self, home: Home) -> None:
         raise NotImplementedError

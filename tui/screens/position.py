@@ -118,14 +118,12 @@ class Position(Frame):
     # showing
 
     def _show(self, detail: PositionDetail) -> None:
-        cells, words = self.cells, self.app.words
         self.place(f"{detail.row.branch_name} · {plain(detail.row.name)}")
-        self.query_one("#head", Static).update(head_text(cells, words, detail))
-        self.query_one("#reading", Static).update(reading_text(cells, words, detail.readings))
+        self.age()
         self.query_one("#conditions", Table).reload(listed(detail.conditions))
         self.query_one("#conditions").styles.height = min(max(2, len(detail.conditions)) + 1, self.size.height // 2)
         self.query_one("#tickets", Table).reload(listed(detail.tickets))
-        self.query_one("#card", Static).update(card_text(cells, detail.card))
+        self.query_one("#card", Static).update(card_text(self.cells, detail.card))
         self.query_one("#machines", Table).reload(listed(detail.machines))
         raw = {
             f"{reading.agent}: {question}": answer
@@ -134,6 +132,12 @@ class Position(Frame):
         }
         self.query_one("#bytes", Static).update(dump(raw, self.app.ink("dim")))
         self.refresh_bindings()
+
+    def age(self) -> None:
+        if self._detail is not None:
+            cells, words = self.cells, self.app.words
+            self.query_one("#head", Static).update(head_text(cells, words, self._detail))
+            self.query_one("#reading", Static).update(reading_text(cells, words, self._detail.readings))
 
     def _condition_columns(self) -> list[Column[ConditionOut]]:
         cells = self.cells

@@ -16,7 +16,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.texts import N_
+from tui.shell import Link, Shell
+from tui.texts import N_, _
 from tui.widgets.columns import Column, fit, line
 
 T = TypeVar("T")
@@ -162,6 +163,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
                 generation = self._generation
                 answer = await self._source(page * PAGE, PAGE)
                 if answer is None:
+                    self.refresh()
                     return
                 if generation == self._generation:
                     self._take(page, answer)
@@ -230,10 +232,12 @@ class Table(ScrollView, Generic[T], can_focus=True):
         width = self.size.width
         if y == 0:
             style = self.get_component_rich_style("table--header")
-            return self._strip(line(self._widths, [Text(column.title) for column, _ in self._widths]), style, width)
+            return self._strip(
+                line(self._widths, [Text(column.title) for column, _width in self._widths]), style, width
+            )
         index = self.scroll_offset.y + y - 1
         if not self.total:
-            said = self._empty if self.total == 0 and y == 2 else ""
+            said = self._nothing() if y == 2 else ""
             return self._strip(Text(said), self.get_component_rich_style("table--waiting"), width)
         if index >= self.total:
             return Strip.blank(width, self.rich_style)
@@ -241,7 +245,14 @@ class Table(ScrollView, Generic[T], can_focus=True):
         style = self.get_component_rich_style("table--cursor") if index == self.cursor else self.rich_style
         if row is None:
             return self._strip(Text("…"), self.get_component_rich_style("table--waiting"), width)
-        return self._strip(line(self._widths, [column.cell(row) for column, _ in self._widths]), style, width)
+        return self._strip(line(self._widths, [column.cell(row) for column, _width in self._widths]), style, width)
+
+    def _nothing(self) -> str:
+        """Why there are no rows; an answer that did not come is no empty list."""
+        if self.total == 0:
+            return self._empty
+        away = isinstance(self.app, Shell) and self.app.link is Link.AWAY
+        return _("The server does not answer; nothing is known here yet.") if away else ""
 
     def _strip(self, text: Text, style: object, width: int) -> Strip:
         text.style = style  # type: ignore[assignment]

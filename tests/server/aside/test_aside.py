@@ -121,7 +121,7 @@ def test_a_person_lists_and_saves_what_is_kept(
             main(list(words))
         return int(ended.value.code or 0), capsys.readouterr().out
 
-    assert "1\tcentre\t2026-11-04T04:00:00+00:00\t1\t1\tThe batch says" in say("aside", "list")[1]
+    assert "1\tcentre\t2026-11-04 12:00+08:00\t1\t1\tThe batch says" in say("aside", "list")[1]
     code, shown = say("aside", "show", "1", "--json", "-o", str(tmp_path / "bytes"))
     assert (code, json.loads(shown)["agent"]) == (0, "centre")
     assert (tmp_path / "bytes").read_bytes() == b"\xc1"

@@ -10,6 +10,7 @@ from server.clock import utc_now
 from server.inventory.duties import note_duties
 from server.schemas import MinutesOut, Missing, Role
 from tui.app import ConsoleApp
+from tui.screens.branch import Branch
 from tui.words import minutes, missing, percent
 
 MakeConsole = Callable[..., ConsoleApp]
@@ -38,6 +39,20 @@ async def test_an_agents_days_are_a_key_away(owing: Any, console: MakeConsole, u
         assert "单位：点位·分钟 · 应采 " in text(pilot)
         await pilot.press("2")
         await until(pilot, lambda: "至今" in text(pilot))
+
+
+async def test_an_agents_own_page_has_its_days_under_the_same_key_and_its_branch_beside(
+    owing: Any, console: MakeConsole, until: Until, text: Text
+) -> None:
+    app = console(owing.token("li", Role.HEAD))
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, lambda: app.person)
+        app.open("agents/centre")
+        await until(pilot, lambda: "7 数据覆盖" in text(pilot) and "8 看网点" in text(pilot))
+        await pilot.press("7")
+        await until(pilot, lambda: "总行采集 数据覆盖" in text(pilot))
+        await pilot.press("escape", "8")
+        await until(pilot, lambda: isinstance(app.screen, Branch))
 
 
 async def test_a_branch_has_the_coverage_its_agents_give_it(

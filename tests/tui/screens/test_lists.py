@@ -230,7 +230,12 @@ async def test_head_office_gives_out_a_code_and_decides_who_is_an_agent(
         await until(pilot, lambda: "还没有电脑登记" in text(pilot))
         assert "4 吊销" not in text(pilot)
         await pilot.press("1")
+        await until(pilot, lambda: "为 centre 生成登记码？之前的登记码将作废。" in text(pilot))
+        await pilot.press("2", "1")
+        await until(pilot, lambda: "为 centre 生成登记码？" in text(pilot))
+        await pilot.press("1")
         await until(pilot, lambda: f"branchfleet-agent enroll {bank.url} " in text(pilot) and "○ 已发码" in text(pilot))
+        assert "请换成网点电脑访问服务器所用的地址" in text(pilot)  # this console's own address is a loopback
         await pilot.press("3")
         await until(pilot, lambda: "撤回登记码和待确认的电脑" in text(pilot))
         await pilot.press("1")

@@ -1,0 +1,15 @@
+"""Text of persons, agents and devices on its way to a terminal: it gives no order there, and hides nothing."""
+
+import re
+
+# C0 and C1 controls, the marks that turn, break or hide text without being seen, and halves of characters.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+def has_controls(text: str) -> bool:
+    return _CONTROLS.search(text) is not None
+
+
+def plain(value: object) -> str:
+    """The value on one line, each control spelled as a programmer writes it: \\x1b."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), str(value))
