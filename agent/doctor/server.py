@@ -8,6 +8,7 @@ from agent.exit import Exit, Trouble
 from agent.proof import LOOPBACK
 
 NOUN = Text("服务器", "server")
+RECENT = 120_000_000  # µs; a running agent speaks once a minute, so what it heard last is what holds
 
 
 _ENROL = Text(
@@ -48,8 +49,9 @@ def look(patient: Patient) -> list[Finding]:
     took, agent = answer.took / 1_000_000, patient.settings.identity.agent
     facts = {"server": server, "agent": agent, "took_ms": round(took * 1000)}
     let_in = patient.live.answered if patient.live is not None else 0
-    known = let_in >= answer.asked
-    said = _let_in(server, took, agent) if known else _answers(patient, server, took, let_in)
+    since = patient.now.wall - let_in
+    known = patient.running and since <= RECENT
+    said = _let_in(server, took, agent, since) if known else _answers(server, took, since if let_in else None)
     parts = urlsplit(server)
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         mend = Text(
@@ -63,18 +65,19 @@ def look(patient: Patient) -> list[Finding]:
     return [Finding(noun=NOUN, word=Word.UNSEEN, said=said, mend=_NEXT if patient.running else _START, facts=facts)]
 
 
-def _let_in(server: str, took: float, agent: str) -> Text:
+def _let_in(server: str, took: float, agent: str, since: int) -> Text:
+    ago = span(max(since, 0))
     return Text(
-        f"{server} 应答正常，用时 {took:.1f} 秒，本机在中心的名称是 {agent}。",
-        f"{server} answers in {took:.1f} s and knows this agent as {agent}.",
+        f"{server} 应答正常，用时 {took:.1f} 秒，{ago.zh}前接受过本机，本机在中心的名称是 {agent}。",
+        f"{server} answers in {took:.1f} s, let this agent in {ago.en} ago and knows it as {agent}.",
     )
 
 
-def _answers(patient: Patient, server: str, took: float, let_in: int) -> Text:
+def _answers(server: str, took: float, since: int | None) -> Text:
     """A challenge is given to anybody: only the running agent's own contact shows whether it is let in."""
     zh, en = f"{server} 有应答，用时 {took:.1f} 秒", f"{server} answers in {took:.1f} s"
-    if let_in:
-        ago = span(patient.now.wall - let_in)
+    if since is not None:
+        ago = span(max(since, 0))
         zh, en = f"{zh}，{ago.zh}前接受过本机", f"{en} and let this agent in {ago.en} ago"
     return Text(
         f"{zh}；现在是否接受本机，要等采集程序下次联系，看不到。",
