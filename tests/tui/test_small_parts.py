@@ -107,8 +107,8 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_file(tmp_path: P
     ("text", "flags", "said"),
     [
         ("langu = 'en'", {}, "lang?"),
-        ("lang = 'fr'", {}, "console.toml: lang"),
-        ("", {"lang": "fr"}, "--lang: lang"),
+        ("lang = 'fr'", {}, "console.toml(：|: )lang"),
+        ("", {"lang": "fr"}, "--lang(：|: )lang"),
         ("", {"server": "10.1.0.5"}, "--server: '10.1.0.5' is no address"),
         ("lang = ", {}, "console.toml"),
     ],

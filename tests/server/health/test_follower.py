@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -441,9 +442,16 @@ def test_the_thread_judges_within_a_second_and_stops(database: Database, bank: d
 
 
 def test_a_flat_battery_opens_one_ticket_and_the_list_of_agents_says_how_far_its_clock_is_off(
-    database: Database, bank: dict[str, int], feed: Any, follower: Follower, now: SetClock, sign_in: Any
+    database: Database,
+    bank: dict[str, int],
+    feed: Any,
+    follower: Follower,
+    now: SetClock,
+    sign_in: Any,
+    agent_token: Callable[[str], str],
 ) -> None:
     """The clock is faked: the row's wall clock says 2000."""
+    agent_token("1001-pc")  # it is let in: another would not be listed as anything but unknown
     for minute in range(15):
         feed.event("1001-pc", "start", minute * 60)
         feed.rows[-1]["wall"] -= 26 * 365 * 24 * HOUR * SECOND
