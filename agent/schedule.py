@@ -76,7 +76,7 @@ class Schedule:
             self._targets[polled.position] = target
             self._scheduler.add_job(
                 self._run,
-                Slot(polled.position, max(polled.interval, SHORTEST), first_in),
+                Slot(polled.position, max(polled.interval, SHORTEST), first_in, self._lead),
                 args=(target,),
                 id=polled.position,
                 max_instances=1,
@@ -100,37 +100,40 @@ class Schedule:
 
     async def watch_clock(self) -> None:
         """Move the plan whenever somebody turns the wall clock. Runs until cancelled."""
-        lead = self._lead()
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            now = self._lead()
-            if abs(now - lead) > JUMP_MICROS:
-                self._move(timedelta(microseconds=now - lead))
-                lead = now
+            self._move(self._lead())
 
     def _lead(self) -> int:
         clock = self._clocks()
         return clock.wall - clock.boot
 
-    def _move(self, by: timedelta) -> None:
+    def _move(self, lead: int) -> None:
+        """A job that ran since the clock was turned was planned by the turned clock already, and stays."""
         for job in self._scheduler.get_jobs():
-            if job.next_run_time is not None:
-                job.modify(next_run_time=job.next_run_time + by)
+            turned = lead - job.trigger.planned_by
+            if job.next_run_time is not None and abs(turned) > JUMP_MICROS:
+                job.trigger.planned_by = lead
+                job.modify(next_run_time=job.next_run_time + timedelta(microseconds=turned))
 
 
 class Slot(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
     """After `first_in` seconds, then once every interval at a place in it that follows from the position's key alone.
 
-    So positions spread evenly over their interval, and one more of them moves no other.
+    So positions spread evenly over their interval, and one more of them moves no other. `lead` is µs by which the wall
+    clock is ahead of the boot clock.
     """
 
-    def __init__(self, position: str, interval: float, first_in: float) -> None:
+    def __init__(self, position: str, interval: float, first_in: float, lead: Callable[[], int]) -> None:
+        self._lead = lead
+        self.planned_by = 0  # the lead of the clock that the next time was planned by
         self._interval = interval
         self._place = place_of(position)
         self._first_in = min(first_in, self._place * interval)
         self._first_at: datetime | None = None
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        self.planned_by = self._lead()
         if previous is None:
             self._first_at = now + timedelta(seconds=self._first_in)
             return self._first_at

@@ -52,7 +52,7 @@ async def scheduled(job: Job) -> AsyncIterator[Schedule]:
 
 
 def plan(position: str, interval: float, count: int) -> list[float]:
-    slot = Slot(position, interval, 10.0)
+    slot = Slot(position, interval, 10.0, lambda: 0)
     times: list[datetime] = []
     now = START
     for _ in range(count):
@@ -82,7 +82,7 @@ def test_a_slot_is_the_same_always_and_everywhere() -> None:
 
 
 def test_after_sleep_a_position_is_asked_once_and_not_for_every_time_missed() -> None:
-    slot = Slot("1/a", 60, 10.0)
+    slot = Slot("1/a", 60, 10.0, lambda: 0)
     first = slot.get_next_fire_time(None, START)
     second = slot.get_next_fire_time(first, first)
     awake = second + timedelta(hours=8, seconds=7)
@@ -192,3 +192,25 @@ async def test_a_turned_wall_clock_neither_silences_nor_hurries_the_polls(
         await until(lambda: len(polled) >= turned + 3)
         planned = schedule._scheduler.get_job("a").next_run_time
         assert abs(planned - TurnedClock.now()) < timedelta(seconds=60)
+
+
+@pytest.mark.parametrize("years", [-99, 73])
+async def test_polls_made_before_the_turned_clock_was_seen_silence_nothing(
+    until: Until, monkeypatch: pytest.MonkeyPatch, years: int
+) -> None:
+    """Turned forward, all is due at once and planned by the new clock; to move that plan again would end the polls."""
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", TurnedClock)
+    monkeypatch.setattr("agent.schedule.WATCH_SECONDS", 0.6)
+    monkeypatch.setattr(TurnedClock, "by", 0.0)
+    polled: list[str] = []
+
+    async def job(target: Target) -> None:
+        polled.append(target.polled.position)
+
+    async with scheduled(job) as schedule:
+        schedule.replace([target("a", 0.1), target("b", 0.25)])
+        await until(lambda: {"a", "b"} <= set(polled))
+        for by in (years * 365 * 86_400.0, 0.0):
+            TurnedClock.by = by
+            del polled[:]
+            await until(lambda: polled.count("a") > 12 and polled.count("b") > 5)

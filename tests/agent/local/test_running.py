@@ -237,10 +237,9 @@ def test_killed_between_spool_and_box_again_and_again_every_entry_is_there_once(
     home = tmp_path / "home"
     home.mkdir()
     left = {leave() for _ in range(12)}
+    command = [sys.executable, "-c", KILLED, str(home), str(place)]
     for _ in range(30):
-        process = subprocess.Popen(
-            [sys.executable, "-c", KILLED, str(home), str(place)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
@@ -253,6 +252,7 @@ def test_killed_between_spool_and_box_again_and_again_every_entry_is_there_once(
         process.stdout.close()
         if not line:
             break
+    subprocess.run(command, input=b"\n", check=True, capture_output=True)  # as killed as one was, the last finishes
     spool = Spool(home / "spool.db", system_clocks(home))
     uids = [entry.uid for entry, _ in spool.entries()]
     spool.close()
