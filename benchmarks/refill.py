@@ -121,7 +121,7 @@ def make_spools(folder: Path, agents: int, minutes: int) -> list[Path]:
 def rename(path: Path, number: int) -> None:
     """The copy of the first agent's spool speaks of another agent's positions, as long as the names are."""
     with closing(sqlite3.connect(path)) as db, db:
-        db.execute("UPDATE spool SET stream = ?", (uuid4().hex,))
+        db.execute("UPDATE stream SET uid = ?", (uuid4().hex,))
         rows = db.execute("SELECT seq, body FROM record").fetchall()
         spoken = [(rewritten(body, number), seq) for seq, body in rows]
         db.executemany("UPDATE record SET body = ? WHERE seq = ?", spoken)

@@ -28,7 +28,7 @@ class Hearing(Case):
             state.heard, state.told = max(self.now, state.heard), max(seen.at, state.told)
             state.pending.pop(key, None)
             if self.now > since and key in state.open:
-                self._close(key, seen.at)
+                self._close(key, self.now)  # heard again now, however long ago it said this: so long it was not heard
             if seen.stamp is not None:
                 self._look_at_clock(seen.stamp)
             if rule is not None and not seen.goodbye and key not in state.open:

@@ -83,6 +83,8 @@ class Bank:
             tables.append(
                 f'[[line]]\nbranch = "1001"\nkey = "main"\nname = "主线路"\nrole = "main"\n'
                 f'probe = "{self.probe}"\nagent = "centre"\ninterval = "{self.interval:g}s"\n'
+                # the network this runs in may itself refuse what has no way to go
+                "options = { refused_is_up = false }\n"
             )
         for key, said in self.rules.items():
             tables.append(f'[[rule]]\nkey = "{key}"\n' + "".join(f'{name} = "{text}"\n' for name, text in said.items()))

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from server.health.state import Opened, Watch
+from server.health.state import Heard, Opened, Watch
 from server.inventory.tables import SubjectKind
 from server.schemas import Standing
 
@@ -340,6 +340,16 @@ def test_an_agent_not_heard_of_for_three_minutes_is_silent_since_then(court_of: 
     court.hear(600)
     assert court.closed == [("agent.silent", "", 600)]
     assert court.stands() is Standing.GOOD
+
+
+def test_a_silence_lasts_until_the_agent_is_heard_again_and_not_until_what_it_tells_of_then(court_of: Any) -> None:
+    """After an outage an agent may tell first of its beginning; the server heard nothing of it all the same."""
+    court = court_of(SubjectKind.AGENT)
+    court.hear(0)
+    court.pass_to(180)
+    assert court.opened == [("agent.silent", "", "silent", 0)]
+    court.see(Heard(court.at(30)), 90_000)
+    assert court.closed == [("agent.silent", "", 90_000)]
 
 
 def test_an_agent_that_said_goodbye_is_closed_not_silent(court_of: Any) -> None:
