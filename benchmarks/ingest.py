@@ -22,11 +22,8 @@ import msgspec
 from sqlalchemy import text
 
 from agent.wire import VERSION, Batch, Clock, DeviceWord, Exchange, Reading, State
-from server.accounts.tokens import AGENT, hash_token, new_token
-from server.agents.tables import AgentToken
-from server.inventory.tables import Agent, Branch, Observer, Position, Subject, SubjectKind
+from benchmarks.branches import position, seed
 from server.storage.database import Database
-from server.storage.types import FOREVER
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -59,7 +56,7 @@ def run(home: Path, url: str | None) -> dict[str, float]:
     server = [sys.executable, "-m", "server.cli"]
     subprocess.run([*server, "init"], check=True, env=environ, capture_output=True)
     database = Database(url or f"sqlite:///{home / 'branchfleet.db'}")
-    tokens = seed(database)
+    tokens = seed(database, AGENTS, DEVICES)
     log = (home / "log").open("wb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -74,32 +71,6 @@ def run(home: Path, url: str | None) -> dict[str, float]:
         database.close()
 
 
-def seed(database: Database) -> list[str]:
-    tokens: list[str] = []
-    with database.write() as session:
-        bank = Subject(id=1, kind=SubjectKind.BRANCH, key="0001", name="0001", branch_id=1)
-        session.add(bank)
-        session.flush()
-        session.add(Branch(id=1, kind="head-office"))
-        session.flush()
-        for number in range(AGENTS):
-            own = 1000 * (number + 1)
-            session.add(Subject(id=own, kind=SubjectKind.AGENT, key=f"agent-{number}", name="", branch_id=1))
-            session.flush()
-            tokens.append(new_token(AGENT))
-            session.add(Agent(id=own))
-            session.flush()
-            session.add(AgentToken(token_hash=hash_token(tokens[-1]), agent_id=own, expires_at=FOREVER))
-            for device in range(1, DEVICES + 1):
-                key = f"0001/d-{number}-{device}"
-                session.add(Subject(id=own + device, kind=SubjectKind.POSITION, key=key, name=key, branch_id=1))
-                session.flush()
-                session.add(Position(id=own + device, cls="pc", driver="snmp", interval_us=60_000_000))
-                session.flush()
-                session.add(Observer(subject_id=own + device, agent_id=own))
-    return tokens
-
-
 def bodies(number: int) -> list[bytes]:
     """What one agent will send, rendered beforehand so that the client costs little."""
     rendered: list[bytes] = []
@@ -111,7 +82,7 @@ def bodies(number: int) -> list[bytes]:
             State(
                 seq=batch * DEVICES + device,
                 clock=clock,
-                position=f"0001/d-{number}-{device}",
+                position=position(number, device),
                 reading=Reading(
                     device=DeviceWord.ONLINE,
                     numbers={f"number.{index}": float(batch * index % 97) for index in range(NUMBERS)},

@@ -33,16 +33,12 @@ from agent.spool import Spool
 from agent.trust import unproven
 from agent.uplink import Uplink
 from agent.wire import Ahead, Clock, DeviceWord, Held, Hold, Reading, State
+from benchmarks.branches import MINUTE, agent_id, position, position_id, seed
 from benchmarks.ingest import answering, cpu
-from server.accounts.tokens import AGENT, hash_token, new_token
-from server.agents.tables import AgentToken
-from server.inventory.tables import Agent, Branch, Observer, Position, Subject, SubjectKind
 from server.storage.database import Database
-from server.storage.types import FOREVER
 
 LIVE = 10
 POSITIONS = 5
-MINUTE = 60_000_000
 DAY = 1440 * MINUTE
 BOOT = "boot"
 
@@ -64,40 +60,11 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "server.cli", "init"], check=True, env=environ, capture_output=True)
         file = home / "branchfleet.db"
         database = Database(f"sqlite:///{file}")
-        tokens = seed(database, wanted.agents + LIVE)
+        tokens = seed(database, wanted.agents + LIVE, POSITIONS)
         database.close()
         spools = make_spools(Path(folder), wanted.agents, wanted.hours * 60)
         with serving(environ, Path(folder) / "log") as (port, pid):
             print(json.dumps(asyncio.run(measure(port, pid, file, tokens, spools, wanted.hours * 60))), flush=True)
-
-
-def seed(database: Database, agents: int) -> list[str]:
-    """Agents with POSITIONS positions each, and their tokens."""
-    tokens = []
-    with database.write() as session:
-        session.add(Subject(id=1, kind=SubjectKind.BRANCH, key="0001", name="0001", branch_id=1))
-        session.flush()
-        session.add(Branch(id=1, kind="head-office"))
-        for number in range(agents):
-            own = 100 * (number + 1)
-            tokens.append(new_token(AGENT))
-            session.add(Subject(id=own, kind=SubjectKind.AGENT, key=f"agent-{number}", name="", branch_id=1))
-            for slot in range(1, POSITIONS + 1):
-                key = position(number, slot)
-                session.add(Subject(id=own + slot, kind=SubjectKind.POSITION, key=key, name=key, branch_id=1))
-            session.flush()
-            session.add(Agent(id=own))
-            session.flush()
-            session.add(AgentToken(token_hash=hash_token(tokens[-1]), agent_id=own, expires_at=FOREVER))
-            for slot in range(1, POSITIONS + 1):
-                session.add(Position(id=own + slot, cls="pc", driver="snmp", interval_us=MINUTE))
-            session.flush()
-            session.add_all([Observer(subject_id=own + slot, agent_id=own) for slot in range(1, POSITIONS + 1)])
-    return tokens
-
-
-def position(number: int, slot: int) -> str:
-    return f"0001/d-{number}-{slot}"
 
 
 def make_spools(folder: Path, agents: int, minutes: int) -> list[Path]:
@@ -229,8 +196,8 @@ async def come_back(url: str, token: str, path: Path, number: int) -> None:
         uplink = Uplink(link, outbox, lambda: clock(boot_now()), version="1", on_ack=lambda _: None, ahead=lambda: now)
         outbox.news.set()
         sending = asyncio.create_task(uplink.run())
-        while (await outbox.ask(lambda spool: spool.next_batch(1, 1))).records:  # noqa: ASYNC110
-            await asyncio.sleep(0.5)
+        while await outbox.ask(lambda spool: spool.waiting()):  # noqa: ASYNC110
+            await asyncio.sleep(1)
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
     await outbox.close()
@@ -255,7 +222,7 @@ async def stay(url: str, token: str, file: Path, number: int, folder: Path) -> N
                 word = ("online", "offline")[turn % 2]
                 told = time.monotonic()
                 outbox.put([state(position(number, 1), clock(boot_now()), word)], urgent=True)
-                asked = f"SELECT count(*) FROM health WHERE subject_id = {100 * (number + 1) + 1} AND device = '{word}'"
+                asked = f"SELECT count(*) FROM health WHERE subject_id = {position_id(number, 1)} AND device = '{word}'"
                 lags.append(await until(file, asked, 1) - told)
                 await asyncio.sleep(0.5)
         except asyncio.CancelledError:
@@ -283,8 +250,8 @@ def count(file: Path, agents: int, minutes: int) -> int:
         refused = db.execute("SELECT count(*) FROM record WHERE kind = 'refused'").fetchone()[0]
         held = db.execute(
             "SELECT count(*), count(DISTINCT seq), max(seq) FROM record JOIN stream ON stream.id = stream_id"
-            " WHERE agent_id <= ? GROUP BY stream_id",
-            (100 * agents,),
+            " WHERE agent_id < ? GROUP BY stream_id",
+            (agent_id(agents),),
         ).fetchall()
     if refused:
         raise SystemExit(f"{refused} records were refused")
