@@ -5,18 +5,20 @@ import logging
 import threading
 
 import msgspec
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from agent.wire import Assignment, Polled
 from server.agents.lore import lore_of
 from server.inventory.tables import Line, Observer, Position, Subject
+from server.journal.deeds import HEALTH
+from server.journal.tables import JournalRow
 from server.secrets.queries import opened
 from server.secrets.sealing import fill_in, names_in
 from server.storage.database import Database
 from server.storage.types import Now
 
 LINE_DRIVER = "reach"
-KEPT = 2_000_000  # µs an agent's revision is told again before it is computed anew
+KEPT = 2_000_000  # µs until the journal is looked at again
 
 _log = logging.getLogger(__name__)
 
@@ -82,24 +84,47 @@ def _lines(session: Session, agent_id: int) -> list[Polled]:
 
 
 class Revisions:
-    """The revision every ack carries. Computed at most every KEPT µs an agent, however many batches it sends."""
+    """The revision every ack carries, computed anew after a deed: nothing changes an assignment but one."""
 
     def __init__(self, database: Database, key: bytes | None, now: Now) -> None:
         self._database = database
         self._key = key
         self._now = now
         self._guard = threading.Lock()
-        self._kept: dict[int, tuple[int, str]] = {}
+        self._looked_at = 0
+        self._journal = 0  # the last deed looked at,
+        self._deed = 0  # and the last that may have changed an assignment
+        self._kept: dict[int, tuple[int, str]] = {}  # by agent: that deed, and the revision after it
 
     def kept(self, agent_id: int) -> str | None:
-        """What was computed just now, if it was."""
+        """What still holds, as far as somebody looked within KEPT µs."""
         with self._guard:
-            at, revision = self._kept.get(agent_id, (0, ""))
-        return revision if at <= self._now() < at + KEPT else None
+            if not self._looked_at <= self._now() < self._looked_at + KEPT:
+                return None
+            deed, revision = self._kept.get(agent_id, (-1, ""))
+            return revision if deed == self._deed else None
 
     def compute(self, agent_id: int, agent_key: str) -> str:
         with self._database.read() as session:
-            revision = assignment_of(session, self._key, agent_id, agent_key, log=False).revision
+            deed = self._last_deed(session)
+            with self._guard:
+                known, revision = self._kept.get(agent_id, (-1, ""))
+            if known != deed:
+                revision = assignment_of(session, self._key, agent_id, agent_key, log=False).revision
         with self._guard:
-            self._kept[agent_id] = (self._now(), revision)
+            self._kept[agent_id] = (deed, revision)
         return revision
+
+    def _last_deed(self, session: Session) -> int:
+        """As this session sees it. What health opens and closes is a deed too, more often than all else."""
+        now = self._now()
+        with self._guard:
+            since, deed = self._journal, self._deed
+        newest = func.max(JournalRow.seq)
+        asked = select(newest, newest.filter(col(JournalRow.via) != HEALTH)).where(col(JournalRow.seq) > since)
+        [(seq, later)] = session.exec(asked)
+        deed = later or deed
+        with self._guard:
+            self._looked_at = max(self._looked_at, now)
+            self._journal, self._deed = max(self._journal, seq or 0), max(self._deed, deed)
+        return deed

@@ -24,7 +24,7 @@ from server.health.tables import HealthRow
 from server.health.writing import open_conditions_of_removed, write
 from server.ingest.ahead import caught_up, mark_seen
 from server.ingest.tables import AheadRow
-from server.journal.deeds import Act
+from server.journal.deeds import HEALTH, Act
 from server.storage.database import Database
 from server.storage.types import Now
 
@@ -160,7 +160,7 @@ class Follower(Following):
         with self._database.write() as session:
             self._move(session, step, now)
             mark_seen(session, step.ahead)
-            write(session, step.fleet, Act("system", "health", now), step.rules)
+            write(session, step.fleet, Act("system", HEALTH, now), step.rules)
         self._beat_at = now
 
     def _move(self, session: Session, step: _Step, now: int) -> None:

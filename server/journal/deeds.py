@@ -11,6 +11,7 @@ from server.journal.tables import JournalRow
 from server.storage.types import canonical
 
 GENESIS = "0" * 64  # the hash before the first row
+HEALTH = "health"  # the door of what the health follower opens and closes by itself
 _ADVISORY = 0x6272_6A6E  # "brjn": PostgreSQL's writers of the journal and of invalidations take turns on this number
 
 

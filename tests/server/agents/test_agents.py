@@ -10,9 +10,10 @@ from fastapi.testclient import TestClient
 from sqlmodel import select
 
 from agent.wire import MEDIA_JSON, Assignment
+from server.agents.assignment import Revisions, assignment_of
 from server.app import create_app
 from server.inventory.tables import Position
-from server.journal.deeds import Act
+from server.journal.deeds import HEALTH, Act, record
 from server.journal.tables import JournalRow
 from server.secrets.deeds import set_secret
 from server.storage.database import Database
@@ -85,7 +86,43 @@ def test_the_ack_tells_of_a_new_revision_within_seconds(
 
     before = revision()
     options(database, bank["1002/atm-1"], version="2c")
+    with database.write() as session:
+        record(session, Act("admin", "cli", now()), deed="inventory.apply", about="inventory")
     assert revision() != before
+
+
+def test_an_assignment_is_computed_anew_after_a_deed_and_for_nothing_else(
+    database: Database, bank: dict[str, int], now: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed = 0
+
+    def counted(*args: Any, **more: Any) -> Assignment:
+        nonlocal computed
+        computed += 1
+        return assignment_of(*args, **more)
+
+    def deed(via: str) -> None:
+        with database.write() as session:
+            record(session, Act("system", via, now()), deed="condition.open", about="position:1002/atm-1")
+
+    monkeypatch.setattr("server.agents.assignment.assignment_of", counted)
+    revisions = Revisions(database, None, now)
+    first = revisions.compute(bank["centre"], "centre")
+    assert revisions.kept(bank["centre"]) == first
+    assert revisions.kept(bank["1001-pc"]) is None
+    now.forward(3)
+    assert revisions.kept(bank["centre"]) is None
+    deed(HEALTH)
+    assert revisions.compute(bank["centre"], "centre") == revisions.kept(bank["centre"]) == first
+    assert computed == 1
+    options(database, bank["1002/atm-1"], version="2c")
+    deed("cli")
+    second = revisions.compute(bank["centre"], "centre")
+    assert second == revisions.kept(bank["centre"]) != first
+    assert computed == 2
+    revisions.compute(bank["1001-pc"], "1001-pc")
+    assert revisions.compute(bank["centre"], "centre") == second
+    assert computed == 3
 
 
 def test_secrets_are_filled_in_for_the_agent_and_nobody_else(
