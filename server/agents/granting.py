@@ -7,7 +7,8 @@ Every challenge is answered once, and only while none made later was answered. S
 - Should the one before answer a challenge made after that, both are alive: two PCs have one home. Nothing that was
   under way when a process ended can look like this, because it has no later challenge.
 - An instance that did not come after the one before it may have numbers that another used: it begins a new stream.
-  It may name several that it may have come after: those that were killed while they asked.
+  It may name several that it may have come after: those that were killed while they asked. Of the one before, nothing
+  is known since a backup that was restored: so what comes after one that was heard only before that, begins one too.
 - A key that the agent itself replaced by a fresh one is a copy, whoever speaks with it and does not have that one too.
 """
 
@@ -24,12 +25,15 @@ from server.agents.tables import TRUSTS_LIMIT, AgentInstance, AgentKey, KeyStand
 from server.authority.certificates import prints
 from server.errors import Forbidden, Invalid, ServerError, Unauthorized
 from server.journal.deeds import Act
+from server.migrations import RESTORED
+from server.queries import setting
 
 _log = logging.getLogger(__name__)
 
 DAY = 86_400_000_000
 ROTATE_AFTER = 90 * DAY
 REMEMBERED = 90 * DAY  # how long an instance that was superseded is known by name
+INSTANCES_KEPT = 10_000  # of an agent: more than are started in that time, unless its key is in other hands
 _WHY = {"instance": "two programs speak with its key", "oldKey": "one speaks with a key it replaced"}
 QUARANTINED = (
     "Two programs speak as this agent: a PC or its disk was copied, or its key was. Both are held off, and their "
@@ -174,18 +178,25 @@ def _supersede(session: Session, whose: Whose, ask: TokenAsk, address: str, now:
         before.superseded_at = now
         session.add(before)
     silence(session, whose.id)
-    forgotten = col(AgentInstance.superseded_at) <= now - REMEMBERED
-    session.exec(delete(AgentInstance).where(col(AgentInstance.agent_id) == whose.id, forgotten))
+    ended = col(AgentInstance.superseded_at)
+    newest = select(ended).where(AgentInstance.agent_id == whose.id, ended.is_not(None)).order_by(ended.desc())
+    forgotten = max(session.exec(newest.offset(INSTANCES_KEPT).limit(1)).first() or 0, now - REMEMBERED)
+    session.exec(delete(AgentInstance).where(col(AgentInstance.agent_id) == whose.id, ended <= forgotten))
     return AgentInstance(
         agent_id=whose.id,
         instance=ask.instance,
         began_at=now,
         asked_at=now,
-        forked=(before.instance if before else "") not in (ask.after, *ask.perhaps),
+        forked=(before.instance if before else "") not in (ask.after, *ask.perhaps) or _is_old(session, before),
         host=said(ask.host),
         system=said(ask.system),
         address=address,
     )
+
+
+def _is_old(session: Session, before: AgentInstance | None) -> bool:
+    """Whether this database was restored from a backup since it heard a process: what that one said then is unknown."""
+    return before is not None and before.asked_at <= int(setting(session, RESTORED, "0"))
 
 
 def _quarantine(session: Session, whose: Whose, why: str, address: str, now: int) -> Forbidden:

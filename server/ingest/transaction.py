@@ -6,7 +6,7 @@ record that comes after a later one of its stream goes the slow way, `late.py`.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -15,6 +15,7 @@ from server.errors import Forbidden
 from server.ingest import late, lineage, times
 from server.ingest.arrivals import Arrivals, Delayed
 from server.ingest.batch import Incoming, Parcel
+from server.ingest.boots import let_go_of_boots
 from server.ingest.bulks import AHEAD, OFFSET, RANGE, RECORD, SEEN
 from server.ingest.lineage import Past, before, past_of
 from server.ingest.link import Link, Row, rows_in
@@ -76,7 +77,7 @@ class Transaction:
 
     def take(self, parcel: Parcel) -> Taken:
         """Forbidden, with nothing changed, if the stream belongs to another agent."""
-        stream = self._stream(parcel)
+        stream = self._begun(self._stream(parcel), parcel)
         agent_id = parcel.agent_id
         boot_id = parcel.sent.boot_id
         history = self._behind[agent_id] = parcel.waiting > 0 or self._is_behind(agent_id)
@@ -288,6 +289,21 @@ class Transaction:
             self._link.put(RANGE, [(made[0][0], 1, first - 1, Fate.BEFORE.value)])
         return self._loaded(parcel.stream, made[0][0], parcel.agent_id)
 
+    def _begun(self, stream: _Stream, parcel: Parcel) -> _Stream:
+        """What a stream begins with may have come in one before it already: it is there, and is counted, once."""
+        numbers = stream.numbers
+        if not parcel.records or len(stream.past) == 1 or numbers != Numbers(before=numbers.before):
+            return stream
+        self._flush()  # what came before may have come in this transaction
+        was = numbers.before[-1][1] + 1 if numbers.before else 1
+        first = lineage.first_own(self._link, stream.past, was, parcel.records)
+        if first == was:
+            return stream
+        self._link.run("UPDATE stream SET first = ? WHERE id = ?", first, stream.id)
+        self._write(stream, replace(numbers, before=[(1, first - 1)]))
+        self._streams = {uid: one for uid, one in self._streams.items() if stream.id not in one.past}
+        return self._stream(parcel)
+
     def _loaded(self, uid: str, stream_id: int, agent_id: int) -> _Stream:
         numbers = numbers_of(self._link, stream_id)
         past = past_of(self._link, stream_id)
@@ -326,7 +342,8 @@ class Transaction:
         sql = "SELECT boot_id, at, offset_us, error_us FROM clock_offset WHERE agent_id = ? AND boot_id"
         for boot, *numbers in rows_in(self._link, sql, boots, parcel.agent_id):
             known[boot].append(Offset(*numbers))
-        seen, written = times.see(known[sent], parcel.sent, parcel.exchange, parcel.arrived)
+        met = {boot for boot, offsets in known.items() if offsets}
+        seen, written = times.see(known[sent], parcel.sent, parcel.exchange, parcel.came)
         if len(seen) > OFFSETS_KEPT:
             seen = seen[-OFFSETS_KEPT:]
             dated = (parcel.agent_id, sent, seen[0].at)
@@ -340,6 +357,8 @@ class Transaction:
             known.update((boot, [offset]) for boot, offset in placed.items())
             found |= placed
         self._link.put(OFFSET, [(parcel.agent_id, boot, one.at, one.offset, one.error) for boot, one in found.items()])
+        if not found.keys() <= met:
+            let_go_of_boots(self._link, parcel.agent_id, boots)
         return known
 
 
