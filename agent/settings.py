@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -21,12 +21,7 @@ HOME_VARIABLE = "BRANCHFLEET_AGENT_HOME"
 
 
 def _server(text: str) -> str:
-    parts = urlsplit(text)
-    try:
-        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # a port that is no number
-        sound = False
-    if not sound or parts.query or parts.fragment or parts.username:
+    if (parts := _parts(text)) is None:
         raise ValueError('is not an address like "https://10.66.0.10:8088"')
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("would go over the network in the clear; say https://")
@@ -41,6 +36,19 @@ class Written(msgspec.Struct, frozen=True):
     # at most this much is kept while the line is down, and so long, counting the time the agent ran
     spool_limit_mb: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 2048
     spool_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 60
+
+
+def _parts(text: str) -> SplitResult | None:
+    """Of an address a connection can be made to, which the resolver alone may still not know; else None."""
+    if not text.isprintable() or " " in text:
+        return None
+    try:
+        parts = urlsplit(text)
+        host = (parts.hostname or "").encode("idna")
+        sound = parts.scheme in ("http", "https") and host and parts.port != 0 and parts.path.isascii()
+    except ValueError:  # a port that is no number, half a bracket, a name with two dots in a row
+        return None
+    return parts if sound and not (parts.query or parts.fragment or parts.username) else None
 
 
 _KINDS = {field.name: field.type for field in msgspec.structs.fields(Written)}
@@ -129,7 +137,7 @@ def check_server(server: str) -> str:
     try:
         return _check({"server": (server, "the command line")}).server or ""
     except Trouble as trouble:
-        clear = server.startswith("http:")
+        clear = _parts(server) is not None
         zh = "会不加密地经过网络，要用 https:// 开头" if clear else "不是服务器地址；应当像 https://10.66.0.10:8088"
         raise Trouble(trouble.code, trouble.sentence, f"“{server}”{zh}。") from None
 
