@@ -43,7 +43,7 @@ def private(path: Path) -> bytes:
 def read(path: Path) -> Held:
     try:
         return held(private(path))
-    except ValueError:
+    except (ValueError, TypeError):  # TypeError: the key is under a password
         sentence = "{path} is not a certificate with its key. Put it back from a backup."
         raise CertificateError(sentence, path=path) from None
 
