@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from server.schemas import Standing
 from tui.local.schema import Clock, Entry, Now
+from tui.times import ticks
 
 SIZE = 8 << 20  # bytes of now.json; 400 positions have some 400 KB
 ENTRY_SIZE = 16_384  # bytes
@@ -122,7 +123,7 @@ def _boot() -> tuple[int, str] | None:
         boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return None
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000, boot_id
+    return ticks(), boot_id
 
 
 def fresh_entry(**said: object) -> Entry:
