@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, get_args
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -69,9 +69,8 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str] = os.en
             raise BadSettings(told.format(place=source.get(name, path), name=name, words=words)) from error
         hint = f" ({near}?)" if name not in Settings.model_fields else ""
         raise BadSettings(f"{source.get(name, path)}: {name}{hint}: {first['msg']}") from error
-    if not settings.server.startswith(("http://", "https://")):
+    if (parts := _parts(settings.server)) is None:
         raise BadSettings(f"{source['server']}: {settings.server!r} is no address; one looks like {SERVER}")
-    parts = urlsplit(settings.server)
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise BadSettings(
             _("{place}: {server} would be asked in the clear; say https://").format(
@@ -79,3 +78,14 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str] = os.en
             )
         )
     return settings
+
+
+def _parts(server: str) -> SplitResult | None:
+    """Of an address a connection can be made to; else None."""
+    try:
+        parts = urlsplit(server)
+        host = (parts.hostname or "").encode("idna")
+        sound = parts.scheme in ("http", "https") and host and parts.port != 0 and " " not in server
+    except ValueError:  # a port that is no number, half a bracket, a name with two dots in a row
+        return None
+    return parts if sound else None

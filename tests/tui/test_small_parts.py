@@ -110,6 +110,9 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_file(tmp_path: P
         ("lang = 'fr'", {}, "console.toml(：|: )lang"),
         ("", {"lang": "fr"}, "--lang(：|: )lang"),
         ("", {"server": "10.1.0.5"}, "--server: '10.1.0.5' is no address"),
+        ("", {"server": "https://10.1.0.5:80880"}, "--server: 'https://10.1.0.5:80880' is no address"),
+        ("", {"server": "https://10.1..0.5"}, "is no address"),
+        ("", {"server": "https://:8088"}, "is no address"),
         ("lang = ", {}, "console.toml"),
     ],
 )
