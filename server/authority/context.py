@@ -49,9 +49,7 @@ class Tls:
         """Renew what is due, take up what changed, and say once what stands against it."""
         try:
             self.load()
-        except (
-            Exception
-        ) as error:  # the border of a task nobody waits for: the next look is to come
+        except Exception as error:  # the border of a task nobody waits for: the next look is to come
             if str(error) != self._said:
                 log.error("The server's certificate stays as it is: %s", error)
             self._said = str(error)

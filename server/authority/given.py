@@ -8,7 +8,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 
 from server.authority.certificates import days_left, names_of
-from server.authority.files import CertificateError, private
+from server.authority.files import CertificateError
+from server.private import read_private
 
 
 class Given:
@@ -63,7 +64,7 @@ def _certificates(path: Path) -> list[x509.Certificate]:
 
 def _public_key(path: Path) -> bytes:
     try:
-        key = serialization.load_pem_private_key(private(path), None)
+        key = serialization.load_pem_private_key(read_private(path, CertificateError), None)
     except TypeError:
         raise CertificateError("{path} is locked by a password; the server needs it without.", path=path) from None
     except ValueError:
