@@ -28,16 +28,19 @@ def follower(database: Database, now: SetClock) -> Follower:
 
 @pytest.fixture
 async def front(
-    front: Any, head: Any, follower: Follower, database: Database, bank: dict[str, int], now: SetClock
+    pc: MakePc, head: Any, follower: Follower, database: Database, bank: dict[str, int], now: SetClock
 ) -> Any:
-    """The same, heard a moment ago."""
+    """A PC that is enrolled, runs and was heard a moment ago."""
+    made = pc("front")
+    await made.enroll(head.code())
+    await made.asks()
     feed = Feed(database, bank)
     feed.event("1001-pc", "start", (now() - START) / 1_000_000)
     feed.write()
     now.forward(2)
     run(follower)
     assert head.sees().standing is Standing.GOOD
-    return front
+    return made
 
 
 async def copied(front: Any, folder: Any) -> Any:
