@@ -7,8 +7,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,7 @@ import msgspec
 import pytest
 import uvicorn
 
-from agent.exit import Exit
 from agent.ranges import joined
-from agent.run import Stop, run_agent
 from agent.settings import Settings
 from agent.spool import Spool
 from agent.wire import (
@@ -291,20 +288,3 @@ def centre() -> Iterator[Centre]:
     running.start()
     yield running
     running.stop()
-
-
-@pytest.fixture
-def running(settings: Settings) -> Callable[[], Any]:
-    """A whole agent by the `settings` of the test's file, for as long as a block runs."""
-
-    @asynccontextmanager
-    async def run() -> AsyncIterator[None]:
-        stop = Stop()
-        agent = asyncio.create_task(run_agent(settings, stop))
-        try:
-            yield
-        finally:
-            stop.ask("the test ends")
-            assert await agent is Exit.DONE
-
-    return run

@@ -1,11 +1,13 @@
 """A whole agent with a third party's driver, against a server over HTTP: nothing is lost or doubled."""
 
+import asyncio
 import logging
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +45,21 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def settings(tmp_path: Path, centre: Centre, enrolled: Enrolled) -> Settings:
     return enrolled(tmp_path / "home", centre.url)
+
+
+@pytest.fixture
+def running(settings: Settings) -> Running:
+    @asynccontextmanager
+    async def run() -> AsyncIterator[None]:
+        stop = Stop()
+        agent = asyncio.create_task(run_agent(settings, stop))
+        try:
+            yield
+        finally:
+            stop.ask("the test ends")
+            assert await agent is Exit.DONE
+
+    return run
 
 
 async def test_an_agent_tells_its_start_its_states_its_holds_and_its_goodbye(

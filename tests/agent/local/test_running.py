@@ -6,8 +6,8 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,21 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def settings(tmp_path: Path, centre: Centre, enrolled: Callable[[Path, str], Settings]) -> Settings:
     return msgspec.structs.replace(enrolled(tmp_path / "home", centre.url), local=tmp_path / "local")
+
+
+@pytest.fixture
+def running(settings: Settings) -> Running:
+    @asynccontextmanager
+    async def run() -> AsyncIterator[None]:
+        stop = Stop()
+        agent = asyncio.create_task(run_agent(settings, stop))
+        try:
+            yield
+        finally:
+            stop.ask("the test ends")
+            assert await agent is Exit.DONE
+
+    return run
 
 
 def assigned(lore: Lore, *polled: Polled) -> Assignment:
