@@ -59,7 +59,6 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     started: int
     at: Clock
     spool: Standing | None = None  # None: the disk was full, or the spool was being replaced
-    damaged: bool = False  # an earlier spool lies aside as spool.db.damaged
     trouble: Trouble | None = None  # why the server gives no answer
     kept_out: str = ""  # it does, and does not let this agent in: its word for why, or "refused"
     answered: int = 0  # when the server last did
@@ -105,7 +104,7 @@ class Account:
         trouble, at = self._link.trouble, self._clocks()
         status = Status(
             pid=os.getpid(), version=self._version, started=now.wall_at(self._started, at), at=at,
-            spool=spool, damaged=self._path.with_name("spool.db.damaged").exists(),
+            spool=spool,
             trouble=Trouble(type(trouble).__name__, trouble.zh, trouble.sentence) if trouble is not None else None,
             kept_out=kept_out(trouble), answered=0 if self._answered is None else now.wall_at(self._answered, at),
             looked={key: msgspec.structs.replace(one, at=now.wall_at(one.at, at)) for key, one in self._looked.items()},
