@@ -30,6 +30,7 @@ def from_assignment(home: Path, position: str) -> Polled:
         raise Trouble(
             Exit.NOT_SET_UP,
             f"No assignment is kept in {home}: run the agent once, or name an inventory with --inventory PATH.",
+            f"{home} 里还没有服务器分配的点位：先运行一次采集程序，或用 --inventory 指定配置清单。",
         )
     return _pick(position, {polled.position: polled for polled in assignment.polled})
 
@@ -69,12 +70,16 @@ def from_inventory(path: Path, position: str, ask_secret: AskSecret) -> Polled:
 def _pick(position: str, known: dict[str, Polled]) -> Polled:
     if position in known:
         return known[position]
-    raise Trouble(Exit.NOT_FOUND, f'There is no polled position "{tidy_text(position, 80)}"{_hint(position, known)}')
+    wrong, near = tidy_text(position, 80), _nearest(position, known)
+    raise Trouble(
+        Exit.NOT_FOUND,
+        f'There is no polled position "{wrong}"' + (f'; did you mean "{near}"?' if near else "."),
+        f"没有“{wrong}”这个采集点位" + (f"，是不是“{near}”？" if near else "。"),
+    )
 
 
-def _hint(wrong: str, right: Iterable[str]) -> str:
-    near = difflib.get_close_matches(wrong, list(right), n=1, cutoff=0.5)
-    return f'; did you mean "{near[0]}"?' if near else "."
+def _nearest(wrong: str, right: Iterable[str]) -> str:
+    return next(iter(difflib.get_close_matches(wrong, list(right), n=1, cutoff=0.5)), "")
 
 
 def _filled(options: Any, ask_secret: AskSecret) -> Any:
@@ -98,7 +103,9 @@ def _next_line(name: str) -> str:
     line = sys.stdin.readline()
     if not line:
         raise Trouble(
-            Exit.NOT_SET_UP, f'The secret "{name}" is needed: type it, or give it as a line of standard input.'
+            Exit.NOT_SET_UP,
+            f'The secret "{name}" is needed: type it, or give it as a line of standard input.',
+            f"需要口令“{name}”：请输入，或从标准输入给出一行。",
         )
     return line.rstrip("\r\n")
 

@@ -65,12 +65,9 @@ def enroll_(
     from agent.enroll import enroll
 
     folder = find_home(home, os.environ)
-    try:
-        typed = _typed_code(lang) if code == "-" else code
-        secrets.of_this_run().learn(typed.strip())
-        enrolled = enroll(server, typed, folder, lang)
-    except Trouble as trouble:
-        raise Trouble(trouble.code, trouble.zh if lang == "zh" else trouble.sentence) from trouble
+    typed = _typed_code(lang) if code == "-" else code
+    secrets.of_this_run().learn(typed.strip())
+    enrolled = enroll(server, typed, folder, lang)
     agent = enrolled.agent
     if enrolled.waiting:
         zh = f"{agent} 已有一台电脑：请总行确认换成这台（采集程序页面，或 branchfleet-server agent confirm {agent}）。"
@@ -220,9 +217,10 @@ class WithParts(TyperCommand):
         from agent.simulate import drivers, settable
 
         super().format_epilog(ctx, formatter)
+        _ = getattr(formatter, "translate", str)
         for driver in drivers():
-            with formatter.section(f"Parts of {driver}"):
-                for line in settable(driver, {}):
+            with formatter.section(_("Parts of {driver}").format(driver=driver)):
+                for line in settable(driver, {}, _):
                     formatter.write_text(line)
 
 

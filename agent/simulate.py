@@ -59,16 +59,16 @@ def drivers() -> list[str]:
     return names()
 
 
-def settable(driver: str, options: Mapping[str, Any]) -> Iterator[str]:
-    """What can be set in a simulator of `driver`, a part or number a line with its words."""
+def settable(driver: str, options: Mapping[str, Any], _: Callable[[str], str] = str) -> Iterator[str]:
+    """What can be set in a simulator of `driver`, a part or number a line with its words; `_` speaks to people."""
     nothing_of_ours = "-"
     try:
         with tempfile.TemporaryDirectory(prefix="branchfleet-") as folder:
             make(driver, driver.replace("/", "-"), dict(options), {nothing_of_ours: "?"}, Path(folder))
     except WrongState as wrong:
-        yield from [f"{key}: {_words(key, words)}" for key, words in wrong.known.items()] or ["nothing"]
+        yield from [f"{key}: {_words(key, words)}" for key, words in wrong.known.items()] or [_("nothing")]
     except KeyError as error:
-        yield f"--option {error.args[0]}=... first, then --parts says what can be set"
+        yield _("--option {key}=... first, then --parts says what can be set").format(key=error.args[0])
     except ValueError as error:  # a third party's, which says it in a sentence of its own
         yield tidy_text(str(error), 300)
 

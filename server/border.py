@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-import click
 import typer
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from agent.commandline import run as run_words
 from agent.inventory.problems import InventoryError
 from server.backup.archive import Newer
 from server.backup.copies import DumpFailed, NoProgram, NotWhole
@@ -59,7 +59,7 @@ def sentences(home: Path | None) -> Iterator[tuple[Path, Gettext]]:
     _ = gettext_for(language(path))
     try:
         yield path, _
-    except (typer.Exit, typer.Abort, click.ClickException, BrokenPipeError):  # `| head` is no mistake
+    except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):  # `| head` is no mistake
         raise
     except Exception as error:
         code, sentence = _judge(error, _)
@@ -70,7 +70,7 @@ def run(command: typer.Typer, arguments: list[str] | None) -> None:
     """The whole command; ends the process. What it prints is flushed here: at Python's own end nobody could say it."""
     try:
         try:
-            command(arguments)
+            code = run_words("branchfleet-server", command, arguments, language(default_home()))
         finally:
             sys.stdout.flush()
     except OSError as error:
@@ -82,6 +82,7 @@ def run(command: typer.Typer, arguments: list[str] | None) -> None:
         _ = gettext_for(language(default_home()))
         typer.echo(_("The output cannot be written: the disk it goes to is full."), err=True)
         sys.exit(Exit.CANNOT_WRITE)
+    sys.exit(code)
 
 
 def language(home: Path) -> str:

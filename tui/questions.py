@@ -15,9 +15,11 @@ from tui.exit import Exit
 from tui.said import Json, Search, answer, narrate, stop
 from tui.texts import _
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode=None)
 ledger_app = typer.Typer(
-    help="The register of machines.", epilog="Example: branchfleet ledger export --format xlsx -o 台账.xlsx"
+    rich_markup_mode=None,
+    help="The register of machines.",
+    epilog="Example: branchfleet ledger export --format xlsx -o 台账.xlsx",
 )
 app.add_typer(ledger_app, name="ledger")
 
