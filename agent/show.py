@@ -60,7 +60,8 @@ def lines(polled: Polled, seen: Seen, catalogue: Catalogue, lang: Lang) -> Itera
         mend = mend_of(seen.failure.reason)
         kind = _KINDS.get(seen.failure.kind, _KINDS["failed"])[pick]
         why = mend.what[pick] if seen.failure.reason in known() else kind
-        yield _line("failure", pick, f"{why}{('：', ': ')[pick]}{seen.failure.detail}")
+        detail = seen.failure.detail  # drivers speak English alone: in Chinese it is quoted
+        yield _line("failure", pick, (f"{why}（驱动报告：{detail}）", f"{why}: {detail}")[pick])
         yield _line("mend", pick, mend.step[pick])
     rows: dict[str, list[tuple[str, str]]] = {
         "parts": [_part(catalogue, key, word, pick) for key, word in reading.parts.items()],

@@ -19,7 +19,7 @@ from server.backup.archive import Newer
 from server.backup.copies import DumpFailed, NoProgram, NotWhole
 from server.backup.make import AlreadyThere
 from server.backup.restore import NotEmpty
-from server.errors import Conflict, Forbidden, NotFound, Told
+from server.errors import Conflict, Forbidden, NotFound, Told, reason
 from server.exit import Exit
 from server.home import AlreadySetUp, Broken, NotSetUp
 from server.journal.clock import ClockAhead
@@ -49,7 +49,10 @@ CODES: dict[type[Told], Exit] = {
     DumpFailed: Exit.DATABASE,
     NoProgram: Exit.NO_SUCH_THING,
 }
-NO_ROOM = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
+NO_ROOM = (
+    errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT, errno.EIO,
+    errno.ENAMETOOLONG,
+)  # fmt: skip
 
 
 @contextmanager
@@ -107,13 +110,13 @@ def _judge(error: Exception, _: Gettext) -> tuple[Exit, str]:
         case DBAPIError() if disk_is_full(error):
             return Exit.CANNOT_WRITE, _("The disk is full; nothing was changed.")
         case OperationalError():
-            return Exit.CANNOT_REACH, _("The database cannot be used: {why}").format(why=_first_line(error))
+            return Exit.CANNOT_REACH, _("The database cannot be used: {why}").format(why=_(_first_line(error)))
         case DBAPIError():
-            return Exit.DATABASE, _("The database is not whole: {why}").format(why=_first_line(error))
+            return Exit.DATABASE, _("The database is not whole: {why}").format(why=_(_first_line(error)))
         case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return Exit.CANNOT_WRITE, _("The disk is full; nothing was changed.")
         case OSError() if error.errno in NO_ROOM and error.filename:
-            return Exit.CANNOT_WRITE, f"{error.filename}: {error.strerror}"
+            return Exit.CANNOT_WRITE, _("{path}: {why}.").format(path=error.filename, why=reason(error).say(_))
     with tempfile.NamedTemporaryFile(
         "w", prefix="branchfleet-server-", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:

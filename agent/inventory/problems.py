@@ -6,7 +6,7 @@ from datetime import date, datetime, time
 from difflib import get_close_matches
 
 SHOWN = 60  # characters of a wrong value worth showing
-_SENTENCES = ("wrong", "message")  # values that are sentences themselves: what a driver says
+_SENTENCES = ("wrong", "message", "reason")  # values that are sentences themselves: what a driver or the system says
 MANY = 2000  # beyond this many, only keys that begin alike are looked at for the nearest
 
 

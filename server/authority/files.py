@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from server.authority.certificates import Held, held
-from server.errors import Told
+from server.errors import Told, reason
 
 FOLDER = "tls"
 AUTHORITY = "authority.pem"
@@ -34,7 +34,7 @@ def private(path: Path) -> bytes:
         text = path.read_bytes()
         mode = path.stat().st_mode
     except OSError as error:
-        raise CertificateError("{path}: cannot be read: {why}.", path=path, why=error.strerror) from None
+        raise CertificateError("{path}: cannot be read: {why}.", path=path, why=reason(error)) from None
     if sys.platform != "win32" and mode & 0o077:
         raise CertificateError("{path}: others can read this key. Say: chmod 600 {path}", path=path)
     return text

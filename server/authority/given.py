@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import serialization
 
 from server.authority.certificates import days_left, names_of
 from server.authority.files import CertificateError, private
+from server.errors import reason
 
 
 class Given:
@@ -56,7 +57,7 @@ def _certificates(path: Path) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(path.read_bytes())
     except OSError as error:
-        raise CertificateError("{path}: cannot be read: {why}.", path=path, why=error.strerror) from None
+        raise CertificateError("{path}: cannot be read: {why}.", path=path, why=reason(error)) from None
     except ValueError:
         raise CertificateError("{path} holds no certificate in PEM.", path=path) from None
 

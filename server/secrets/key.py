@@ -6,7 +6,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from server.errors import Told
+from server.errors import Told, reason
 
 BYTES = 32
 
@@ -32,7 +32,7 @@ def load(path: Path) -> bytes:
         text = path.read_bytes()
         mode = path.stat().st_mode
     except OSError as error:
-        raise KeyFileError("{path}: the server's key cannot be read: {why}.", path=path, why=error.strerror) from None
+        raise KeyFileError("{path}: the server's key cannot be read: {why}.", path=path, why=reason(error)) from None
     if sys.platform != "win32" and mode & 0o077:
         raise KeyFileError("{path}: others can read the server's key. Say: chmod 600 {path}", path=path)
     try:
