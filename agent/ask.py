@@ -13,6 +13,7 @@ from agent.assignment import load, make_target
 from agent.exit import Exit, Trouble
 from agent.poll import Poller, Seen
 from agent.secrets import of_this_run
+from agent.texts import _
 from agent.tidy import tidy_text
 from agent.wire import Polled
 from drivers.base import Shared
@@ -42,7 +43,7 @@ def from_inventory(path: Path, position: str, ask_secret: AskSecret) -> Polled:
     try:
         inventory = read_inventory(path)
     except InventoryError as error:
-        raise Trouble(Exit.BAD_INPUT, str(error)) from error
+        raise Trouble(Exit.BAD_INPUT, error.say(_)) from error
     found: dict[str, Polled] = {}
     for one in inventory.position:
         if one.driver is not None:

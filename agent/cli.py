@@ -16,6 +16,7 @@ from agent.main import run_here
 from agent.main import say as _say
 from agent.ports import card_readers, serial_ports
 from agent.settings import find_home
+from agent.texts import _
 from agent.wire import catalogue
 
 app = typer.Typer(
@@ -125,7 +126,7 @@ def ports(as_json: Json = False) -> None:
     for address in [] if as_json else readers.addresses:
         typer.echo(address)
     if not found:
-        _say("There is no serial port.")
+        _say(_("There is no serial port."))
     if readers.note:
         _say(readers.note)
 
@@ -217,10 +218,9 @@ class WithParts(TyperCommand):
         from agent.simulate import drivers, settable
 
         super().format_epilog(ctx, formatter)
-        _ = getattr(formatter, "translate", str)
         for driver in drivers():
             with formatter.section(_("Parts of {driver}").format(driver=driver)):
-                for line in settable(driver, {}, _):
+                for line in settable(driver, {}):
                     formatter.write_text(line)
 
 

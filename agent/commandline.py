@@ -2,14 +2,11 @@
 
 typer says both in English, in sentences made in the middle of its code. So the help is put into the language
 beforehand (`helptext.py`), and an error is told anew from its kind. The texts of all three programs stand in
-`locale/zh/LC_MESSAGES/commands.po`.
+`locale/zh/LC_MESSAGES/agent.po`.
 """
 
-import gettext
 import re
-from collections.abc import Callable, Sequence
-from functools import cache
-from importlib.resources import files
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -17,22 +14,13 @@ import typer
 from agent.helptext import spoken
 from agent.inventory.problems import shown
 from agent.language import language
+from agent.texts import Gettext, gettext_for
 
 __all__ = ["language", "run"]
 
-Gettext = Callable[[str], str]
 STOPPED = 1  # by a person, at a question
 _NO_COMMAND = re.compile(r"No such command '(?P<word>.*?)'\.(?: Did you mean (?P<near>.*)\?)?")
 _TOO_MUCH = re.compile(r"Got unexpected extra argument\(s\) \((?P<word>.*)\)", re.DOTALL)
-
-
-@cache
-def gettext_for(lang: str) -> Gettext:
-    """The function that says a command's text in `lang`; what is not translated stays English."""
-    if lang == "en":
-        return str
-    with files("agent").joinpath("locale", lang, "LC_MESSAGES", "commands.mo").open("rb") as file:
-        return gettext.GNUTranslations(file).gettext
 
 
 def run(name: str, app: typer.Typer, words: Sequence[str] | None, lang: str) -> int:

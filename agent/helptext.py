@@ -9,8 +9,8 @@ import typer
 from typer.main import get_command
 
 from agent.cells import broken, cells
+from agent.texts import Gettext
 
-Gettext = Callable[[str], str]
 EXAMPLE = "Example: "
 _COLUMN = 30  # cells an option may take before its help goes to the next line
 _EXTRA = re.compile(r"(?<=[\[ ])(default|env var|required)(?=[:;\]])")

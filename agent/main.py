@@ -17,6 +17,7 @@ from agent.exit import Exit, Trouble
 from agent.language import language
 from agent.logs import logging_to, narrate
 from agent.settings import find_home, load_settings, make_home
+from agent.texts import speak
 
 
 def run_here(home: Path | None, server: str | None) -> Exit:
@@ -61,6 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     narrate(known)
     words = sys.argv[1:] if arguments is None else arguments
     lang = language(words, os.environ)
+    speak(lang)
     try:
         plain = _plain_run(words)
         if plain is not None:

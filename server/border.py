@@ -106,7 +106,7 @@ def _judge(error: Exception, _: Gettext) -> tuple[Exit, str]:
         case Told():
             return CODES.get(type(error), Exit.BAD_INPUT), error.say(_)
         case InventoryError():
-            return Exit.BAD_INPUT, "\n".join(problem.say(_) for problem in error.problems)
+            return Exit.BAD_INPUT, error.say(_)
         case DBAPIError() if disk_is_full(error):
             return Exit.CANNOT_WRITE, _("The disk is full; nothing was changed.")
         case OperationalError():

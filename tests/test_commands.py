@@ -1,7 +1,11 @@
 """What the three commands say of their own words, in Chinese unless English is asked for."""
 
+import ast
+import errno
 import gettext
 import importlib
+import inspect
+import os
 import re
 import string
 from collections.abc import Callable
@@ -13,12 +17,14 @@ import pytest
 from babel.messages.pofile import read_po
 from typer.main import get_command
 
-from agent import commandline, helptext
+from agent import helptext
 from agent.cells import broken, cells
+from agent.texts import gettext_for
 
 PROGRAMS = {"branchfleet": "tui.cli", "branchfleet-server": "server.cli", "branchfleet-agent": "agent.main"}
 APPS = {name: module.replace("main", "cli") for name, module in PROGRAMS.items()}
-CATALOGUE = Path(str(files("agent"))) / "locale/zh/LC_MESSAGES/commands.mo"
+ROOT = Path(__file__).parent.parent
+CATALOGUE = Path(str(files("agent"))) / "locale/zh/LC_MESSAGES/agent.mo"
 HAN = re.compile(r"[\u4e00-\u9fff]")
 Said = tuple[int, str, str]
 
@@ -56,7 +62,7 @@ EVERY = [(program, path) for program in PROGRAMS for path in commands(tree(progr
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_every_text_of_the_help_is_there_in_chinese(program: str) -> None:
-    _ = commandline.gettext_for("zh")
+    _ = gettext_for("zh")
     assert [text for text in helptext.texts(tree(program)) if not HAN.search(_(text))] == []
 
 
@@ -155,18 +161,31 @@ def test_the_catalogue_fills_the_same_blanks_is_compiled_and_holds_nothing_unsai
         return {name for _text, name, _spec, _conversion in string.Formatter().parse(text) if name is not None}
 
     assert [text for text, said in written.items() if blanks(text) != blanks(said)] == []
-    sources = ("helptext.py", "commandline.py", "cli.py", "simulate.py")
-    code = "".join((CATALOGUE.parents[3] / name).read_text(encoding="utf-8") for name in sources)
-    of_typer = {
-        "Options",
-        "Arguments",
-        "Commands",
-        "[OPTIONS]",
-        "COMMAND [ARGS]...",
-        "Show this message and exit.",
-        "its usual place",
-    }
-    texts = {text for program in PROGRAMS for text in helptext.texts(tree(program))} | of_typer
-    assert [
-        text for text in written if text not in texts and text not in code and not text.startswith(helptext.EXAMPLE)
-    ] == []
+    typers = {"Options", "Arguments", "Commands", "[OPTIONS]", "COMMAND [ARGS]...", "Show this message and exit."}
+    typers |= {"default", "env var", "required"}
+    said = {text for program in PROGRAMS for text in helptext.texts(tree(program))} | typers | constants()
+    said |= {os.strerror(code) for code in errno.errorcode}
+    toml = inspect.getsource(importlib.import_module("tomllib._parser")).replace("\\\\", "\\")
+    unsaid = [text for text in written if text not in said and text not in toml]
+    assert [text for text in unsaid if not text.startswith(helptext.EXAMPLE)] == []
+
+
+def constants() -> set[str]:
+    """Every text in the code of agents, drivers and consoles."""
+    found: set[str] = set()
+    for path in (path for package in ("agent", "drivers", "tui") for path in (ROOT / package).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+    return found
+
+
+def test_what_the_agents_commands_say_is_there_in_chinese() -> None:
+    _ = gettext_for("zh")
+    said = set()
+    for path in (ROOT / "agent").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_" and node.args:
+                said |= {part.value for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)}
+    assert len(said) > 50
+    assert [text for text in said if text and not HAN.search(_(text))] == []

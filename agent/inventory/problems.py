@@ -35,7 +35,10 @@ class InventoryError(Exception):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = list(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        super().__init__(self.say())
+
+    def say(self, translate: Callable[[str], str] = str) -> str:
+        return "\n".join(problem.say(translate) for problem in self.problems)
 
 
 def nearest(wrong: str, right: Iterable[str]) -> str | None:

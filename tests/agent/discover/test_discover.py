@@ -19,6 +19,9 @@ from agent.exit import Exit
 from agent.ports import Port, Readers
 from agent.wire import Assignment, Polled
 
+pytestmark = pytest.mark.usefixtures("english")
+
+
 V3 = {"version": "3", "user": "watcher", "auth": "SHA", "auth_password": "authpass123"}
 SIMULATED: dict[str, tuple[str, dict[str, object]]] = {
     "ups": ("snmp", {"profile": "ups"}),
