@@ -37,9 +37,9 @@ def read_ranges(texts: Iterable[str]) -> list[Place]:
         size = int(last) - int(first) + 1
         left -= size
         if left < 0:
-            told = _(
-                "{range} is {size} addresses; name what the branch has, like 10.66.1.0/24 (at most {most} in all)."
-            )
+            told = _("{range} is {size} addresses; name what the branch has, like 10.66.1.0/24 (at most {most}).")
+            if size <= MOST:
+                told = _("{range} makes it more than {most} addresses with the others; name what the branch has.")
             raise Bad(told.format(range=tidy_text(text, 80), size=size, most=MOST))
         found.update(dict.fromkeys(Place(str(address), port) for address in _between(first, last)))
     return list(found)

@@ -286,3 +286,16 @@ def test_the_help_lists_what_can_be_set_in_it_and_all_of_that_can_be(
         main(["simulate", driver, *(f"--option={key}={value}" for key, value in options.items()), "--parts"])
     assert ended.value.code in (0, None)
     assert capsys.readouterr().out.splitlines() == list(settable(driver, options))
+
+
+def test_a_person_is_told_in_chinese_unless_english_is_asked_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for lang, said in (
+        ("zh", 'paper 不能是 "gone"：可以是 ok, full, low, out, jammed, unknown。\n'),
+        ("en", 'paper cannot be "gone": it is one of ok, full, low, out, jammed, unknown.\n'),
+    ):
+        monkeypatch.setenv("BRANCHFLEET_LANG", lang)
+        with pytest.raises(SystemExit):
+            main(["simulate", "passbook", "--set", "paper=gone"])
+        assert capsys.readouterr().err == said
