@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from server.errors import Told
+from server.errors import Told, reason
 
 
 def read_private(path: Path, wrong: type[Told]) -> bytes:
@@ -13,7 +13,7 @@ def read_private(path: Path, wrong: type[Told]) -> bytes:
         content = path.read_bytes()
         mode = path.stat().st_mode
     except OSError as error:
-        raise wrong("{path}: cannot be read: {why}.", path=path, why=error.strerror) from None
+        raise wrong("{path}: cannot be read: {why}.", path=path, why=reason(error)) from None
     if sys.platform != "win32" and mode & 0o077:
         raise wrong("{path}: others can read this key. Say: chmod 600 {path}", path=path)
     return content

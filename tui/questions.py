@@ -18,9 +18,11 @@ from tui.texts import _
 
 Word = TypeVar("Word", bound=StrEnum)
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode=None)
 ledger_app = typer.Typer(
-    help="The register of machines.", epilog="Example: branchfleet ledger export --format xlsx -o 台账.xlsx"
+    rich_markup_mode=None,
+    help="The register of machines.",
+    epilog="Example: branchfleet ledger export --format xlsx -o 台账.xlsx",
 )
 app.add_typer(ledger_app, name="ledger")
 

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import serialization
 
 from server.authority.certificates import days_left, names_of
 from server.authority.files import CertificateError
+from server.errors import reason
 from server.private import read_private
 
 
@@ -57,7 +58,7 @@ def _certificates(path: Path) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(path.read_bytes())
     except OSError as error:
-        raise CertificateError("{path}: cannot be read: {why}.", path=path, why=error.strerror) from None
+        raise CertificateError("{path}: cannot be read: {why}.", path=path, why=reason(error)) from None
     except ValueError:
         raise CertificateError("{path} holds no certificate in PEM.", path=path) from None
 

@@ -103,6 +103,48 @@ def test_a_body_of_unknown_length_is_cut_off_too(client: TestClient) -> None:
     assert answer.json() == {"detail": "What was sent is too large."}
 
 
+WRONG = [
+    ("/api/positions?limit=x", "query.limit：应为整数。", "query.limit: must be a whole number."),
+    ("/api/positions?limit=501", "query.limit：最大为 500。", "query.limit: must be 500 at most."),
+    ("/api/positions?standing=fine", "query.standing.0：可以是：", "query.standing.0: must be one of: good, "),
+    (
+        "/api/coverage?from=yesterday",
+        "query.from：应为日期，如 2026-11-30。",
+        "query.from: must be a day like 2026-11-30.",
+    ),
+    (f"/api/positions?q={'x' * 201}", "query.q：超过 200 个字符。", "query.q: is longer than 200 characters."),
+]
+
+
+@pytest.mark.parametrize(("path", "chinese", "english"), WRONG, ids=[path[:30] for path, _, _ in WRONG])
+def test_what_cannot_be_asked_is_said_in_the_language_asked_for(
+    sign_in: SignInAs, path: str, chinese: str, english: str
+) -> None:
+    for lang, said in (("zh", chinese), ("en", english)):
+        answer = sign_in(lang=lang).get(path)
+        assert answer.status_code == 422
+        assert answer.json()["detail"].startswith(said)
+
+
+BODIES = [
+    (b"{", "body：不是 JSON。"),
+    (b"[]", "body：应为带字段的对象。"),
+    (b"{}", "login：缺少此项。"),
+    (b'{"login": 1, "password": "geheim"}', "login：应为文字。"),
+    (b'{"login": "li", "password": "' + b"geheim" * 40 + b'"}', "password：超过 200 个字符。"),
+]
+
+
+@pytest.mark.parametrize(("body", "said"), BODIES, ids=[body[:20].decode() for body, _ in BODIES])
+def test_a_body_that_cannot_be_is_said_in_chinese_and_never_repeated(
+    client: TestClient, body: bytes, said: str
+) -> None:
+    answer = client.post(
+        "/api/sign-in", content=body, headers={"Content-Type": "application/json", "Accept-Language": "zh"}
+    )
+    assert (answer.status_code, answer.json()["detail"]) == (422, said)
+
+
 def test_the_status_counts_what_is_in_scope(sign_in: SignInAs) -> None:
     whole = sign_in().get("/api/status").json()
     assert (whole["bank"], whole["branches"], whole["positions"], whole["agents"]) == ("青禾农商银行", 4, 4, 2)
