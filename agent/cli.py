@@ -128,7 +128,7 @@ def ports(as_json: Json = False) -> None:
     if not found:
         _say(_("There is no serial port."))
     if readers.note:
-        _say(readers.note)
+        _say(_("Card readers cannot be seen: {why}.").format(why=readers.note))
 
 
 @app.command()

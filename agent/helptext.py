@@ -11,6 +11,7 @@ from typer.main import get_command
 from agent.cells import broken, cells
 from agent.texts import Gettext
 
+_Formatter: Any = typer.Context.formatter_class  # typer gives it no name of its own
 EXAMPLE = "Example: "
 _COLUMN = 30  # cells an option may take before its help goes to the next line
 _EXTRA = re.compile(r"(?<=[\[ ])(default|env var|required)(?=[:;\]])")
@@ -76,7 +77,7 @@ def _said(paragraph: str, _: Gettext) -> str:
     return _(EXAMPLE) + said.removeprefix(EXAMPLE) if said.startswith(EXAMPLE) else said
 
 
-class _Help(typer.Context.formatter_class):  # type: ignore[misc, name-defined]
+class _Help(_Formatter):  # type: ignore[misc]
     """typer's formatter, with headings in a language and lines broken by cells: a Chinese character takes two."""
 
     translate: Gettext = staticmethod(str)

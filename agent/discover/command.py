@@ -72,7 +72,7 @@ def discover(wanted: Wanted, secret_of: SecretOf, say: Say) -> Outcome:
     sightings = ask_ports(guesses, known, secret_of, say)
     readers = card_readers()
     if readers.note:
-        say(readers.note)
+        say(_("Card readers cannot be seen: {why}.").format(why=readers.note))
     sightings += propose_readers(readers, known)
     search = Search(new, wanted.rate, say)
     if places:
