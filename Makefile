@@ -28,6 +28,7 @@ format: .venv/ready
 
 # The Chinese texts: .po files are written by people, .mo files are what the programs read.
 texts: .venv/ready
+	$(BIN)/pybabel compile -D agent -d agent/locale
 	$(BIN)/pybabel compile -D server -d server/locale
 	$(BIN)/pybabel compile -D tui -d tui/locale
 

@@ -13,6 +13,7 @@ from agent.assignment import load, make_target
 from agent.exit import Exit, Trouble
 from agent.poll import Poller, Seen
 from agent.secrets import of_this_run
+from agent.texts import _
 from agent.tidy import tidy_text
 from agent.wire import Polled
 from drivers.base import Shared
@@ -30,6 +31,7 @@ def from_assignment(home: Path, position: str) -> Polled:
         raise Trouble(
             Exit.NOT_SET_UP,
             f"No assignment is kept in {home}: run the agent once, or name an inventory with --inventory PATH.",
+            f"{home} 里还没有服务器分配的点位：先运行一次采集程序，或用 --inventory 指定配置清单。",
         )
     return _pick(position, {polled.position: polled for polled in assignment.polled})
 
@@ -41,7 +43,7 @@ def from_inventory(path: Path, position: str, ask_secret: AskSecret) -> Polled:
     try:
         inventory = read_inventory(path)
     except InventoryError as error:
-        raise Trouble(Exit.BAD_INPUT, str(error)) from error
+        raise Trouble(Exit.BAD_INPUT, error.say(_)) from error
     found: dict[str, Polled] = {}
     for one in inventory.position:
         if one.driver is not None:
@@ -69,12 +71,16 @@ def from_inventory(path: Path, position: str, ask_secret: AskSecret) -> Polled:
 def _pick(position: str, known: dict[str, Polled]) -> Polled:
     if position in known:
         return known[position]
-    raise Trouble(Exit.NOT_FOUND, f'There is no polled position "{tidy_text(position, 80)}"{_hint(position, known)}')
+    wrong, near = tidy_text(position, 80), _nearest(position, known)
+    raise Trouble(
+        Exit.NOT_FOUND,
+        f'There is no polled position "{wrong}"' + (f'; did you mean "{near}"?' if near else "."),
+        f"没有“{wrong}”这个采集点位" + (f"，是不是“{near}”？" if near else "。"),
+    )
 
 
-def _hint(wrong: str, right: Iterable[str]) -> str:
-    near = difflib.get_close_matches(wrong, list(right), n=1, cutoff=0.5)
-    return f'; did you mean "{near[0]}"?' if near else "."
+def _nearest(wrong: str, right: Iterable[str]) -> str:
+    return next(iter(difflib.get_close_matches(wrong, list(right), n=1, cutoff=0.5)), "")
 
 
 def _filled(options: Any, ask_secret: AskSecret) -> Any:
@@ -98,7 +104,9 @@ def _next_line(name: str) -> str:
     line = sys.stdin.readline()
     if not line:
         raise Trouble(
-            Exit.NOT_SET_UP, f'The secret "{name}" is needed: type it, or give it as a line of standard input.'
+            Exit.NOT_SET_UP,
+            f'The secret "{name}" is needed: type it, or give it as a line of standard input.',
+            f"需要口令“{name}”：请输入，或从标准输入给出一行。",
         )
     return line.rstrip("\r\n")
 

@@ -1,10 +1,13 @@
 """What an operating system's error means, for people: the usual ones in Chinese, any other as the system says it.
 
-The same of OpenSSL's reasons against a certificate.
+The same of SQLite's errors, of TOML's and of OpenSSL's reasons against a certificate.
 """
 
 import errno
 import os
+import re
+import sqlite3
+import ssl
 
 _CHINESE = {
     errno.ENETUNREACH: "网络不通",
@@ -30,6 +33,8 @@ _CHINESE = {
 
 def chinese(error: OSError) -> str:
     """Without a full stop."""
+    if isinstance(error, ssl.SSLError):  # of a file: OpenSSL counts in numbers of its own
+        return "其中没有能用的证书"
     code = error.errno
     if code is None and isinstance(error, ConnectionResetError | BrokenPipeError):
         code = errno.ECONNRESET
@@ -37,6 +42,29 @@ def chinese(error: OSError) -> str:
         return _CHINESE[code]
     said = (os.strerror(code) if code else str(error)) or type(error).__name__
     return f"系统报告 {said.rstrip('.')}"
+
+
+_SQLITE = {
+    sqlite3.SQLITE_CORRUPT: "文件已损坏",
+    sqlite3.SQLITE_NOTADB: "文件已损坏，不是数据库",
+    sqlite3.SQLITE_IOERR: "磁盘读写出错",
+    sqlite3.SQLITE_CANTOPEN: "文件打不开",
+    sqlite3.SQLITE_READONLY: "文件是只读的",
+    sqlite3.SQLITE_PERM: "没有权限",
+    sqlite3.SQLITE_FULL: "磁盘已满",
+    sqlite3.SQLITE_ERROR: "内容不是采集程序写的",  # no such table, no such column
+}
+
+
+def of_sqlite(error: sqlite3.Error) -> str:
+    """Without a full stop."""
+    return _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF) or f"数据库报告 {str(error).rstrip('.')}"
+
+
+def of_toml(error: ValueError) -> str:
+    """Where a file is not TOML, without a full stop: what Python says of it is for programmers."""
+    line = re.search(r"at line (\d+), column \d+\)$", str(error))
+    return f'第 {line[1]} 行写得不对，应像 server = "https://10.66.0.10:8088"' if line else "文件没有写完"
 
 
 _CERTIFICATE = {  # by x509_vfy.h

@@ -16,6 +16,7 @@ from agent.main import run_here
 from agent.main import say as _say
 from agent.ports import card_readers, serial_ports
 from agent.settings import find_home
+from agent.texts import _
 from agent.wire import catalogue
 
 app = typer.Typer(
@@ -65,12 +66,9 @@ def enroll_(
     from agent.enroll import enroll
 
     folder = find_home(home, os.environ)
-    try:
-        typed = _typed_code(lang) if code == "-" else code
-        secrets.of_this_run().learn(typed.strip())
-        enrolled = enroll(server, typed, folder, lang)
-    except Trouble as trouble:
-        raise Trouble(trouble.code, trouble.zh if lang == "zh" else trouble.sentence) from trouble
+    typed = _typed_code(lang) if code == "-" else code
+    secrets.of_this_run().learn(typed.strip())
+    enrolled = enroll(server, typed, folder, lang)
     agent = enrolled.agent
     if enrolled.waiting:
         zh = f"{agent} 已有一台电脑：请总行确认换成这台（采集程序页面，或 branchfleet-server agent confirm {agent}）。"
@@ -128,9 +126,9 @@ def ports(as_json: Json = False) -> None:
     for address in [] if as_json else readers.addresses:
         typer.echo(address)
     if not found:
-        _say("There is no serial port.")
+        _say(_("There is no serial port."))
     if readers.note:
-        _say(readers.note)
+        _say(_("Card readers cannot be seen: {why}.").format(why=readers.note))
 
 
 @app.command()
@@ -221,7 +219,7 @@ class WithParts(TyperCommand):
 
         super().format_epilog(ctx, formatter)
         for driver in drivers():
-            with formatter.section(f"Parts of {driver}"):
+            with formatter.section(_("Parts of {driver}").format(driver=driver)):
                 for line in settable(driver, {}):
                     formatter.write_text(line)
 

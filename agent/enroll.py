@@ -159,7 +159,7 @@ def _nobody_else(home: Path) -> Iterator[None]:
         yield
         return
     except SpoolError as error:
-        raise Trouble(Exit.CANNOT_WRITE, str(error)) from error
+        raise Trouble(Exit.CANNOT_WRITE, str(error), f"{error.zh}。") from error
     try:
         yield
     finally:

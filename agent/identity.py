@@ -53,7 +53,7 @@ def load_identity(home: Path) -> Identity | None:
         raise Trouble(
             Exit.BAD_INPUT,
             f"{path} is not as it was written: {error}. Enrol this PC again with a new code.",
-            f"身份文件 {path} 损坏：{error}。请用新的登记码重新登记。",
+            f"身份文件 {path} 已损坏，读不懂。请用新的登记码重新登记。",
         ) from error
 
 

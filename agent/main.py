@@ -14,8 +14,10 @@ from pathlib import Path
 
 from agent import secrets
 from agent.exit import Exit, Trouble
+from agent.language import language
 from agent.logs import logging_to, narrate
 from agent.settings import find_home, load_settings, make_home
+from agent.texts import speak
 
 
 def run_here(home: Path | None, server: str | None) -> Exit:
@@ -59,22 +61,28 @@ def main(arguments: list[str] | None = None) -> None:
     secrets.OF_THIS_RUN.set(known)
     narrate(known)
     words = sys.argv[1:] if arguments is None else arguments
+    lang = language(words, os.environ)
+    speak(lang)
     try:
         plain = _plain_run(words)
         if plain is not None:
             sys.exit(run_here(Path(plain["--home"]) if "--home" in plain else None, plain.get("--server")))
         from agent.cli import app
+        from agent.commandline import run
 
-        app(words)
+        sys.exit(run("branchfleet-agent", app, words, lang))
     except Trouble as trouble:
-        say(trouble.sentence)
+        say(trouble.zh if lang == "zh" else trouble.sentence)
         sys.exit(trouble.code)
     except Exception as error:  # the border of the program: a sentence for the person, the rest in a file
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more as it ends
-            say("The output cannot be written: the disk it goes to is full.")
+            full = "The output cannot be written: the disk it goes to is full."
+            say("写不出结果：所在磁盘已满。" if lang == "zh" else full)
             sys.exit(Exit.CANNOT_WRITE)
-        say(f"{Exit.DEFECT.sentence} {type(error).__name__}; please report it with the file {_written_down()}")
+        what, file = type(error).__name__, _written_down()
+        zh = f"{Exit.DEFECT.zh}{what}；请连同文件 {file} 报给总行科技。"
+        say(zh if lang == "zh" else f"{Exit.DEFECT.sentence} {what}; please report it with the file {file}")
         sys.exit(Exit.DEFECT)
 
 

@@ -61,7 +61,7 @@ async def run_agent(settings: Settings, stop: Stop, clocks: Clocks | None = None
             open_spool, settings.spool_path, clocks, settings.spool_bytes, settings.spool_days
         )
     except SpoolError as error:
-        raise Trouble(_CODES.get(type(error), Exit.CANNOT_WRITE), str(error)) from error
+        raise Trouble(_CODES.get(type(error), Exit.CANNOT_WRITE), str(error), f"{error.zh}。") from error
     await asyncio.to_thread(_take_over, spool, settings.identity.agent)
     report = Report(catalogue(), clocks())
     outbox = Outbox(spool, clocks, settings.spool_bytes, forget=report.forget, days=settings.spool_days)
@@ -164,7 +164,7 @@ def _take_over(spool: Spool, agent: str) -> None:
             log.warning("This home was another agent's before. What waits goes on in a stream of its own.")
     except SpoolFull as error:
         spool.close()
-        raise Trouble(Exit.CANNOT_WRITE, str(error)) from error
+        raise Trouble(Exit.CANNOT_WRITE, str(error), f"{error.zh}。") from error
 
 
 async def _cancel(*tasks: "asyncio.Task[None]") -> None:

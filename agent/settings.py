@@ -6,11 +6,11 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from agent.causes import chinese
+from agent.causes import chinese, of_toml
 from agent.exit import Exit, Trouble
 from agent.identity import Identity, load_identity
 from agent.proof import LOOPBACK
@@ -21,15 +21,11 @@ HOME_VARIABLE = "BRANCHFLEET_AGENT_HOME"
 
 
 def _server(text: str) -> str:
-    parts = urlsplit(text)
-    try:
-        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # a port that is no number
-        sound = False
-    if not sound or parts.query or parts.fragment or parts.username:
-        raise ValueError('is not an address like "https://10.66.0.10:8088"')
+    """ValueError says what is wrong in Chinese and English."""
+    if (parts := _parts(text)) is None:
+        raise ValueError(*_NO_ADDRESS)
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise ValueError("would go over the network in the clear; say https://")
+        raise ValueError(*_IN_THE_CLEAR)
     return text.rstrip("/")
 
 
@@ -43,13 +39,28 @@ class Written(msgspec.Struct, frozen=True):
     spool_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 60
 
 
+def _parts(text: str) -> SplitResult | None:
+    """Of an address a connection can be made to, which the resolver alone may still not know; else None."""
+    if not text.isprintable() or " " in text:
+        return None
+    try:
+        parts = urlsplit(text)
+        host = (parts.hostname or "").encode("idna")
+        sound = parts.scheme in ("http", "https") and host and parts.port != 0 and parts.path.isascii()
+    except ValueError:  # a port that is no number, half a bracket, a name with two dots in a row
+        return None
+    return parts if sound and not (parts.query or parts.fragment or parts.username) else None
+
+
 _KINDS = {field.name: field.type for field in msgspec.structs.fields(Written)}
-_MUST_BE = {
-    "server": "must be text in quotes",
-    "local": "must be a folder, as text in quotes",
-    "spool_limit_mb": "must be a whole number from 1 to 100000",
-    "spool_days": "must be a whole number from 1 to 3650",
+_MUST_BE = {  # in Chinese and English
+    "server": ("应为加引号的文字", "must be text in quotes"),
+    "local": ("应为文件夹，写成加引号的文字", "must be a folder, as text in quotes"),
+    "spool_limit_mb": ("应为 1 到 100000 的整数", "must be a whole number from 1 to 100000"),
+    "spool_days": ("应为 1 到 3650 的整数", "must be a whole number from 1 to 3650"),
 }
+_NO_ADDRESS = ("不是服务器地址，应像 https://10.66.0.10:8088", 'is not an address like "https://10.66.0.10:8088"')
+_IN_THE_CLEAR = ("会不加密地经过网络，要用 https:// 开头", "would go over the network in the clear; say https://")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +115,7 @@ def make_home(home: Path) -> None:
 
 def load_settings(home: Path, environment: Mapping[str, str], *, server: str | None = None) -> Settings:
     """Everything a run needs. Raises Trouble with a sentence for each thing that is wrong or missing."""
-    flags: _Source = {"server": (server, "--server")} if server else {}
+    flags: _Source = {"server": (server, ("--server", "--server"))} if server else {}
     written = _check(_from_file(home) | _from_environment(environment) | flags)
     identity = load_identity(home)
     if identity is None:
@@ -126,21 +137,17 @@ def load_settings(home: Path, environment: Mapping[str, str], *, server: str | N
 
 def check_server(server: str) -> str:
     """The address as it will be used. Raises Trouble."""
-    try:
-        return _check({"server": (server, "the command line")}).server or ""
-    except Trouble as trouble:
-        clear = server.startswith("http:")
-        zh = "会不加密地经过网络，要用 https:// 开头" if clear else "不是服务器地址；应当像 https://10.66.0.10:8088"
-        raise Trouble(trouble.code, trouble.sentence, f"“{server}”{zh}。") from None
+    return _check({"server": (server, ("命令行", "the command line"))}).server or ""
 
 
-_Source = dict[str, tuple[Any, str]]  # key -> value, and where it was said
+_Place = tuple[str, str]  # in Chinese and English
+_Source = dict[str, tuple[Any, _Place]]  # key -> value, and where it was said
 
 
 def _from_file(home: Path) -> _Source:
     path = home / FILE
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' Notepad writes the mark
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig") + "\n")  # Windows' Notepad writes the mark
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -155,35 +162,44 @@ def _from_file(home: Path) -> _Source:
         ) from error
     except tomllib.TOMLDecodeError as error:
         raise Trouble(
-            Exit.BAD_INPUT, f"{path} is not TOML: {error}.", f"{path} 的格式（TOML）不对：{error}。"
+            Exit.BAD_INPUT, f"{path} is not TOML: {error}.", f"{path} 的格式（TOML）不对：{of_toml(error)}。"
         ) from error
-    return {key: (value, str(path)) for key, value in values.items()}
+    return {key: (value, (str(path), str(path))) for key, value in values.items()}
 
 
 def _from_environment(environment: Mapping[str, str]) -> _Source:
     return {
-        name.removeprefix(PREFIX).lower(): (value, f"the environment variable {name}")
+        name.removeprefix(PREFIX).lower(): (value, (f"环境变量 {name}", f"the environment variable {name}"))
         for name, value in environment.items()
         if name.startswith(PREFIX) and name != HOME_VARIABLE
     }
 
 
 def _check(source: _Source) -> Written:
-    values, sentences = {}, []
+    values, wrong = {}, []
     for key, (value, where) in source.items():
         if key not in _KINDS:
-            near = difflib.get_close_matches(key, _KINDS, n=1)
-            hint = f'; did you mean "{near[0]}"?' if near else f"; there are: {', '.join(_KINDS)}."
-            sentences.append(f'"{key}" in {where} is not a setting{hint}')
+            wrong.append(_no_setting(key, where))
             continue
         try:
             values[key] = msgspec.convert(value, _KINDS[key], strict=not isinstance(value, str))
             if key == "server":
                 values[key] = _server(values[key])
         except msgspec.ValidationError:
-            sentences.append(f'"{key}" {value!r} in {where} {_MUST_BE[key]}.')
+            wrong.append(_not_so(key, value, where, *_MUST_BE[key]))
         except ValueError as error:
-            sentences.append(f'"{key}" {value!r} in {where} {error}.')
-    if sentences:
-        raise Trouble(Exit.BAD_INPUT, "\n".join(sentences))
+            wrong.append(_not_so(key, value, where, *error.args))
+    if wrong:
+        raise Trouble(Exit.BAD_INPUT, "\n".join(en for _, en in wrong), "\n".join(zh for zh, _ in wrong))
     return Written(**values)
+
+
+def _no_setting(key: str, where: _Place) -> tuple[str, str]:
+    near = difflib.get_close_matches(key, _KINDS, n=1)
+    hint = f'; did you mean "{near[0]}"?' if near else f"; there are: {', '.join(_KINDS)}."
+    zh = f"，是不是“{near[0]}”？" if near else f"；可以有：{'、'.join(_KINDS)}。"
+    return f"{where[0]} 中的“{key}”不是设置项{zh}", f'"{key}" in {where[1]} is not a setting{hint}'
+
+
+def _not_so(key: str, value: Any, where: _Place, zh: str, en: str) -> tuple[str, str]:
+    return f"{where[0]} 中的 {key}“{value}”{zh}。", f'"{key}" {value!r} in {where[1]} {en}.'

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from typing import Any, Literal
-from unicodedata import east_asian_width
 
+from agent.cells import cells
 from agent.doctor.mends import known, mend_of
 from agent.exit import Exit
 from agent.poll import Seen
@@ -60,7 +60,8 @@ def lines(polled: Polled, seen: Seen, catalogue: Catalogue, lang: Lang) -> Itera
         mend = mend_of(seen.failure.reason)
         kind = _KINDS.get(seen.failure.kind, _KINDS["failed"])[pick]
         why = mend.what[pick] if seen.failure.reason in known() else kind
-        yield _line("failure", pick, f"{why}{('：', ': ')[pick]}{seen.failure.detail}")
+        detail = seen.failure.detail  # drivers speak English alone: in Chinese it is quoted
+        yield _line("failure", pick, (f"{why}（驱动报告：{detail}）", f"{why}: {detail}")[pick])
         yield _line("mend", pick, mend.step[pick])
     rows: dict[str, list[tuple[str, str]]] = {
         "parts": [_part(catalogue, key, word, pick) for key, word in reading.parts.items()],
@@ -70,9 +71,9 @@ def lines(polled: Polled, seen: Seen, catalogue: Catalogue, lang: Lang) -> Itera
         "raw": [(question, _shown(answer)) for question, answer in _raw(seen).items()],
     }
     for heading, found in rows.items():
-        width = max((_cells(label) for label, _ in found), default=0)
+        width = max((cells(label) for label, _ in found), default=0)
         for index, (label, value) in enumerate(found):
-            about = label + " " * (width - _cells(label))
+            about = label + " " * (width - cells(label))
             yield _line(heading if index == 0 else "", pick, f"{about}  {value}")
 
 
@@ -107,7 +108,7 @@ def _raw(seen: Seen) -> dict[str, bytes]:
 
 def _line(heading: str, pick: int, text: str) -> str:
     title = _HEADINGS[heading][pick] if heading else ""
-    return f"  {title}{' ' * (10 - _cells(title))}{text}"
+    return f"  {title}{' ' * (10 - cells(title))}{text}"
 
 
 def _part(catalogue: Catalogue, key: str, word: str, pick: int) -> tuple[str, str]:
@@ -133,7 +134,3 @@ def _shown(answer: bytes) -> str:
     cut = answer[:64]
     dots = f" … ({len(answer)})" if len(answer) > len(cut) else ""
     return cut.hex(" ") + dots
-
-
-def _cells(text: str) -> int:
-    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)

@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import pydantic
 
 from agent.exit import Exit, Trouble
+from agent.inventory.problems import shown
 from agent.signals import ended_by_signals
+from agent.texts import _
 from agent.tidy import tidy_text
 from agent.typed import Bad, pairs, value_of
 from agent.wire import catalogue
@@ -44,14 +46,16 @@ class Wanted(NamedTuple):
         try:
             return make(self.driver, self.driver.replace("/", "-"), options, {**self.state, **change}, folder)
         except KeyError as error:
-            raise Bad(f"The simulator of {self.driver} needs --option {error.args[0]}=...") from None
+            told = _("The simulator of {driver} needs --option {key}=...")
+            raise Bad(told.format(driver=self.driver, key=error.args[0])) from None
         except pydantic.ValidationError as error:
             first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"])) or "An option"
-            raise Bad(f"{where} is wrong: {first['msg'].removeprefix('Value error, ')}.") from None
+            where = ".".join(map(str, first["loc"])) or _("An option")
+            why = first["msg"].removeprefix("Value error, ")
+            raise Bad(_("{where} is wrong: {why}.").format(where=where, why=why)) from None
         except (ValueError, TypeError, OSError) as error:
-            said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
-            raise Bad(f"It cannot be so: {tidy_text(said, 300)}.") from None
+            said = f"{error.filename}: {_(error.strerror or '')}" if isinstance(error, OSError) else str(error)
+            raise Bad(_("It cannot be so: {why}.").format(why=tidy_text(said, 300))) from None
 
 
 def drivers() -> list[str]:
@@ -66,9 +70,9 @@ def settable(driver: str, options: Mapping[str, Any]) -> Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="branchfleet-") as folder:
             make(driver, driver.replace("/", "-"), dict(options), {nothing_of_ours: "?"}, Path(folder))
     except WrongState as wrong:
-        yield from [f"{key}: {_words(key, words)}" for key, words in wrong.known.items()] or ["nothing"]
+        yield from [f"{key}: {_words(key, words)}" for key, words in wrong.known.items()] or [_("nothing")]
     except KeyError as error:
-        yield f"--option {error.args[0]}=... first, then --parts says what can be set"
+        yield _("--option {key}=... first, then --parts says what can be set").format(key=error.args[0])
     except ValueError as error:  # a third party's, which says it in a sentence of its own
         yield tidy_text(str(error), 300)
 
@@ -91,10 +95,9 @@ def known_driver(driver: str) -> None:
     """Trouble if there is no simulator of it."""
     known = names()
     if driver not in known:
-        there = f"; there are: {', '.join(known)}"
-        raise Trouble(
-            Exit.NOT_FOUND, f"There is no simulator of {tidy_text(driver, 80)!r}{_near(driver, known) or there}."
-        )
+        told = _("There is no simulator of {driver}.").format(driver=shown(driver))
+        there = _("There are: {names}.").format(names=", ".join(known))
+        raise Trouble(Exit.NOT_FOUND, f"{told} {_near(driver, known) or there}")
 
 
 def checked(change: dict[str, str], state: Mapping[str, str]) -> dict[str, str]:
@@ -111,12 +114,18 @@ def _wrong(key: str, in_state: bool, said: str) -> str | None:
     part = known.find_part(key)
     words = known.device if key == "device" else part.words if part else None
     if words is not None:
-        return None if said in words else f"{key} cannot be {said!r}; it can be: {', '.join(words)}."
+        told = _("{what} cannot be {value}: it is one of {words}.")
+        return None if said in words else told.format(what=key, value=shown(said), words=", ".join(words))
     if known.find_number(key) is not None:
-        return None if _is_number(said) else f"{key} is a number; {said!r} is none."
+        return (
+            None
+            if _is_number(said)
+            else _("{what} cannot be {value}: it is a number.").format(what=key, value=shown(said))
+        )
     if in_state:
         return None
-    return f"There is no part and no number called {tidy_text(key, 80)!r}{_near(key, [*known.part, *known.number])}."
+    told = _("There is no part and no number called {key}.").format(key=shown(key))
+    return f"{told} {_near(key, [*known.part, *known.number])}".rstrip()
 
 
 def _is_number(text: str) -> bool:
@@ -128,7 +137,7 @@ def _is_number(text: str) -> bool:
 
 def _near(wrong: str, right: list[str]) -> str:
     near = difflib.get_close_matches(wrong, right, n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return _("Did you mean {near}?").format(near=near[0]) if near else ""
 
 
 class Hand:
@@ -150,13 +159,13 @@ class Hand:
                 case []:
                     return
                 case ["help" | "?"]:
-                    self._say(HELP.format(faults=", ".join(Fault)))
+                    self._say(_(HELP).format(faults=", ".join(Fault)))
                 case ["show"]:
                     self.show()
                 case ["fault", word]:
                     self.fail(word)
                 case ["fault"]:
-                    raise Bad(f"Say which fault: {', '.join(Fault)}.")
+                    raise Bad(_("Say which fault: {faults}.").format(faults=", ".join(Fault)))
                 case _:
                     self._set(pairs(words))
         except Bad as bad:
@@ -164,12 +173,13 @@ class Hand:
 
     def fail(self, word: str) -> None:
         if word not in list(Fault):
-            raise Bad(f"There is no fault {tidy_text(word, 40)!r}; there are: {', '.join(Fault)}.")
+            told = _("There is no fault {fault}; there are: {faults}.")
+            raise Bad(told.format(fault=shown(word), faults=", ".join(Fault)))
         self._simulator.fault = Fault(word)
 
     def show(self) -> None:
         state = "  ".join(f"{key}={value}" for key, value in self._simulator.state.items())
-        self._say(f"{state or 'It has no parts.'}  fault {self._simulator.fault}")
+        self._say(f"{state or _('It has no parts.')}  fault {self._simulator.fault}")
 
     def _set(self, change: dict[str, str]) -> None:
         state = self._simulator.state
@@ -182,7 +192,7 @@ class Hand:
         if told != self._told:
             self._told = told
             said = "  ".join(f"{key}={value}" for key, value in told.items())
-            self._say(f"It told: {said}" if said else "It answered.")
+            self._say(_("It told: {said}").format(said=said) if said else _("It answered."))
 
 
 def simulate(asked_for: Wanted, fault: str, print_address: Say, say: Say) -> None:
@@ -192,15 +202,16 @@ def simulate(asked_for: Wanted, fault: str, print_address: Say, say: Say) -> Non
         loop = asyncio.get_running_loop()
         lines: asyncio.Queue[str | None] = asyncio.Queue()
         simulator = asked_for.made(folder, {})
-        with ended_by_signals(loop, lambda _: lines.put_nowait(None)):
+        with ended_by_signals(loop, lambda _signal: lines.put_nowait(None)):
             try:
                 address = await simulator.start()
                 if asked_for.port is not None and not address.endswith(f":{asked_for.port}"):
-                    raise Bad(f"The simulator of {asked_for.driver} answers at {address}; it takes no --port.")
+                    told = _("The simulator of {driver} answers at {address}; it takes no --port.")
+                    raise Bad(told.format(driver=asked_for.driver, address=address))
                 hand = Hand(simulator, asked_for, folder, say)
                 hand.fail(fault)
                 print_address(address)
-                say('It answers at this address. "help" says what can be typed; Ctrl-C ends it.')
+                say(_('It answers at this address. "help" says what can be typed; Ctrl-C ends it.'))
                 _listen(lambda line: loop.call_soon_threadsafe(lines.put_nowait, line))
                 while (line := await lines.get()) is not None:
                     hand.do(line)
@@ -212,7 +223,8 @@ def simulate(asked_for: Wanted, fault: str, print_address: Say, say: Say) -> Non
             asyncio.run(main(Path(folder)))
         except OSError as error:
             code = Exit.BUSY if error.errno == errno.EADDRINUSE else Exit.CANNOT_WRITE
-            raise Trouble(code, f"The simulator cannot start: {error.strerror or error}.") from error
+            why = _(error.strerror or str(error))
+            raise Trouble(code, _("The simulator cannot start: {why}.").format(why=why)) from error
 
 
 def _listen(hear: Callable[[str | None], object]) -> None:

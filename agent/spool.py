@@ -187,21 +187,34 @@ class Spool:
 
     def set_aside(self, seq: int, why: str) -> None:
         """Let go of a record the server cannot take, and say so with a GAP."""
+        self._set_aside([seq], why)
+
+    def _set_aside(self, numbers: Sequence[int], why: str) -> None:
         with self._writing():
-            row = self._db.execute("SELECT body FROM record WHERE seq = ?", (seq,)).fetchone()
-            records, _ = _decode([(seq, row[0])] if row else [], 0)
-            self._db.execute("DELETE FROM record WHERE seq = ?", (seq,))
-            for record in records:
-                if isinstance(record, State):
-                    let_go_of_state(self._db, record)
             loss = Loss(streams.parts(self._db))
-            loss.add(seq)
+            for seq in numbers:
+                row = self._db.execute("SELECT body FROM record WHERE seq = ?", (seq,)).fetchone()
+                self._db.execute("DELETE FROM record WHERE seq = ?", (seq,))
+                if row and isinstance(record := read(row[0]), State):
+                    let_go_of_state(self._db, record)
+                loss.add(seq)
             self._note(EventName.GAP, loss, why)
 
     # -- sending ------------------------------------------------------------------------------------
 
     def next_batch(self, count: int, size: int) -> Parcel:
         """The oldest records the server does not hold: at most `count`, and `size` bytes unless the first is longer."""
+        parcel, unreadable = self._read(count, size)
+        lost = bool(unreadable)
+        while unreadable:
+            self._set_aside(unreadable, "the record could not be read back from the spool")
+            parcel, unreadable = (parcel, []) if parcel.records else self._read(count, size)
+        if parcel.records and parcel.stream == self.stream:
+            self._offer(parcel.records[-1].seq)
+        return msgspec.structs.replace(parcel, boots=self._boots(parcel.records), lost=lost)
+
+    def _read(self, count: int, size: int) -> tuple[Parcel, list[int]]:
+        """The same, and the numbers of those among them that cannot be read."""
         with self._translated():
             waiting = self._db.execute("SELECT waiting FROM spool").fetchone()[0]
             first = self._db.execute("SELECT min(seq) FROM record WHERE acked IS NULL").fetchone()[0] or self._next()
@@ -209,14 +222,7 @@ class Spool:
             asked = "SELECT seq, body FROM record WHERE acked IS NULL AND seq < ? ORDER BY seq LIMIT ?"
             with closing(self._db.execute(asked, (part.end, count))) as rows:
                 records, unreadable = _decode(rows, size)
-        if unreadable:
-            self.set_aside(unreadable, "the record could not be read back from the spool")
-            if not records:
-                return msgspec.structs.replace(self.next_batch(count, size), lost=True)
-        if records and part.current:
-            self._offer(records[-1].seq)
-        left = waiting - len(records)
-        return Parcel(part.uid, records, left, self._boots(records), bool(unreadable), part.follows)
+        return Parcel(part.uid, records, waiting - len(records), follows=part.follows), unreadable
 
     def _boots(self, records: Sequence[AnyRecord]) -> list[Clock]:
         """The boots that have records from the first of `records` on, and each one's end.
@@ -358,30 +364,37 @@ def open_spool(path: Path, clocks: Clocks, limit: int = LIMIT, days: int = DAYS)
 
 
 def begin_anew(path: Path, clocks: Clocks, limit: int, damage: str, days: int = DAYS) -> Spool:
-    """Move a damaged spool aside, as `NAME.damaged`, and begin another that tells of it. The old one must be closed."""
-    aside = path.with_name(f"{path.name}.damaged")
+    """Move a damaged spool aside, as `NAME.damaged`, and begin another that tells of it. The old one must be closed.
+
+    It is moved when the new one is whole: on a full disk it stays, and the next try finds the same.
+    """
+    aside, fresh = path.with_name(f"{path.name}.damaged"), path.with_name(f"{path.name}.new")
+    detail: dict[str, str | int] = {"reason": damage, "why": Break.DAMAGED.value, "was": ""}
     try:
+        for ending in ("-wal", ""):  # of a try before
+            fresh.with_name(fresh.name + ending).unlink(missing_ok=True)
+        with closing(Spool(fresh, clocks, limit, days)) as spool:
+            spool.append([Event(seq=0, clock=clocks(), name=EventName.NEW_STREAM, detail=detail)])
         for ending in ("-wal", ""):  # the file itself last: without its log it would look whole
             part = path.with_name(path.name + ending)
             if part.exists():
                 os.replace(part, aside.with_name(aside.name + ending))
+        os.replace(fresh, path)
     except OSError as error:
         raise SpoolFull(f"The damaged spool {path} cannot be moved aside: {error.strerror}.") from error
-    spool = Spool(path, clocks, limit, days)
-    detail: dict[str, str | int] = {"reason": damage, "why": Break.DAMAGED.value, "was": ""}
-    spool.append([Event(seq=0, clock=clocks(), name=EventName.NEW_STREAM, detail=detail)])
-    return spool
+    return Spool(path, clocks, limit, days)
 
 
-def _decode(rows: Iterable[tuple[int, bytes]], size: int) -> tuple[list[AnyRecord], int]:
-    """Records within `size` bytes, and the number of the one that stopped it because it cannot be read, or 0."""
+def _decode(rows: Iterable[tuple[int, bytes]], size: int) -> tuple[list[AnyRecord], list[int]]:
+    """Records within `size` bytes, and the numbers of those between them that cannot be read."""
     records: list[AnyRecord] = []
+    unreadable: list[int] = []
     for seq, body in rows:
         size -= len(body)
         if records and size < 0:
             break
-        record = read(body)
-        if record is None:
-            return records, seq
-        records.append(record)
-    return records, 0
+        if (record := read(body)) is None:
+            unreadable.append(seq)
+        else:
+            records.append(record)
+    return records, unreadable

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 class Looked(msgspec.Struct, frozen=True):
     """The newest poll of a position."""
 
-    at: int  # UTC µs by the agent's clock
+    at: int  # as of `Status`; boot µs while the agent keeps it
     device: str
     reason: str = ""
     detail: str = ""
@@ -50,14 +50,15 @@ class Trouble(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """A running agent at one instant. Times are UTC µs by its own clock."""
+    """A running agent at one instant. Times are UTC µs by the wall clock it had then, reckoned back by the boot clock:
+    so whoever sets the wall clock makes nothing look newer than it is.
+    """
 
     pid: int
     version: str
     started: int
     at: Clock
     spool: Standing | None = None  # None: the disk was full, or the spool was being replaced
-    damaged: bool = False  # an earlier spool lies aside as spool.db.damaged
     trouble: Trouble | None = None  # why the server gives no answer
     kept_out: str = ""  # it does, and does not let this agent in: its word for why, or "refused"
     answered: int = 0  # when the server last did
@@ -74,20 +75,20 @@ class Account:
         self._outbox = outbox
         self._link = link
         self._version = version
-        self._started = clocks().wall
+        self._started = clocks().boot
         self._looked: dict[str, Looked] = {}
-        self._answered = 0
+        self._answered: int | None = None
         self.aside: Callable[[], Aside] = Aside
 
     def saw(self, position: str, seen: Seen, clock: Clock) -> None:
         failure = seen.failure
         said = (failure.reason, failure.detail) if failure is not None else ("", "")
         standing, gravest = now.standing_of(seen, catalogue()), now.said_gravest(seen.reading, catalogue())
-        self._looked[position] = Looked(clock.wall, str(seen.reading.device), *said, standing, gravest)
+        self._looked[position] = Looked(clock.boot, str(seen.reading.device), *said, standing, gravest)
 
     def answered(self) -> None:
         """The server took a batch."""
-        self._answered = self._clocks().wall
+        self._answered = self._clocks().boot
 
     async def run(self) -> None:
         """Write every EVERY_SECONDS until cancelled."""
@@ -100,12 +101,14 @@ class Account:
             spool = await self._outbox.ask(Spool.standing)
         except SpoolFull:
             spool = None
-        trouble = self._link.trouble
+        trouble, at = self._link.trouble, self._clocks()
         status = Status(
-            pid=os.getpid(), version=self._version, started=self._started, at=self._clocks(),
-            spool=spool, damaged=self._path.with_name("spool.db.damaged").exists(),
+            pid=os.getpid(), version=self._version, started=now.wall_at(self._started, at), at=at,
+            spool=spool,
             trouble=Trouble(type(trouble).__name__, trouble.zh, trouble.sentence) if trouble is not None else None,
-            kept_out=kept_out(trouble), answered=self._answered, looked=self._looked, aside=self.aside(),
+            kept_out=kept_out(trouble), answered=0 if self._answered is None else now.wall_at(self._answered, at),
+            looked={key: msgspec.structs.replace(one, at=now.wall_at(one.at, at)) for key, one in self._looked.items()},
+            aside=self.aside(),
         )  # fmt: skip
         try:
             await asyncio.to_thread(write_private, self._path, msgspec.json.encode(status))

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 from uuid import uuid4
 
 SCHEMA = 3
@@ -104,21 +105,23 @@ class SpoolError(Exception):
     └── SpoolDamaged    the file is not what was written; `begin_anew` puts another in its place
     """
 
+    zh: ClassVar[str]  # the same for people at a branch, without a full stop
+
 
 class SpoolTaken(SpoolError):
-    pass
+    zh = "另一个采集程序正在使用记录缓存，同一文件夹只能运行一个"
 
 
 class SpoolNewer(SpoolError):
-    pass
+    zh = "记录缓存是更新版本的采集程序写的，请装回那个版本"
 
 
 class SpoolFull(SpoolError):
-    pass
+    zh = "记录缓存写不进去：磁盘已满，或没有权限"
 
 
 class SpoolDamaged(SpoolError):
-    pass
+    zh = "记录缓存已损坏"
 
 
 def open_file(path: Path) -> sqlite3.Connection:

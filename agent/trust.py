@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from agent.causes import chinese
 from agent.exit import Exit, Trouble
 from agent.files import write_private
 from agent.proof import authority_print
@@ -54,7 +55,7 @@ class Trust:
             raise Trouble(
                 Exit.NOT_SET_UP,
                 f"The CA this agent trusts cannot be read from {path}: {error}. Enrol this PC again with a new code.",
-                f"本机认服务器用的证书文件 {path} 读不出来：{error}。",
+                f"本机认服务器用的证书文件 {path} 读不出来：{chinese(error)}。请用新的登记码重新登记。",
             ) from error
         self._authorities = context.get_ca_certs()
         context.sslobject_class = _checked(self._check)

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import pydantic
 
 from agent.inventory.options import model_of
+from agent.inventory.problems import shown
 from agent.secrets import of_this_run
-from agent.tidy import tidy_text
+from agent.texts import _
 from drivers.base import Driver, DriverOptions
 
 SECRET = "secret:"  # noqa: S105  (what a reference to one begins with)
@@ -38,7 +39,7 @@ def pairs(said: Iterable[str]) -> dict[str, str]:
     for one in said:
         key, equals, value = one.partition("=")
         if not equals or not key.strip():
-            raise Bad(f"{tidy_text(one, 80)!r} is not KEY=VALUE.")
+            raise Bad(_("{text} is not KEY=VALUE.").format(text=shown(one)))
         found[key.strip()] = value.strip()
     return found
 
@@ -103,4 +104,5 @@ def _secret_name(driver: str, key: str, taken: set[str]) -> str:
 def _sentence(name: str, error: pydantic.ValidationError) -> str:
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     at = ".".join(map(str, first["loc"]))
-    return f"The driver {name} does not take this{f' {at}' if at else ''}: {first['msg']}."
+    what = _("The driver {driver} does not take {option}: {why}.")
+    return what.format(driver=name, option=at or "this", why=first["msg"].removeprefix("Value error, ").rstrip("."))

@@ -21,6 +21,7 @@ if sys.platform == "win32":
 _PROC = Path("/proc")
 _LOCK_FOLDERS = (Path("/run/lock"), Path("/var/lock"))
 _PTS_MAJORS = range(136, 144)  # Documentation/admin-guide/devices.txt: Unix98 PTY slaves
+_MEMORY_MAJOR = 1  # ibidem: null, zero and the like, which any program may have open
 LOOK_SECONDS = 2.0  # between two looks at a port that somebody holds, or that is not there
 QUIET_LOOKS = 5  # this many in a row must find it free: a program that closes and opens it again is not come between
 
@@ -34,8 +35,8 @@ class Found:
 
 def look(port: str, device: os.stat_result, likely: str = "") -> Found:
     """Who has `port`, whose status is `device`, open besides this process. `likely` is looked at before all others."""
-    if not stat.S_ISCHR(device.st_mode):
-        return Found(None, unseen=False)  # no port at all
+    if not stat.S_ISCHR(device.st_mode) or os.major(device.st_rdev) == _MEMORY_MAJOR:
+        return Found(None, unseen=False)  # no port at all: its open says so
     locked = locked_by(port)
     if locked:
         return Found(_named(locked), unseen=False, pid=locked)

@@ -105,6 +105,7 @@ def create_app(
         revisions=Revisions(database, key, now),
         ticker=Ticker(database, now),
         follower=follower,
+        entries=entries,
         shelf=Shelf(database, now),
     )
 

@@ -10,16 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-import click
 import typer
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from agent.commandline import run as run_words
 from agent.inventory.problems import InventoryError
 from server.backup.archive import Newer
 from server.backup.copies import DumpFailed, NoProgram, NotWhole
 from server.backup.make import AlreadyThere
 from server.backup.restore import NotEmpty
-from server.errors import Conflict, Forbidden, NotFound, Told
+from server.errors import Conflict, Forbidden, NotFound, Told, reason
 from server.exit import Exit
 from server.home import AlreadySetUp, Broken, NotSetUp
 from server.journal.clock import ClockAhead
@@ -49,7 +49,10 @@ CODES: dict[type[Told], Exit] = {
     DumpFailed: Exit.DATABASE,
     NoProgram: Exit.NO_SUCH_THING,
 }
-NO_ROOM = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
+NO_ROOM = (
+    errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT, errno.EIO,
+    errno.ENAMETOOLONG,
+)  # fmt: skip
 
 
 @contextmanager
@@ -59,7 +62,7 @@ def sentences(home: Path | None) -> Iterator[tuple[Path, Gettext]]:
     _ = gettext_for(language(path))
     try:
         yield path, _
-    except (typer.Exit, typer.Abort, click.ClickException, BrokenPipeError):  # `| head` is no mistake
+    except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):  # `| head` is no mistake
         raise
     except Exception as error:
         code, sentence = _judge(error, _)
@@ -70,7 +73,7 @@ def run(command: typer.Typer, arguments: list[str] | None) -> None:
     """The whole command; ends the process. What it prints is flushed here: at Python's own end nobody could say it."""
     try:
         try:
-            command(arguments)
+            code = run_words("branchfleet-server", command, arguments, language(default_home()))
         finally:
             sys.stdout.flush()
     except OSError as error:
@@ -82,6 +85,7 @@ def run(command: typer.Typer, arguments: list[str] | None) -> None:
         _ = gettext_for(language(default_home()))
         typer.echo(_("The output cannot be written: the disk it goes to is full."), err=True)
         sys.exit(Exit.CANNOT_WRITE)
+    sys.exit(code)
 
 
 def language(home: Path) -> str:
@@ -102,17 +106,17 @@ def _judge(error: Exception, _: Gettext) -> tuple[Exit, str]:
         case Told():
             return CODES.get(type(error), Exit.BAD_INPUT), error.say(_)
         case InventoryError():
-            return Exit.BAD_INPUT, "\n".join(problem.say(_) for problem in error.problems)
+            return Exit.BAD_INPUT, error.say(_)
         case DBAPIError() if disk_is_full(error):
             return Exit.CANNOT_WRITE, _("The disk is full; nothing was changed.")
         case OperationalError():
-            return Exit.CANNOT_REACH, _("The database cannot be used: {why}").format(why=_first_line(error))
+            return Exit.CANNOT_REACH, _("The database cannot be used: {why}").format(why=_(_first_line(error)))
         case DBAPIError():
-            return Exit.DATABASE, _("The database is not whole: {why}").format(why=_first_line(error))
+            return Exit.DATABASE, _("The database is not whole: {why}").format(why=_(_first_line(error)))
         case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return Exit.CANNOT_WRITE, _("The disk is full; nothing was changed.")
         case OSError() if error.errno in NO_ROOM and error.filename:
-            return Exit.CANNOT_WRITE, f"{error.filename}: {error.strerror}"
+            return Exit.CANNOT_WRITE, _("{path}: {why}.").format(path=error.filename, why=reason(error).say(_))
     with tempfile.NamedTemporaryFile(
         "w", prefix="branchfleet-server-", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:

@@ -20,7 +20,7 @@ AWAY = "The server cannot reach its database just now. Try again shortly."
 
 
 class Told(Exception):
-    """`template` is the English sentence and its own key in the catalogue of texts."""
+    """`template` is the English sentence and its own key in the catalogue of texts. A value may be one itself."""
 
     def __init__(self, template: str, **values: object) -> None:
         super().__init__(template.format(**values) if values else template)
@@ -29,7 +29,15 @@ class Told(Exception):
 
     def say(self, translate: Callable[[str], str]) -> str:
         said = translate(self.template)
-        return said.format(**self.values) if self.values else said
+        values = {
+            name: value.say(translate) if isinstance(value, Told) else value for name, value in self.values.items()
+        }
+        return said.format(**values) if values else said
+
+
+def reason(error: OSError) -> Told:
+    """What the operating system says; the usual ones are in the catalogue."""
+    return Told(error.strerror or type(error).__name__)
 
 
 class ServerError(Told):

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from server.errors import Told
+from server.errors import Told, reason
 
 
 class AddressTaken(Told):
@@ -35,5 +35,5 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
                 sentence = "The server cannot listen on {host}:{port}: this machine has no such address."
                 raise NoSuchAddress(sentence, host=host, port=port) from None
             sentence = "The server cannot listen on {host}:{port}: {why}."
-            raise NoSuchAddress(sentence, host=host, port=port, why=error.strerror or error) from None
+            raise NoSuchAddress(sentence, host=host, port=port, why=reason(error)) from None
         yield listener

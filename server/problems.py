@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from server.errors import AWAY, BROKEN, FULL, ServerError, Told
 from server.storage.full import disk_is_full
 from server.texts import gettext_for, language_of
+from server.wrong import wrong
 
 _log = logging.getLogger(__name__)
 
@@ -63,8 +64,9 @@ def _answer(request: Request, error: Exception) -> JSONResponse:
         case RequestValidationError():
             # the first thing that is wrong, by where it stands: what a person can act on
             first = error.errors()[0]
-            where = ".".join(str(step) for step in first["loc"] if step != "body") or "body"
-            return _problem(request, 422, Told("{where}: {what}.", where=where, what=first["msg"]))
+            steps = [] if first["type"] == "json_invalid" else first["loc"]  # of broken JSON it is where it breaks
+            where = ".".join(str(step) for step in steps if step != "body") or "body"
+            return _problem(request, 422, Told("{where}: {what}.", where=where, what=wrong(first)))
         case ClientDisconnect():  # the line was cut in the middle of a batch: that is no defect, and nobody hears this
             _log.info("what was sent to %s broke off", request.url.path)
             return JSONResponse({}, 400)

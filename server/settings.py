@@ -4,6 +4,7 @@ The home holds server.toml, server.key (0600) and, unless a database URL is set,
 """
 
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -12,13 +13,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
-from server.errors import Told
+from server.errors import Told, reason
+from server.wrong import wrong
 
 CONFIG = "server.toml"
 KEY = "server.key"
 DATABASE = "branchfleet.db"
 PREFIX = "BRANCHFLEET_"
+_AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 def _split(value: object) -> object:
@@ -76,15 +80,7 @@ def load(home: Path, flags: Mapping[str, Any] | None = None, environ: Mapping[st
     except ValidationError as error:
         first = error.errors()[0]
         key = str(first["loc"][0])
-        if first["type"] in ("less_than_equal", "greater_than_equal"):
-            most = first["type"] == "less_than_equal"
-            raise SettingsError(
-                "{place}: {key}: must be {limit} at most." if most else "{place}: {key}: must be {limit} at least.",
-                place=places.get(key, str(file)),
-                key=key,
-                limit=first["ctx"]["le" if most else "ge"],
-            ) from None
-        raise _wrong(key, places.get(key, str(file)), first["msg"], first["type"]) from None
+        raise _wrong(key, places.get(key, str(file)), first) from None
 
 
 def database_url(home: Path, settings: Settings) -> str:
@@ -96,18 +92,23 @@ def database_url(home: Path, settings: Settings) -> str:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig") + "\n")  # Windows' Notepad writes the mark
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError("{file}: is not TOML: {why}.", file=file, why=error) from None
+        why, at = str(error), _AT.search(str(error))
+        place = f"{file}:{at[1]}" if at and at[1] else file
+        raise SettingsError("{file}: is not TOML: {why}.", file=place, why=Told(_AT.sub("", why))) from None
     except UnicodeDecodeError:
         raise SettingsError("{file}: is not UTF-8 text; save it as UTF-8.", file=file) from None
     except OSError as error:
-        raise SettingsError("{file}: cannot be read: {why}.", file=file, why=error.strerror) from None
+        raise SettingsError("{file}: cannot be read: {why}.", file=file, why=reason(error)) from None
 
 
-def _wrong(key: str, place: str, message: str, kind: str) -> SettingsError:
-    if kind != "extra_forbidden":
-        return SettingsError("{place}: {key}: {why}.", place=place, key=key, why=message)
+def _wrong(key: str, place: str, detail: ErrorDetails) -> SettingsError:
+    if detail["type"] == "string_pattern_mismatch":  # the one setting with a pattern
+        why = Told("must begin with sqlite:/// or postgresql://")
+        return SettingsError("{place}: {key}: {why}.", place=place, key=key, why=why)
+    if detail["type"] != "extra_forbidden":
+        return SettingsError("{place}: {key}: {why}.", place=place, key=key, why=wrong(detail))
     near = get_close_matches(key, Settings.model_fields, n=1)
     if near:
         return SettingsError(

@@ -7,6 +7,7 @@ from server.agents.assignment import Revisions
 from server.agents.challenges import Voice
 from server.agents.limits import Limits
 from server.aside.shelf import Shelf
+from server.entries.follower import EntryFollower
 from server.events.ticker import Ticker
 from server.health.follower import Follower
 from server.ingest.writer import Writer
@@ -29,5 +30,6 @@ class State:
     revisions: Revisions
     ticker: Ticker
     follower: Follower
+    entries: EntryFollower
     shelf: Shelf
     draining: bool = False  # the end is asked for

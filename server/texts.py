@@ -1,12 +1,15 @@
 """The server's sentences in Chinese and English. The English sentence is its own key; `locale/zh` has the Chinese.
 
-People write the .po; `make texts` compiles it to the .mo that is read here.
+People write the .po; `make texts` compiles it to the .mo that is read here. What is wrong with an inventory is said by
+agents too, and stands in theirs.
 """
 
 import gettext
 from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
+
+from agent.texts import translations
 
 Gettext = Callable[[str], str]
 
@@ -20,7 +23,9 @@ def gettext_for(lang: str) -> Gettext:
         return str
     compiled = files("server").joinpath("locale", lang, "LC_MESSAGES", "server.mo")
     with compiled.open("rb") as file:
-        return gettext.GNUTranslations(file).gettext
+        own = gettext.GNUTranslations(file)
+    own.add_fallback(translations(lang))
+    return own.gettext
 
 
 def language_of(accept: str | None) -> str:

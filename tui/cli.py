@@ -3,12 +3,14 @@
 import errno
 import os
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from agent import commandline
 from tui import questions, settings, signing, token
 from tui.exit import Exit
 from tui.said import Json, Said, narrate, stop, trusted
@@ -22,6 +24,7 @@ app = typer.Typer(
     invoke_without_command=True,
     no_args_is_help=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     add_completion=False,
 )
 app.add_typer(questions.app)
@@ -54,6 +57,14 @@ def start(
     context.obj = Said(found, token.from_environment() or _kept_token(found))
     if context.invoked_subcommand is None:
         raise typer.Exit(run_console(context.obj))
+
+
+def _kept_language() -> str:
+    """Of console.toml; what is wrong with that file is told by the command itself."""
+    try:
+        return settings.load({}).lang
+    except BadSettings:
+        return "zh"
 
 
 def _kept_token(found: Settings) -> str | None:
@@ -147,9 +158,12 @@ def web(
         stop(Exit.BUSY, _("Port {port} is in use; choose another with --port.").format(port=port))
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
+    """The entry of the command. Ends the process."""
+    lang = commandline.language(sys.argv[1:] if words is None else words, os.environ, _kept_language())
+    speak(lang)
     try:
-        app()
+        sys.exit(commandline.run("branchfleet", app, words, lang))
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

@@ -1,18 +1,15 @@
-"""Every question the console asks the server; `failures.py` has every way the server can fail to answer."""
+"""Every question the console asks the server.
 
-import ssl
-import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+`line.py` is how it is asked; `failures.py` has every way the server can fail to answer.
+"""
+
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
-from importlib.metadata import version
-from types import TracebackType
-from typing import Self, TypeVar
 from urllib.parse import quote
 
 import httpx2
-from pydantic import TypeAdapter, ValidationError
 
 from server.schemas import (
     AgentCodeCreate,
@@ -35,12 +32,10 @@ from server.schemas import (
     JournalCheck,
     JournalPage,
     ObservationPage,
-    Page,
     PasswordChange,
     PersonOut,
     PositionDetail,
     PositionPage,
-    Schema,
     SignInAsk,
     SignInOut,
     Standing,
@@ -52,13 +47,9 @@ from server.schemas import (
     TicketStatus,
     TicketStep,
 )
-from tui.failures import Defect, judge, translated
+from tui.failures import judge, translated
+from tui.line import Line, may_keep_silent, parsed
 
-T = TypeVar("T")
-Value = str | int | bool | None | Sequence[str]
-
-CONNECT = 5.0  # seconds; a branch line may be slow, a screen must not be
-ANSWER = 20.0  # seconds
 QUIET = 90.0  # seconds without a byte before the events are asked for anew
 WRITING = 900.0  # seconds an export may take before its first byte: it is whole by then, a province's takes minutes
 
@@ -112,38 +103,8 @@ class Heard:
     change: Invalidated | None
 
 
-class Client:
-    """One person's line to the server. `token` is set by signing in."""
-
-    def __init__(
-        self, server: str, *, token: str | None = None, lang: str = "zh", trust: ssl.SSLContext | None = None
-    ) -> None:
-        self.server = server.rstrip("/")
-        self.token = token
-        self.offset = 0  # µs the server's clock is ahead of ours
-        # A proxy of the environment leads out of the bank; the server is inside it.
-        self._http = httpx2.AsyncClient(
-            base_url=self.server,
-            headers={"Accept-Language": lang, "User-Agent": f"branchfleet/{version('branchfleet')}"},
-            timeout=httpx2.Timeout(ANSWER, connect=CONNECT),
-            trust_env=False,
-            verify=trust if trust is not None else True,
-        )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        await self._http.aclose()
-
-    def now(self) -> int:
-        """The server's clock, UTC µs, as well as we know it: ages are told by it, not by a branch PC's clock."""
-        return time.time_ns() // 1000 + self.offset
+class Client(Line):
+    """What one person asks over a line to the server."""
 
     # signing in
 
@@ -152,7 +113,7 @@ class Client:
         answer = await self._send(
             "POST", "/api/sign-in", body=SignInAsk(login=login, password=password), signing_in=True
         )
-        out = _read(SignInOut, answer)
+        out = parsed(SignInOut, answer.content)
         self.token = out.token
         return out.person
 
@@ -182,11 +143,11 @@ class Client:
 
     async def agent_code(self, key: str, ask: AgentCodeCreate) -> AgentCodeOut:
         path = f"/api/agents/{quote(key, safe='')}/code"
-        return _read(AgentCodeOut, await self._send("POST", path, body=ask))
+        return await self._post(AgentCodeOut, path, ask)
 
     async def agent_step(self, key: str, step: AgentStep) -> AgentOut:
         path = f"/api/agents/{quote(key, safe='')}/step"
-        return _read(AgentOut, await self._send("POST", path, body=step))
+        return await self._post(AgentOut, path, step)
 
     async def coverage(
         self,
@@ -264,17 +225,17 @@ class Client:
         return await self._get(EntryPage, "/api/entries", branch=branch, offset=offset, limit=limit)
 
     async def told(self, answer: AnswerCreate) -> AnswerOut:
-        return _read(AnswerOut, await self._send("POST", "/api/entries/answers", body=answer))
+        return await self._post(AnswerOut, "/api/entries/answers", answer)
 
     async def report(self, ticket: TicketCreate) -> TicketDetail:
-        return _read(TicketDetail, await self._send("POST", "/api/tickets", body=ticket))
+        return await self._post(TicketDetail, "/api/tickets", ticket)
 
     async def step(self, number: str, step: TicketStep) -> TicketDetail:
-        return _read(TicketDetail, await self._send("POST", f"/api/tickets/{quote(number, safe='')}/step", body=step))
+        return await self._post(TicketDetail, f"/api/tickets/{quote(number, safe='')}/step", step)
 
     async def note(self, number: str, text: str) -> TicketDetail:
         body = TicketNoteCreate(text=text)
-        return _read(TicketDetail, await self._send("POST", f"/api/tickets/{quote(number, safe='')}/notes", body=body))
+        return await self._post(TicketDetail, f"/api/tickets/{quote(number, safe='')}/notes", body)
 
     # ledger and journal
 
@@ -298,7 +259,7 @@ class Client:
     async def ledger_export(self, query: LedgerQuery, format: str) -> AsyncIterator[Download]:
         asked = {"format": format, **asdict(query)}
         request = self._request("GET", "/api/ledger/export", asked)
-        request.extensions["timeout"] = _reading(WRITING)
+        request.extensions["timeout"] = may_keep_silent(WRITING)
         async with self._streamed(request) as response:
             if response.is_error:
                 await response.aread()
@@ -319,91 +280,18 @@ class Client:
     async def events(self, after: int | None = None) -> AsyncIterator[Heard]:
         """What has changed since cursor `after`. The first thing heard is a cursor and no change: the line stands."""
         request = self._request("GET", "/api/events", {"after": after})
-        request.extensions["timeout"] = _reading(QUIET)
+        request.extensions["timeout"] = may_keep_silent(QUIET)
         async with self._streamed(request) as response:
             if response.is_error:
                 await response.aread()
                 judge(response)
             with translated():
                 async for event in httpx2.EventSource(response):
-                    change = _parse(Invalidated, event.data.encode()) if event.data else None
+                    change = parsed(Invalidated, event.data.encode()) if event.data else None
                     yield Heard(int(event.id) if event.id.isdigit() else None, change)
-
-    # the line
-
-    def _request(
-        self, method: str, path: str, asked: Mapping[str, Value], body: Schema | None = None
-    ) -> httpx2.Request:
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        content = None
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-            content = body.model_dump_json()
-        params: list[tuple[str, str | int | float | bool | None]] = [
-            pair for name, value in asked.items() for pair in _pairs(name, value)
-        ]
-        return self._http.build_request(method, path, params=params, headers=headers, content=content)
-
-    async def _get(self, kind: type[T], path: str, **asked: Value) -> T:
-        answer = _read(kind, await self._send("GET", path, asked))
-        if isinstance(answer, Page | Home | Status):
-            self.offset = answer.at - time.time_ns() // 1000
-        return answer
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        asked: Mapping[str, Value] | None = None,
-        body: Schema | None = None,
-        signing_in: bool = False,
-    ) -> httpx2.Response:
-        request = self._request(method, path, asked or {}, body)
-        with translated():
-            response = await self._http.send(request)
-        if response.is_error or response.is_redirect:
-            judge(response, signing_in=signing_in)
-        return response
-
-    @asynccontextmanager
-    async def _streamed(self, request: httpx2.Request) -> AsyncIterator[httpx2.Response]:
-        with translated():
-            response = await self._http.send(request, stream=True)
-        try:
-            yield response
-        finally:
-            await response.aclose()
-
-
-def _reading(seconds: float) -> dict[str, float]:
-    """Time-outs of a request whose answer may keep silent so long."""
-    return {"connect": CONNECT, "read": seconds, "write": ANSWER, "pool": ANSWER}
 
 
 async def _chunks(response: httpx2.Response) -> AsyncIterator[bytes]:
     with translated():
         async for chunk in response.aiter_bytes():
             yield chunk
-
-
-def _pairs(name: str, value: Value) -> Iterator[tuple[str, str]]:
-    if isinstance(value, bool):
-        yield name, "true" if value else "false"
-    elif isinstance(value, int):
-        yield name, str(value)
-    elif isinstance(value, str):
-        if value:
-            yield name, value
-    elif value is not None:
-        yield from ((name, one) for one in value)
-
-
-def _read(kind: type[T], response: httpx2.Response) -> T:
-    return _parse(kind, response.content)
-
-
-def _parse(kind: type[T], content: bytes) -> T:
-    try:
-        return TypeAdapter(kind).validate_json(content)
-    except ValidationError as error:
-        raise Defect(f"{kind}: {error.error_count()} fields are not as agreed: {error.errors()[0]['loc']}") from error

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from tui.texts import _
+
 
 class CannotWrite(Exception):
     """The message is one sentence."""
@@ -32,7 +34,7 @@ async def write(path: Path, chunks: AsyncIterator[bytes], *, force: bool, progre
             os.fsync(file.fileno())
         os.replace(part, path)
     except OSError as error:
-        raise CannotWrite(f"{path}: {error.strerror or error}") from error
+        raise CannotWrite(f"{path}: {_(error.strerror or str(error))}") from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)

@@ -6,8 +6,9 @@ stdout is data, stderr narrates.
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -15,11 +16,24 @@ from tui.exit import Exit
 from tui.said import Json, Search, answer, narrate, stop
 from tui.texts import _
 
-app = typer.Typer()
+Word = TypeVar("Word", bound=StrEnum)
+
+app = typer.Typer(rich_markup_mode=None)
 ledger_app = typer.Typer(
-    help="The register of machines.", epilog="Example: branchfleet ledger export --format xlsx -o 台账.xlsx"
+    rich_markup_mode=None,
+    help="The register of machines.",
+    epilog="Example: branchfleet ledger export --format xlsx -o 台账.xlsx",
 )
 app.add_typer(ledger_app, name="ledger")
+
+
+def _words(said: Sequence[str], kind: type[Word], unknown: str) -> tuple[Word, ...]:
+    """What was said, as words of `kind`; one that is none of them ends the command with the sentence `unknown`."""
+    known = [word.value for word in kind]
+    for word in said:
+        if word not in known:
+            stop(Exit.USAGE, unknown.format(word=word, known=", ".join(known)))
+    return tuple(map(kind, said))
 
 
 @app.command(epilog="Example: branchfleet devices --standing fault --branch 1001 --json")
@@ -38,14 +52,8 @@ def devices(
     from tui.client import Client, PositionQuery
     from tui.listed import all_pages, device_lines
 
-    known = {word.value for word in Standing}
-    for word in standing or ():
-        if word not in known:
-            stop(
-                Exit.USAGE,
-                _("{word}: no such standing. There are: {known}").format(word=word, known=", ".join(sorted(known))),
-            )
-    query = PositionQuery(q=q, branch=branch or None, standing=tuple(Standing(word) for word in standing or ()))
+    words = _words(standing or (), Standing, _("{word}: no such standing. There are: {known}"))
+    query = PositionQuery(q=q, branch=branch or None, standing=words)
 
     async def ask(client: Client) -> None:
         await all_pages(lambda offset, limit: client.positions(query, offset=offset, limit=limit), device_lines, json)
@@ -66,11 +74,8 @@ def tickets(
     from tui.client import Client, TicketQuery
     from tui.listed import all_pages, ticket_lines
 
-    known = [word.value for word in TicketStatus]
-    for word in status or ():
-        if word not in known:
-            stop(Exit.USAGE, _("{word}: no such status. There are: {known}").format(word=word, known=", ".join(known)))
-    query = TicketQuery(q=q, branch=branch or None, status=tuple(TicketStatus(word) for word in status or ()))
+    words = _words(status or (), TicketStatus, _("{word}: no such status. There are: {known}"))
+    query = TicketQuery(q=q, branch=branch or None, status=words)
 
     async def ask(client: Client) -> None:
         await all_pages(lambda offset, limit: client.tickets(query, offset=offset, limit=limit), ticket_lines, json)
@@ -111,12 +116,10 @@ def told(
     from tui.client import Client
     from tui.local.words import ANSWERS
 
-    known = [word.value for word in Answer]
-    if word not in known:
-        stop(Exit.USAGE, _("{word}: no such answer. There are: {known}").format(word=word, known=", ".join(known)))
+    (said,) = _words([word], Answer, _("{word}: no such answer. There are: {known}"))
 
     async def ask(client: Client) -> None:
-        made = await client.told(AnswerCreate(branch=branch[:64], answer=Answer(word), text=text[:500]))
+        made = await client.told(AnswerCreate(branch=branch[:64], answer=said, text=text[:500]))
         narrate(f"{made.branch}: {_(ANSWERS[made.answer])} ({made.who})")
 
     answer(context, ask)

@@ -1,12 +1,13 @@
 """Where the console finds its server and how it speaks: flag > environment > console.toml > default."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, get_args
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -46,11 +47,18 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str] = os.en
     path = config_folder(environment) / "console.toml"
     found: dict[str, object] = {}
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        found = tomllib.loads(path.read_text(encoding="utf-8-sig") + "\n")  # Windows' Notepad writes the mark
     except FileNotFoundError:
         pass
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadSettings(f"{path}: {error}") from error
+    except OSError as error:
+        raise BadSettings(_("{path} cannot be read: {why}").format(path=path, why=_(error.strerror or ""))) from error
+    except UnicodeDecodeError as error:
+        raise BadSettings(_("{path} is not UTF-8 text; save it as UTF-8.").format(path=path)) from error
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        told = _("{path} cannot be understood from line {line} on. A setting looks like this: {example}")
+        example = f'server = "{SERVER}"'
+        raise BadSettings(told.format(path=path, line=line[1] if line else 1, example=example)) from error
     source = dict.fromkeys(found, str(path))
     for name in Settings.model_fields:
         variable = f"BRANCHFLEET_{name.upper()}"
@@ -67,11 +75,13 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str] = os.en
             words = ", ".join(get_args(Settings.model_fields[name].annotation))
             told = _("{place}: {name} must be one of: {words}")
             raise BadSettings(told.format(place=source.get(name, path), name=name, words=words)) from error
-        hint = f" ({near}?)" if name not in Settings.model_fields else ""
-        raise BadSettings(f"{source.get(name, path)}: {name}{hint}: {first['msg']}") from error
-    if not settings.server.startswith(("http://", "https://")):
-        raise BadSettings(f"{source['server']}: {settings.server!r} is no address; one looks like {SERVER}")
-    parts = urlsplit(settings.server)
+        told = _("{place}: there is no setting {name}. Did you mean: {near}?")
+        if name in Settings.model_fields:
+            told = _("{place}: {name} must be text in quotes")
+        raise BadSettings(told.format(place=source.get(name, path), name=name, near=near)) from error
+    if (parts := _parts(settings.server)) is None:
+        told = _("{place}: {server} is no address; one looks like {example}")
+        raise BadSettings(told.format(place=source["server"], server=repr(settings.server), example=SERVER))
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise BadSettings(
             _("{place}: {server} would be asked in the clear; say https://").format(
@@ -79,3 +89,14 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str] = os.en
             )
         )
     return settings
+
+
+def _parts(server: str) -> SplitResult | None:
+    """Of an address a connection can be made to; else None."""
+    try:
+        parts = urlsplit(server)
+        host = (parts.hostname or "").encode("idna")
+        sound = parts.scheme in ("http", "https") and host and parts.port != 0 and " " not in server
+    except ValueError:  # a port that is no number, half a bracket, a name with two dots in a row
+        return None
+    return parts if sound else None

@@ -11,7 +11,7 @@ from tui.exit import Exit
 from tui.said import Said, answer, narrate, stop
 from tui.texts import _
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command(epilog="Example: echo $PASSWORD | branchfleet sign-in --login li")

@@ -161,4 +161,4 @@ def _keep(path: Path, ca: str) -> None:
         fresh.write_text(ca, encoding="ascii")
         fresh.replace(path)
     except OSError as error:
-        raise Untrusted(f"{error.filename}: {error.strerror}") from error
+        raise Untrusted(f"{error.filename}: {_(error.strerror or '')}") from error

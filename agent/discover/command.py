@@ -12,9 +12,10 @@ from agent.discover.plugged import Guess, ask_ports, propose_readers, read_guess
 from agent.discover.proposal import Position, positions, write
 from agent.discover.ranges import Place, read_ranges
 from agent.discover.search import Search, Seeker, can_look
+from agent.inventory.problems import shown
 from agent.ports import Port, card_readers, serial_ports
 from agent.signals import ended_by_signals
-from agent.tidy import tidy_text
+from agent.texts import _
 from agent.typed import SECRET, Bad, options_of, pairs, parted
 from drivers.registry import find, names
 
@@ -71,7 +72,7 @@ def discover(wanted: Wanted, secret_of: SecretOf, say: Say) -> Outcome:
     sightings = ask_ports(guesses, known, secret_of, say)
     readers = card_readers()
     if readers.note:
-        say(readers.note)
+        say(_("Card readers cannot be seen: {why}.").format(why=readers.note))
     sightings += propose_readers(readers, known)
     search = Search(new, wanted.rate, say)
     if places:
@@ -99,7 +100,8 @@ def read_seekers(ask: Iterable[str], communities: Iterable[str], secret_of: Secr
 def _seeker(name: str, tries: list[dict[str, str]], secret_of: SecretOf) -> Seeker:
     if name not in names() or not _can_look(name):
         there = ", ".join(one for one in names() if _can_look(one))
-        raise Bad(f"{tidy_text(name, 80)!r} is no driver that can look around; there are: {there}.")
+        told = _("{driver} is no driver that can look around; there are: {drivers}.")
+        raise Bad(told.format(driver=shown(name), drivers=there))
     kind = find(name)
     taken: set[str] = set()
     return Seeker(name, kind, [options_of(name, kind, said, secret_of, taken) for said in tries])
@@ -121,7 +123,7 @@ def _run(search: Search, say: Say) -> bool:
     async def main() -> bool:
         task = asyncio.ensure_future(search.run())
         progress = asyncio.ensure_future(_narrate(search, say))
-        with ended_by_signals(asyncio.get_running_loop(), lambda _: task.cancel()):
+        with ended_by_signals(asyncio.get_running_loop(), lambda _signal: task.cancel()):
             try:
                 await task
             except asyncio.CancelledError:
@@ -136,19 +138,24 @@ def _run(search: Search, say: Say) -> bool:
 async def _narrate(search: Search, say: Say) -> None:
     while True:
         await asyncio.sleep(PROGRESS_SECONDS)
-        say(f"{search.asked} of {search.size} asked, {len(search.sightings)} found.")
+        told = _("{asked} of {size} asked, {found} found.")
+        say(told.format(asked=search.asked, size=search.size, found=len(search.sightings)))
 
 
 def _plan(places: list[Place], seekers: list[Seeker], left_out: int, rate: float) -> str:
-    by = " and ".join(seeker.driver for seeker in seekers)
-    already = f" {left_out} polled already and left out." if left_out else ""
-    return f"Addresses to ask: {len(places)}, by {by}, with at most {rate:g} questions a second.{already}"
+    by = ", ".join(seeker.driver for seeker in seekers)
+    told = _("Addresses to ask: {count}, by {drivers}, with at most {rate} questions a second.")
+    already = _("Polled already and left out: {count}.").format(count=left_out) if left_out else ""
+    return f"{told.format(count=len(places), drivers=by, rate=f'{rate:g}')} {already}".rstrip()
 
 
 def _summary(search: Search, proposed: list[Position], stopped: bool) -> Iterable[str]:
     if stopped:
-        yield f"Stopped after {search.asked} of {search.size}; this is what was found so far."
-    yield f"Positions proposed: {len(proposed)}." if proposed else "Nothing was found to propose."
+        told = _("Stopped after {asked} of {size}; this is what was found so far.")
+        yield told.format(asked=search.asked, size=search.size)
+    count = _("Positions proposed: {count}.").format(count=len(proposed))
+    yield count if proposed else _("Nothing was found to propose.")
     written = {str(value) for one in proposed for value in one.options.values()}
     for name in sorted(text.removeprefix(SECRET) for text in written if text.startswith(SECRET)):
-        yield f"Say to the server what {SECRET}{name} is: branchfleet-server secret set {name}"
+        told = _("Say to the server what {secret} is: branchfleet-server secret set {name}")
+        yield told.format(secret=f"{SECRET}{name}", name=name)

@@ -13,6 +13,7 @@ from agent.inventory.problems import nearest
 from agent.inventory.read import InventoryError, read_inventory
 from agent.inventory.schema import Inventory
 from agent.poll import address_key
+from agent.texts import _
 from agent.tidy import tidy_text
 
 HERE = "here"  # the branch of a PC that nobody told anything
@@ -58,7 +59,7 @@ def known_by(inventory: Path | None, home: Path, branch: str | None) -> Known:
         try:
             return _by_inventory(read_inventory(inventory), branch)
         except InventoryError as error:
-            raise Trouble(Exit.BAD_INPUT, str(error)) from error
+            raise Trouble(Exit.BAD_INPUT, error.say(_)) from error
     assignment = load(home)
     if assignment is None:
         return Known(branch or HERE)
@@ -77,8 +78,9 @@ def _by_inventory(inventory: Inventory, branch: str | None) -> Known:
     branches = [one.key for one in inventory.branch]
     if branch is not None and branch not in branches:
         near = nearest(branch, branches)
-        hint = f'; did you mean "{near}"?' if near else "."
-        raise Trouble(Exit.NOT_FOUND, f'The inventory has no branch "{tidy_text(branch, 80)}"{hint}')
+        hint = _("Did you mean {near}?").format(near=near) if near else ""
+        told = _("The inventory has no branch {branch}.").format(branch=tidy_text(branch, 80))
+        raise Trouble(Exit.NOT_FOUND, f"{told} {hint}".strip())
     chosen = branch or _only(branches)
     return Known(
         branch=chosen,
@@ -93,10 +95,8 @@ def _by_inventory(inventory: Inventory, branch: str | None) -> Known:
 def _only(branches: list[str]) -> str:
     if len(branches) == 1:
         return branches[0]
-    like = f", like --branch {branches[0]}" if branches else ""
-    raise Trouble(
-        Exit.BAD_INPUT, f"There are {len(branches)} branches here; say which one this is with --branch{like}."
-    )
+    told = _("There are {count} branches here; say which one this is, like --branch {branch}.")
+    raise Trouble(Exit.BAD_INPUT, told.format(count=len(branches), branch=branches[0] if branches else "1001"))
 
 
 def _keys_in(branch: str, keys: list[str]) -> frozenset[str]:

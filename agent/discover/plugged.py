@@ -12,9 +12,10 @@ from typing import NamedTuple
 from agent.assignment import make_target
 from agent.discover.known import Known
 from agent.discover.search import Sighting
+from agent.inventory.problems import shown
 from agent.poll import Poller
 from agent.ports import Port, Readers
-from agent.tidy import tidy_text
+from agent.texts import _
 from agent.typed import Bad, options_of, pairs, parted
 from agent.wire import Polled, Reading
 from drivers.base import Found, Shared
@@ -47,7 +48,7 @@ def read_guess(text: str) -> Guess:
     port, equals, said = text.partition("=")
     driver, *options = parted(said) or [""]
     if not equals or not port.strip() or not driver.strip():
-        raise Bad(f"{tidy_text(text, 80)!r} is not PORT=DRIVER, like COM3=card_reader/crt,model=crt-310.")
+        raise Bad(_("{text} is not PORT=DRIVER, like COM3=card_reader/crt,model=crt-310.").format(text=shown(text)))
     return Guess(port.strip(), driver.strip(), pairs(options))
 
 
@@ -64,14 +65,15 @@ def ask_ports(
         try:
             for guess, (polled, written) in jobs:
                 if known.has_port(guess.port):
-                    note(f"{guess.port} is polled already, and was not asked.")
+                    note(_("{port} is polled already, and was not asked.").format(port=guess.port))
                     continue
                 seen = await poller.poll(make_target(polled, shared))
                 if seen.failure is None:
                     device = Found(address=guess.port, cls=class_of(guess.driver), identity=_said(seen.reading))
                     found.append(Sighting(guess.driver, device, written))
                 else:
-                    note(f"{guess.port}, asked as {guess.driver}: {seen.failure.detail}.")
+                    told = _("{port}, asked as {driver}, gave no reading: {why}.")
+                    note(told.format(port=guess.port, driver=guess.driver, why=seen.failure.detail))
         finally:
             await shared.close()
         return found
@@ -83,9 +85,10 @@ def _polled(guess: Guess, secret_of: Callable[[str], str], taken: set[str]) -> t
     try:
         kind = find(guess.driver)
     except LookupError:
-        raise Bad(f"There is no driver {tidy_text(guess.driver, 80)!r}; there are: {', '.join(names())}.") from None
+        told = _("There is no driver {driver}; there are: {drivers}.")
+        raise Bad(told.format(driver=shown(guess.driver), drivers=", ".join(names()))) from None
     if wrong := kind.check_address(guess.port):
-        raise Bad(f"{tidy_text(guess.port, 80)!r} {wrong}.")
+        raise Bad(f"{shown(guess.port)} {_(wrong)}.")
     options = options_of(guess.driver, kind, guess.options, secret_of, taken)
     filled = options.asked_with.model_dump()
     polled = Polled(position="", name="", driver=guess.driver, address=guess.port, options=filled, interval=0.0)

@@ -4,13 +4,16 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from agent.cells import broken
 from agent.discover.known import Known
 from agent.discover.search import Sighting
 from agent.discover.toml import toml_value
 from agent.ports import Port
+from agent.texts import _
 from agent.tidy import tidy_text
 
 COMMENT_LIMIT = 160  # characters of what one device said of itself
+WIDTH = 104  # cells of a comment of ours
 NAMES = {
     "atm": "自动取款机",
     "crs": "存取款一体机",
@@ -95,12 +98,14 @@ def write(proposed: list[Position], ports: list[Port], known: Known) -> str:
 
 def _head(known: Known) -> str:
     if known.bank:
-        return "# Proposed by branchfleet-agent discover. Look each over, then put it into the bank's inventory."
-    return (
-        "# Proposed by branchfleet-agent discover. `branchfleet-agent poll --inventory` takes it as it stands;\n"
-        "# `branchfleet-server apply` does not. Look each over. For an inventory you have, take the [[position]]\n"
-        "# tables with the code of your branch. To begin one with it, name the bank and take `proposed` out."
-    )
+        told = _("Proposed by branchfleet-agent discover. Look each over, then put it into the bank's inventory.")
+    else:
+        told = _(
+            "Proposed by branchfleet-agent discover. `branchfleet-agent poll --inventory` takes it as it stands; "
+            "`branchfleet-server apply` does not. Look each over. For an inventory you have, take the [[position]] "
+            "tables with the code of your branch. To begin one with it, name the bank and take `proposed` out."
+        )
+    return "\n".join(f"# {line}" for line in broken(told, WIDTH))
 
 
 def _is_new(cls: str, known: Known) -> bool:
@@ -109,10 +114,9 @@ def _is_new(cls: str, known: Known) -> bool:
 
 def _port(port: Port) -> str:
     told = "  ".join(filter(None, (port.name, port.maker, port.usb, port.serial)))
-    return (
-        f"# {_comment(port.address)} is a serial port{f': {_comment(told)}' if told else ''}\n"
-        f"# What is behind it cannot be asked without harm. If you know it: --serial {_comment(port.address)}=DRIVER"
-    )
+    port_is = _("{port} is a serial port").format(port=_comment(port.address))
+    ask = _("What is behind it cannot be asked without harm. If you know it: --serial {port}=DRIVER")
+    return f"# {port_is}{f': {_comment(told)}' if told else ''}\n# {ask.format(port=_comment(port.address))}"
 
 
 def _comment(text: str) -> str:
@@ -131,7 +135,8 @@ def _whole(branch: str) -> str:
 def _class(cls: str, known: Known) -> str:
     lines = ["[[class]]", *_lines({"key": cls, "name": class_name(cls, known)})]
     if known.bank and known.classes is None:
-        lines = ["# If the bank's inventory has no such class yet:", *(f"# {line}" for line in lines)]
+        if_new = _("If the bank's inventory has no such class yet:")
+        lines = [f"# {line}" for line in (if_new, *lines)]
     return "\n".join(lines)
 
 

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from agent.inventory.problems import shown
+from agent.texts import _
 from agent.tidy import tidy_text
 from agent.typed import Bad
 
@@ -35,8 +37,10 @@ def read_ranges(texts: Iterable[str]) -> list[Place]:
         size = int(last) - int(first) + 1
         left -= size
         if left < 0:
-            many = f"{size} addresses" if size > MOST else f"more than {MOST} addresses with the others"
-            raise Bad(f"{tidy_text(text, 80)} is {many}; name what the branch has, like 10.66.1.0/24 (at most {MOST}).")
+            told = _("{range} is {size} addresses; name what the branch has, like 10.66.1.0/24 (at most {most}).")
+            if size <= MOST:
+                told = _("{range} makes it more than {most} addresses with the others; name what the branch has.")
+            raise Bad(told.format(range=tidy_text(text, 80), size=size, most=MOST))
         found.update(dict.fromkeys(Place(str(address), port) for address in _between(first, last)))
     return list(found)
 
@@ -48,16 +52,15 @@ def _read(text: str) -> tuple[Ip, Ip, int | None]:
     try:
         first, last = _ends(bare)
     except ValueError:
-        raise Bad(
-            f"{tidy_text(text, 80)!r} is not a range; write it like 10.66.1.0/24, 10.66.1.10-10.66.1.90 or 10.66.1.7."
-        ) from None
+        told = _("{range} is not a range; write it like 10.66.1.0/24, 10.66.1.10-10.66.1.90 or 10.66.1.7.")
+        raise Bad(told.format(range=shown(text))) from None
     if int(last) < int(first):
-        raise Bad(f"{tidy_text(text, 80)} ends before it begins.")
+        raise Bad(_("{range} ends before it begins.").format(range=tidy_text(text, 80)))
     if port is not None and not 1 <= port <= 65535:
-        raise Bad(f"{tidy_text(text, 80)}: a port is 1 to 65535.")
+        raise Bad(_("{range}: a port is 1 to 65535.").format(range=tidy_text(text, 80)))
     for end in (first, last):
         if end.is_multicast or end.is_unspecified or end == ipaddress.IPv4Address(0xFFFFFFFF):
-            raise Bad(f"{tidy_text(text, 80)}: {end} is no address of one machine.")
+            raise Bad(_("{range}: {end} is no address of one machine.").format(range=tidy_text(text, 80), end=end))
     return first, last, port
 
 

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from agent.discover.ranges import Place
 from agent.discover.toml import toml_value
+from agent.inventory.problems import shown
+from agent.texts import _
 from agent.tidy import tidy_text
 from agent.typed import Options
 from drivers.base import Discovers, Found, Shared
@@ -71,7 +73,7 @@ class Search:
         jobs = iter(self._jobs)
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(AT_ONCE, self.size)):
+                for _worker in range(min(AT_ONCE, self.size)):
                     group.create_task(self._work(jobs, shared))
         finally:
             await shared.close()
@@ -93,14 +95,15 @@ class Search:
                 continue
             except Exception as error:  # the border to third parties' drivers, as in agent/poll.py
                 log.error("The driver %s failed at %s", seeker.driver, place.address, exc_info=error)
-                self._note(f"{place.address}: the driver {seeker.driver} has a defect: {type(error).__name__}.")
+                told = _("{address}: the driver {driver} has a defect: {what}.")
+                self._note(told.format(address=place.address, driver=seeker.driver, what=type(error).__name__))
                 return None
             if isinstance(found, Found):
                 return self._fitting(seeker, found, options)
         if refused is not None:
-            self._note(
-                f"{place.address}: {seeker.driver} finds a device and cannot read it: {tidy_text(refused.detail)}."
-            )
+            told = _("{address}: {driver} finds a device and cannot read it: {why}.")
+            why = tidy_text(refused.detail)
+            self._note(told.format(address=place.address, driver=seeker.driver, why=why))
         return None
 
     def _fitting(self, seeker: Seeker, found: Found, options: Options) -> Sighting | None:
@@ -115,7 +118,8 @@ class Search:
             wrong = wrong or "has options no inventory can say"
         if wrong is None:
             return Sighting(seeker.driver, found, {**options.written, **found.options})
-        self._note(f"{seeker.driver} found {tidy_text(found.address, 80)!r}, which {wrong}.")
+        told = _("{driver} found {address}, which {wrong}.")
+        self._note(told.format(driver=seeker.driver, address=shown(found.address), wrong=_(wrong)))
         return None
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
-from unicodedata import east_asian_width
 
+from agent.cells import cells
 from agent.clock import system_clocks
 from agent.doctor import box, clock, devices, itself, log, server, spool
 from agent.doctor.finding import Finding, Text, Word
@@ -65,7 +65,7 @@ def lines(found: list[Finding], lang: Literal["zh", "en"]) -> Iterator[str]:
     pick = ("zh", "en").index(lang)
     for finding in found:
         word = _WORDS[finding.word][pick]
-        yield f"[{word}]{' ' * (_WIDTH - _cells(word))} {finding.noun[pick]}: {finding.said[pick]}"
+        yield f"[{word}]{' ' * (_WIDTH - cells(word))} {finding.noun[pick]}: {finding.said[pick]}"
         if finding.mend is not None:
             yield f"{' ' * (_WIDTH + 3)}{('处理：', 'Do: ')[pick]}{finding.mend[pick]}"
     counts = Counter(finding.word for finding in found)
@@ -76,7 +76,3 @@ def lines(found: list[Finding], lang: Literal["zh", "en"]) -> Iterator[str]:
 def as_json(found: list[Finding], lang: Literal["zh", "en"]) -> dict[str, Any]:
     pick = ("zh", "en").index(lang)
     return {"well": all_well(found), "found": [finding.as_json(pick) for finding in found]}
-
-
-def _cells(text: str) -> int:
-    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)

@@ -92,7 +92,8 @@ _STANDINGS: dict[str, tuple[Word, Text | None]] = {
 
 
 def _failed(noun: Text, reason: str, detail: str, facts: dict[str, object]) -> Finding:
-    said = Text(f"{mend_of(reason).what.zh}：{detail}。", f"{mend_of(reason).what.en}: {detail}.")
+    """`detail` is what the driver says, which speaks English alone: in Chinese it is quoted, for head office."""
+    said = Text(f"{mend_of(reason).what.zh}（驱动报告：{detail}）。", f"{mend_of(reason).what.en}: {detail}.")
     return Finding(noun=noun, word=Word.WRONG, said=said, mend=mend_of(reason).step, facts={**facts, "reason": reason})
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from agent.assignment import Target, load, make_target
-from agent.causes import chinese
+from agent.causes import chinese, of_sqlite
 from agent.clock import Clocks
 from agent.doctor.finding import Text
 from agent.exit import Trouble
@@ -43,7 +43,7 @@ class SpoolFile(msgspec.Struct, frozen=True):
 
     there: bool
     taken: bool = False  # by a running agent
-    trouble: str = ""
+    trouble: Text | None = None
     standing: Standing | None = None
 
 
@@ -139,7 +139,7 @@ def look_into(path: Path) -> SpoolFile:
     if not path.exists():
         return SpoolFile(there=False)
     if not os.access(path, os.R_OK):
-        return SpoolFile(there=True, trouble=f"{path} may not be read by this user")
+        return SpoolFile(there=True, trouble=Text(f"这个用户无权读 {path}", f"{path} may not be read by this user"))
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as db:
             return SpoolFile(there=True, standing=standing_of(db))
@@ -147,9 +147,10 @@ def look_into(path: Path) -> SpoolFile:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return SpoolFile(there=True, taken=True)
-        return SpoolFile(there=True, trouble=str(error))
+        return SpoolFile(there=True, trouble=Text(of_sqlite(error), str(error)))
     except TypeError:  # a table that should have a row has none
-        return SpoolFile(there=True, trouble="the file is not what was written")
+        trouble = Text("内容不是采集程序写的", "the file is not what was written")
+        return SpoolFile(there=True, trouble=trouble)
 
 
 WINDOWS = sys.platform == "win32"

@@ -54,7 +54,7 @@ def _spool(patient: Patient) -> Finding:
             )
         return Finding(noun=NOUN, word=Word.WRONG, said=said, mend=MAKE_ROOM)
     if file.trouble:
-        said = Text(f"缓存文件不能读：{file.trouble}。", f"The spool cannot be read: {file.trouble}.")
+        said = Text(f"缓存文件不能读：{file.trouble.zh}。", f"The spool cannot be read: {file.trouble.en}.")
         mend = Text(
             "重新启动采集程序，它会把坏文件移开再建一个；还不行就打电话给总行科技。",
             "Start the agent anew: it moves a damaged file aside and begins another. Else call head office.",

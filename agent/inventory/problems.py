@@ -6,7 +6,7 @@ from datetime import date, datetime, time
 from difflib import get_close_matches
 
 SHOWN = 60  # characters of a wrong value worth showing
-_SENTENCES = ("wrong", "message")  # values that are sentences themselves: what a driver says
+_SENTENCES = ("wrong", "message", "reason")  # values that are sentences themselves: what a driver or the system says
 MANY = 2000  # beyond this many, only keys that begin alike are looked at for the nearest
 
 
@@ -35,7 +35,10 @@ class InventoryError(Exception):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = list(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        super().__init__(self.say())
+
+    def say(self, translate: Callable[[str], str] = str) -> str:
+        return "\n".join(problem.say(translate) for problem in self.problems)
 
 
 def nearest(wrong: str, right: Iterable[str]) -> str | None:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -25,9 +25,12 @@ NAMES = 1000  # names looked at
 KEPT_ASIDE = 50
 UNFINISHED = 86_400  # seconds after which a file that was never finished is removed
 WHO, TITLE, TEXT = 40, 200, 2000  # characters
+FARTHEST = 1 << 60  # µs of any clock; a server takes none beyond, and the spool cannot even write the largest
 _NAME = re.compile(r"([0-9a-f]{32})\.json")
 
 log = logging.getLogger(__name__)
+
+Micros = Annotated[int, msgspec.Meta(ge=-FARTHEST, le=FARTHEST)]
 
 
 class Dropped(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,13 +41,13 @@ class Dropped(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     subject: str
     what: Literal["ticket", "note", "answer"]
     who: str
-    wall: int
+    wall: Micros
     title: str = ""
     text: str = ""
     fault: Literal["hardware", "software", "network", "power", "other"] = "other"
     urgent: bool = False
     answer: Literal["", "power", "line", "closed"] = ""
-    boot: int | None = None
+    boot: Micros | None = None
     boot_id: str | None = None
 
 
@@ -72,7 +75,7 @@ class Box:
         self.standing = Aside()
 
     def look(self, subjects: frozenset[str]) -> list[Dropped]:
-        """Entries waiting, oldest name last in no order that matters: AT_ONCE at most."""
+        """Entries that wait, AT_ONCE at most, in no order: each says itself when it was typed."""
         found: list[Dropped] = []
         for name in self._names():
             try:

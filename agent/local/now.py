@@ -150,8 +150,8 @@ def position_of(
         ],
         numbers=[_number(key, value, catalogue) for key, value in list(reading.numbers.items())[:NUMBERS]],
         card=_card(part, word, home, lore, catalogue),
-        since=_wall(known.since, now),
-        asked=_wall(known.asked, now),
+        since=wall_at(known.since, now),
+        asked=wall_at(known.asked, now),
         as_of=reading.as_of,
     )
 
@@ -328,5 +328,6 @@ def _why(reason: str, detail: str, lore: Lore | None) -> Title:
     return (lore.reasons.get(reason) if lore else None) or Title(detail, detail)
 
 
-def _wall(boot: int, now: Clock) -> int:
+def wall_at(boot: int, now: Clock) -> int:
+    """What the wall clock of `now` would have said then."""
     return now.wall - (now.boot - boot)

@@ -10,6 +10,7 @@ from pathlib import Path
 from agent.exit import Exit, Trouble
 from agent.service.files import SYSUSERS, TASK, UNIT, File, at_logon, own_program, task, unit, windows_home
 from agent.settings import find_home
+from agent.texts import _
 
 NAME = "branchfleet-agent.service"
 _OWNERS = ("*S-1-5-19:(OI)(CI)F", "*S-1-5-18:(OI)(CI)F", "*S-1-5-32-544:(OI)(CI)F")  # LocalService, SYSTEM, admins
@@ -31,22 +32,23 @@ def install(say: Say, *, root: Path | None = None, logon: bool = False) -> None:
         _install_windows(say, logon=logon)
         return
     if logon:
-        raise Trouble(Exit.USAGE, "--at-logon is for Windows; here the service starts with the machine.")
+        raise Trouble(Exit.USAGE, _("--at-logon is for Windows; here the service starts with the machine."))
     for file in unit(own_program(), root or Path("/")):
         _write(file)
-        say(f"Written: {file.path}")
+        say(_("Written: {path}").format(path=file.path))
     commands = [["systemd-sysusers"], ["systemctl", "daemon-reload"], ["systemctl", "enable", "--now", NAME]]
     if root is None and Path("/run/systemd/system").exists():
         _run(commands, say)
     else:
-        say("Then, on the machine it is for: " + " && ".join(map(" ".join, commands)))
+        then = _("Then, on the machine it is for: {commands}")
+        say(then.format(commands=" && ".join(map(" ".join, commands))))
 
 
 def _install_windows(say: Say, *, logon: bool) -> None:
     if logon:
         file = at_logon(own_program(), str(find_home(None, os.environ)))
         _write(file)
-        say(f"Written: {file.path}. It starts when this user logs on.")
+        say(_("Written: {path}. It starts when this user logs on.").format(path=file.path))
         return
     home = windows_home()
     with tempfile.TemporaryDirectory() as folder:
@@ -79,7 +81,7 @@ def remove(say: Say, *, root: Path | None = None) -> None:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise _not_written(path, error) from error
-        say(f"Removed: {path}")
+        say(_("Removed: {path}").format(path=path))
     if running:
         _run([["systemctl", "daemon-reload"]], say)
 
@@ -93,17 +95,18 @@ def _write(file: File) -> None:
 
 
 def _not_written(path: Path, error: OSError) -> Trouble:
-    who = "as an administrator" if sys.platform == "win32" else "as root"
-    return Trouble(Exit.CANNOT_WRITE, f"{path} cannot be written: {error.strerror}. Say it again {who}.")
+    told = _("{path} cannot be written: {why}. Say it again as root, on Windows as an administrator.")
+    return Trouble(Exit.CANNOT_WRITE, told.format(path=path, why=_(error.strerror or "")))
 
 
 def _run(commands: list[Command], say: Say) -> None:
     for command in commands:
-        say(f"Running: {' '.join(command)}")
+        say(_("Running: {command}").format(command=" ".join(command)))
         try:
             ran = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         except OSError as error:
-            raise Trouble(Exit.CANNOT_WRITE, f"{command[0]} cannot be run: {error.strerror}.") from error
+            told = _("{program} cannot be run: {why}.").format(program=command[0], why=_(error.strerror or ""))
+            raise Trouble(Exit.CANNOT_WRITE, told) from error
         if ran.returncode != 0:
-            why = " ".join((ran.stderr or ran.stdout).split()) or f"it ended with {ran.returncode}"
+            why = " ".join((ran.stderr or ran.stdout).split()) or _("it ended with {code}").format(code=ran.returncode)
             raise Trouble(Exit.CANNOT_WRITE, f"{' '.join(command)}: {why}")

@@ -1,11 +1,14 @@
 """`branchfleet-server agent`: who may speak as each agent, from the machine itself."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlmodel import Session
 
 from server.agents import deeds as agents
 from server.agents.codes import HOURS
@@ -14,9 +17,16 @@ from server.clock import utc_now
 from server.command import HomeOption, JsonOption, act, changing, local_time, reading, say, show_once, show_row
 from server.queries import Everything
 from server.schemas import AgentOut
-from server.texts import gettext_for
+from server.texts import Gettext, gettext_for
 
 agent = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Agents: who may speak as each.")
+
+
+@contextmanager
+def _deciding(home: Path | None) -> Iterator[tuple[Session, Gettext]]:
+    """A session to change who an agent is in, and how to say so."""
+    with changing(home) as (here, session):
+        yield session, gettext_for(here.settings.lang)
 
 
 AgentKey = Annotated[str, typer.Argument(help="The agent's key in the inventory.")]
@@ -66,9 +76,8 @@ def agent_withdraw(key: AgentKey, home: HomeOption = None) -> None:
 
     Example: branchfleet-server agent withdraw centre
     """
-    with changing(home) as (here, session):
+    with _deciding(home) as (session, _):
         agents.withdraw(session, act(), key)
-    _ = gettext_for(here.settings.lang)
     say(_("The open code and the waiting key of {key} are worth nothing any more.").format(key=key))
 
 
@@ -78,9 +87,8 @@ def agent_confirm(key: AgentKey, home: HomeOption = None) -> None:
 
     Example: branchfleet-server agent confirm 1001-pc
     """
-    with changing(home) as (here, session):
+    with _deciding(home) as (session, _):
         agents.confirm(session, act(), key)
-    _ = gettext_for(here.settings.lang)
     say(_("{key} is the PC now that waited; the one before ends.").format(key=key))
 
 
@@ -94,9 +102,8 @@ def agent_revoke(
 
     Example: branchfleet-server agent revoke 1001-pc --reason "the PC was stolen"
     """
-    with changing(home) as (here, session):
+    with _deciding(home) as (session, _):
         agents.revoke(session, act(), key, reason)
-    _ = gettext_for(here.settings.lang)
     say(_("Nobody speaks as {key} any more. A new code lets a PC in again.").format(key=key))
 
 
@@ -106,9 +113,8 @@ def agent_release(key: AgentKey, home: HomeOption = None) -> None:
 
     Example: branchfleet-server agent release 1001-pc
     """
-    with changing(home) as (here, session):
+    with _deciding(home) as (session, _):
         agents.release(session, act(), key)
-    _ = gettext_for(here.settings.lang)
     say(
         _("The quarantine of {key} has ended: the PC that asks first is the agent, within five minutes.").format(
             key=key
@@ -122,7 +128,6 @@ def agent_rotate(key: AgentKey, home: HomeOption = None) -> None:
 
     Example: branchfleet-server agent rotate centre
     """
-    with changing(home) as (here, session):
+    with _deciding(home) as (session, _):
         agents.ask_rotation(session, act(), key)
-    _ = gettext_for(here.settings.lang)
     say(_("{key} makes a fresh key when it next asks for a token, within the hour.").format(key=key))

@@ -12,7 +12,8 @@ import socket
 from pathlib import Path
 
 from server.authority.certificates import Held, make_authority
-from server.authority.files import AUTHORITY, BEFORE, NEXT, CertificateError, read, write
+from server.authority.files import AUTHORITY, BEFORE, NEXT, CertificateError, read
+from server.private import write_private
 from server.storage.types import Now
 
 
@@ -26,7 +27,7 @@ def begin(folder: Path, now: Now) -> Held:
                 path=folder / name,
             )
     made = make_authority(authority_name(), now())
-    write(folder / NEXT, made.pem())
+    write_private(folder / NEXT, made.pem())
     return made
 
 
@@ -36,7 +37,7 @@ def switch(folder: Path) -> Held:
     if not path.exists():
         raise CertificateError("There is no next CA: `branchfleet-server ca --step next` makes one.")
     held = read(path)
-    write(folder / BEFORE, _there(folder).pem())
+    write_private(folder / BEFORE, _there(folder).pem())
     path.replace(folder / AUTHORITY)
     return held
 

@@ -8,7 +8,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 
 from server.authority.certificates import days_left, names_of
-from server.authority.files import CertificateError, private
+from server.authority.files import CertificateError
+from server.errors import reason
+from server.private import read_private
 
 
 class Given:
@@ -56,14 +58,14 @@ def _certificates(path: Path) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(path.read_bytes())
     except OSError as error:
-        raise CertificateError("{path}: cannot be read: {why}.", path=path, why=error.strerror) from None
+        raise CertificateError("{path}: cannot be read: {why}.", path=path, why=reason(error)) from None
     except ValueError:
         raise CertificateError("{path} holds no certificate in PEM.", path=path) from None
 
 
 def _public_key(path: Path) -> bytes:
     try:
-        key = serialization.load_pem_private_key(private(path), None)
+        key = serialization.load_pem_private_key(read_private(path, CertificateError), None)
     except TypeError:
         raise CertificateError("{path} is locked by a password; the server needs it without.", path=path) from None
     except ValueError:

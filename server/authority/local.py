@@ -17,7 +17,8 @@ from server.authority.certificates import (
     pem,
 )
 from server.authority.changing import authority_name, others
-from server.authority.files import AUTHORITY, FOLDER, SERVER, TRUSTED, CertificateError, read, write
+from server.authority.files import AUTHORITY, FOLDER, SERVER, TRUSTED, CertificateError, read
+from server.private import write_private
 
 DAY = 86_400_000_000  # µs
 
@@ -58,7 +59,7 @@ class Local:
                 path=self._folder / AUTHORITY,
                 day=authority.certificate.not_valid_after_utc.date(),
             )
-        write(self._folder / SERVER, issue(authority, self._names(), now, days).pem())
+        write_private(self._folder / SERVER, issue(authority, self._names(), now, days).pem())
 
     def authority(self) -> Held:
         path = self._folder / AUTHORITY
@@ -77,7 +78,7 @@ class Local:
             raise CertificateError("This machine's clock is wrong: it is decades ahead. Set it.")
         self._folder.mkdir(mode=0o700, exist_ok=True)
         made = make_authority(authority_name(), now)
-        write(path, made.pem())
+        write_private(path, made.pem())
         return made
 
     def trusted(self) -> bytes:
@@ -86,7 +87,7 @@ class Local:
         text = b"".join(held)
         path = self._folder / TRUSTED
         if not path.exists() or path.read_bytes() != text:
-            write(path, text, 0o644)
+            write_private(path, text, 0o644)
         return text
 
     def _outlived(self, current: Held) -> bool:

@@ -16,7 +16,7 @@ from typing import IO, Literal
 
 import msgspec
 
-from server.errors import Told
+from server.errors import Told, reason
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -135,7 +135,7 @@ def _opened(path: Path) -> Iterator[tarfile.TarFile]:
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         if begun:  # it is of what is written, not of what is read
             raise
-        raise Foreign("{path}: cannot be read: {why}.", path=path, why=error.strerror) from None
+        raise Foreign("{path}: cannot be read: {why}.", path=path, why=reason(error)) from None
     except EOFError:
         raise Damaged("{path} is cut off: it ends in the middle.", path=path) from None
     except (zstd.ZstdError, tarfile.TarError):

@@ -52,7 +52,7 @@ def copy_sqlite(source: Path, target: Path, progress: Callable[[int, int], None]
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from None
         said = str(error)
     if said != "ok":
-        raise NotWhole("The database {file} is not whole: {why}", file=source, why=said)
+        raise NotWhole("The database {file} is not whole: {why}", file=source, why=Told(said))
 
 
 def one_file(database: Path) -> None:

@@ -2,7 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -36,7 +37,8 @@ def back_up(
     """Write `file`, whole or not at all. With a passphrase the keys are in it, sealed."""
     if file.exists():
         raise AlreadyThere("{file} is there already; nothing was written.", file=file)
-    with tempfile.TemporaryDirectory(prefix=f".{file.name}-", dir=file.parent) as made:
+    file.parent.stat()  # says which folder is not there
+    with said_of(file), tempfile.TemporaryDirectory(prefix=f".{file.name}-", dir=file.parent) as made:
         staging = Path(made)
         if passphrase is not None:
             (staging / KEYS).write_bytes(keys.seal(keys.keys_in(home.path), passphrase))
@@ -51,6 +53,17 @@ def back_up(
         os.rename(staging / "packed", file)
     sync(file.parent)
     return manifest
+
+
+@contextmanager
+def said_of(path: Path) -> Iterator[None]:
+    """An error of the folder beside `path` in which it is made names `path`: a person knows of no other."""
+    try:
+        yield
+    except OSError as error:
+        if not any(part.startswith(f".{path.name}-") for part in Path(os.fsdecode(error.filename or "")).parts):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _of_sqlite(database: Database, staging: Path, now: int, progress: Callable[[int, int], None]) -> Manifest:

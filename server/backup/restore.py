@@ -20,7 +20,7 @@ from sqlmodel import Session
 from server.backup import archive, keys
 from server.backup.archive import KEYS, POSTGRESQL, SETTINGS, Manifest, Newer
 from server.backup.copies import restore_postgresql
-from server.backup.make import sync
+from server.backup.make import said_of, sync
 from server.errors import Told
 from server.inventory.tables import Setting
 from server.journal.deeds import Act, record
@@ -52,7 +52,17 @@ def restore(file: Path, home: Path, act: Act, passphrase: Callable[[], str] | No
     if home.exists() and (not home.is_dir() or any(home.iterdir())):
         raise NotEmpty("{home} is not empty: a backup is restored into a new folder.", home=home)
     home.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{home.name}-", dir=home.parent))
+    with said_of(home):
+        staging = Path(tempfile.mkdtemp(prefix=f".{home.name}-", dir=home.parent))
+        manifest, journal, epoch = _staged(file, home, staging, act, passphrase, database)
+    sync(home.parent)
+    return Restored(manifest, journal, epoch, (home / KEY).exists())
+
+
+def _staged(
+    file: Path, home: Path, staging: Path, act: Act, passphrase: Callable[[], str] | None, database: str | None
+) -> tuple[Manifest, JournalCheck, str]:
+    """Make the home in `staging` and put it in its place, or leave nothing."""
     try:
         manifest = archive.read(file, staging)
         if not knows(manifest.schema):
@@ -69,8 +79,7 @@ def restore(file: Path, home: Path, act: Act, passphrase: Callable[[], str] | No
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
-    sync(home.parent)
-    return Restored(manifest, journal, epoch, (home / KEY).exists())
+    return manifest, journal, epoch
 
 
 def _settings(staging: Path, manifest: Manifest, database: str | None) -> None:

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 from server.backup.archive import KEYS, Manifest
 from server.backup.keys import TLS
 from server.backup.restore import Restored
+from server.queries import USUAL_ZONE
 from server.settings import KEY
 from server.texts import Gettext
 
-USUAL_ZONE = "Asia/Shanghai"
 KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 

@@ -5,8 +5,6 @@ from sqlmodel import Session
 from server.events.tables import Invalidation
 from server.journal.deeds import take_turn
 
-TOPICS = ("position", "condition", "ticket", "card", "journal", "inventory", "agent")
-
 
 def invalidate(session: Session, topic: str, key: str, branch_id: int | None, now: int) -> None:
     """Have every screen that shows `topic` `key` fetch it again; `branch_id` None is for everyone.

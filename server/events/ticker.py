@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from sqlalchemy import func
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, delete, select
 from starlette.concurrency import run_in_threadpool
 
@@ -73,9 +73,10 @@ class Ticker:
             try:
                 await self.tick()
                 away = False
-            except DBAPIError as error:  # a full disk or a database that is away: screens wait, the server lives
+            except SQLAlchemyError as error:  # a full disk, a database that is away, or no connection to it is free
                 if not away:
-                    _log.error("Screens hear of nothing: the invalidations cannot be read: %s", error.orig)
+                    why = getattr(error, "orig", error)
+                    _log.error("Screens hear of nothing: the invalidations cannot be read: %s", why)
                 away = True
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closed.wait(), PERIOD)

@@ -18,12 +18,13 @@ from server.following import PASSING, Following, Overtaken
 from server.health.fleet import Fleet
 from server.health.log import Entry, entries, newest, told_ahead
 from server.health.rules import SECOND, Rules, load
+from server.health.set_back import rows_set_back
 from server.health.sitting import ABSENCE, Sitting
 from server.health.tables import Follower as FollowerRow
 from server.health.tables import HealthRow
 from server.health.writing import open_conditions_of_removed, write
 from server.ingest.ahead import caught_up, mark_seen
-from server.ingest.tables import AheadRow
+from server.ingest.tables import AheadRow, RecordRow
 from server.journal.deeds import HEALTH, Act
 from server.storage.database import Database
 from server.storage.types import Now
@@ -66,6 +67,7 @@ class Follower(Following):
         self._single = 0  # steps still to be taken one record at a time, after one failed
         self._beat_at: int | None = None
         self._resumed = 0
+        self._back = False  # the clock was set back, and what is remembered is not put right yet
 
     # -- one step -----------------------------------------------------------------------------------
 
@@ -73,6 +75,10 @@ class Follower(Following):
         """Judge what is new and what is due; give how many records and dues that was."""
         if self._beat_at is None:
             self._arrive()
+        elif self._now() < self._beat_at - ABSENCE:
+            self._back = True
+        if self._back:
+            self._set_back()
         limit = 1 if self._single else self._batch
         step: _Step | None = None
         try:
@@ -96,12 +102,32 @@ class Follower(Following):
             resumed = session.get(FollowerRow, RESUMED)
             if row is None:
                 session.add(FollowerRow(name=NAME, cursor=0, at=now))
+            elif row.at > now + ABSENCE:
+                self._back = True
             elif now - row.at > ABSENCE:
                 resumed = resumed or FollowerRow(name=RESUMED, cursor=0, at=now)
                 resumed.at = now
                 session.add(resumed)
             self._resumed = resumed.at if resumed else 0
         self._beat_at = now
+
+    def _set_back(self) -> None:
+        """Put right what is remembered, once all that arrived by the clock of before is judged."""
+        now = self._now()
+        with self._database.read() as session:
+            cursor = session.get_one(FollowerRow, NAME).cursor
+            before = select(RecordRow.id).where(col(RecordRow.id) > cursor, RecordRow.arrived > now + ABSENCE)
+            if session.exec(before.limit(1)).first() is not None:
+                return
+        log.warning("The server's clock was set back; what was judged by it is put right.")
+        subject = -1
+        while subject:
+            with self._database.write() as session:
+                subject = rows_set_back(session, now, max(subject, 0))
+        with self._database.write() as session:
+            session.merge(FollowerRow(name=RESUMED, cursor=0, at=now))  # since now, nobody has been silent
+            session.get_one(FollowerRow, NAME).at = now
+        self._resumed, self._beat_at, self._back = now, now, False
 
     def _work(self, session: Session, limit: int) -> _Step:
         step = self._read(session, load(session), limit)

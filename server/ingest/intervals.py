@@ -46,8 +46,12 @@ def extend(stretch: Stretch, held: HeldFor) -> None:
 
 
 def merge(stretches: Iterable[Stretch], held: HeldFor, hole: int, at: int) -> list[Stretch]:
-    """The stretches of a state that began `at`, and what one more hold says, wherever in time that is."""
-    since = max(held.since, at)  # a hold speaks of all positions since the last hold; this one changed after that
+    """The stretches of a state that began `at`, and what one more hold says, wherever in time that is.
+
+    A hold speaks of all positions since the last hold, and this one may have changed after that. One that ends before
+    its state began was told after the server's own clock was set back.
+    """
+    since = max(held.since, at) if held.to >= at else held.since
     grown = Stretch(since, max(held.to, since), held.good, held.failed)
     apart: list[Stretch] = []
     for one in stretches:

@@ -92,6 +92,7 @@ class Writer:
     def submit(self, parcel: Parcel) -> "Future[Taken]":
         """The result comes after the durable commit; its exception is a ServerError."""
         future: Future[Taken] = Future()
+        future.set_running_or_notify_cancel()  # whoever gives up waiting for it cannot take it back
         turn = HISTORY if parcel.waited else LIVE
         if self._closing:
             future.set_exception(Unavailable(CLOSING))

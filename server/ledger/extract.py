@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from server.accounts.scope import Scoped
 from server.errors import NotFound
-from server.inventory.tables import Setting, Subject
+from server.inventory.tables import Subject
 from server.journal.queries import head_seq
 from server.journal.tables import JournalRow
 from server.ledger.cells import clean, moment
@@ -18,11 +18,9 @@ from server.ledger.columns import WORDS, Column, Kind
 from server.ledger.names import Names, names_at
 from server.ledger.queries import Asked, AsOf, count, stream, versions, watched
 from server.ledger.tables import CardVersion
+from server.queries import bank_zone
 from server.schemas import CardOut
 from server.texts import Gettext
-
-ZONE = "bank.zone"
-USUAL_ZONE = "Asia/Shanghai"
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,6 @@ def extract(session: Session, viewer: Scoped, asked: Asked, seq: int | None = No
         raise NotFound("The journal has no deed {seq}; the newest is {head}.", seq=seq, head=head)
     names = names_at(session, seq)
     wanted = versions(viewer, asked, AsOf(known=_known_at(session, seq)), names)
-    zone = session.get(Setting, ZONE)
     return Extract(
         session=session,
         wanted=wanted,
@@ -64,7 +61,7 @@ def extract(session: Session, viewer: Scoped, asked: Asked, seq: int | None = No
         at=deed.at if deed else 0,
         rows=count(session, wanted),
         watched=watched(session, wanted, seq),
-        zone=ZoneInfo(zone.value if zone else USUAL_ZONE),
+        zone=bank_zone(session),
     )
 
 

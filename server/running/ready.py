@@ -50,6 +50,7 @@ class Readiness:
             "database": database,
             "writer": "dead" if not writer.alive else "failing" if writer.failing else OK,
             "health": health if self._state.follower.alive else "dead",
+            "entries": OK if self._state.entries.alive else "dead",
             "disk": self._disk(),
             "clock": self._clock(),
         }

@@ -3,10 +3,10 @@
 import base64
 import os
 import secrets
-import sys
 from pathlib import Path
 
 from server.errors import Told
+from server.private import read_private
 
 BYTES = 32
 
@@ -28,13 +28,7 @@ def create(path: Path) -> bytes:
 
 def load(path: Path) -> bytes:
     """The key, unless others can read it too."""
-    try:
-        text = path.read_bytes()
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise KeyFileError("{path}: the server's key cannot be read: {why}.", path=path, why=error.strerror) from None
-    if sys.platform != "win32" and mode & 0o077:
-        raise KeyFileError("{path}: others can read the server's key. Say: chmod 600 {path}", path=path)
+    text = read_private(path, KeyFileError)
     try:
         key = base64.b64decode(text.strip(), validate=True)
     except ValueError:

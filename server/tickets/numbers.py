@@ -2,13 +2,12 @@
 
 import re
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from server.journal.deeds import take_turn
-from server.queries import setting
+from server.queries import bank_zone
 from server.tickets.tables import Ticket
 
 _NUMBER = re.compile(r"([0-9]{4})-([0-9]{4,9})")
@@ -26,7 +25,7 @@ def parse(text: str) -> tuple[int, int] | None:
 
 def next_number(session: Session, now: int) -> tuple[int, int]:
     """The year and the number after the last. Writers queue from here to the commit, so no number is given twice."""
-    zone = ZoneInfo(setting(session, "bank.zone", "Asia/Shanghai"))
+    zone = bank_zone(session)
     year = datetime.fromtimestamp(now / 1_000_000, UTC).astimezone(zone).year
     take_turn(session)
     last = session.exec(select(func.max(Ticket.number)).where(col(Ticket.year) == year)).one()

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,13 @@ class FakeClocks:
     def forward(self, seconds: float) -> None:
         self.wall += int(seconds * 1_000_000)
         self.boot += int(seconds * 1_000_000)
+
+
+@pytest.fixture
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that read what a command says in the words of the code."""
+    monkeypatch.setenv("BRANCHFLEET_LANG", "en")
+    monkeypatch.setattr("agent.texts._language", ContextVar("language", default="en"))
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ def test_the_exit_code_tells_how_a_poll_went(
     for words, tail, pick in (([], code.zh, 0), (["--lang", "en"], code.sentence, 1)):
         ran = command("poll", "1/a", *words)
         assert ran.code == code
-        assert f"{mend.what[pick]}{('：', ': ')[pick]}because" in ran.out
+        assert f"{mend.what[pick]}{('（驱动报告：because）', ': because')[pick]}\n" in ran.out
         assert mend.step[pick] in ran.out
         assert ran.err.strip() == tail
         assert "15" in ran.out
@@ -118,7 +118,9 @@ def test_a_position_that_is_not_there_is_named_with_the_nearest(command: Command
     keep(home, Assignment(agent="a", revision="1", polled=[lamp("1001/lamp", device="online")]))
     ran = command("poll", "1001/lmap")
     assert (ran.code, ran.out) == (Exit.NOT_FOUND, "")
-    assert 'did you mean "1001/lamp"?' in ran.err
+    assert ran.err == "没有“1001/lmap”这个采集点位，是不是“1001/lamp”？\n"
+    ran = command("poll", "1001/lmap", "--lang", "en")
+    assert ran.err == 'There is no polled position "1001/lmap"; did you mean "1001/lamp"?\n'
 
 
 @pytest.mark.parametrize(
@@ -203,7 +205,7 @@ def test_a_position_is_polled_straight_from_an_inventory(
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     ran = command("poll", "1001/lamp", "--inventory", str(file))
     assert ran.code == Exit.NOT_SET_UP
-    assert '"lamp"' in ran.err
+    assert ran.err == "需要口令“lamp”：请输入，或从标准输入给出一行。\n"
     assert command("poll", "1001/dark", "--inventory", str(file)).code == Exit.NOT_FOUND
 
 
@@ -255,7 +257,7 @@ def test_a_defect_is_a_sentence_and_a_file(command: Command, monkeypatch: pytest
     ran = command("ports")
     assert ran.code == Exit.DEFECT
     assert len(ran.err.splitlines()) == 1
-    written = Path(ran.err.split()[-1])
+    written = Path(ran.err.split()[1])
     assert "ZeroDivisionError" in written.read_text(encoding="utf-8")
     written.unlink()
 
@@ -273,7 +275,7 @@ def test_output_to_a_full_disk_is_a_sentence_and_no_defect() -> None:
         agent = Path(sys.executable).with_name("branchfleet-agent")
         ran = subprocess.run([agent, "ports", "--json"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert ran.returncode == Exit.CANNOT_WRITE
-    assert ran.stderr.splitlines()[-1] == "The output cannot be written: the disk it goes to is full."
+    assert ran.stderr.splitlines()[-1] == "写不出结果：所在磁盘已满。"
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ async def test_beside_a_running_agent_all_but_the_sick_is_well(
         "agent", "clock", "spool", "disk", "log", "1001/a",
     }  # fmt: skip
     assert found["1001/b"].word is Word.WRONG
-    assert "nothing came back" in found["1001/b"].said.zh
+    assert found["1001/b"].said.zh == "设备没有应答（驱动报告：nothing came back）。"
     assert found["1001/b"].mend is mends.mend_of("noAnswer").step
     assert found["1001/c"].facts["reason"] == "badOptions"
 
@@ -232,6 +232,53 @@ async def test_a_damaged_spool_is_said_and_left_as_it_is(home: Path) -> None:
     found = (await found_in(home))["spool"]
     assert found.word is Word.WRONG
     assert path.read_bytes().startswith(b"SQLite format 3\0\xff")
+
+
+async def test_why_a_spool_cannot_be_read_is_plain_chinese(home: Path) -> None:
+    path = home / "spool.db"
+    for content, why in (
+        (b"SQLite format 3\0" + b"\xff" * 4080, "文件已损坏，不是数据库"),
+        (b"rubbish" * 1000, "文件已损坏，不是数据库"),
+        (b"", "内容不是采集程序写的"),
+    ):
+        path.write_bytes(content)
+        assert (await found_in(home))["spool"].said.zh == f"缓存文件不能读：{why}。"
+    path.unlink()
+    Spool(path, system_clocks(home)).close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    assert (await found_in(home))["spool"].said.zh == "缓存文件不能读：文件已损坏。"
+    path.unlink()
+    path.mkdir()
+    assert (await found_in(home))["spool"].said.zh == "缓存文件不能读：磁盘读写出错。"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("identity.json", b"", "身份文件 {path} 已损坏，读不懂。请用新的登记码重新登记。"),
+        ("identity.json", b'{"server": 1', "身份文件 {path} 已损坏，读不懂。请用新的登记码重新登记。"),
+        ("identity.json", b'{"server": "\xff"}', "身份文件 {path} 已损坏，读不懂。请用新的登记码重新登记。"),
+        ("identity.json", b"{}", "身份文件 {path} 已损坏，读不懂。请用新的登记码重新登记。"),
+        ("ca.pem", b"", "本机认服务器用的证书文件 {path} 读不出来：其中没有能用的证书。请用新的登记码重新登记。"),
+        ("ca.pem", b"\xff", "本机认服务器用的证书文件 {path} 读不出来：其中没有能用的证书。请用新的登记码重新登记。"),
+        (
+            "agent.toml",
+            b"# 1\nserver = https://x",
+            '{path} 的格式（TOML）不对：第 2 行写得不对，应像 server = "https://10.66.0.10:8088"。',
+        ),
+        ("agent.toml", b'sever = "https://x"', "{path} 中的“sever”不是设置项，是不是“server”？"),
+        ("agent.toml", b"spool_days = 0", "{path} 中的 spool_days“0”应为 1 到 3650 的整数。"),
+        ("agent.toml", b'server = "x"', "{path} 中的 server“x”不是服务器地址，应像 https://10.66.0.10:8088。"),
+        ("agent.toml", b'server = "http://x"', "{path} 中的 server“http://x”会不加密地经过网络，要用 https:// 开头。"),
+    ],
+)
+async def test_why_a_file_of_the_agent_cannot_be_used_is_plain_chinese(
+    home: Path, file: str, content: bytes, said: str
+) -> None:
+    enrolled(home, "https://127.0.0.1:1")
+    (home / file).write_bytes(content)
+    assert (await found_in(home))["server"].said.zh.partition("：")[2] == said.format(path=home / file)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")

@@ -267,6 +267,7 @@ async def test_a_second_agent_in_the_same_folder_is_refused(
         with pytest.raises(Trouble, match="Another agent is running") as refused:
             await run_agent(settings, Stop())
     assert refused.value.code is Exit.BUSY
+    assert refused.value.zh == "另一个采集程序正在使用记录缓存，同一文件夹只能运行一个。"
 
 
 async def test_a_restored_copy_of_the_spool_loses_nothing(

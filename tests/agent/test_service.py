@@ -20,6 +20,9 @@ from agent.service.files import at_logon, own_program, task, unit
 from agent.wire import Polled
 from tests.agent.enrolled import enrolled
 
+pytestmark = pytest.mark.usefixtures("english")
+
+
 if TYPE_CHECKING:
     from tests.agent.conftest import Centre
 else:

@@ -47,9 +47,15 @@ def test_an_unknown_key_is_named_with_its_place_and_the_nearest(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "server", ["", "127.0.0.1:8088", "ftp://x", "http://", "http://x:99999", "http://x:y", "http://a:b@x", "http://x?q"]
+    "server",
+    [
+        *("", "127.0.0.1:8088", "ftp://x", "http://", "http://x:99999", "http://x:y", "http://a:b@x", "http://x?q"),
+        *("https://10.66.0..10:8088", f"https://{'a' * 64}.cn", "https://[::1", "https://10.66.0.10 :8088"),
+        *("https://10.66.0.10:8088/中心", "https://10.66.0.10:8088/a b", "https://10.66.0.10:8088\\n"),
+    ],
 )
 def test_an_address_that_is_none_is_refused(tmp_path: Path, server: str) -> None:
+    """Else the first connection would end the agent by a defect, and each after its restart."""
     write(tmp_path, f'server = "{server}"\n')
     trouble = refused(tmp_path)
     assert trouble.code is Exit.BAD_INPUT

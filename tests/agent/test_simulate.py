@@ -23,6 +23,9 @@ from agent.typed import Bad, pairs
 from agent.wire import Polled
 from drivers.sim.base import Fault
 
+pytestmark = pytest.mark.usefixtures("english")
+
+
 PASSBOOK: dict[str, object] = {"emulation": "olivetti", "profile": "simulated"}
 FILE = ["file", "--option", "layout=pos-daily", "--option", "row=1"]
 
@@ -148,13 +151,13 @@ def test_it_answers_at_the_port_that_was_asked_for(simulated: Simulated, driver:
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["pasbook"], Exit.NOT_FOUND, "did you mean 'passbook'?"),
-        (["passbook", "--set", "paper"], Exit.BAD_INPUT, "'paper' is not KEY=VALUE."),
-        (["passbook", "--set", "paper=gone"], Exit.BAD_INPUT, "it can be: ok, full, low"),
+        (["pasbook"], Exit.NOT_FOUND, "Did you mean passbook?"),
+        (["passbook", "--set", "paper"], Exit.BAD_INPUT, '"paper" is not KEY=VALUE.'),
+        (["passbook", "--set", "paper=gone"], Exit.BAD_INPUT, "it is one of ok, full, low"),
         (["passbook", "--set", "paper=full"], Exit.BAD_INPUT, "it can be ok, low, out, jammed"),
         (["passbook", "--fault", "broken"], Exit.BAD_INPUT, "there are: none, silent, slow"),
         (["snmp", "--set", "paper=out"], Exit.BAD_INPUT, 'a simulated host has no "paper"'),
-        (["snmp", "--set", "cpu.load=much"], Exit.BAD_INPUT, "cpu.load is a number"),
+        (["snmp", "--set", "cpu.load=much"], Exit.BAD_INPUT, "cpu.load cannot be"),
         (["file", "--option", "layout=pos-daily"], Exit.BAD_INPUT, "needs --option row="),
         (["file", "--option", "layout=3"], Exit.BAD_INPUT, "wrong"),
         ([*FILE, "--port", "9"], Exit.BAD_INPUT, "takes no --port"),
@@ -206,13 +209,13 @@ def test_a_port_in_use_is_said(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("papr=out", "did you mean 'paper'?"),
-        ("paper=gone", "it can be: ok"),
+        ("papr=out", "Did you mean paper?"),
+        ("paper=gone", "it is one of ok"),
         ("paper=full", "it can be ok, low, out, jammed"),
         ("battery=low", "it has cover, paper, document, device"),
         ("fault sleepy", "there are: none, silent"),
         ("fault", "Say which fault"),
-        ("open the cover", "'open' is not KEY=VALUE."),
+        ("open the cover", '"open" is not KEY=VALUE.'),
         ("=", "is not KEY=VALUE."),
     ],
 )
@@ -233,7 +236,7 @@ def test_a_file_of_several_terminals_is_set_by_subject(tmp_path: Path) -> None:
     hand.do("1007/pos-1:activity=dormant")
     hand.do("1007/pos-1:activity=asleep")
     assert simulator.state == {"1007/pos-1:activity": "dormant"}
-    assert "it can be: active, dormant, stop" in said[0]
+    assert "it is one of active, dormant, stop" in said[0]
 
 
 def test_what_only_this_simulator_has_can_be_set_too(tmp_path: Path) -> None:
@@ -283,3 +286,16 @@ def test_the_help_lists_what_can_be_set_in_it_and_all_of_that_can_be(
         main(["simulate", driver, *(f"--option={key}={value}" for key, value in options.items()), "--parts"])
     assert ended.value.code in (0, None)
     assert capsys.readouterr().out.splitlines() == list(settable(driver, options))
+
+
+def test_a_person_is_told_in_chinese_unless_english_is_asked_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for lang, said in (
+        ("zh", 'paper 不能是 "gone"：可以是 ok, full, low, out, jammed, unknown。\n'),
+        ("en", 'paper cannot be "gone": it is one of ok, full, low, out, jammed, unknown.\n'),
+    ):
+        monkeypatch.setenv("BRANCHFLEET_LANG", lang)
+        with pytest.raises(SystemExit):
+            main(["simulate", "passbook", "--set", "paper=gone"])
+        assert capsys.readouterr().err == said

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from agent.typed import pairs, parted, value_of
 
+pytestmark = pytest.mark.usefixtures("english")
+
 
 @pytest.mark.parametrize(
     ("typed", "said"),

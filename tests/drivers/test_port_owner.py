@@ -18,8 +18,8 @@ import pytest
 
 from drivers import registry
 from drivers.base import Driver, GoesFirst, Reading, TellsNews
-from drivers.errors import Busy, DeviceError, Reason
-from drivers.serial_link import SerialOptions
+from drivers.errors import Busy, DeviceError, Reason, Unreachable
+from drivers.serial_link import Ask, Conversation, SerialLink, SerialOptions
 from drivers.sim.base import Fault
 from tests.drivers.test_contract import ROWS
 
@@ -382,3 +382,15 @@ async def test_who_cannot_look_has_nothing_to_wait_for(start: Start, monkeypatch
     monkeypatch.setattr(serial_owner, "_PROC", Path("/nowhere"))
     assert not await serial_owner.let_go(port, strict=True)
     assert not await serial_owner.let_go(port, strict=False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the numbers of devices are Linux's")
+@pytest.mark.parametrize("device", ["/dev/null", "/dev/zero"])
+async def test_what_is_no_port_is_said_to_be_none_whoever_has_it_open(device: str) -> None:
+    with teller(OPENED, device), pytest.raises(Unreachable) as refused:
+        await SerialLink(device, SerialOptions()).converse(_nothing())
+    assert refused.value.reason is Reason.NO_SUCH_PORT
+
+
+def _nothing() -> Conversation[None]:
+    yield Ask(b"?", None)

@@ -1,14 +1,33 @@
 """The console's line to the server, against ends that answer late."""
 
 import asyncio
+import time
 
 import pytest
 
-from tui import client as line
+from server.schemas import Status
+from tui import line
 from tui.client import Client, LedgerQuery
 from tui.failures import Away
 
+NOON = 1_800_000_000_000_000
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nx-journal-seq: 7\r\n\r\nledger"
+
+
+async def test_whoever_sets_this_pcs_clock_makes_nothing_look_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = dict.fromkeys(Status.model_fields, 0) | {"version": "1", "bank": "b", "at": NOON}
+    body = Status.model_validate(figures).model_dump_json().encode()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, Client(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", token="t") as client:
+        await client.status()
+        monkeypatch.setattr(time, "time_ns", lambda: 0)  # its battery is empty
+        assert client.now() >= NOON
 
 
 async def test_an_export_may_be_long_in_the_making_and_a_list_may_not(monkeypatch: pytest.MonkeyPatch) -> None:

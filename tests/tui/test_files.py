@@ -70,7 +70,7 @@ async def test_a_cancelled_export_leaves_no_half_file(tmp_path: Path) -> None:
 
 
 async def test_a_folder_that_is_not_there_is_told_in_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(CannotWrite, match="No such file"):
+    with pytest.raises(CannotWrite, match="没有这个文件或文件夹"):
         await write(tmp_path / "none" / "a.csv", chunks(b"x"), force=False, progress=nothing)
 
 

@@ -106,19 +106,31 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_file(tmp_path: P
 @pytest.mark.parametrize(
     ("text", "flags", "said"),
     [
-        ("langu = 'en'", {}, "lang?"),
-        ("lang = 'fr'", {}, "console.toml(：|: )lang"),
-        ("", {"lang": "fr"}, "--lang(：|: )lang"),
-        ("", {"server": "10.1.0.5"}, "--server: '10.1.0.5' is no address"),
-        ("lang = ", {}, "console.toml"),
+        ("langu = 'en'", {}, "{file}：没有 langu 这个设置项，是不是 lang？"),
+        ("lang = 'fr'", {}, "{file}：lang 只能是以下之一：zh, en"),
+        ("ca = 3", {}, "{file}：ca 应为加引号的文字"),
+        ("", {"lang": "fr"}, "--lang：lang 只能是以下之一：zh, en"),
+        ("", {"server": "10.1.0.5"}, "--server：'10.1.0.5' 不是服务器地址，应像 https://127.0.0.1:8088"),
+        ("", {"server": "https://a:80880"}, "--server：'https://a:80880' 不是服务器地址，应像 https://127.0.0.1:8088"),
+        ("", {"server": "https://1..1"}, "--server：'https://1..1' 不是服务器地址，应像 https://127.0.0.1:8088"),
+        ("", {"server": "https://:8088"}, "--server：'https://:8088' 不是服务器地址，应像 https://127.0.0.1:8088"),
+        ("lang = ", {}, '{file} 从第 1 行起看不懂。设置应写成这样：server = "https://127.0.0.1:8088"'),
     ],
 )
 def test_a_setting_that_cannot_be_is_named_with_its_place(
     tmp_path: Path, text: str, flags: dict[str, str | None], said: str
 ) -> None:
-    (tmp_path / "console.toml").write_text(text, encoding="utf-8")
-    with pytest.raises(BadSettings, match=said.replace("?", r"\?")):
+    file = tmp_path / "console.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(BadSettings) as told:
         settings.load(flags, {"BRANCHFLEET_CONFIG": str(tmp_path)})
+    assert str(told.value) == said.format(file=file)
+
+
+def test_a_settings_file_that_cannot_be_read_is_said_in_chinese(tmp_path: Path) -> None:
+    (tmp_path / "console.toml").mkdir()
+    with pytest.raises(BadSettings, match="读不出来：它是一个文件夹，不是文件"):
+        settings.load({}, {"BRANCHFLEET_CONFIG": str(tmp_path)})
 
 
 def test_the_kept_sign_in_is_its_owners_alone_and_for_one_server(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def run_demo(home: Path | None, seconds: float | None, as_json: bool, console: C
             place.mkdir(parents=True, exist_ok=True)
             empty = not any(place.iterdir())
         except OSError as error:
-            _say(f"{place}: {error.strerror}")
+            _say(f"{place}: {_(error.strerror or '')}")
             return Exit.CANNOT_WRITE
         if not empty:
             _say(_("{home} is not empty; name a new folder.").format(home=place))

@@ -14,6 +14,8 @@ from pydantic import ValidationError
 
 from server.schemas import Standing
 from tui.local.schema import Clock, Entry, Now
+from tui.texts import _
+from tui.times import ticks
 
 SIZE = 8 << 20  # bytes of now.json; 400 positions have some 400 KB
 ENTRY_SIZE = 16_384  # bytes
@@ -91,7 +93,7 @@ def read(folder: Path) -> Local:
         with path.open("rb") as file:
             content = file.read(SIZE + 1)
     except OSError as error:
-        raise Unreadable(f"{path}: {error.strerror}") from error
+        raise Unreadable(f"{path}: {_(error.strerror or '')}") from error
     if len(content) > SIZE:
         raise Unreadable(f"{path}: > {SIZE} bytes")
     try:
@@ -99,7 +101,7 @@ def read(folder: Path) -> Local:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(step) for step in first["loc"]) or "JSON"
-        raise Unreadable(f"{path}: {where}: {first['msg']}") from error
+        raise Unreadable(_("{path}: {where} is not as agreed").format(path=path, where=where)) from error
     read_at = time.time_ns() // 1000
     return Local(now, read_at, age_of(now.written, read_at, _boot()))
 
@@ -122,7 +124,7 @@ def _boot() -> tuple[int, str] | None:
         boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return None
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000, boot_id
+    return ticks(), boot_id
 
 
 def fresh_entry(**said: object) -> Entry:
@@ -151,7 +153,7 @@ def leave(folder: Path, entry: Entry) -> None:
     except OSError as error:
         with suppress(OSError):
             fresh.unlink(missing_ok=True)
-        raise CannotLeave(f"{box}: {error.strerror}") from error
+        raise CannotLeave(f"{box}: {_(error.strerror or '')}") from error
 
 
 def waiting(folder: Path) -> list[Path]:

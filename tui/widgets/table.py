@@ -134,10 +134,6 @@ class Table(ScrollView, Generic[T], can_focus=True):
         self._generation += 1
         self._ask()
 
-    def recolumn(self, columns: Sequence[Column[T]]) -> None:
-        self._columns = columns
-        self._measure()
-
     @property
     def row(self) -> T | None:
         """The row under the cursor, if it is here."""

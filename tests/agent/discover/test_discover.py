@@ -19,6 +19,9 @@ from agent.exit import Exit
 from agent.ports import Port, Readers
 from agent.wire import Assignment, Polled
 
+pytestmark = pytest.mark.usefixtures("english")
+
+
 V3 = {"version": "3", "user": "watcher", "auth": "SHA", "auth_password": "authpass123"}
 SIMULATED: dict[str, tuple[str, dict[str, object]]] = {
     "ups": ("snmp", {"profile": "ups"}),
@@ -103,7 +106,7 @@ def test_what_is_proposed_is_polled_as_it_stands(
     again = command(*("--range", devices["ups"]), *("--serial", f"{devices['passbook']}=passbook,emulation=olivetti"),
                     "--inventory", str(file))  # fmt: skip
     assert tomllib.loads(again.out) == {}
-    assert "1 polled already" in again.err
+    assert "Polled already and left out: 1." in again.err
     assert "is polled already, and was not asked" in again.err
 
 
@@ -178,7 +181,7 @@ def test_the_branch_must_be_one_of_the_inventory(command: Command, tmp_path: Pat
     assert "--branch 1001" in command("--inventory", str(file)).err
     ran = command("--inventory", str(file), "--branch", "1003")
     assert ran.code == Exit.NOT_FOUND
-    assert "did you mean" in ran.err
+    assert "Did you mean 1002?" in ran.err
     assert command("--inventory", str(file), "--branch", "1002").code == Exit.DONE
 
 

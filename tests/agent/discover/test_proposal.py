@@ -17,6 +17,9 @@ from agent.inventory.schema import Inventory
 from agent.ports import Port
 from drivers.base import Found
 
+pytestmark = pytest.mark.usefixtures("english")
+
+
 HOSTILE = [
     'UPS"1" \\ ]]\n[[branch]]\nkey = "9999"',
     "\x00\x1b[2J\x07\x7f\x85\u2028\u202e",

@@ -8,6 +8,8 @@ from agent.discover.known import Known, split_host
 from agent.discover.ranges import MOST, Place, read_ranges
 from agent.typed import Bad
 
+pytestmark = pytest.mark.usefixtures("english")
+
 
 @pytest.mark.parametrize(
     ("text", "first", "last", "size"),

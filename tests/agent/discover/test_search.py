@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any, ClassVar
 
+import pytest
+
 from agent.discover.ranges import Place
 from agent.discover.search import AT_ONCE, Pace, Search, Seeker, can_look
 from agent.typed import Options
@@ -10,6 +12,8 @@ from drivers.base import DriverOptions, Found, Shared, Turn
 from drivers.errors import Reason, Refused
 from drivers.reach import Reach
 from drivers.snmp.driver import Snmp
+
+pytestmark = pytest.mark.usefixtures("english")
 
 
 class LampOptions(DriverOptions):

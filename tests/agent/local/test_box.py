@@ -54,6 +54,8 @@ def test_an_entry_waits_in_the_box_until_it_is_said_to_be_taken(box: Box, leave:
         ({"version": 2}, "2"),
         ({"token": "x"}, "token"),
         ({"wall": "now"}, "int"),
+        ({"wall": 10**30}, "wall"),
+        ({"boot": -(10**30), "boot_id": "b"}, "boot"),
     ],
 )
 def test_what_is_no_entry_of_this_branch_is_set_aside_with_its_reason(

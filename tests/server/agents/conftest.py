@@ -161,3 +161,12 @@ class Head:
 @pytest.fixture
 def head(database: Database, now: SetClock, bank: dict[str, int]) -> Head:
     return Head(database, now)
+
+
+@pytest.fixture
+async def front(pc: MakePc, head: Head) -> Pc:
+    """The branch's PC, enrolled, and its agent let in."""
+    made = pc("front")
+    await made.enroll(head.code())
+    await made.asks()
+    return made

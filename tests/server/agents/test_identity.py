@@ -162,11 +162,8 @@ async def test_a_restart_is_no_copy_whatever_was_lost(pc: MakePc, head: Any) -> 
 
 
 async def test_a_token_is_renewed_by_the_boot_clock_and_after_the_server_dropped_it(
-    pc: MakePc, head: Any, database: Database, now: SetClock
+    front: Any, database: Database, now: SetClock
 ) -> None:
-    front = pc("front")
-    await front.enroll(head.code())
-    await front.asks()
     first = front._tokens._token
     now.forward(49 * 60)
     await front.asks()
@@ -182,10 +179,7 @@ async def test_a_token_is_renewed_by_the_boot_clock_and_after_the_server_dropped
     assert front._tokens._token != second
 
 
-async def test_revocation_is_in_force_at_the_very_next_request(pc: MakePc, head: Any) -> None:
-    front = pc("front")
-    await front.enroll(head.code())
-    await front.asks()
+async def test_revocation_is_in_force_at_the_very_next_request(pc: MakePc, front: Any, head: Any) -> None:
     open_code = head.code()
     head.does("revoke")
     await refused(front.asks(), "revoked")
@@ -235,11 +229,8 @@ async def test_a_waiting_pc_can_be_turned_away(pc: MakePc, head: Any) -> None:
 
 
 async def test_two_live_copies_are_both_held_off_and_asked_about(
-    pc: MakePc, head: Any, database: Database, tmp_path: Any
+    front: Any, head: Any, database: Database, tmp_path: Any
 ) -> None:
-    front = pc("front")
-    await front.enroll(head.code())
-    await front.asks()
     copy = front.copied(tmp_path / "copy")
     await copy.asks()  # alone it might be a restart
     await refused(front.asks(), "Two programs")
@@ -254,10 +245,7 @@ async def test_two_live_copies_are_both_held_off_and_asked_about(
         await refused(again.asks(), "Two programs")
 
 
-async def test_after_a_quarantine_nobody_goes_on_under_old_numbers(pc: MakePc, head: Any, tmp_path: Any) -> None:
-    front = pc("front")
-    await front.enroll(head.code())
-    await front.asks()
+async def test_after_a_quarantine_nobody_goes_on_under_old_numbers(front: Any, head: Any, tmp_path: Any) -> None:
     copy = front.copied(tmp_path / "copy")
     await copy.asks()
     await refused(front.asks(), "Two programs")
@@ -271,12 +259,7 @@ async def test_after_a_quarantine_nobody_goes_on_under_old_numbers(pc: MakePc, h
     assert (front.streams, copy.streams) == (1, 1)
 
 
-async def test_a_copy_that_was_off_over_night_begins_new_numbers_before_it_sends(
-    pc: MakePc, head: Any, tmp_path: Any
-) -> None:
-    front = pc("front")
-    await front.enroll(head.code())
-    await front.asks()
+async def test_a_copy_that_was_off_over_night_begins_new_numbers_before_it_sends(front: Any, tmp_path: Any) -> None:
     copy = front.copied(tmp_path / "copy")
     await copy.asks()
     front.start()  # in the morning
@@ -285,10 +268,7 @@ async def test_a_copy_that_was_off_over_night_begins_new_numbers_before_it_sends
     await refused(copy.asks(), "Two programs")
 
 
-async def test_a_fresh_key_takes_the_old_ones_place(pc: MakePc, head: Any, database: Database, now: SetClock) -> None:
-    front = pc("front")
-    await front.enroll(head.code())
-    await front.asks()
+async def test_a_fresh_key_takes_the_old_ones_place(front: Any, head: Any, database: Database, now: SetClock) -> None:
     old = front.identity.key
     head.does("ask_rotation")
     now.forward(HOUR)
@@ -308,12 +288,9 @@ async def test_a_fresh_key_takes_the_old_ones_place(pc: MakePc, head: Any, datab
 
 @pytest.mark.parametrize("heard", [True, False])
 async def test_a_rotation_that_ended_half_way_locks_nobody_out(
-    pc: MakePc, head: Any, now: SetClock, monkeypatch: pytest.MonkeyPatch, heard: bool
+    front: Any, head: Any, now: SetClock, monkeypatch: pytest.MonkeyPatch, heard: bool
 ) -> None:
     """Killed with the fresh key on the disk: the server had heard of it, or had not."""
-    front = pc("front")
-    await front.enroll(head.code())
-    await front.asks()
     head.does("ask_rotation")
     now.forward(HOUR)
 
@@ -340,11 +317,8 @@ async def test_a_rotation_that_ended_half_way_locks_nobody_out(
 
 
 async def test_a_key_that_was_replaced_by_a_fresh_one_is_a_copy(
-    pc: MakePc, head: Any, now: SetClock, tmp_path: Any
+    front: Any, head: Any, now: SetClock, tmp_path: Any
 ) -> None:
-    front = pc("front")
-    await front.enroll(head.code())
-    await front.asks()
     image = front.copied(tmp_path / "image")
     head.does("ask_rotation")
     now.forward(HOUR)
@@ -408,10 +382,7 @@ async def test_a_challenge_is_good_once_for_its_key_and_for_a_minute(pc: MakePc,
         await refused(post(line, "/api/agent/token", answered(await challenge(), "another"), Token), "signature")
 
 
-async def test_a_servers_clock_that_was_set_back_locks_nobody_out(pc: MakePc, head: Any, now: SetClock) -> None:
-    front = pc("front")
-    await front.enroll(head.code())
-    await front.asks()
+async def test_a_servers_clock_that_was_set_back_locks_nobody_out(front: Any, now: SetClock) -> None:
     now.forward(-30 * 24 * HOUR)
     front.start()
     await front.asks()

@@ -48,12 +48,9 @@ def restored(database: Database, backup: Backup, now: SetClock) -> None:
 
 
 async def test_a_server_restored_from_before_a_rotation_has_the_agent_again(
-    pc: MakePc, head: Any, database: Database, now: SetClock
+    front: Any, head: Any, database: Database, now: SetClock
 ) -> None:
     """Twice rotated, and the backup is older than both: the key it knows puts the newest in its place."""
-    front = pc("front")
-    await front.enroll(head.code())
-    await front.asks()
     backup = kept(database)
     for _ in range(2):
         head.does("ask_rotation")
@@ -157,11 +154,8 @@ async def test_something_that_says_401_in_the_servers_name_makes_no_copy_of_an_h
 
 
 async def test_an_old_key_alone_or_with_a_strangers_is_still_a_copys(
-    pc: MakePc, head: Any, now: SetClock, tmp_path: Any
+    front: Any, head: Any, now: SetClock, tmp_path: Any
 ) -> None:
-    front = pc("front")
-    await front.enroll(head.code())
-    await front.asks()
     image = front.copied(tmp_path / "image")
     head.does("ask_rotation")
     now.forward(HOUR)
@@ -174,12 +168,8 @@ async def test_an_old_key_alone_or_with_a_strangers_is_still_a_copys(
 
 @pytest.mark.parametrize("kills", [1, 3])
 async def test_a_kill_between_the_servers_answer_and_the_disk_is_no_copy(
-    pc: MakePc, head: Any, monkeypatch: pytest.MonkeyPatch, kills: int
+    front: Any, monkeypatch: pytest.MonkeyPatch, kills: int
 ) -> None:
-    front = pc("front")
-    await front.enroll(head.code())
-    await front.asks()
-
     class Killed(BaseException):
         pass
 
@@ -199,10 +189,7 @@ async def test_a_kill_between_the_servers_answer_and_the_disk_is_no_copy(
     assert front.streams == 0
 
 
-async def test_starts_that_never_reached_the_server_are_no_names_to_come_after(pc: MakePc, head: Any) -> None:
-    front = pc("front")
-    await front.enroll(head.code())
-    await front.asks()
+async def test_starts_that_never_reached_the_server_are_no_names_to_come_after(front: Any) -> None:
     before = last_instances(front.home)
     front.cut = True
     for _ in range(3):
@@ -213,11 +200,8 @@ async def test_starts_that_never_reached_the_server_are_no_names_to_come_after(p
 
 
 async def test_a_quarantine_is_one_line_at_the_server_and_its_end_one_at_the_agent(
-    pc: MakePc, head: Any, tmp_path: Any, caplog: pytest.LogCaptureFixture
+    front: Any, head: Any, tmp_path: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    front = pc("front")
-    await front.enroll(head.code())
-    await front.asks()
     copy = front.copied(tmp_path / "copy")
     await copy.asks()
     caplog.set_level("INFO")

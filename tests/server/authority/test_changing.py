@@ -115,6 +115,19 @@ async def test_an_agent_that_runs_through_a_change_goes_on(served: Bank, agent: 
     await agent.asks()
 
 
+async def test_two_steps_at_once_cut_off_nobody_who_learned_the_next(served: Bank, agent: Agent) -> None:
+    """The server looks every ten minutes: it may never have seen the step between."""
+    served.does("next")
+    await agent.asks(2)
+    changing.switch(served.home / "tls")
+    changing.drop(served.home / "tls")
+    await agent.asks()  # by the certificate the server still shows
+    served.tls.look()
+    await agent.asks(2)
+    assert (agent.home / "ca.pem").read_text() == served.tls.trusted
+    assert pinned(agent) == 1
+
+
 async def test_who_has_learned_the_next_ca_is_known_before_the_switch(served: Bank, agent: Agent) -> None:
     await agent.asks()
     served.does("next")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from agent.wire import BUILT
 from server.authority import context
@@ -172,6 +173,34 @@ def test_a_bad_file_of_the_banks_own_is_told_and_the_last_certificate_stays(
     tls.look()
     assert [record.levelname for record in caplog.records].count("ERROR") == 1
     assert "holds no certificate in PEM" in caplog.text
+
+
+def test_a_key_under_a_password_is_told_as_no_key_of_ours(local: Local, tmp_path: Path) -> None:
+    path = local.files()[0]
+    key = held(path.read_bytes()).key
+    locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    path.write_bytes(locked + path.read_bytes())
+    with pytest.raises(CertificateError, match="is not a certificate with its key"):
+        local.files()
+
+
+def test_whatever_one_look_meets_the_next_is_made(local: Local, clock: SetClock, tmp_path: Path) -> None:
+    """Nobody waits for the task that looks: had it ended, the certificate would have, a year later."""
+    local.trusted()
+    tls = Tls(local)
+
+    class Meets(Local):
+        def files(self) -> tuple[Path, Path]:
+            raise RuntimeError("what nobody thought of")
+
+    tls.source = Meets(Path(), set, clock)
+    tls.look()
+    tls.source = local
+    file = tmp_path / "tls" / "server.pem"
+    before = file.read_bytes()
+    clock.forward(300 * DAY)
+    tls.look()
+    assert file.read_bytes() != before
 
 
 def _bank(folder: Path, clock: SetClock) -> Callable[[], Given]:

@@ -272,8 +272,8 @@ def test_without_postgresqls_programs_one_sentence_says_what_to_install(
 def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """`say("backup", "FILE", stdin="...")`: the code, and what the command said on its two streams."""
 
-    def make(*words: str, stdin: str = "") -> tuple[int, str, str]:
-        monkeypatch.setenv("BRANCHFLEET_LANG", "en")
+    def make(*words: str, stdin: str = "", lang: str = "en") -> tuple[int, str, str]:
+        monkeypatch.setenv("BRANCHFLEET_LANG", lang)
         monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
         with pytest.raises(SystemExit) as ended:
             main(list(words))
@@ -303,6 +303,44 @@ def test_the_commands_say_one_sentence_and_end_with_the_code_for_it(home: Home, 
     code, out, err = say("restore", file, *new, "--without-keys", "--json")
     assert (code, json.loads(out)["journal_ok"]) == (Exit.DONE, True)
     assert "put it into" in err
+
+
+def test_a_place_that_cannot_be_written_is_named_as_the_person_gave_it(home: Home, tmp_path: Path, say: Any) -> None:
+    file, folder = tmp_path / "file", tmp_path / "no"
+    file.write_text("x")
+    at = ("--home", str(home.path))
+    back_up(home, tmp_path / "b.bfb", NOON)
+    for words, code, sentence in (
+        (("backup", str(folder / "c.bfb"), *at), Exit.CANNOT_WRITE, f"{folder}：没有这个文件或文件夹。"),
+        (("backup", str(file / "c.bfb"), *at), Exit.CANNOT_WRITE, f"{file}/c.bfb：路径中有一个是文件，不是文件夹。"),
+        (("backup", str(tmp_path / ("c" * 250)), *at), Exit.CANNOT_WRITE, f"{tmp_path / ('c' * 250)}：文件名太长。"),
+        (
+            ("backup", str(folder / "c.bfb"), "--check"),
+            Exit.BAD_INPUT,
+            f"{folder / 'c.bfb'} 无法读取：没有这个文件或文件夹。",
+        ),
+        (
+            ("restore", str(tmp_path), "--home", str(folder)),
+            Exit.BAD_INPUT,
+            f"{tmp_path} 无法读取：它是一个文件夹，不是文件。",
+        ),
+        (
+            ("restore", str(tmp_path / "b.bfb"), "--home", str(file / "new")),
+            Exit.CANNOT_WRITE,
+            f"{file}：已有同名的文件。",
+        ),
+    ):
+        assert say(*words, lang="zh") == (code, "", f"{sentence}\n"), words
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.bfb", "file", "home"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a folder that refuses even root is /proc, of Linux")
+def test_where_nothing_can_be_made_the_folder_beside_it_is_not_named(home: Home, tmp_path: Path, say: Any) -> None:
+    back_up(home, tmp_path / "b.bfb", NOON)
+    said = "/proc/new：没有这个文件或文件夹。\n"
+    assert say("backup", "/proc/new", "--home", str(home.path), lang="zh") == (Exit.CANNOT_WRITE, "", said)
+    restoring = ("restore", str(tmp_path / "b.bfb"), "--home", "/proc/new")
+    assert say(*restoring, lang="zh") == (Exit.CANNOT_WRITE, "", said)
 
 
 def test_a_person_is_told_the_moment_in_the_banks_zone_both_heads_and_what_happens_next(

@@ -1,6 +1,7 @@
 """What screens hear: in scope, in order, once, and again after having been away."""
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from server.events.tables import Invalidation
 from server.events.ticker import Ticker
 from server.queries import Everything
 from server.schemas import Invalidated
+from server.storage import database as storage
 from server.storage.database import Database
 
 HOUR = 3600
@@ -81,6 +83,40 @@ async def test_a_screen_that_was_away_hears_what_it_missed(ticker: Ticker, publi
     async with ticker.subscribe(Of(bank["1001"]), 1) as (cursor, missed, _):
         assert [(event.cursor, event.key) for event in missed] == [(2, "b"), (3, "a")]
         assert cursor == 4
+
+
+class Told(logging.Handler):
+    """Sets `heard` when anything is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard = asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.set()
+
+
+async def test_screens_hear_again_once_a_connection_to_the_database_is_free(
+    database: Database, now: Any, publish: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all were in use for half a minute, the task that tells screens had ended, and nobody knew."""
+    for setting, value in {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.01}.items():
+        monkeypatch.setitem(storage.POOL, setting, value)
+    narrow, told = Database(database.url), Told()
+    ticker = Ticker(narrow, now)
+    await ticker.begin()
+    monkeypatch.setattr(ticking._log, "handlers", [told])
+    async with asyncio.timeout(90), ticker.subscribe(Everything(), None) as (_, _, subscription):
+        with narrow.engine.connect():
+            running = asyncio.create_task(ticker.run())
+            await told.heard.wait()
+        publish("a")
+        told_of = await subscription.queue.get()
+        ticker.close()
+        await running
+    narrow.close()
+    assert told_of is not None
+    assert told_of.key == "a"
 
 
 async def test_one_that_was_away_too_long_is_told_to_fetch_everything(

@@ -63,6 +63,19 @@ def test_a_poll_every_five_minutes_leaves_no_holes(machine: Any, deliver: Any, n
     assert lengths(rows) == [(1200, 5, 0)]
 
 
+def test_what_holds_after_the_servers_clock_was_set_back_is_attested(
+    machine: Any, deliver: Any, now: Any, rows: Any
+) -> None:
+    """It was a day ahead when the state came; the PC's boot clock went on all the while."""
+    deliver(machine, machine.state(ATM), exchange=machine.exchange())
+    now.forward(60 - 86_400)
+    machine.booted -= 86_400 * SECOND
+    for _ in range(3):
+        deliver(machine, machine.hold(1, **{"1001__atm_1": (1, 0)}), exchange=machine.exchange())
+        now.forward(60)
+    assert lengths(rows) == [(180, 3, 0), (0, 1, 0)]
+
+
 def test_a_hold_that_arrives_after_a_newer_state_extends_the_older_one(
     machine: Any, deliver: Any, now: Any, rows: Any
 ) -> None:

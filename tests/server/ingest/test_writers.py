@@ -72,6 +72,20 @@ def test_what_was_submitted_before_the_end_is_written(database: Database, machin
         writer.submit(parcel(machine)).result(0)
 
 
+def test_an_answer_nobody_waits_for_any_more_is_no_defect(
+    database: Database, machine: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At the end of a server, what still waits is broken off; its batch is taken as the others are."""
+    writer = Writer(database)  # not started: all get into one transaction
+    futures = [writer.submit(parcel(machine, machine.state(ATM, load=float(turn)))) for turn in range(3)]
+    futures[1].cancel()
+    writer.start()
+    writer.stop()
+    assert futures[2].result(30).ranges == [(1, 3)]
+    assert not writer.failing
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def test_more_than_can_wait_is_asked_to_come_again(
     database: Database, machine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,7 +62,7 @@ def until_ready(client: TestClient) -> None:
 def test_a_server_that_works_is_alive_and_ready(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"alive": True}
     until_ready(client)
-    checks = {"database": "ok", "writer": "ok", "health": "ok", "disk": "ok", "clock": "ok"}
+    checks = {"database": "ok", "writer": "ok", "health": "ok", "entries": "ok", "disk": "ok", "clock": "ok"}
     assert client.get("/readyz").json() == {"ready": True, "checks": checks}
 
 
@@ -90,9 +90,16 @@ def test_a_server_whose_health_is_dead_silent_or_behind_is_not_ready(
         session.connection().execute(text("UPDATE record SET arrived = arrived - 100000000"))
     assert client.get("/readyz").json() == {
         "ready": False,
-        "checks": {"database": "ok", "writer": "ok", "health": "behind", "disk": "ok", "clock": "ok"},
+        "checks": {"database": "ok", "writer": "ok", "health": "behind", "entries": "ok", "disk": "ok", "clock": "ok"},
     }
     follower._thread = None
+
+
+def test_a_server_that_makes_nothing_of_entries_is_not_ready(client: TestClient, app: FastAPI) -> None:
+    until_ready(client)
+    state_of(app).entries.stop()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["checks"]["entries"]) == (503, "dead")
 
 
 def test_a_database_of_another_version_makes_it_not_ready(client: TestClient, database: Database) -> None:
