@@ -15,7 +15,7 @@ import msgspec
 from agent.causes import chinese, untrusted
 from agent.http import Answer, Asks, Connections, HttpError, HungUp, TooLong
 from agent.tidy import tidy_text
-from agent.wire import MEDIA_MSGPACK, Ack, Assignment, Batch, encode
+from agent.wire import BEHIND, MEDIA_MSGPACK, Ack, Assignment, Batch, encode
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -25,6 +25,7 @@ else:
 ANSWER_SECONDS = 600.0  # for a whole exchange; every silence in it is bounded by `http.py`, and slow lines carry on
 HANDSHAKE_SECONDS = 3.0  # to learn whether who hung up on plain HTTP speaks TLS
 ANSWER_LIMIT = 64 << 20  # bytes; an assignment of 10,000 positions has about 4 MB
+MANY = 20  # records beyond one batch that say that this agent was away
 WAIT_AT_MOST = 300.0  # seconds a server's Retry-After is believed
 
 OTHER_NUMBERS = "What waits goes out under other numbers, because a copy of this home may have used these."
@@ -122,13 +123,15 @@ class Line:
         self._asks = asks
         self._always = {"Accept": MEDIA_MSGPACK, "Accept-Language": lang}
         self.server = server
+        self.behind = False  # much waits here: the server may serve others first
 
     async def ask(
         self, method: str, path: str, kind: type[T], *, content: bytes = b"", headers: dict[str, str] | None = None
     ) -> T:
+        said = self._always | (headers or {}) | ({BEHIND: "1"} if self.behind else {})
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                answer = await self._asks(method, path, self._always | (headers or {}), content, ANSWER_LIMIT)
+                answer = await self._asks(method, path, said, content, ANSWER_LIMIT)
         except TooLong:
             raise Elsewhere(
                 f"The answer of {self.server} is longer than any a Branchfleet server gives.",
@@ -171,6 +174,10 @@ class Link:
         body = await asyncio.to_thread(lambda: zstd.compress(encode(batch)))
         headers = {"Content-Type": MEDIA_MSGPACK, "Content-Encoding": "zstd"}
         return await self._ask("POST", "/api/agent/records", Ack, content=body, headers=headers, still=still)
+
+    def behind(self, waiting: int) -> None:
+        """How many records wait here beyond what is sent: many can wait a little longer."""
+        self._line.behind = waiting > MANY
 
     async def opens(self) -> bool:
         """Whether it would be heard now. Tells nobody."""

@@ -88,7 +88,7 @@ class Uplink:
                 self._not_taken = ""
                 await self._keep_pace()
             except (LinkError, SpoolFull) as error:
-                if isinstance(error, Away):
+                if isinstance(error, Away) and not error.answered:
                     self._count = max(self._count // 2, SMALL)
                 self._note(error)
                 await self._backoff.rest(error)
@@ -113,6 +113,7 @@ class Uplink:
         if not parcel.records:
             return False
         self._behind = parcel if parcel.waiting else None
+        self._link.behind(parcel.waiting)
         try:
             await self._tell_ahead()
             ack = await self._post(parcel)
@@ -133,6 +134,7 @@ class Uplink:
         """Hear what the server holds before anything is sent: of each stream, because an older database may have come
         back; and of the last, because this file may be a copy that was brought back, or one that has to part."""
         parts, waiting = await self._outbox.ask(lambda spool: (spool.parts(), spool.waiting()))
+        self._link.behind(waiting)
         for part in parts:
             ack = await self._post(Parcel(part.uid, [], waiting, follows=part.follows))
             acked = await self._outbox.ask(_met(ack))

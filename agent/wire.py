@@ -17,6 +17,7 @@ __all__ = ["Catalogue", "DeviceWord", "Level", "Number", "Part", "Reading", "Tit
 
 VERSION = 1
 BUILT = 1_735_689_600_000_000  # UTC µs, 2025-01-01: no machine that runs this lives earlier; releases move it on
+BEHIND = "Branchfleet-Behind"  # a header: of an agent behind which much waits, which can wait a little longer
 MEDIA_MSGPACK = "application/msgpack"
 MEDIA_JSON = "application/json"
 BODY_LIMIT = 1 << 20  # bytes of a batch as sent

@@ -30,6 +30,7 @@ from server.accounts.passwords import Passwords
 from server.agents.assignment import Revisions
 from server.agents.challenges import voice
 from server.agents.limits import Limits
+from server.agents.turns import Turns
 from server.answers import wire_schemas
 from server.aside.shelf import Shelf
 from server.bodies import BoundedBody
@@ -100,6 +101,7 @@ def create_app(
         epoch=epoch,
         voice=voice(name, key, trusted),
         limits=Limits(),
+        turns=Turns(),
         passwords=Passwords(settings.password_memory),
         writer=Writer(database, committed=committed),
         revisions=Revisions(database, key, now),

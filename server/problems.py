@@ -57,7 +57,7 @@ def _problem(request: Request, status: int, told: Told) -> JSONResponse:
     return JSONResponse(content, status, headers.get(status))
 
 
-def _answer(request: Request, error: Exception) -> JSONResponse:
+async def _answer(request: Request, error: Exception) -> JSONResponse:  # a plain function would wait for a thread
     match error:
         case ServerError():
             return _problem(request, error.status, error)

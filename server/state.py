@@ -6,6 +6,7 @@ from server.accounts.passwords import Passwords
 from server.agents.assignment import Revisions
 from server.agents.challenges import Voice
 from server.agents.limits import Limits
+from server.agents.turns import Turns
 from server.aside.shelf import Shelf
 from server.entries.follower import EntryFollower
 from server.events.ticker import Ticker
@@ -25,6 +26,7 @@ class State:
     epoch: str  # of the database: another one means that an older database came back
     voice: Voice  # what agents know this server by
     limits: Limits
+    turns: Turns
     passwords: Passwords
     writer: Writer
     revisions: Revisions

@@ -6,10 +6,12 @@ Where an address said too many that are none, only those are looked up there tha
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request
+from anyio.to_thread import current_default_thread_limiter
+from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlmodel import col, select
 
+from agent.wire import BEHIND
 from server.accounts.dependencies import Clock, StateOf
 from server.accounts.tokens import hash_token
 from server.agents.limits import neighbours, strangers
@@ -20,6 +22,16 @@ from server.inventory.tables import Subject
 _bearer = HTTPBearer(
     auto_error=False, scheme_name="Agent", description='An agent\'s token, "bfa_...", from POST /api/agent/token.'
 )
+
+
+async def _turn(state: StateOf, behind: Annotated[str, Header(alias=BEHIND, include_in_schema=False)] = "") -> None:
+    """`turns.py`. It asks for nothing that a thread would have to do."""
+    if behind and current_default_thread_limiter().statistics().tasks_waiting:
+        state.writer.figures.answered("unavailable")
+        state.turns.wait()
+
+
+Turn = Depends(_turn)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from sqlmodel import Session
 from agent import wire
 from server.accounts.dependencies import Clock, StateOf
 from server.accounts.tokens import hash_token
-from server.agents.dependencies import Address
+from server.agents.dependencies import Address, Turn
 from server.agents.enrolling import enroll, introduce, knows_the_code
 from server.agents.granting import grant, known, rotate, signed_rotation, signed_token
 from server.agents.limits import neighbours, strangers
@@ -65,7 +65,12 @@ def enrollment(asked: Asked, state: StateOf, address: Address, now: Clock, media
     return answer(_written(state, lambda session: enroll(session, state.key, ask, address, now())), media)
 
 
-@router.post("/challenge", summary="What an agent signs for a token", **_takes(wire.ChallengeAsk, wire.Challenge))
+@router.post(
+    "/challenge",
+    dependencies=[Turn],
+    summary="What an agent signs for a token",
+    **_takes(wire.ChallengeAsk, wire.Challenge),
+)
 async def challenge(asked: Asked, state: StateOf, address: Address, now: Clock, media: Accepted) -> Response:
     """Good for a minute, and once. Whether the server knows the key is not told here."""
     with strangers(state.limits.token, address):
@@ -73,7 +78,7 @@ async def challenge(asked: Asked, state: StateOf, address: Address, now: Clock, 
         return answer(wire.Challenge(state.voice.challenge(ask.public_key, now())), media)
 
 
-@router.post("/token", summary="A token for an agent's key", **_takes(wire.TokenAsk, wire.Token))
+@router.post("/token", dependencies=[Turn], summary="A token for an agent's key", **_takes(wire.TokenAsk, wire.Token))
 def token(asked: Asked, state: StateOf, address: Address, now: Clock, media: Accepted) -> Response:
     """401: the key is not known. 403: it waits, was revoked or replaced, or the agent is in quarantine."""
     with strangers(state.limits.token, address):

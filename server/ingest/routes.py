@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from agent.wire import Ack, Batch, Entry
 from server.accounts.dependencies import Came, Clock, ReadSession, StateOf, Viewer
-from server.agents.dependencies import AgentCaller
+from server.agents.dependencies import AgentCaller, Turn
 from server.agents.limits import Limits
 from server.answers import Accepted, agent_answer, agent_body, answer
 from server.errors import ServerError
@@ -24,6 +24,7 @@ INLINE = 32 << 10  # bytes as sent; a larger batch is opened in a thread
 @router.post(
     "/agent/records",
     summary="Records of an agent",
+    dependencies=[Turn],
     response_class=Response,
     responses=agent_answer(Ack),
     openapi_extra=agent_body(Batch),

@@ -20,6 +20,7 @@ from agent.ranges import joined
 from agent.settings import Settings
 from agent.spool import Spool
 from agent.wire import (
+    BEHIND,
     Ack,
     AnyRecord,
     Assignment,
@@ -148,6 +149,7 @@ class Centre:
         self.order: list[AnyRecord] = []
         self.batches: list[Batch] = []
         self.requests = 0
+        self.gave_way: list[bool] = []  # by request of records: whether the agent said that it can wait
         self.mood: list[str | int] = ["ok"]
         self.poison = ""
         self.mended = False
@@ -229,6 +231,7 @@ class Centre:
             await _answer(send, 200, msgspec.msgpack.encode(said))
             return
         self.requests += 1
+        self.gave_way.append(BEHIND.lower().encode() in dict(scope["headers"]))
         mood = self.mood.pop(0) if len(self.mood) > 1 else self.mood[0]
         batch = msgspec.msgpack.decode(zstd.decompress(body), type=Batch)
         if mood == "away":

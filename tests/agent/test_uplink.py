@@ -221,6 +221,22 @@ def stands(clocks: Clocks, position: str, device: str = "online") -> Ahead:
     return Ahead(State(seq=0, clock=clock, position=position, reading=Reading(device=DeviceWord(device))), clock.boot)
 
 
+async def test_an_agent_behind_which_much_waits_says_so_until_it_has_caught_up(
+    tmp_path: Path, clocks: Clocks, centre: Centre
+) -> None:
+    async with uplinked(tmp_path, clocks, centre.url, lambda _: 0.01) as (uplink, outbox):
+        outbox.put([event(clocks) for _ in range(120)])
+        await outbox.written(20)
+        while await uplink.send_one():
+            pass
+        outbox.put([event(clocks)])
+        await outbox.written(20)
+        while await uplink.send_one():
+            pass
+    sent = [len(batch.records) for batch in centre.batches]
+    assert list(zip(sent, centre.gave_way, strict=True)) == [(0, True), (50, True), (70, False), (1, False)]
+
+
 async def test_while_records_wait_how_things_stand_is_told_before_them(
     tmp_path: Path, clocks: Clocks, centre: Centre
 ) -> None:
