@@ -1,6 +1,5 @@
 """`branchfleet-server`: sets a server up, runs it, and does what needs no console."""
 
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -25,6 +24,7 @@ from server.journal.clock import passed, refuse_a_leap
 from server.journal.command import journal
 from server.journal.deeds import record
 from server.listening import listening
+from server.narrating import narrate
 from server.queries import status_out
 from server.running.command import metrics
 from server.schemas import Role
@@ -89,7 +89,7 @@ def run(
             listening(here.settings.host, here.settings.port) as listener,
             here.database(bring_up_to_date=True) as database,
         ):
-            logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+            narrate()
             with database.read() as session:
                 now = SteadyClock(passed(session))
             certificates = source(path, here.settings, now)

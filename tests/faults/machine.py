@@ -4,12 +4,14 @@ Over `/` lies a small file system that takes all that is written, and no service
 /opt/branchfleet is an environment as install.md has it made, of the packages and the checkout this Python runs.
 """
 
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -157,11 +159,13 @@ def _run(*words: str) -> None:
 
 @contextmanager
 def machine(folder: Path) -> Iterator[Machine]:
-    """A machine that is up; all of it goes with the block."""
+    """A machine that is up; all of it goes with the block. One at a time: their control groups have one name."""
     made = Machine(folder)
-    try:
-        made.make()
-        made.start()
-        yield made
-    finally:
-        made.close()
+    with Path(tempfile.gettempdir(), "branchfleet-machine.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            made.make()
+            made.start()
+            yield made
+        finally:
+            made.close()

@@ -13,7 +13,7 @@ from tests.faults.bank import TOP
 from tests.faults.machine import CHECKOUT, PROGRAMS, Machine, machine, missing
 
 needs_systemd = pytest.mark.skipif(bool(missing()), reason=missing() or "-")
-pytestmark = needs_systemd
+pytestmark = [needs_systemd, pytest.mark.xdist_group("machine")]  # one machine for all of these
 
 SERVER, AGENT = "branchfleet-server", "branchfleet-agent"
 BOTH = (SERVER, AGENT)
@@ -146,6 +146,10 @@ def test_the_doctor_finds_all_well(bank: Machine) -> None:
 
 
 def test_what_they_say_is_in_the_journal_with_its_level(bank: Machine) -> None:
+    bank.try_to(f"{PROGRAMS}/python", "-c", f"import urllib.request as w; w.urlopen('{URL.replace('https', 'http')}')")
+    warnings = bank.say("journalctl", f"--unit={SERVER}", "--priority=warning", "--no-pager")
+    assert "Somebody asks in plain HTTP" in warnings
+    assert "INFO" not in warnings
     for unit in BOTH:
         lines = bank.say("journalctl", f"--unit={unit}", "--output=json", "--no-pager").splitlines()
         own = [line for line in map(json.loads, lines) if line.get("_COMM", "").startswith(("branchfleet", "python"))]
