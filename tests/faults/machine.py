@@ -1,4 +1,4 @@
-"""A machine whose PID 1 is systemd: a container of systemd-nspawn on this machine's own files, none of which it changes.
+"""A machine whose PID 1 is systemd: a container of systemd-nspawn on this machine's own files, which it leaves alone.
 
 Over `/` lies a small file system that takes all that is written, and no service of this machine starts there. Below
 /opt/branchfleet is an environment as install.md has it made, of the packages and the checkout this Python runs.
@@ -73,7 +73,9 @@ class Machine:
             (programs / name).chmod(0o755)
         for name in ("checkout", "packages", "python"):
             (self.root / "opt" / name).mkdir()
-        libraries = self.root / "etc/ld.so.conf.d/python.conf"  # a Python of one's own looks for its library by its path
+        libraries = (
+            self.root / "etc/ld.so.conf.d/python.conf"
+        )  # a Python of one's own looks for its library by its path
         libraries.write_text("/opt/python/lib\n")
 
     def start(self) -> None:

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -113,7 +114,7 @@ async def test_a_server_whose_clock_leaps_dates_nothing_by_it_and_is_right_again
             for moment, word in (right + SLIP, "moved"), (FAR, "ahead"), (FLAT, "behind"):
                 for set_to, said in (moment, word), (None, "ok"):
                     wall(set_to)
-                    await comes(lambda said=said: _says(made, said), f"readyz to say {said}")
+                    await comes(partial(_says, made, said), f"readyz to say {said}")
                     await _more_records(made, 3)
                     standings = {row.key: row.standing for row in await client.agents()}  # nobody signed in anew
                     assert standings["agent-1001"] is Standing.GOOD
@@ -166,7 +167,7 @@ async def _more_records(made: Bench, number: int) -> None:
 
 def _times(made: Bench, table: str, column: str) -> tuple[int, int]:
     """The least and the greatest, UTC µs."""
-    low, high = _ask(made, f"SELECT min({column}), max({column}) FROM {table}")  # noqa: S608
+    low, high = _ask(made, f"SELECT min({column}), max({column}) FROM {table}")
     return low, high
 
 

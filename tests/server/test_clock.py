@@ -55,9 +55,7 @@ def test_time_goes_on_through_a_leap_of_years_and_after_it(
 
 
 @pytest.mark.parametrize("step", [STEP, -STEP])
-def test_a_clock_set_a_little_ahead_or_back_is_followed_at_once(
-    clock: SteadyClock, wall: SetClock, step: int
-) -> None:
+def test_a_clock_set_a_little_ahead_or_back_is_followed_at_once(clock: SteadyClock, wall: SetClock, step: int) -> None:
     wall.at += step
     assert (clock(), clock.doubt) == (wall.at, Doubt.NONE)
 
