@@ -126,7 +126,7 @@ def test_both_run_as_users_of_their_own_and_start_with_the_machine(bank: Machine
     for unit, user in ((SERVER, "branchfleet-server"), (AGENT, "branchfleet")):
         assert bank.say("systemctl", "is-active", unit).strip() == "active"
         assert bank.say("systemctl", "is-enabled", unit).strip() == "enabled"
-        assert bank.say("ps", "-o", "user:32=", "-p", bank.shows(unit, "MainPID")).strip() == user
+        assert bank.say("stat", "--format=%U", f"/proc/{bank.shows(unit, 'MainPID')}").strip() == user
 
 
 def test_the_sandbox_leaves_network_serial_port_spool_and_the_box_of_this_pcs_people(bank: Machine) -> None:
