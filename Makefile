@@ -8,7 +8,7 @@ demo: .venv/ready
 	$(BIN)/branchfleet demo
 
 test: .venv/ready
-	$(BIN)/pytest -n 4
+	$(BIN)/pytest -n 4 --dist loadgroup
 
 check: lint test
 

@@ -282,7 +282,7 @@ def service_install(
         bool, typer.Option("--at-logon", help="On Windows without administrator rights: start at this user's log-on.")
     ] = False,
 ) -> None:
-    """Make the service and start it. Set the agent up first; on Linux its folder is /var/lib/branchfleet-agent.
+    """Make the service, which starts with the machine; now too, if the agent is set up in the service's folder.
 
     Example: branchfleet-agent service install
     """

@@ -22,7 +22,7 @@ from server.backup.restore import NotEmpty
 from server.errors import Conflict, Forbidden, NotFound, Told, reason
 from server.exit import Exit
 from server.home import AlreadySetUp, Broken, NotSetUp
-from server.journal.clock import ClockAhead
+from server.journal.clock import ClockLeapt
 from server.listening import AddressTaken
 from server.migrations import DatabaseNewer, DatabaseOlder
 from server.secrets.key import KeyFileError
@@ -42,7 +42,7 @@ CODES: dict[type[Told], Exit] = {
     Broken: Exit.DATABASE,
     AddressTaken: Exit.BUSY,
     AlreadyThere: Exit.REFUSED,
-    ClockAhead: Exit.REFUSED,
+    ClockLeapt: Exit.REFUSED,
     NotEmpty: Exit.REFUSED,
     Newer: Exit.DATABASE,
     NotWhole: Exit.DATABASE,

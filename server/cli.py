@@ -1,6 +1,5 @@
 """`branchfleet-server`: sets a server up, runs it, and does what needs no console."""
 
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -25,6 +24,7 @@ from server.journal.clock import passed, refuse_a_leap
 from server.journal.command import journal
 from server.journal.deeds import record
 from server.listening import listening
+from server.narrating import narrate
 from server.queries import status_out
 from server.running.command import metrics
 from server.schemas import Role
@@ -89,7 +89,7 @@ def run(
             listening(here.settings.host, here.settings.port) as listener,
             here.database(bring_up_to_date=True) as database,
         ):
-            logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+            narrate()
             with database.read() as session:
                 now = SteadyClock(passed(session))
             certificates = source(path, here.settings, now)
@@ -140,8 +140,8 @@ def clock(
 ) -> None:
     """Show the machine's clock beside the last deed of the journal.
 
-    A clock more than a year ahead of it is taken for wrong: nothing is dated or signed by it, the server goes by its
-    own and is not ready. If it stood still for so long and the clock is right, say so here and start it again.
+    A clock more than a year away from it is taken for wrong: nothing is dated or signed by it, the server goes by its
+    own and is not ready. If the clock is right all the same, say so here and start the server again.
 
     Example: branchfleet-server clock
     """
@@ -154,7 +154,7 @@ def clock(
         with database.read() as session:
             last = passed(session)
             machine, journal = (day(at) if as_json else local_time(session, at) for at in (now, last))
-        show({"machine": machine, "journal": journal, "ahead": leapt(now, last)}, as_json)
+        show({"machine": machine, "journal": journal, "leapt": leapt(now, last)}, as_json)
 
 
 @app.command()

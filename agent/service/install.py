@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.exit import Exit, Trouble
-from agent.service.files import SYSUSERS, TASK, UNIT, File, at_logon, own_program, task, unit, windows_home
+from agent.identity import FILE as IDENTITY
+from agent.service.files import LINUX_HOME, SYSUSERS, TASK, UNIT, File, at_logon, own_program, task, unit, windows_home
 from agent.settings import find_home
 from agent.texts import _
 
 NAME = "branchfleet-agent.service"
+USER = "branchfleet"  # as in sysusers.conf
 _OWNERS = ("*S-1-5-19:(OI)(CI)F", "*S-1-5-18:(OI)(CI)F", "*S-1-5-32-544:(OI)(CI)F")  # LocalService, SYSTEM, admins
 
 Say = Callable[[str], None]
@@ -27,7 +29,7 @@ def shown() -> str:
 
 
 def install(say: Say, *, root: Path | None = None, logon: bool = False) -> None:
-    """Make the service and start it. With `root` only write the files there: for an image, or to look them over."""
+    """Make the service, and start it if the agent is set up. With `root` only write the files there: for an image."""
     if sys.platform == "win32":
         _install_windows(say, logon=logon)
         return
@@ -36,12 +38,24 @@ def install(say: Say, *, root: Path | None = None, logon: bool = False) -> None:
     for file in unit(own_program(), root or Path("/")):
         _write(file)
         say(_("Written: {path}").format(path=file.path))
-    commands = [["systemd-sysusers"], ["systemctl", "daemon-reload"], ["systemctl", "enable", "--now", NAME]]
-    if root is None and Path("/run/systemd/system").exists():
-        _run(commands, say)
-    else:
+    commands = [
+        ["systemd-sysusers"],
+        ["install", "-d", "-o", USER, "-g", USER, "-m", "0700", LINUX_HOME],  # to be set up before the first start
+        ["systemctl", "daemon-reload"],
+        ["systemctl", "enable", NAME],
+    ]
+    start = ["systemctl", "restart", NAME]
+    if root is not None or not Path("/run/systemd/system").exists():
         then = _("Then, on the machine it is for: {commands}")
         say(then.format(commands=" && ".join(map(" ".join, commands))))
+    else:
+        _run(commands, say)
+        if Path(LINUX_HOME, IDENTITY).exists():
+            _run([start], say)
+            return
+    enroll = f"runuser -u {USER} -- {own_program()} enroll https://SERVER:8088 CODE --home {LINUX_HOME}"
+    then = _("Once it is set up it starts with the machine. To set it up: {commands}")
+    say(then.format(commands=f"{enroll} && {' '.join(start)}"))
 
 
 def _install_windows(say: Say, *, logon: bool) -> None:

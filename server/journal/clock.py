@@ -8,7 +8,7 @@ from server.errors import Told
 from server.journal.tables import JournalRow
 
 
-class ClockAhead(Told):
+class ClockLeapt(Told):
     """The machine's clock leapt, so nothing is dated by it."""
 
 
@@ -19,10 +19,10 @@ def passed(session: Session) -> int:
 
 
 def refuse_a_leap(session: Session, now: int) -> None:
-    """ClockAhead if `now` is more than a year after the last deed."""
+    """ClockLeapt if `now` is more than a year from the last deed."""
     last = passed(session)
     if leapt(now, last):
-        raise ClockAhead(
+        raise ClockLeapt(
             "This machine's clock says {now}, and the last deed in the journal is of {last}: set the clock; nothing "
             "was changed. If the clock is right, say `branchfleet-server clock --right`.",
             now=day(now),

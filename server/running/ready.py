@@ -58,7 +58,7 @@ class Readiness:
     def _clock(self) -> str:
         now = self._state.now
         now()
-        return "ahead" if isinstance(now, SteadyClock) and now.ahead else OK
+        return now.doubt.value or OK if isinstance(now, SteadyClock) else OK
 
     def _read(self) -> tuple[str, str]:
         """What the database says: of itself, and of health."""

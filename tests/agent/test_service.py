@@ -121,7 +121,8 @@ def test_installing_below_a_folder_writes_two_files_and_removing_takes_them(
     written = {path for path in tmp_path.rglob("*") if path.is_file()}
     assert {path.name for path in written} == {"branchfleet-agent.service", "branchfleet.conf"}
     assert all(str(path) in said.err for path in written)
-    assert "systemctl enable --now" in said.err
+    assert "systemctl enable branchfleet-agent.service" in said.err
+    assert "enroll https://SERVER:8088 CODE --home /var/lib/branchfleet-agent" in said.err
     with pytest.raises(SystemExit):
         main(["service", "show"])
     (shown,) = [path for path in written if path.suffix == ".service"]

@@ -21,6 +21,9 @@ from tui.demo.processes import module
 
 TOLD = (Standing.GOOD, Standing.ATTENTION, Standing.FAULT)
 AROUND = 600.0  # seconds all is well before and after
+RULES = ("line.down", "agent.silent")  # what an outage is to be called
+
+Minutes = dict[str, int]  # position-minutes: due, attested, and by its reason what is missing
 
 
 @dataclass
@@ -35,6 +38,8 @@ class Found:
     caught_up_after: float = 0.0  # nothing waits at the agent any more
     records: int = 0
     longest_hole: float = 0.0  # in what the branch's positions attest, over all of it
+    while_cut: Minutes = field(default_factory=dict)  # what the server accounted for of the cut, before the return
+    accounted: Minutes = field(default_factory=dict)  # and at the end, of all from the cut on
     counted: Count = field(default_factory=lambda: Count([]))
 
 
@@ -61,16 +66,18 @@ async def _outage(made: Bench, place: Branch, hours: float, around: float) -> Fo
         await comes(lambda: _all_fresh(client, made), "every position to be told", 10800)
         made.tell_story()
         await asyncio.sleep(around)
+        before = await _accounted(client)
         place.cut()
         cut = time.time()
         end = cut + 3600 * hours
         while (left := end - time.time()) > 0:
             await asyncio.sleep(min(left, 900.0))
             print(f"{(time.time() - cut) / 3600:.2f} h of {hours:g} h", file=sys.stderr, flush=True)  # noqa: T201
+        await comes(lambda: _signed_in(made, client), "the console to be let in")  # a session lasts half a day
+        found.while_cut = _since(before, await _accounted(client))
         waiting = _numbers(made)
         place.join()
         back = time.time()
-        await comes(lambda: _signed_in(made, client), "the console to be let in")  # a session lasts half a day
         await comes(lambda: _more_than(made, waiting), "an acknowledgement", 3600)
         found.acked_after = time.time() - back
         await comes(lambda: _all_fresh(client, made), "the screens to be right", 3600)
@@ -80,6 +87,7 @@ async def _outage(made: Bench, place: Branch, hours: float, around: float) -> Fo
         await asyncio.sleep(around)
         page = await client.conditions(open=None, limit=500)
         _conditions(found, page.rows, cut, back)
+        found.accounted = _since(before, await _accounted(client))
     made.end_story()
     await asyncio.sleep(2 * made.bank.interval)
     for key in made.bank.agents:
@@ -104,13 +112,24 @@ async def _all_fresh(client: Client, made: Bench) -> bool:
     return len(told) == len(made.bank.keys)
 
 
+async def _accounted(client: Client) -> Minutes:
+    total = (await client.coverage()).total
+    return {"due": total.due, "attested": total.attested, **{str(why): each for why, each in total.missing.items()}}
+
+
+def _since(before: Minutes, after: Minutes) -> Minutes:
+    return {word: more for word, each in after.items() if (more := each - before.get(word, 0))}
+
+
 def _conditions(found: Found, rows: list[ConditionOut], cut: float, back: float) -> None:
-    for row in rows:
-        of_the_outage = abs(row.opened_at / 1e6 - cut) < 1800
-        if row.rule in ("line.down", "agent.silent") and row.branch == "1001" and of_the_outage:
-            found.opened_off[row.rule] = row.opened_at / 1e6 - cut
+    """Of each rule the one that began nearest to the cut: a busy machine may have made others."""
+    for rule in RULES:
+        of_it = [row for row in rows if row.rule == rule and row.branch == "1001"]
+        row = min(of_it, key=lambda row: abs(row.opened_at / 1e6 - cut), default=None)
+        if row is not None:
+            found.opened_off[rule] = row.opened_at / 1e6 - cut
             if row.closed_at is not None:
-                found.closed_off[row.rule] = row.closed_at / 1e6 - back
+                found.closed_off[rule] = row.closed_at / 1e6 - back
 
 
 def _numbers(made: Bench) -> int:
@@ -156,4 +175,5 @@ def say(found: Found) -> list[str]:
     lines.append(f"first acknowledgement {found.acked_after:.0f} s after the return")
     lines.append(f"screens right {found.fresh_after:.0f} s after, all sent {found.caught_up_after:.0f} s after")
     lines.append(f"longest time nothing attests, over all positions and the whole outage: {found.longest_hole:.0f} s")
+    lines.append(f"position-minutes since the cut, before the return: {found.while_cut}; at the end: {found.accounted}")
     return lines

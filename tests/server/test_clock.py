@@ -1,4 +1,4 @@
-"""A machine's clock that leaps years ahead dates nothing, signs nothing and judges nothing; all of it says so."""
+"""A machine's clock that jumps dates nothing, signs nothing and judges nothing by that; all of it says so."""
 
 import json
 from collections.abc import Callable
@@ -13,13 +13,15 @@ from agent.wire import BUILT
 from server.app import create_app
 from server.authority.context import Tls
 from server.authority.local import Local
-from server.clock import LEAP, SetClock, SteadyClock, utc_now
-from server.journal.clock import ClockAhead, passed, refuse_a_leap
+from server.clock import LEAP, STEP, STOOD, Doubt, SetClock, SteadyClock, utc_now
+from server.journal.clock import ClockLeapt, passed, refuse_a_leap
 from server.journal.deeds import Act, record
 from server.storage.database import Database
 
 DAY = 86_400_000_000
+SECOND = 1_000_000
 YEAR_2099 = 4_070_908_800_000_000
+YEAR_2000 = 946_684_800_000_000
 
 
 @pytest.fixture
@@ -37,26 +39,72 @@ def clock(wall: SetClock, boot: SetClock) -> SteadyClock:
     return SteadyClock(wall.at, wall, boot)
 
 
-def test_time_goes_on_through_a_leap_and_after_it(clock: SteadyClock, wall: SetClock, boot: SetClock) -> None:
+@pytest.mark.parametrize(("leap", "doubt"), [(YEAR_2099, Doubt.AHEAD), (YEAR_2000, Doubt.BEHIND)])
+def test_time_goes_on_through_a_leap_of_years_and_after_it(
+    clock: SteadyClock, wall: SetClock, boot: SetClock, leap: int, doubt: Doubt
+) -> None:
     right = wall.at
-    wall.at = YEAR_2099
-    boot.forward(3600)
-    assert (clock(), clock.ahead) == (right + 3600 * 1_000_000, True)
-    wall.at = right + 7200 * 1_000_000
-    boot.forward(3600)
-    assert (clock(), clock.ahead) == (wall.at, False)
+    wall.at = leap
+    for hours in (1, 2):
+        boot.forward(3600)
+        wall.forward(3600)
+        assert (clock(), clock.doubt) == (right + hours * 3600 * SECOND, doubt)
+    wall.at = right + 7201 * SECOND
+    boot.forward(1)
+    assert (clock(), clock.doubt) == (wall.at, Doubt.NONE)
 
 
-def test_a_clock_set_a_little_ahead_or_back_is_followed(clock: SteadyClock, wall: SetClock, boot: SetClock) -> None:
-    for days in (300, -300, -20_000, 20_000):
-        wall.forward(days * 86_400)
-        assert (clock(), clock.ahead) == (wall.at, False)
+@pytest.mark.parametrize("step", [STEP, -STEP])
+def test_a_clock_set_a_little_ahead_or_back_is_followed_at_once(clock: SteadyClock, wall: SetClock, step: int) -> None:
+    wall.at += step
+    assert (clock(), clock.doubt) == (wall.at, Doubt.NONE)
+
+
+@pytest.mark.parametrize("hours", [3, -3, 300 * 24, -300 * 24])
+def test_a_clock_set_by_hours_is_followed_once_that_has_stood(
+    clock: SteadyClock, wall: SetClock, boot: SetClock, hours: int
+) -> None:
+    right = wall.at
+    wall.forward(3600 * hours)
+    assert (clock(), clock.doubt) == (right, Doubt.MOVED)
+    pass_both(wall, boot, STOOD - 1)
+    assert (clock(), clock.doubt) == (right + STOOD - 1, Doubt.MOVED)
+    pass_both(wall, boot, 1)
+    assert (clock(), clock.doubt) == (wall.at, Doubt.NONE)
+
+
+def test_a_slip_that_is_mended_within_minutes_changes_nothing(
+    clock: SteadyClock, wall: SetClock, boot: SetClock
+) -> None:
+    said = []
+    for hours in (3, 4, -7):  # wrong, otherwise wrong, and right
+        wall.forward(3600 * hours)
+        for _ in range(2):
+            pass_both(wall, boot, STOOD // 2)
+            said.append((clock() - wall.at, clock.doubt))
+    slip, other = -3 * 3600 * SECOND, -7 * 3600 * SECOND
+    assert said == [(slip, "moved")] * 2 + [(other, "moved")] * 2 + [(0, "")] * 2
 
 
 def test_a_server_started_by_a_clock_ahead_goes_by_its_journal(wall: SetClock, boot: SetClock) -> None:
     clock = SteadyClock(wall.at - 3 * DAY, SetClock(YEAR_2099), boot)
     boot.forward(60)
     assert clock() == wall.at - 3 * DAY + 60_000_000
+
+
+def test_a_server_started_by_a_clock_behind_its_journal_begins_there(wall: SetClock, boot: SetClock) -> None:
+    """What the journal has is over, if its clock was right; if it was not, that comes out in some minutes."""
+    written = wall.at
+    wall.forward(-8 * 3600)
+    clock = SteadyClock(written, wall, boot)
+    assert (clock(), clock.doubt) == (written, Doubt.MOVED)
+    pass_both(wall, boot, STOOD)
+    assert (clock(), clock.doubt) == (wall.at, Doubt.NONE)
+
+
+def pass_both(wall: SetClock, boot: SetClock, micros: int) -> None:
+    wall.at += micros
+    boot.at += micros
 
 
 def test_while_the_clock_is_ahead_no_certificate_is_made_and_the_server_is_not_ready(
@@ -82,8 +130,9 @@ def test_the_journals_last_deed_is_past(database: Database, now: SetClock) -> No
         deed(session)
         assert passed(session) == now()
         refuse_a_leap(session, now() + LEAP)
-        with pytest.raises(ClockAhead, match="the last deed in the journal is of 2026-11-04"):
-            refuse_a_leap(session, now() + LEAP + 1)
+        for leap in (LEAP + 1, -LEAP - 1):  # a deed dated by 2000 would make the right time look like a leap
+            with pytest.raises(ClockLeapt, match="the last deed in the journal is of 2026-11-04"):
+                refuse_a_leap(session, now() + leap)
         now.forward(3 * 366 * 86_400)
         deed(session)  # a person said that it is right
         refuse_a_leap(session, now())
@@ -119,7 +168,7 @@ def test_no_command_dates_a_deed_by_a_leap_until_a_person_says_it_is_right(
     code, told = says("person", "reset", "admin")
     assert code == Exit.REFUSED
     assert "branchfleet-server clock --right" in told
-    assert json.loads(says("clock", "--json")[1])["ahead"] is True
+    assert json.loads(says("clock", "--json")[1])["leapt"] is True
     assert says("ca")[0] == says("person", "list")[0] == Exit.DONE
     assert says("clock", "--right")[0] == Exit.DONE
     assert says("person", "reset", "admin")[0] == Exit.DONE
