@@ -52,10 +52,13 @@ class Backoff:
     async def rest(self, error: LinkError | SpoolFull) -> None:
         """Wait before the next try."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + self.wait_after(error)
+        looked = loop.time()
+        until = looked + self.wait_after(error)
         unanswered = isinstance(error, LinkError) and not error.answered
         while (left := until - loop.time()) > 0:
-            knock = KNOCK_SECONDS / 2 + self._jitter(KNOCK_SECONDS)
-            await asyncio.sleep(min(left, knock) if unanswered else left)
-            if unanswered and loop.time() < until and await self._opens():
+            # a look that led nowhere for seconds has waited that long already
+            knock = looked + KNOCK_SECONDS / 2 + self._jitter(KNOCK_SECONDS) - loop.time()
+            await asyncio.sleep(min(left, max(knock, 0.0)) if unanswered else left)
+            looked = loop.time()
+            if unanswered and looked < until and await self._opens():
                 return

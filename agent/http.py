@@ -4,6 +4,7 @@ A whole HTTP client would be 6 MiB of a branch PC's memory, for the two question
 """
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
@@ -11,7 +12,12 @@ from urllib.parse import urlsplit
 
 import h11
 
-CONNECT_SECONDS = 15.0  # to the server and through TLS
+CONNECT_SECONDS = 10.0  # to the server and through TLS: of the SYNs TCP sends, the fourth goes out after 7
+TLS_SECONDS = 6.0  # of these for TLS: a line that is half open takes connections, and nothing comes over them
+SILENCE_SECONDS = 10.0  # nothing of an answer comes for so long: nobody is there any more
+SLOW_SECONDS = 40.0  # but a server that lets connect and has much to do is given twice as long each time, up to this
+SLOWEST = 500  # bytes a second that a question goes out at: 64 kbit/s, 300 ms, and three packets in ten are lost
+UNHEARD_SECONDS = 60.0  # what goes out is acknowledged by nobody for so long, where the system can tell
 REST_SECONDS = 4.0  # a connection is kept for so long: servers end one that rests, uvicorn after 5
 EYEBALLS_SECONDS = 0.25  # until another address of the server's name is tried beside the first (RFC 8305)
 READ = 1 << 16
@@ -59,6 +65,7 @@ class Connections:
         self._named = named if parts.port is None else f"{named}:{parts.port}"
         self._prefix = parts.path.rstrip("/")
         self._resting: list[_Connection] = []
+        self._silence = SILENCE_SECONDS
 
     async def __call__(self, method: str, path: str, headers: Mapping[str, str], content: bytes, limit: int) -> Answer:
         said = {"Host": self._named, **headers}
@@ -76,7 +83,12 @@ class Connections:
 
     async def _ask(self, connection: "_Connection", request: h11.Request, content: bytes, limit: int) -> Answer:
         try:
-            return await connection.ask(request, content, limit)
+            answer = await connection.ask(request, content, limit, self._silence)
+            self._silence = SILENCE_SECONDS
+            return answer
+        except TimeoutError:
+            self._silence = min(2 * self._silence, SLOW_SECONDS)
+            raise
         except h11.RemoteProtocolError as error:
             raise HttpError(str(error)) from error
         finally:
@@ -106,16 +118,30 @@ class Connections:
         return None
 
     async def _open(self) -> "_Connection":
-        named = self._host if self._context is not None else None
-        async with asyncio.timeout(CONNECT_SECONDS):
-            reader, writer = await asyncio.open_connection(
-                self._host,
-                self._port,
-                ssl=self._context,
-                server_hostname=named,
-                happy_eyeballs_delay=EYEBALLS_SECONDS,
-            )
+        secure = self._context is not None
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                reader, writer = await asyncio.open_connection(
+                    self._host,
+                    self._port,
+                    ssl=self._context,
+                    server_hostname=self._host if secure else None,
+                    ssl_handshake_timeout=TLS_SECONDS if secure else None,
+                    happy_eyeballs_delay=EYEBALLS_SECONDS,
+                )
+        except ConnectionAbortedError as error:
+            if error.errno is not None:
+                raise
+            raise TimeoutError from error  # so asyncio says that the handshake took too long
+        _give_up_unheard(writer)
         return _Connection(reader, writer)
+
+
+def _give_up_unheard(writer: asyncio.StreamWriter) -> None:
+    """Windows gives up a connection by itself when five packets are not acknowledged; Linux tries for 15 minutes."""
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is not None:
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, option, int(UNHEARD_SECONDS * 1000))
 
 
 def _ascii(host: str) -> str:
@@ -131,13 +157,16 @@ class _Connection:
         self._rests_since = 0.0
         self.heard = False  # something of an answer to the last question
 
-    async def ask(self, request: h11.Request, content: bytes, limit: int) -> Answer:
+    async def ask(self, request: h11.Request, content: bytes, limit: int, silence: float) -> Answer:
+        """Raises TimeoutError when nothing of the answer comes for `silence` seconds, and those the question takes."""
         said = [self._http.send(request), self._http.send(h11.Data(content)), self._http.send(h11.EndOfMessage())]
         self.heard = False
+        patience = silence + len(content) / SLOWEST
         # Not waited for until it is sent: a server that refuses answers before it has heard all, and hangs up.
         self._writer.write(b"".join(filter(None, said)))
         status, headers, body = 0, {}, bytearray()
-        while not isinstance(event := await self._event(), h11.EndOfMessage):
+        while not isinstance(event := await self._event(patience), h11.EndOfMessage):
+            patience = silence
             if isinstance(event, h11.Response):
                 status = event.status_code
                 headers = {name.decode("ascii"): value.decode("latin-1") for name, value in event.headers}
@@ -147,9 +176,10 @@ class _Connection:
                     raise TooLong
         return Answer(status, headers, bytes(body))
 
-    async def _event(self) -> object:
+    async def _event(self, patience: float) -> object:
         while (event := self._http.next_event()) is h11.NEED_DATA:
-            heard = await self._reader.read(READ)
+            async with asyncio.timeout(patience):
+                heard = await self._reader.read(READ)
             self.heard = self.heard or bool(heard)
             if not self.heard:
                 raise HungUp("it hung up without an answer")

@@ -8,7 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.wire import BODY_LIMIT
 
-BODY_SECONDS = 60.0  # for the whole body; an agent gives up on an exchange after 30
+BODY_SECONDS = 60.0  # for the whole body, and as long as what came of it takes
+SLOWEST = 300  # bytes a second; an agent gives up below 500
 DRAINED = 32 << 20  # bytes of a body too large that are read and thrown away
 DRAIN_SECONDS = 10.0
 CLOSE = {"Connection": "close"}
@@ -43,7 +44,7 @@ class BoundedBody:
                 await _drain(receive)
                 raise HTTPException(413, headers=CLOSE)
             try:
-                async with asyncio.timeout_at(ends):
+                async with asyncio.timeout_at(ends + came / SLOWEST):
                     message = await receive()
             except TimeoutError:
                 raise HTTPException(408, headers=CLOSE) from None

@@ -109,6 +109,7 @@ class Parcel:
     waiting: int
     agent_version: str
     ahead: list[Ahead]
+    came: int = 0  # when the request came, before its body was read: on a slow line minutes earlier than `arrived`
     follows: Follows | None = None  # the stream before, where its numbers go on in this one
 
     @property
@@ -117,8 +118,8 @@ class Parcel:
         return bool(self.records) and self.waiting > 0
 
 
-def open_batch(body: bytes, media: str, encoding: str, agent_id: int, arrived: int) -> Parcel:
-    """Raises TooLarge, WrongMedia or Invalid if the batch as a whole cannot be taken."""
+def open_batch(body: bytes, media: str, encoding: str, agent_id: int, arrived: int, came: int | None = None) -> Parcel:
+    """`came` is `arrived` if nobody says. Raises TooLarge, WrongMedia or Invalid if it cannot be taken as a whole."""
     if media not in (MEDIA_MSGPACK, MEDIA_JSON):
         raise WrongMedia("A batch is {msgpack} or {json}.", msgpack=MEDIA_MSGPACK, json=MEDIA_JSON)
     plain = unpack(body, encoding)
@@ -142,6 +143,7 @@ def open_batch(body: bytes, media: str, encoding: str, agent_id: int, arrived: i
         waiting=min(max(envelope.waiting, 0), (1 << 31) - 1),
         agent_version=re.sub(r"[^\x20-\x7e]", "", envelope.agent_version)[:40],
         ahead=[ahead for raw in envelope.ahead if (ahead := _open_ahead(bytes(raw), media)) is not None],
+        came=arrived if came is None else min(came, arrived),
         follows=envelope.follows,
     )
 

@@ -42,9 +42,9 @@ async def post_records(
     encoding = request.headers.get("content-encoding", "").strip().lower()
     try:
         if len(body) > INLINE:
-            parcel = await run_in_threadpool(open_batch, body, kind, encoding, agent.id, now())
+            parcel = await run_in_threadpool(open_batch, body, kind, encoding, agent.id, now(), came)
         else:
-            parcel = open_batch(body, kind, encoding, agent.id, now())
+            parcel = open_batch(body, kind, encoding, agent.id, now(), came)
     except ServerError as error:
         figures.answered("refused")
         await run_in_threadpool(state.shelf.put, agent.id, agent.key, str(error), kind, encoding, body)

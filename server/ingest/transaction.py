@@ -326,7 +326,7 @@ class Transaction:
         sql = "SELECT boot_id, at, offset_us, error_us FROM clock_offset WHERE agent_id = ? AND boot_id"
         for boot, *numbers in rows_in(self._link, sql, boots, parcel.agent_id):
             known[boot].append(Offset(*numbers))
-        seen, written = times.see(known[sent], parcel.sent, parcel.exchange, parcel.arrived)
+        seen, written = times.see(known[sent], parcel.sent, parcel.exchange, parcel.came)
         if len(seen) > OFFSETS_KEPT:
             seen = seen[-OFFSETS_KEPT:]
             dated = (parcel.agent_id, sent, seen[0].at)

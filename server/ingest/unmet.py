@@ -52,7 +52,7 @@ def _chain(parcel: Parcel, fresh: list[Incoming]) -> list[Unmet]:
 
 
 def _unmet(boot_id: str, clocks: list[Clock], parcel: Parcel) -> Unmet:
-    walls = [wall for clock in reversed(clocks) for wall in times.walls_of(clock, parcel.sent, parcel.arrived)]
+    walls = [wall for clock in reversed(clocks) for wall in times.walls_of(clock, parcel.sent, parcel.came)]
     return Unmet(boot_id, max(clock.boot for clock in clocks), tuple(dict.fromkeys(walls)))
 
 

@@ -1,5 +1,8 @@
 """How long an agent waits after a failure, and what ends the wait."""
 
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
 import pytest
 
 from agent.backoff import Backoff
@@ -67,3 +70,31 @@ async def test_a_server_that_answered_is_left_alone_as_long_as_it_asked(monkeypa
     await backoff.rest(Away("busy", answered=True))
     await backoff.rest(SpoolFull("full"))
     assert door.looks == 0
+
+
+@dataclass
+class Loop:
+    """An event loop's time, which passes where somebody waits."""
+
+    now: float = 0.0
+    looks: list[float] = field(default_factory=list)
+
+    def time(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    async def hangs(self) -> bool:
+        """A look over a line that swallows."""
+        self.looks.append(self.now)
+        self.now += 6.0
+        return len(self.looks) == 3
+
+
+async def test_after_a_look_that_hung_nobody_waits_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = Loop()
+    monkeypatch.setattr("agent.backoff.asyncio", SimpleNamespace(get_running_loop=lambda: loop, sleep=loop.sleep))
+    monkeypatch.setattr("agent.backoff.FIRST_WAIT", 60.0)
+    await Backoff(loop.hangs, lambda asked: asked / 2).rest(Away("no answer"))
+    assert loop.looks == [5.0, 11.0, 17.0]

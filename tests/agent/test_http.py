@@ -1,8 +1,10 @@
 """Connections to the server: kept for a while, and never one that was broken off."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from typing import Any
 
 import pytest
 
@@ -129,3 +131,105 @@ async def test_the_path_of_a_server_behind_another_and_its_name_are_said() -> No
         await connections.close()
     assert heard[0].startswith(b"GET /watch/x HTTP/1.1\r\n")
     assert f"\r\nhost: localhost:{port}\r\n".encode() in heard[0].lower()
+
+
+async def test_who_says_nothing_for_a_while_is_gone_but_a_large_question_takes_its_time_to_go_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http, "SILENCE_SECONDS", 0.0)
+    monkeypatch.setattr(http, "SLOWEST", 0.001)
+    server = Server([GOOD], [GOOD])
+    async with asking(server) as connections:
+        with pytest.raises(TimeoutError):
+            await ask(connections)
+        assert await ask(connections, b"abc") == GOOD[-2:]
+
+
+async def test_a_server_that_lets_connect_and_takes_longer_is_given_longer_until_it_has_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http, "SILENCE_SECONDS", 0.01)
+    monkeypatch.setattr(http, "SLOW_SECONDS", 0.03)
+    given: list[float] = []
+
+    async def patient(self: Any, request: Any, content: bytes, limit: int, silence: float) -> Any:
+        given.append(silence)
+        return await real(self, request, content, limit, silence if len(given) < 4 else 3600.0)
+
+    real = http._Connection.ask
+    monkeypatch.setattr(http._Connection, "ask", patient)
+    silent: list[bytes | None] = [b""]
+    async with asking(Server(silent, silent, silent, [GOOD, GOOD])) as connections:
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                await ask(connections)
+        await ask(connections)
+        await ask(connections)
+    assert given == [0.01, 0.02, 0.03, 0.03, 0.01]
+
+
+@asynccontextmanager
+async def half_open() -> AsyncIterator[int]:
+    """A port that takes connections and everything that comes over them, and answers nothing."""
+    gone = asyncio.Event()
+
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await gone.wait()
+        writer.close()
+
+    listening = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    async with listening:
+        yield listening.sockets[0].getsockname()[1]
+        gone.set()
+
+
+async def test_a_line_that_takes_connections_and_answers_no_handshake_is_given_up_before_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http, "CONNECT_SECONDS", 3600.0)
+    monkeypatch.setattr(http, "TLS_SECONDS", 0.05)
+    async with half_open() as port:
+        connections = Connections(f"https://127.0.0.1:{port}", unproven())
+        with pytest.raises(TimeoutError):
+            await connections.opens()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux lets a program say it")
+async def test_a_connection_over_which_nothing_is_acknowledged_does_not_last() -> None:
+    async with asking(Server([])) as connections:
+        await connections.opens()
+        (connection,) = connections._resting
+        kept = connection._writer.get_extra_info("socket")
+        assert kept.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == http.UNHEARD_SECONDS * 1000
+
+
+@contextmanager
+def dead_address(family: socket.AddressFamily, host: str) -> Iterator[int]:
+    """A port of which SYNs are lost: so many connections wait to be accepted there that Linux drops the next."""
+    with socket.socket(family) as listening, ExitStack() as waiting:
+        listening.bind((host, 0))
+        listening.listen(0)
+        for _ in range(8):
+            one = waiting.enter_context(socket.socket(family))
+            one.setblocking(False)
+            one.connect_ex(listening.getsockname())
+        yield listening.getsockname()[1]
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux drops what finds no room")
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.2"), (socket.AF_INET6, "::1")])
+async def test_of_a_name_with_a_dead_address_the_other_is_asked(
+    family: socket.AddressFamily, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "CONNECT_SECONDS", 3600.0)
+
+    async def found(*_: Any, **__: Any) -> list[tuple[Any, ...]]:
+        kind = (socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+        return [(family, *kind, (host, dead)), (socket.AF_INET, *kind, ("127.0.0.1", alive))]
+
+    with dead_address(family, host) as dead:
+        async with asking(Server([GOOD])) as connections:
+            alive = connections._port
+            connections._host = "centre.example"
+            monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", found)
+            assert await ask(connections) == GOOD[-2:]

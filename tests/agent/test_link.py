@@ -140,7 +140,7 @@ async def test_an_endless_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 async def test_a_server_that_takes_the_question_and_never_answers_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.link.ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("agent.http.SILENCE_SECONDS", 0.2)
     gone = asyncio.Event()
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

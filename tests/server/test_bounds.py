@@ -1,5 +1,6 @@
 """What a client may cost: bodies and heads that never end, and bodies far too large. On real connections."""
 
+import asyncio
 import socket
 import time
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from agent import http
 from agent.wire import BODY_LIMIT
 from server import bodies
 from server.app import create_app
@@ -80,6 +82,28 @@ def test_a_body_that_does_not_come_to_its_end_is_given_up(
     assert b"did not come to its end in time" in said
 
 
+async def test_a_body_that_comes_over_a_slow_line_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time there is at first is over at once: what came earns the rest."""
+    monkeypatch.setattr(bodies, "SLOWEST", 0.001)
+    pieces = [{"type": "http.request", "body": b"abc", "more_body": True}, {"type": "http.request", "body": b"def"}]
+    read = bytearray()
+
+    async def receive() -> Any:
+        if read:
+            await asyncio.sleep(0.001)
+        return pieces.pop(0)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while len(read) < 6:
+            read.extend((await receive())["body"])
+
+    async def send(_: Any) -> None:
+        """It answers nothing."""
+
+    await BoundedBody(app, 0.0)({"type": "http", "headers": []}, receive, send)
+    assert read == b"abcdef"
+
+
 @pytest.mark.parametrize("sent", [b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: "])
 @pytest.mark.parametrize("kind", ["h11", "httptools"])
 def test_a_head_that_does_not_come_to_its_end_is_given_up(app: FastAPI, serving: Serve, sent: bytes, kind: str) -> None:
@@ -109,8 +133,6 @@ def test_a_second_head_on_the_same_connection_is_waited_for_no_longer(app: FastA
 
 
 def test_an_answer_that_takes_longer_than_a_head_may_is_given(serving: Serve) -> None:
-    import asyncio
-
     async def slow(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             await asyncio.sleep(0.6)
@@ -122,6 +144,11 @@ def test_an_answer_that_takes_longer_than_a_head_may_is_given(serving: Serve) ->
         assert answered(line).endswith(b"done\r\n0\r\n\r\n")
 
 
+def test_the_server_waits_longer_for_a_body_than_an_agent_gives_itself() -> None:
+    for size in (1, 1000, BODY_LIMIT):
+        assert http.SLOW_SECONDS + size / http.SLOWEST < bodies.BODY_SECONDS + size / bodies.SLOWEST
+
+
 def test_there_are_never_more_connections_than_the_system_has_files() -> None:
     resource = pytest.importorskip("resource", reason="POSIX only")
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -131,4 +158,3 @@ def test_there_are_never_more_connections_than_the_system_has_files() -> None:
     assert room <= 50_000_000
     assert soft == resource.RLIM_INFINITY or room + 128 <= soft <= max(hard, soft)
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
-    assert bodies.BODY_SECONDS > 30, "an agent may take 30 s over one exchange"

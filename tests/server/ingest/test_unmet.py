@@ -4,13 +4,15 @@ from collections.abc import Callable
 from itertools import accumulate, pairwise
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from agent.wire import EventName
+from agent.wire import MEDIA_MSGPACK, EventName
 from server.ingest import times
+from server.ingest.batch import open_batch
 from server.ingest.tables import ClockOffset, RecordRow
 from server.ingest.times import DAY, HOUR, SECOND, Corrected, Unmet
 from server.ingest.transaction import OFFSETS_KEPT
@@ -178,3 +180,18 @@ def test_of_a_boot_that_lasts_only_the_newest_offsets_are_kept(machine: Any, now
     assert now() - kept[-1] < 8 * 3600 * 1_000_000
     newest = max(rows(RecordRow), key=lambda row: row.seq)
     assert abs(newest.at - now()) <= newest.confidence < 1_000_000
+
+
+def test_a_large_batch_that_took_minutes_to_arrive_dates_nothing_by_its_end(
+    machine: Any, now: Any, rows: Any, writer: Any
+) -> None:
+    """Its head came at once; the clocks in it are of then."""
+    event, exchange = machine.event(EventName.MEDIA), machine.exchange()
+    body = msgspec.msgpack.encode(machine.batch(event, exchange=exchange))
+    came = now()
+    now.forward(200)
+    parcel = open_batch(body, MEDIA_MSGPACK, "", machine.agent_id, now(), came)
+    writer.submit(parcel).result(30)
+    (row,) = rows(RecordRow)
+    assert abs(row.at - came) <= row.confidence < SECOND
+    assert row.arrived == now()
