@@ -4,6 +4,7 @@ import asyncio
 import logging
 import platform
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
@@ -32,6 +33,7 @@ from drivers.base import Shared
 WRITE_SECONDS = 2.0  # for the last records to get on the disk
 FLUSH_SECONDS = 5.0  # and for them to get to the server
 CLOSE_SECONDS = 2.0  # and for what drivers share to be closed
+THREADS = 32  # at most: a name that no resolver answers keeps one for up to a minute, and polls wait for none
 
 log = logging.getLogger(__name__)
 
@@ -193,7 +195,9 @@ def run_until_signalled(settings: Settings) -> Exit:
 
     async def main() -> Exit:
         stop = Stop()
-        with ended_by_signals(asyncio.get_running_loop(), stop.ask):
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(THREADS))
+        with ended_by_signals(loop, stop.ask):
             return await run_agent(settings, stop)
 
     return asyncio.run(main())

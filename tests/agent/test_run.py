@@ -4,8 +4,10 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.exit import Exit, Trouble
-from agent.run import Stop, run_agent
+from agent.run import Stop, run_agent, run_until_signalled
 from agent.settings import Settings
 from agent.spool import Spool
 from agent.wire import EventName, Hold, Polled, State
@@ -333,3 +335,30 @@ async def test_sigterm_is_a_goodbye_and_exit_code_0(
     assert goodbye.detail == {"reason": "SIGTERM"}
     assert centre.order[-1] is goodbye
     assert [record.position for record in centre.order if isinstance(record, State)] == ["1/a"]
+
+
+def test_names_that_no_resolver_answers_keep_nobody_waiting(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A resolver that is away keeps a thread for each look-up; polls and records need threads too."""
+    back = threading.Event()
+
+    def hangs(*_: Any, **__: Any) -> list[Any]:
+        back.wait()
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    async def looks_up(*_: Any) -> Exit:
+        loop = asyncio.get_running_loop()
+        try:
+            asked = [asyncio.ensure_future(loop.getaddrinfo("centre.example", 443)) for _ in range(20)]
+            await asyncio.sleep(0)  # each has its thread
+            async with asyncio.timeout(20):
+                await asyncio.to_thread(lambda: None)
+        finally:
+            back.set()
+        await asyncio.gather(*asked, return_exceptions=True)
+        return Exit.DONE
+
+    monkeypatch.setattr(socket, "getaddrinfo", hangs)
+    monkeypatch.setattr("agent.run.run_agent", looks_up)
+    assert run_until_signalled(settings) is Exit.DONE
