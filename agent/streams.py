@@ -27,7 +27,7 @@ class Part(msgspec.Struct, frozen=True):
 
     @property
     def follows(self) -> Follows | None:
-        return Follows(self.was, self.first) if self.first > 1 else None
+        return Follows(self.was, self.first) if self.was or self.first > 1 else None
 
 
 def parts(db: sqlite3.Connection) -> list[Part]:

@@ -4,22 +4,28 @@ An agent whose numbers may have been used by a copy of it goes on with them in a
 it recorded before that is the past of the new stream: times do not run back over it, and holds speak of its states.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
-from server.ingest.link import Link, Row
+from server.ingest.batch import Incoming
+from server.ingest.link import Link, Row, rows_in
 
 END = 1 << 62
 
 Past = dict[int, int]  # stream -> below this number it is the past; the stream itself first, then back in time
 
+# A stream may begin before the first number of the one it goes on from: what that one shared with those before it
 _PAST = """
-WITH RECURSIVE past (id, after_id, first, below) AS (
-    SELECT id, after_id, first, CAST(? AS BIGINT) FROM stream WHERE id = ?
+WITH RECURSIVE past (id, after_id, first, below, back) AS (
+    SELECT id, after_id, first, CAST(? AS BIGINT), 0 FROM stream WHERE id = ?
     UNION ALL
-    SELECT stream.id, stream.after_id, stream.first, past.first FROM past JOIN stream ON stream.id = past.after_id
+    SELECT stream.id, stream.after_id, stream.first,
+           CASE WHEN past.first < past.below THEN past.first ELSE past.below END, back + 1
+    FROM past JOIN stream ON stream.id = past.after_id
 )
-SELECT id, below FROM past ORDER BY below DESC
+SELECT id, below FROM past ORDER BY back
 """
+_THERE = "SELECT seq, body FROM record WHERE seq BETWEEN ? AND ? AND stream_id"
 
 
 def past_of(link: Link, stream_id: int) -> Past:
@@ -39,6 +45,19 @@ def before(link: Link, past: Past, seq: int, sql: str, *values: Any) -> list[Row
         if found:
             return found
     return []
+
+
+def first_own(link: Link, past: Past, first: int, records: Iterable[Incoming]) -> int:
+    """From which number on, `first` at least, a stream that begins has what did not come in one before it.
+
+    The answer to what came last may have been lost; then it comes again here, under its number and byte for byte.
+    """
+    again = {incoming.seq: incoming.body for incoming in records}
+    span = (first, max(again, default=0))
+    there = {(seq, bytes(body)) for seq, body in rows_in(link, _THERE, list(past)[1:], *span)}
+    while (first, again.get(first)) in there:
+        first += 1
+    return first
 
 
 def overtaken(link: Link, stream_id: int) -> int:

@@ -6,7 +6,7 @@ record that comes after a later one of its stream goes the slow way, `late.py`.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -76,7 +76,7 @@ class Transaction:
 
     def take(self, parcel: Parcel) -> Taken:
         """Forbidden, with nothing changed, if the stream belongs to another agent."""
-        stream = self._stream(parcel)
+        stream = self._begun(self._stream(parcel), parcel)
         agent_id = parcel.agent_id
         boot_id = parcel.sent.boot_id
         history = self._behind[agent_id] = parcel.waiting > 0 or self._is_behind(agent_id)
@@ -287,6 +287,21 @@ class Transaction:
         if first > 1:  # they count in the stream before, and never come in this one
             self._link.put(RANGE, [(made[0][0], 1, first - 1, Fate.BEFORE.value)])
         return self._loaded(parcel.stream, made[0][0], parcel.agent_id)
+
+    def _begun(self, stream: _Stream, parcel: Parcel) -> _Stream:
+        """What a stream begins with may have come in one before it already: it is there, and is counted, once."""
+        numbers = stream.numbers
+        if not parcel.records or len(stream.past) == 1 or numbers != Numbers(before=numbers.before):
+            return stream
+        self._flush()  # what came before may have come in this transaction
+        was = numbers.before[-1][1] + 1 if numbers.before else 1
+        first = lineage.first_own(self._link, stream.past, was, parcel.records)
+        if first == was:
+            return stream
+        self._link.run("UPDATE stream SET first = ? WHERE id = ?", first, stream.id)
+        self._write(stream, replace(numbers, before=[(1, first - 1)]))
+        self._streams = {uid: one for uid, one in self._streams.items() if stream.id not in one.past}
+        return self._stream(parcel)
 
     def _loaded(self, uid: str, stream_id: int, agent_id: int) -> _Stream:
         numbers = numbers_of(self._link, stream_id)

@@ -7,7 +7,7 @@ log, and agents' spools, and knows of our code the wire's records alone. It ends
 
 - of every stream each number is there once, or a `gap` or `thinning` event names it, and those events name as many as
   are not there; where a stream goes on in another, its numbers from there on are that one's, whose `newStream` event
-  says which never come in it;
+  says which never come in it; those the server says it had already are there in a stream before;
 - what an agent's spool says the server has, it has, byte for byte, and nothing waits there;
 - each change a simulator showed is held as a state of that position, at a corrected time while it was shown, give or
   take what the server itself says the time is unsure by, and --tolerance.
@@ -33,7 +33,9 @@ EXAMPLES = 10  # of what is wrong are printed
 
 Row = tuple[Any, ...]
 RECORDS = "SELECT stream_id, seq, kind, at, confidence, body FROM record ORDER BY stream_id, seq"
-STREAMS = "SELECT stream.id, stream.uid, subject.key FROM stream JOIN subject ON subject.id = stream.agent_id"
+STREAMS = (
+    "SELECT stream.id, stream.uid, subject.key, stream.first FROM stream JOIN subject ON subject.id = stream.agent_id"
+)
 LOSSES = (EventName.GAP, EventName.THINNING)
 RANGES = "SELECT stream_id, lo, hi FROM received_range ORDER BY stream_id, lo"
 
@@ -50,6 +52,7 @@ class Stream:
     named: int = 0
     refused: int = 0
     waiting: int = 0
+    first: int = 1  # of its own: what it has below came in a stream before
     wrong: list[str] = field(default_factory=list)
 
 
@@ -90,12 +93,17 @@ def count(database: str, shown: Path | None = None, spools: Iterable[Path] = (),
         by_stream[row[0]].append(row)
     numbers = {stream.uid: number for number, stream in streams.items()}
     told, begun = list(told_by(records, numbers)), list(begun_by(records, numbers))
+    own = {number: len(rows) for number, rows in by_stream.items()}
+    for one in begun:
+        if one.was is not None:
+            by_stream[one.stream] += shared(one, streams, by_stream, begun)
     for number, stream in streams.items():
         ends = [one.first for one in begun if one.was == number]
         first = max((one.first for one in begun if one.stream == number), default=1)
         of_it = [loss for loss in told if loss.stream == number]
         received = [(lo, hi) for one, lo, hi in ranges if one == number]
         count_stream(stream, by_stream[number], received, of_it, first, min(ends, default=None))
+        stream.held = own[number]
     for spool in spools:
         compare_spool(spool, streams, numbers, by_stream)
     counted = Count(list(streams.values()))
@@ -114,7 +122,8 @@ def read(database: str) -> tuple[dict[int, Stream], list[Row], list[Row]]:
     else:
         with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as file:
             found = [file.execute(sql).fetchall() for sql in (STREAMS, RECORDS, RANGES)]
-    return {number: Stream(uid, agent) for number, uid, agent in found[0]}, found[1], found[2]
+    streams = {number: Stream(uid, agent, first=first) for number, uid, agent, first in found[0]}
+    return streams, found[1], found[2]
 
 
 @dataclass(frozen=True)
@@ -145,6 +154,18 @@ def begun_by(records: Iterable[Row], numbers: dict[str, int]) -> Iterable[Begun]
             yield Begun(stream, int(event.detail.get("to", 0)) + 1, numbers.get(str(event.detail.get("was", ""))))
 
 
+def shared(begun: Begun, streams: dict[int, Stream], rows: dict[int, list[Row]], all_begun: list[Begun]) -> list[Row]:
+    """What a stream was to begin with, and the server had of the one before it, or of one before that."""
+    found: dict[int, Row] = {}
+    last: Begun | None = begun
+    while last is not None and last.was is not None:
+        for row in rows[last.was]:
+            if begun.first <= row[1] < streams[begun.stream].first:
+                found.setdefault(row[1], row)
+        last = next((one for one in all_begun if one.stream == last.was), None)
+    return list(found.values())
+
+
 def told_by(records: Iterable[Row], numbers: dict[str, int]) -> Iterable[Loss]:
     for stream, seq, kind, _, _, body in records:
         event = msgspec.msgpack.decode(body, type=AnyRecord) if kind == "event" else None
@@ -170,7 +191,6 @@ def count_stream(
     seqs = [row[1] for row in rows]
     there = set(seqs)
     stream.highest = max([0, *seqs, *(hi for _, hi in ranges)])
-    stream.held = len(seqs)
     stream.refused = sum(row[2] == "refused" for row in rows)
     if len(there) != len(seqs):
         twice = sorted({seq for seq in there if seqs.count(seq) > 1})

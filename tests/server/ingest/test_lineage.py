@@ -46,6 +46,61 @@ def test_a_hold_does_not_speak_of_what_a_copy_said_under_the_same_numbers(
     assert attested == {of[1]: 2, of[2]: 1}
 
 
+def test_what_came_in_the_stream_before_already_is_there_once_and_counted_once(
+    machine: Any, now: Any, deliver: Any, rows: Any
+) -> None:
+    """The agent heard no answer to its last two batches, and then had to go on in another stream."""
+    deliver(machine, machine.state(ATM), exchange=machine.exchange())
+    unheard = []
+    for _ in range(3):
+        now.forward(60)
+        unheard.append(machine.hold(1, **HELD))
+        deliver(machine, unheard[-1])
+    now.forward(60)
+    unheard += [machine.event(EventName.THINNING, **{"from": 3, "to": 3, "count": 1}), machine.state(ATM, "offline")]
+    deliver(machine, *unheard[3:])
+    first = machine.stream
+    machine.go_on(2)
+    now.forward(60)
+    assert deliver(machine, *unheard[:2]).ranges == [(1, 3)]
+    assert deliver(machine, *unheard[2:], machine.hold(1, **HELD)).ranges == [(1, 7)]
+    assert sorted(row.seq for row in rows(RecordRow)) == [1, 2, 3, 4, 5, 6, 7]
+    assert ranges(rows, first) == [(1, 6)]
+    assert [(row.good, row.end - row.start) for row in sorted(rows(Attested), key=lambda row: row.start)] == [
+        (4, 3 * MINUTE),
+        (2, MINUTE),
+    ]
+
+
+def test_a_whole_stream_that_goes_on_in_another_is_there_once(machine: Any, now: Any, deliver: Any, rows: Any) -> None:
+    """No answer was ever heard: the other goes on from the first number."""
+    both = [machine.state(ATM), machine.hold(1, **HELD)]
+    deliver(machine, *both, exchange=machine.exchange())
+    machine.go_on(1)
+    now.forward(60)
+    assert deliver(machine, *both, machine.hold(1, **HELD)).ranges == [(1, 3)]
+    ((good, held),) = [(row.good, row.end - row.start) for row in rows(Attested)]
+    assert (good, held) == (3, MINUTE)
+
+
+def test_what_two_streams_share_is_not_the_past_of_a_third_that_goes_on_from_before_it(
+    machine: Any, now: Any, deliver: Any, rows: Any
+) -> None:
+    """Number 2 of the first was a copy's, which then went on in the second; this PC has another number 2."""
+    deliver(machine, machine.state(ATM), exchange=machine.exchange())
+    now.forward(60)
+    copys = machine.state(ATM, "offline")
+    deliver(machine, copys, exchange=machine.exchange())
+    machine.go_on(2)
+    deliver(machine, copys)
+    machine.seq = 1
+    machine.go_on(2)
+    deliver(machine, machine.hold(1, **HELD), machine.hold(1, **HELD), exchange=machine.exchange())
+    of = {row.id: (row.seq, row.kind) for row in rows(RecordRow)}
+    assert sorted(of.values()) == [(1, "state"), (2, "hold"), (2, "state"), (3, "hold")]
+    assert {of[row.record_id]: row.good for row in rows(Attested)} == {(1, "state"): 3, (2, "state"): 1}
+
+
 def test_time_does_not_run_back_over_the_change(machine: Any, now: Any, deliver: Any, rows: Any) -> None:
     """The second batch comes with a better idea of the clock, by which all was ten seconds earlier."""
     first = machine.state(ATM)
