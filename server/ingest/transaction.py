@@ -15,6 +15,7 @@ from server.errors import Forbidden
 from server.ingest import late, lineage, times
 from server.ingest.arrivals import Arrivals, Delayed
 from server.ingest.batch import Incoming, Parcel
+from server.ingest.boots import let_go_of_boots
 from server.ingest.bulks import AHEAD, OFFSET, RANGE, RECORD, SEEN
 from server.ingest.lineage import Past, before, past_of
 from server.ingest.link import Link, Row, rows_in
@@ -341,6 +342,7 @@ class Transaction:
         sql = "SELECT boot_id, at, offset_us, error_us FROM clock_offset WHERE agent_id = ? AND boot_id"
         for boot, *numbers in rows_in(self._link, sql, boots, parcel.agent_id):
             known[boot].append(Offset(*numbers))
+        met = {boot for boot, offsets in known.items() if offsets}
         seen, written = times.see(known[sent], parcel.sent, parcel.exchange, parcel.came)
         if len(seen) > OFFSETS_KEPT:
             seen = seen[-OFFSETS_KEPT:]
@@ -355,6 +357,8 @@ class Transaction:
             known.update((boot, [offset]) for boot, offset in placed.items())
             found |= placed
         self._link.put(OFFSET, [(parcel.agent_id, boot, one.at, one.offset, one.error) for boot, one in found.items()])
+        if not found.keys() <= met:
+            let_go_of_boots(self._link, parcel.agent_id, boots)
         return known
 
 

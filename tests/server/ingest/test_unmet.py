@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from agent.wire import MEDIA_MSGPACK, EventName
-from server.ingest import times
+from agent.wire import MEDIA_MSGPACK, Clock, EventName
+from server.ingest import boots, times
 from server.ingest.batch import open_batch
 from server.ingest.tables import ClockOffset, RecordRow
 from server.ingest.times import DAY, HOUR, SECOND, Corrected, Unmet
@@ -180,6 +180,43 @@ def test_of_a_boot_that_lasts_only_the_newest_offsets_are_kept(machine: Any, now
     assert now() - kept[-1] < 8 * 3600 * 1_000_000
     newest = max(rows(RecordRow), key=lambda row: row.seq)
     assert abs(newest.at - now()) <= newest.confidence < 1_000_000
+
+
+def test_an_agent_that_names_boots_without_end_fills_nothing(
+    machine: Any, now: Any, deliver: Any, rows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boots, "BOOTS_KEPT", 5)
+    for number in range(20):
+        now.forward(3600)
+        machine.reboot(f"boot-{number}")
+        now.forward(60)
+        deliver(machine, machine.event(EventName.MEDIA), exchange=machine.exchange())
+    assert {row.boot_id for row in rows(ClockOffset)} == {f"boot-{number}" for number in range(15, 20)}
+    machine.told = [Clock(now(), SECOND, f"named-{number}") for number in range(20)]
+    machine.boot_id = "named-0"
+    named = machine.event(EventName.MEDIA)
+    machine.reboot("last")
+    deliver(machine, named, exchange=machine.exchange())
+    machine.told = []
+    machine.reboot("newest")
+    deliver(machine, machine.event(EventName.MEDIA), exchange=machine.exchange())
+    assert len({row.boot_id for row in rows(ClockOffset)}) == 5
+
+
+def test_of_boots_whose_records_still_wait_the_offset_is_not_given_anew(
+    history: Any, machine: Any, deliver: Any, rows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boots, "BOOTS_KEPT", 1)
+    records = history()
+    for record in records:
+        deliver(machine, record)
+    ats = [row.at for row in sorted(rows(RecordRow), key=lambda row: row.seq)]
+    assert ats == sorted(ats)
+    assert {clock.boot_id for clock in machine.told} < {row.boot_id for row in rows(ClockOffset)}
+
+
+def test_60_days_of_a_pc_that_is_started_every_hour_and_a_half_are_kept() -> None:
+    assert boots.BOOTS_KEPT >= 60 * 16
 
 
 def test_a_large_batch_that_took_minutes_to_arrive_dates_nothing_by_its_end(
