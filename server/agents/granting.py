@@ -7,7 +7,8 @@ Every challenge is answered once, and only while none made later was answered. S
 - Should the one before answer a challenge made after that, both are alive: two PCs have one home. Nothing that was
   under way when a process ended can look like this, because it has no later challenge.
 - An instance that did not come after the one before it may have numbers that another used: it begins a new stream.
-  It may name several that it may have come after: those that were killed while they asked.
+  It may name several that it may have come after: those that were killed while they asked. Of the one before, nothing
+  is known since a backup that was restored: so what comes after one that was heard only before that, begins one too.
 - A key that the agent itself replaced by a fresh one is a copy, whoever speaks with it and does not have that one too.
 """
 
@@ -24,6 +25,8 @@ from server.agents.tables import TRUSTS_LIMIT, AgentInstance, AgentKey, KeyStand
 from server.authority.certificates import prints
 from server.errors import Forbidden, Invalid, ServerError, Unauthorized
 from server.journal.deeds import Act
+from server.migrations import RESTORED
+from server.queries import setting
 
 _log = logging.getLogger(__name__)
 
@@ -181,11 +184,16 @@ def _supersede(session: Session, whose: Whose, ask: TokenAsk, address: str, now:
         instance=ask.instance,
         began_at=now,
         asked_at=now,
-        forked=(before.instance if before else "") not in (ask.after, *ask.perhaps),
+        forked=(before.instance if before else "") not in (ask.after, *ask.perhaps) or _is_old(session, before),
         host=said(ask.host),
         system=said(ask.system),
         address=address,
     )
+
+
+def _is_old(session: Session, before: AgentInstance | None) -> bool:
+    """Whether this database was restored from a backup since it heard a process: what that one said then is unknown."""
+    return before is not None and before.asked_at <= int(setting(session, RESTORED, "0"))
 
 
 def _quarantine(session: Session, whose: Whose, why: str, address: str, now: int) -> Forbidden:

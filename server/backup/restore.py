@@ -2,6 +2,9 @@
 
 The database gets a new epoch. By that agents learn that an older database came back: they send again what it lacks and
 they still have, and tell every position anew.
+
+It keeps when that was, too. The agents it knows may have spoken since the backup, and a copy of a home be the first to
+come: whoever is started from then on goes on in a stream of its own, under no numbers that another may have used.
 """
 
 import re
@@ -12,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import inspect
+from sqlmodel import Session
 
 from server.backup import archive, keys
 from server.backup.archive import KEYS, POSTGRESQL, SETTINGS, Manifest, Newer
@@ -21,7 +25,7 @@ from server.errors import Told
 from server.inventory.tables import Setting
 from server.journal.deeds import Act, record
 from server.journal.verify import check
-from server.migrations import EPOCH, knows, upgrade
+from server.migrations import EPOCH, RESTORED, knows, upgrade
 from server.schemas import JournalCheck
 from server.settings import DATABASE, KEY, Settings, database_url, load
 from server.storage.database import Database
@@ -97,9 +101,8 @@ def _database(staging: Path, settings: Settings, manifest: Manifest, act: Act) -
             restore_postgresql(url, staging / POSTGRESQL)
             (staging / POSTGRESQL).unlink()
         upgrade(database)
-        epoch = new_uid()
         with database.write() as session:
-            session.merge(Setting(key=EPOCH, value=epoch))
+            epoch = begin_epoch(session, act.now)
             record(
                 session,
                 act,
@@ -112,3 +115,11 @@ def _database(staging: Path, settings: Settings, manifest: Manifest, act: Act) -
             return epoch, check(session)
     finally:
         database.close()
+
+
+def begin_epoch(session: Session, now: int) -> str:
+    """An older database came back: what was said and heard since it was copied, it does not know."""
+    epoch = new_uid()
+    session.merge(Setting(key=EPOCH, value=epoch))
+    session.merge(Setting(key=RESTORED, value=str(now)))
+    return epoch

@@ -20,6 +20,7 @@ from server.storage.database import Database
 from server.storage.types import new_uid
 
 EPOCH = "database.epoch"
+RESTORED = "database.restored"  # from a backup, UTC µs
 NAME = "server.name"  # by which agents know this server: its copies and restored backups have the same
 _ADVISORY = 0x6272_6D67  # "brmg": of several servers on one PostgreSQL, one at a time changes the schema
 

@@ -58,15 +58,13 @@ from server.agents import deeds
 from server.agents.identity import identity_of, issue_token, key_of
 from server.agents.tables import AgentKey, KeyStanding
 from server.app import create_app
+from server.backup.restore import begin_epoch
 from server.clock import SetClock
 from server.ingest.batch import open_batch, unpack
 from server.ingest.writer import Writer
-from server.inventory.tables import Setting
 from server.journal.deeds import Act
-from server.migrations import EPOCH
 from server.settings import Settings
 from server.storage.database import Database
-from server.storage.types import new_uid
 from tests.conftest import NOON, Cluster
 from tests.faults.count import count
 from tests.faults.small_bank import SLUGS, put_bank
@@ -326,6 +324,12 @@ class Faults(RuleBasedStateMachine):
     def sends(self) -> None:
         self.runner.run(self._send())
 
+    def live(self, word: DeviceWord) -> None:
+        """For a while, and tell the server all of it."""
+        for _ in range(5):
+            self.reads("a", word)
+        self.runner.run(self._send_all())
+
     async def _send(self) -> bool:
         """One batch; whether there may be more."""
         self.now.forward(0.001)  # no two challenges are of one moment
@@ -386,22 +390,23 @@ class Faults(RuleBasedStateMachine):
     @precondition(lambda self: self.copies)
     @rule(data=st.data())
     def older_server_comes_back(self, data: st.DataObject) -> None:
-        """What it lacks comes again, as far as the agent's spool has it still.
+        """What it lacks comes again, as far as the agent's spool has it still, whichever home speaks first.
 
-        Copies of the home are gone by then: one that the older server takes for the only home, because it forgot the
-        other, uses numbers which that one was acknowledged, and nothing but a person can tell.
+        But a home whose spool reached its limit says of what another still has that nobody has it.
         """
-        self.excused |= self.unsent(self.homes)
-        self.homes.clear()
-        copy, knew = data.draw(st.sampled_from(self.copies), label="copy")
+        if self.limited:
+            self.excused |= self.unsent(self.homes)
+            self.homes.clear()
+        self.bring_back(*data.draw(st.sampled_from(self.copies), label="copy"))
+
+    def bring_back(self, copy: str, knew: set[bytes]) -> None:
         self.excused |= self.held() - knew - self.spooled()
+        self.now.forward(1)
         self.stop_server()
         self.url = self.store.copy(copy)
         database = Database(self.url)
         with database.write() as session:
-            setting = session.get_one(Setting, EPOCH)
-            setting.value = new_uid()
-            session.add(setting)
+            begin_epoch(session, self.now())
         database.close()
         self.line.sent.clear()  # nobody but the agent sends now
         self.start_server()
@@ -420,8 +425,10 @@ class Faults(RuleBasedStateMachine):
     @rule(data=st.data())
     def another_home_takes_over(self, data: st.DataObject) -> None:
         """This PC is switched off, and one with a copy of its home is switched on."""
+        self.switch_on(data.draw(st.integers(0, len(self.homes) - 1), label="home"))
+
+    def switch_on(self, at: int) -> None:
         self.runner.run(self._stop_agent())
-        at = data.draw(st.integers(0, len(self.homes) - 1), label="home")
         self.home, self.homes[at] = self.homes[at], self.home
         self.start_agent(LIMIT)
 
@@ -700,3 +707,24 @@ def test_whatever_befalls_line_spool_and_server_every_record_is_there_once_or_na
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_a_copy_that_speaks_first_to_a_restored_server_takes_no_number_of_the_other(store: Store) -> None:
+    class Here(Faults):
+        pass
+
+    Here.store = store
+    here = Here()
+    here.begin()
+    try:
+        here.reads("a", DeviceWord.ONLINE)
+        here.runner.run(here._send_all())
+        here.server_is_copied()
+        here.home_is_copied()
+        here.live(DeviceWord.OFFLINE)
+        here.bring_back(*here.copies[-1])
+        here.switch_on(0)
+        here.live(DeviceWord.ONLINE)
+        assert not here.excused, "each home has all it said"
+    finally:
+        here.teardown()

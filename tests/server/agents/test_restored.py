@@ -11,6 +11,7 @@ from agent.identity import Earlier, keep_identity, last_instances, new_key
 from agent.link import Away, Rejected
 from agent.tokens import Tokens
 from server.agents.tables import AgentIdentity, AgentInstance, AgentKey, AgentToken
+from server.backup.restore import begin_epoch
 from server.clock import SetClock
 from server.inventory.tables import Subject
 from server.schemas import IdentityStanding
@@ -39,6 +40,12 @@ def put_back(database: Database, backup: Backup) -> None:
             session.add_all(table(**row) for row in rows)
 
 
+def restored(database: Database, backup: Backup, now: SetClock) -> None:
+    put_back(database, backup)
+    with database.write() as session:
+        begin_epoch(session, now())
+
+
 async def test_a_server_restored_from_before_a_rotation_has_the_agent_again(
     pc: MakePc, head: Any, database: Database, now: SetClock
 ) -> None:
@@ -58,6 +65,41 @@ async def test_a_server_restored_from_before_a_rotation_has_the_agent_again(
     assert head.sees().identity is IdentityStanding.ENROLLED
     front.start()
     await front.asks()
+
+
+async def test_a_copy_that_comes_first_after_a_restore_goes_on_in_another_stream(
+    pc: MakePc, head: Any, database: Database, now: SetClock, tmp_path: Any
+) -> None:
+    """The backup knows the process whose home was copied, and not what that one said since."""
+    front = pc("front")
+    await front.enroll(head.code())
+    await front.asks()
+    backup = kept(database)
+    copy = front.copied(tmp_path / "copy")
+    now.forward(60)
+    await front.asks()
+    restored(database, backup, now)
+    with pytest.raises(Away, match="other numbers"):
+        await copy.asks()
+    assert copy.streams == 1
+    await refused(front.asks(), "Two programs")
+    assert head.sees().identity is IdentityStanding.QUARANTINED
+
+
+async def test_a_process_that_lived_through_a_restore_goes_on_and_so_do_those_after_it(
+    pc: MakePc, head: Any, database: Database, now: SetClock
+) -> None:
+    front = pc("front")
+    await front.enroll(head.code())
+    await front.asks()
+    backup = kept(database)
+    now.forward(60)
+    restored(database, backup, now)
+    now.forward(2 * HOUR)
+    await front.asks()
+    front.start()
+    await front.asks()
+    assert front.streams == 0
 
 
 async def test_keys_before_this_one_are_kept_as_long_as_records_are(pc: MakePc, head: Any, now: SetClock) -> None:
