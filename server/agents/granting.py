@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 DAY = 86_400_000_000
 ROTATE_AFTER = 90 * DAY
 REMEMBERED = 90 * DAY  # how long an instance that was superseded is known by name
+INSTANCES_KEPT = 10_000  # of an agent: more than are started in that time, unless its key is in other hands
 _WHY = {"instance": "two programs speak with its key", "oldKey": "one speaks with a key it replaced"}
 QUARANTINED = (
     "Two programs speak as this agent: a PC or its disk was copied, or its key was. Both are held off, and their "
@@ -177,8 +178,10 @@ def _supersede(session: Session, whose: Whose, ask: TokenAsk, address: str, now:
         before.superseded_at = now
         session.add(before)
     silence(session, whose.id)
-    forgotten = col(AgentInstance.superseded_at) <= now - REMEMBERED
-    session.exec(delete(AgentInstance).where(col(AgentInstance.agent_id) == whose.id, forgotten))
+    ended = col(AgentInstance.superseded_at)
+    newest = select(ended).where(AgentInstance.agent_id == whose.id, ended.is_not(None)).order_by(ended.desc())
+    forgotten = max(session.exec(newest.offset(INSTANCES_KEPT).limit(1)).first() or 0, now - REMEMBERED)
+    session.exec(delete(AgentInstance).where(col(AgentInstance.agent_id) == whose.id, ended <= forgotten))
     return AgentInstance(
         agent_id=whose.id,
         instance=ask.instance,

@@ -40,9 +40,9 @@ class Bucket:
         self._guard = threading.Lock()
         self._left: OrderedDict[object, tuple[float, float]] = OrderedDict()  # requests left, and when that was
 
-    def take(self, caller: object) -> None:
-        """TooMany, with the seconds until the next one, if none is left."""
-        self._need(caller, 1)
+    def take(self, caller: object, many: int = 1) -> None:
+        """TooMany, with the seconds until the next one, if none is left. What is taken may be more than was left."""
+        self._need(caller, many)
 
     def look(self, caller: object) -> None:
         """The same, and nothing is taken."""
@@ -85,6 +85,8 @@ class Seen:
 class Limits:
     def __init__(self, seconds: Seconds = time.monotonic) -> None:
         self.agent = Bucket(seconds, burst=1000, rate=20)  # 2,000 records each
+        self.volume = Bucket(seconds, burst=4 << 30, rate=128 << 10)  # bytes of records: at once as of two full spools
+        self.entries = Bucket(seconds, burst=1000, rate=1000 / 86_400)  # what people type at one PC
         self.key = Bucket(seconds, burst=60, rate=1)  # tokens of one key, which needs one an hour
         self.token = Bucket(
             seconds, burst=10_000, rate=200

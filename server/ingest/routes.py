@@ -6,12 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from agent.wire import Ack, Batch
+from agent.wire import Ack, Batch, Entry
 from server.accounts.dependencies import Came, Clock, ReadSession, StateOf, Viewer
 from server.agents.dependencies import AgentCaller
+from server.agents.limits import Limits
 from server.answers import Accepted, agent_answer, agent_body, answer
 from server.errors import ServerError
-from server.ingest.batch import open_batch
+from server.ingest.batch import Parcel, open_batch
 from server.ingest.queries import observations
 from server.schemas import ObservationPage
 
@@ -50,6 +51,7 @@ async def post_records(
         await run_in_threadpool(state.shelf.put, agent.id, agent.key, str(error), kind, encoding, body)
         raise
     try:
+        _weigh(state.limits, parcel)
         taken = await asyncio.wrap_future(state.writer.submit(parcel))
     except ServerError as error:
         figures.answered("unavailable" if error.status >= 500 else "refused")
@@ -70,6 +72,13 @@ async def post_records(
         wait=taken.wait,
     )
     return answer(ack, media)
+
+
+def _weigh(limits: Limits, parcel: Parcel) -> None:
+    """TooMany if one agent would fill the disk, or the journal, by itself: it keeps its records and comes again."""
+    limits.volume.take(parcel.agent_id, sum(len(incoming.body) for incoming in parcel.records))
+    if entries := sum(isinstance(incoming.record, Entry) for incoming in parcel.records):
+        limits.entries.take(parcel.agent_id, entries)
 
 
 @router.get("/observations", summary="The states that were recorded, oldest first")

@@ -10,6 +10,7 @@ from sqlmodel import SQLModel, select
 from agent.identity import Earlier, keep_identity, last_instances, new_key
 from agent.link import Away, Rejected
 from agent.tokens import Tokens
+from server.agents import granting
 from server.agents.tables import AgentIdentity, AgentInstance, AgentKey, AgentToken
 from server.backup.restore import begin_epoch
 from server.clock import SetClock
@@ -99,6 +100,20 @@ async def test_a_process_that_lived_through_a_restore_goes_on_and_so_do_those_af
     await front.asks()
     front.start()
     await front.asks()
+    assert front.streams == 0
+
+
+async def test_one_that_starts_without_end_is_not_remembered_without_end(
+    pc: MakePc, head: Any, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(granting, "INSTANCES_KEPT", 3)
+    front = pc("front")
+    await front.enroll(head.code())
+    for _ in range(12):
+        front.start()
+        await front.asks()
+    with database.read() as session:
+        assert len(session.exec(select(AgentInstance)).all()) <= 5
     assert front.streams == 0
 
 

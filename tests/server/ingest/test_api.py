@@ -12,7 +12,7 @@ from httpx2 import Response
 from sqlalchemy import event, text
 from sqlmodel import col, select
 
-from agent.wire import BODY_LIMIT, MEDIA_JSON, MEDIA_MSGPACK, PLAIN_LIMIT, Ack, Batch, Clock
+from agent.wire import BODY_LIMIT, MEDIA_JSON, MEDIA_MSGPACK, PLAIN_LIMIT, Ack, Batch, Clock, Entry, EventName
 from server.app import create_app
 from server.ingest.tables import RecordRow
 from server.storage.database import Database
@@ -95,6 +95,30 @@ def test_json_and_zstd_say_the_same_as_msgpack(post: Any, machine: Any, database
     with database.read() as session:
         bodies = session.exec(select(RecordRow.body).order_by(col(RecordRow.seq))).all()
     assert [msgspec.msgpack.decode(body)["reading"]["device"] for body in bodies] == ["online", "offline"]
+
+
+def entry(machine: Any) -> Entry:
+    record = machine.event(EventName.MEDIA)
+    uid = f"{record.seq:032x}"
+    return Entry(seq=record.seq, clock=record.clock, uid=uid, subject=ATM, what="note", who="王芳", text="纸没了")
+
+
+def test_one_agent_does_not_fill_the_disk_nor_the_journal_by_itself(
+    post: Any, client: Any, machine: Any, database: Database
+) -> None:
+    """It comes again when there is room, and loses nothing; another agent is not concerned."""
+    limits = client.app.state.branchfleet.limits
+    agent_id = machine.agent_id
+    limits.entries.take(agent_id, 1000)
+    batch = machine.batch(entry(machine))
+    held_off = post(batch)
+    assert held_off.status_code == 429
+    assert 0 < int(held_off.headers["Retry-After"]) <= 87
+    assert ack(post(machine.batch(machine.state(ATM)))).received == [(2, 2)]
+    limits.volume.take(agent_id, 8 << 30)
+    assert post(machine.batch(machine.state(ATM))).status_code == 429
+    limits.volume.take(agent_id + 1)
+    assert stored(database) == [(2, "state")]
 
 
 def test_without_a_token_nothing_is_taken(client: TestClient, machine: Any, sign_in: Any) -> None:
