@@ -112,7 +112,8 @@ def test_one_agent_does_not_fill_the_disk_nor_the_journal_by_itself(
     limits.entries.take(agent_id, 1000)
     batch = machine.batch(entry(machine))
     held_off = post(batch)
-    assert (held_off.status_code, held_off.headers["Retry-After"]) == (429, "87")
+    assert held_off.status_code == 429
+    assert 0 < int(held_off.headers["Retry-After"]) <= 87
     assert ack(post(machine.batch(machine.state(ATM)))).received == [(2, 2)]
     limits.volume.take(agent_id, 8 << 30)
     assert post(machine.batch(machine.state(ATM))).status_code == 429
