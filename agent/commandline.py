@@ -51,16 +51,16 @@ def _wrong(error: Any) -> tuple[str, dict[str, str]]:
     match type(error).__name__:
         case "NoSuchOption" if error.possibilities:
             near = ", ".join(sorted(error.possibilities))
-            return "There is no option {word}. Did you mean {near}?", {"word": error.option_name, "near": near}
+            return "There is no option {word}. Did you mean {near}?", {"word": _typed(error), "near": near}
         case "NoSuchOption":
-            return "There is no option {word}.", {"word": error.option_name}
+            return "There is no option {word}.", {"word": _typed(error)}
         case "MissingParameter":
             about = {"what": _name(error.param), "help": error.param.help or ""}
             return ("{what} is missing: {help}" if about["help"] else "{what} is missing."), about
         case "BadOptionUsage" if "not take a value" in error.message:
-            return "{word} takes no value.", {"word": error.option_name}
+            return "{word} takes no value.", {"word": _typed(error)}
         case "BadOptionUsage":
-            return "{word} needs a value after it.", {"word": error.option_name}
+            return "{word} needs a value after it.", {"word": _typed(error)}
         case "BadParameter" if error.param is not None and error.__cause__ is not None:
             return _bad_value(error)
     if error.message == "Missing command.":
@@ -91,6 +91,11 @@ def _bad_value(error: Any) -> tuple[str, dict[str, str]]:
             words = ", ".join(str(getattr(choice, "value", choice)) for choice in choices)
             return "{what} cannot be {value}: it is one of {words}.", {**values, "words": words}
     return "", {}
+
+
+def _typed(error: Any) -> str:
+    """The option as it was typed, without orders to the terminal."""
+    return shown(error.option_name)[1:-1]
 
 
 def _name(parameter: Any) -> str:

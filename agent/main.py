@@ -81,7 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
             say("写不出结果：所在磁盘已满。" if lang == "zh" else full)
             sys.exit(Exit.CANNOT_WRITE)
         what, file = type(error).__name__, _written_down()
-        zh = f"{Exit.DEFECT.zh}{what}；请连同文件 {file} 报给总行科技。"
+        zh = f"{Exit.DEFECT.zh}{what}；请报给总行科技，连同文件 {file}"
         say(zh if lang == "zh" else f"{Exit.DEFECT.sentence} {what}; please report it with the file {file}")
         sys.exit(Exit.DEFECT)
 

@@ -14,6 +14,7 @@ from agent.causes import chinese, of_toml
 from agent.exit import Exit, Trouble
 from agent.identity import Identity, load_identity
 from agent.proof import LOOPBACK
+from agent.tidy import tidy_text
 
 FILE = "agent.toml"
 PREFIX = "BRANCHFLEET_AGENT_"
@@ -202,4 +203,4 @@ def _no_setting(key: str, where: _Place) -> tuple[str, str]:
 
 
 def _not_so(key: str, value: Any, where: _Place, zh: str, en: str) -> tuple[str, str]:
-    return f"{where[0]} 中的 {key}“{value}”{zh}。", f'"{key}" {value!r} in {where[1]} {en}.'
+    return f"{where[0]} 中的 {key}“{tidy_text(str(value), 80)}”{zh}。", f'"{key}" {value!r} in {where[1]} {en}.'

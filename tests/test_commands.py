@@ -93,6 +93,7 @@ def test_help_is_chinese_around_its_texts_too_and_fits_the_terminal(
 WRONG = [
     ("branchfleet devices", ["devices", "--braanch", "1"], "没有 --braanch 这个选项，是不是 --branch？"),
     ("branchfleet devices", ["devices", "--zzz"], "没有 --zzz 这个选项。"),
+    ("branchfleet devices", ["devices", "--\x1b[1m"], "没有 --\\u001b[1m 这个选项。"),
     ("branchfleet", ["devces"], "没有 devces 这个命令，是不是 devices？"),
     ("branchfleet", ["zzz"], "没有 zzz 这个命令。"),
     ("branchfleet ledger", ["ledger"], "没有写要做什么（缺少命令）。"),

@@ -257,7 +257,7 @@ def test_a_defect_is_a_sentence_and_a_file(command: Command, monkeypatch: pytest
     ran = command("ports")
     assert ran.code == Exit.DEFECT
     assert len(ran.err.splitlines()) == 1
-    written = Path(ran.err.split()[1])
+    written = Path(ran.err.split()[-1])
     assert "ZeroDivisionError" in written.read_text(encoding="utf-8")
     written.unlink()
 

@@ -75,6 +75,12 @@ def test_a_file_that_cannot_be_used_is_a_sentence(tmp_path: Path, content: bytes
     assert said in refused(tmp_path).sentence
 
 
+def test_a_wrong_value_gives_the_terminal_no_orders(tmp_path: Path) -> None:
+    trouble = refused(tmp_path, {"BRANCHFLEET_AGENT_SERVER": "\x1b[2Jx", "BRANCHFLEET_AGENT_SPOOL_DAYS": "\x9b2J"})
+    assert trouble.sentence.replace("\n", "").isprintable()
+    assert trouble.zh.replace("\n", "").isprintable()
+
+
 def test_notepads_mark_is_no_mistake(tmp_path: Path, enrolled: Enrolled) -> None:
     enrolled(tmp_path, "https://enrolled:1")
     (tmp_path / "agent.toml").write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
