@@ -121,7 +121,8 @@ def test_nothing_is_noted_of_a_branch_whose_agent_is_heard_and_it_says_since_whe
     with pytest.raises(Conflict) as refused:
         tell(database, now, Answer.POWER)
     assert refused.value.say(gettext_for("zh")) == (
-        "未登记：网点 1001 没有失联。采集程序 1001-pc 自 2026-11-04 12:00 起一直有数据，最近一次在 10 秒前。以后失联了请再登记。"
+        "未登记：网点 1001 没有失联。采集程序 1001-pc 自 2026-11-04 12:00 起一直有数据，"
+        "最近一次在 10 秒前。以后失联了请再登记。"
     )
     assert noted(database) == 0
     tell(database, now, Answer.POWER, "1002")  # no agent stands there

@@ -152,7 +152,7 @@ def test_agents_that_were_let_in_no_more_are_so_after_the_step_that_notes_it(tmp
     with database.engine.connect() as connection:
         rows = connection.execute(text("SELECT agent_id, why, start_at, end_at FROM agent_kept_out ORDER BY agent_id"))
         assert rows.all() == [(1, "quarantined", 50, None), (2, "revoked", 60, None), (4, "waiting", 80, None)]
+    again = "INSERT INTO agent_kept_out (agent_id, why, start_at) VALUES (1, 'revoked', 60)"
     with pytest.raises(IntegrityError), database.engine.connect() as connection, connection.begin():
-        again = "INSERT INTO agent_kept_out (agent_id, why, start_at) VALUES (1, 'revoked', 60)"
         connection.execute(text(again))
     database.close()
