@@ -17,6 +17,7 @@ from agent.wire import Break, Event, EventName
 from server.agents.kept_out import HELD_OFF
 from server.agents.tables import KeptOut
 from server.coverage.account import Evidence
+from server.coverage.refused import refused
 from server.coverage.spans import MINUTE, Spans, both, grown, joined, minute, without
 from server.health.answers import told_of
 from server.health.rules import SILENT
@@ -52,6 +53,7 @@ class Said:
     closed: Spans = field(default_factory=list)
     lost: list["Lost"] = field(default_factory=list)
     doubted: Spans = field(default_factory=list)  # its holds spoke of states that may be lost
+    refused: dict[int, Spans] = field(default_factory=dict)  # by subject, since a state of it could not be taken
     lost_stream: Spans = field(default_factory=list)
     kept_out: Spans = field(default_factory=list)  # the server let it not in, and what it made then is not here
     holes: Spans = field(default_factory=list)  # the time of numbers that have not come, between such that have
@@ -93,11 +95,12 @@ class Witness:
         self._lines = set(session.execute(select(col(Line.id))).scalars())
         self._numbers()
         self._events()
+        self._refused()
         self._kept_out()
         self._conditions()
 
-    def of_silence(self, agent: int, branch: int, interval: int) -> Evidence:
-        """Why there is no record of a position of `branch`. Between two polls, `interval` µs, nobody looked."""
+    def of_silence(self, agent: int, subject: int, branch: int, interval: int) -> Evidence:
+        """Why there is no record of `subject`, of `branch`. Between two polls, `interval` µs, nobody looked."""
         said, home = self.said[agent], self._befell[self._homes[agent]]
         by = -(-interval // MINUTE)
         silences = joined(span for span in said.silences if span[1] - span[0] > max(by, LONGEST_HOLD))
@@ -110,7 +113,7 @@ class Witness:
             (Missing.POWER, home.power),
             (Missing.LINE, both(home.line, said.untold)),
             (Missing.WAITING, said.holes),
-            (Missing.LOST, without(said.doubted, silences)),
+            (Missing.LOST, without(joined([*said.doubted, *said.refused.get(subject, [])]), silences)),
             (Missing.WAITING, without(said.unsure, silences)),
         ]
         shut = home.shut if branch == self._homes[agent] else []  # a centre agent's night is not its devices' night
@@ -281,6 +284,15 @@ class Witness:
         earlier = select(col(Stream.id)).where(col(Stream.agent_id) == agent, col(Stream.id) != stream)
         times = [self._at(other, 1 << 60, after=False) for other in self._session.execute(earlier).scalars()]
         return max((time for time in times if time <= at), default=at)
+
+    def _refused(self) -> None:
+        for row in refused(self._session, self._homes, self._end):
+            until = END if row.taken is None else row.taken
+            span = minute(row.at), minute(self._at(row.stream, until, after=row.taken is not None))
+            if span[1] >= self._window[0][0]:
+                said = self.said[row.agent]
+                said.refused[row.subject] = joined([*said.refused.get(row.subject, []), span])
+                said.silences += self._silences(row.stream, row.seq, until)
 
     def _kept_out(self) -> None:
         """When an agent was held off. Like a cut line that loses nothing: it explains no minute whose numbers came."""

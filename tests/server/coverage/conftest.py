@@ -64,6 +64,7 @@ class Pc:
     online: bool = True
     running: bool = False
     limit: int = LIMIT
+    spoiled: str = ""  # states of this position leave so that no server can read them
     hold_back: int = 0  # of what waits, so many of the oldest records are sent last
     epoch: str = "epoch"
     spool: Spool | None = None
@@ -161,9 +162,15 @@ class Pc:
                 records=records,
                 waiting=parcel.waiting,
             )
-            body = msgspec.msgpack.encode(batch)
+            body = msgspec.msgpack.encode(self._spoil(msgspec.to_builtins(batch)))
             taken = self.writer.submit(open_batch(body, MEDIA_MSGPACK, "", self.agent_id, self.now())).result(30)
             self.spool.acked(parcel.stream, taken.ranges, self.epoch, self.now())
+
+    def _spoil(self, batch: dict[str, Any]) -> dict[str, Any]:
+        for record in batch["records"]:
+            if record["kind"] == "state" and record["position"] == self.spoiled:
+                record["reading"]["device"] = "on fire"
+        return batch
 
     def _event(self, name: EventName) -> None:
         self._append([Event(seq=0, clock=self.clock(), name=name)])
