@@ -21,6 +21,7 @@ from server.schemas import Fault, IdentityStanding
 from server.tickets.deeds import explain
 
 GUESSES = ("pcOff", "unknown")  # causes of a silence that no evidence names
+EVIDENT = ("line", "power")  # those it names; other causes say why a condition was closed
 
 
 def kept_out_of(session: Session, conditions: Iterable[Condition]) -> dict[int, IdentityStanding]:
@@ -33,7 +34,8 @@ def kept_out_of(session: Session, conditions: Iterable[Condition]) -> dict[int, 
     found: dict[int, IdentityStanding] = {}
     for one in silences:
         for row in known.get(one.subject_id, []):
-            if _falls_into(row, one) and (row.why in HELD_OFF or one.cause in GUESSES):
+            explains = one.cause in GUESSES or (row.why in HELD_OFF and one.cause in EVIDENT)
+            if explains and _falls_into(row, one):
                 found[one.id or 0] = row.why
     return found
 
