@@ -13,6 +13,7 @@ from server.agents.kept_out import HELD_OFF
 from server.agents.tables import KeptOut
 from server.events.publish import invalidate
 from server.health.rules import SILENT, Rules, load
+from server.health.state import MINUTE
 from server.health.tables import Condition
 from server.health.titles import cause_title, condition_title, fault_class
 from server.inventory.tables import Subject
@@ -21,13 +22,14 @@ from server.schemas import Fault, IdentityStanding
 from server.tickets.deeds import explain
 
 GUESSES = ("pcOff", "unknown")  # causes of a silence that no evidence names
+COMES_BACK = 10 * MINUTE  # who was held off asks again within five, and tells a minute later at most
 EVIDENT = ("line", "power")  # those it names; other causes say why a condition was closed
 
 
 def kept_out_of(session: Session, conditions: Iterable[Condition]) -> dict[int, IdentityStanding]:
     """Of conditions, those that the identity of the agent explains: by id.
 
-    Of one that is open, as the identity stands now; of one that is over, the last that fell into it.
+    Of one that is open, as the identity stands now; of one that is over, as it stood until the agent came back.
     """
     silences = [one for one in conditions if one.rule == SILENT]
     known = _known(session, {one.subject_id for one in silences})
@@ -35,7 +37,7 @@ def kept_out_of(session: Session, conditions: Iterable[Condition]) -> dict[int, 
     for one in silences:
         for row in known.get(one.subject_id, []):
             explains = one.cause in GUESSES or (row.why in HELD_OFF and one.cause in EVIDENT)
-            if explains and _falls_into(row, one):
+            if explains and _held(row, one):
                 found[one.id or 0] = row.why
     return found
 
@@ -50,10 +52,11 @@ def _known(session: Session, agents: set[int]) -> dict[int, list[KeptOut]]:
     return found
 
 
-def _falls_into(row: KeptOut, one: Condition) -> bool:
+def _held(row: KeptOut, one: Condition) -> bool:
     if one.closed_at is None:
         return row.end is None
-    return row.start < one.closed_at and (row.end is None or row.end > one.opened_at)
+    since = max(one.opened_at, one.closed_at - COMES_BACK)
+    return row.start < one.closed_at and (row.end is None or row.end > since)
 
 
 def titled(name: str, one: Condition, why: IdentityStanding | None, rules: Rules) -> tuple[str, Fault]:

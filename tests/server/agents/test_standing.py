@@ -113,20 +113,30 @@ async def test_a_quarantine_explains_a_silence_that_was_there_before_and_only_wh
         assert notes == ["离线原因：已隔离", "离线原因：原因不明"]
 
 
-async def test_a_silence_that_a_quarantine_explained_goes_on_saying_so_when_it_is_over(
-    front: Any, head: Any, tmp_path: Any, feed: Feed, follower: Follower, database: Database, now: SetClock
+@pytest.mark.parametrize(("after", "cause"), [(300, "已隔离"), (3600, "原因不明")])
+async def test_a_silence_that_is_over_says_what_explained_it_until_the_agent_came_back(
+    after: int,
+    cause: str,
+    front: Any,
+    head: Any,
+    tmp_path: Any,
+    feed: Feed,
+    follower: Follower,
+    database: Database,
+    now: SetClock,
 ) -> None:
     await copied(front, tmp_path)
     now.forward(400)
     run(follower)
     head.does("release")
+    now.forward(after)
     feed.event("1001-pc", "start", (now() - START) / 1_000_000)
     feed.write()
     now.forward(2)
     run(follower)
     with database.read() as session:
         [condition] = page(session, Everything(), lang="zh", now=now()).rows
-    assert (condition.cause, condition.closed_at is not None) == ("已隔离", True)
+    assert (condition.cause, condition.closed_at is not None) == (cause, True)
 
 
 async def test_a_code_that_is_out_lets_nobody_in(
