@@ -94,7 +94,8 @@ def begin_anew(session: Session, whose: Whose) -> None:
 def done(session: Session, act: Act, whose: Whose, deed: str, *, after: object = None, reason: str = "") -> None:
     """Tell a silence that this explains, the screens and the journal; last in the transaction."""
     session.flush()
-    if note_kept_out(session, whose.id, act.now):
-        blame_anew(session, act, whose.subject)
+    was, why = note_kept_out(session, whose.id, act.now)
+    if was is not why:
+        blame_anew(session, act, whose.subject, was)
     invalidate(session, "agent", whose.subject.key, whose.subject.branch_id, act.now)
     record(session, act, deed=deed, about=f"agent:{whose.subject.key}", after=after, reason=reason)

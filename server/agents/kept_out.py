@@ -8,12 +8,16 @@ from server.schemas import IdentityStanding
 HELD_OFF = (IdentityStanding.QUARANTINED, IdentityStanding.REVOKED)  # nobody is let in; of WAITING the PC before is
 
 
-def note_kept_out(session: Session, agent_id: int, now: int) -> bool:
-    """End what holds no longer and begin what holds now; whether that is another than before."""
+Kept = IdentityStanding | None
+
+
+def note_kept_out(session: Session, agent_id: int, now: int) -> tuple[Kept, Kept]:
+    """End what holds no longer and begin what holds now; what that was, and is."""
     asked = select(KeptOut).where(KeptOut.agent_id == agent_id, col(KeptOut.end).is_(None))
     before, why = session.exec(asked).first(), _why(session, agent_id)
-    if (before.why if before else None) is why:
-        return False
+    was = before.why if before else None
+    if was is why:
+        return was, why
     if before is not None and before.start < now:
         before.end = now
         session.add(before)
@@ -23,7 +27,7 @@ def note_kept_out(session: Session, agent_id: int, now: int) -> bool:
     if why is not None:
         session.add(KeptOut(agent_id=agent_id, why=why, start=now))
         session.flush()
-    return True
+    return was, why
 
 
 def _why(session: Session, agent_id: int) -> IdentityStanding | None:

@@ -19,6 +19,7 @@ from server.health.titles import cause_title, condition_title, fault_class
 from server.inventory.tables import Subject
 from server.journal.deeds import Act
 from server.schemas import Fault, IdentityStanding
+from server.texts import gettext_for
 from server.tickets.deeds import explain
 
 GUESSES = ("pcOff", "unknown")  # causes of a silence that no evidence names
@@ -36,8 +37,7 @@ def kept_out_of(session: Session, conditions: Iterable[Condition]) -> dict[int, 
     found: dict[int, IdentityStanding] = {}
     for one in silences:
         for row in known.get(one.subject_id, []):
-            explains = one.cause in GUESSES or (row.why in HELD_OFF and one.cause in EVIDENT)
-            if explains and _held(row, one):
+            if _explains(row.why, one) and _held(row, one):
                 found[one.id or 0] = row.why
     return found
 
@@ -50,6 +50,10 @@ def _known(session: Session, agents: set[int]) -> dict[int, list[KeptOut]]:
         for row in session.exec(asked.order_by(col(KeptOut.start), col(KeptOut.id))):
             found[row.agent_id].append(row)
     return found
+
+
+def _explains(why: IdentityStanding, one: Condition) -> bool:
+    return one.cause in GUESSES or (why in HELD_OFF and one.cause in EVIDENT)
 
 
 def _held(row: KeptOut, one: Condition) -> bool:
@@ -67,8 +71,8 @@ def titled(name: str, one: Condition, why: IdentityStanding | None, rules: Rules
     return f"{title} ({cause_title(why.value, 'zh')})", Fault.SOFTWARE
 
 
-def blame_anew(session: Session, act: Act, agent: Subject) -> None:
-    """The identity of an agent changed. If it is silent already, its ticket says so from now on, and screens ask."""
+def blame_anew(session: Session, act: Act, agent: Subject, was: IdentityStanding | None) -> None:
+    """An agent is kept out otherwise than before. If it is silent, its ticket is told, and screens ask again."""
     asked = select(Condition).where(
         Condition.subject_id == agent.id, Condition.rule == SILENT, col(Condition.closed_at).is_(None)
     )
@@ -76,8 +80,13 @@ def blame_anew(session: Session, act: Act, agent: Subject) -> None:
     if silence is None:
         return
     why, rules = kept_out_of(session, [silence]).get(silence.id or 0), load(session)
-    plain, _ = titled(agent.name, silence, None, rules)
+    plain = titled(agent.name, silence, None, rules)[0]
     title, fault = titled(agent.name, silence, why, rules)
-    cause = cause_title(why.value if why else silence.cause, "zh")
-    explain(session, act, silence, agent, was=plain, title=title, fault=fault, cause=cause)
+    _ = gettext_for("zh")
+    if why is not None:
+        text = _("Why it is silent: {cause}").format(cause=cause_title(why.value, "zh"))
+        explain(session, act, silence, agent, was=plain, title=title, fault=fault, text=text)
+    elif was is not None and _explains(was, silence):
+        text = _("No longer why it is silent: {cause}").format(cause=cause_title(was.value, "zh"))
+        explain(session, act, silence, agent, was=plain, title=title, fault=fault, text=text)
     invalidate(session, "condition", agent.key, agent.branch_id, act.now)

@@ -158,15 +158,14 @@ def tell_of_recovery(session: Session, act: Act, conditions: Iterable[int]) -> l
 
 
 def explain(
-    session: Session, act: Act, condition: Condition, about: Subject, *, was: str, title: str, fault: Fault, cause: str
+    session: Session, act: Act, condition: Condition, about: Subject, *, was: str, title: str, fault: Fault, text: str
 ) -> None:
-    """Why a condition is there was found out after its ticket was opened, or is another than was thought.
+    """Why a condition is there was found out after its ticket was opened, or is another than was thought: `text`.
 
     A ticket this condition opened, whose title begins with `was`, is of that title and class from now on.
     """
     linked = select(TicketCondition.ticket_id).where(TicketCondition.condition_id == condition.id)
     tickets = session.exec(select(Ticket).where(_OPEN, col(Ticket.id).in_(linked)).order_by(col(Ticket.id))).all()
-    text = gettext_for("zh")("Why it is silent: {cause}").format(cause=cause)
     for ticket in tickets:
         if ticket.subject_id == about.id and ticket.title.startswith(was[:200]):
             ticket.title, ticket.fault = title[:200], fault

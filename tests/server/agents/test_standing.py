@@ -110,7 +110,7 @@ async def test_a_quarantine_explains_a_silence_that_was_there_before_and_only_wh
     assert silence(database, now) == ("原因不明", "采集程序离线", Fault.NETWORK)
     with database.read() as session:
         notes = session.exec(select(TicketNote.text).order_by(col(TicketNote.id))).all()
-        assert notes == ["离线原因：已隔离", "离线原因：原因不明"]
+        assert notes == ["离线原因：已隔离", "离线原因不再是：已隔离"]
 
 
 @pytest.mark.parametrize(("after", "cause"), [(300, "已隔离"), (3600, "原因不明")])
