@@ -452,6 +452,7 @@ class Missing(StrEnum):
     CLOSED = "closed"  # the agent said goodbye and had not started again; or its branch was closed by its calendar
     LOST = "lost"  # records were lost, and the agent said so: full spool, full disk, unreadable
     LOST_STREAM = "lostStream"  # the agent's spool could not be continued
+    KEPT_OUT = "keptOut"  # the server let the agent not in: it was in quarantine, or revoked
     POWER = "power"  # the mains of the branch had failed
     LINE = "line"  # the lines of the branch were cut
     WAITING = "waiting"  # the agent has numbered the records and they are not here yet

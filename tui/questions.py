@@ -111,7 +111,10 @@ def told(
     ],
     text: Annotated[str, typer.Option(help="Whom you spoke with, and what else was said.")] = "",
 ) -> None:
-    """Note what was said on the telephone of a silent branch: the cause shown until something says otherwise."""
+    """Note what was said on the telephone of a silent branch: the cause shown until something says otherwise.
+
+    While an agent of the branch is heard nothing is noted: the command says since when, and ends with 6.
+    """
     from server.schemas import Answer, AnswerCreate
     from tui.client import Client
     from tui.local.words import ANSWERS

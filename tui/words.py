@@ -31,6 +31,7 @@ MISSING = {
     Missing.CLOSED: N_("shut down or closed"),
     Missing.LOST: N_("records lost"),
     Missing.LOST_STREAM: N_("spool broken off"),
+    Missing.KEPT_OUT: N_("quarantined or revoked"),
     Missing.POWER: N_("power cut"),
     Missing.LINE: N_("line cut"),
     Missing.WAITING: N_("still to come"),

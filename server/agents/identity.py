@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, delete, select
 
 from server.accounts.tokens import AGENT, hash_token, new_token
+from server.agents.kept_out import note_kept_out
 from server.agents.tables import AgentIdentity, AgentInstance, AgentKey, AgentToken, KeyStanding
 from server.errors import NotFound
 from server.events.publish import invalidate
+from server.health.kept_out import blame_anew
 from server.inventory.tables import Agent, Subject, SubjectKind
 from server.journal.deeds import Act, record
 
@@ -90,7 +92,10 @@ def begin_anew(session: Session, whose: Whose) -> None:
 
 
 def done(session: Session, act: Act, whose: Whose, deed: str, *, after: object = None, reason: str = "") -> None:
-    """Tell the screens and the journal; last in the transaction."""
+    """Tell a silence that this explains, the screens and the journal; last in the transaction."""
     session.flush()
+    was, why = note_kept_out(session, whose.id, act.now)
+    if was is not why:
+        blame_anew(session, act, whose.subject, was)
     invalidate(session, "agent", whose.subject.key, whose.subject.branch_id, act.now)
     record(session, act, deed=deed, about=f"agent:{whose.subject.key}", after=after, reason=reason)

@@ -5,6 +5,7 @@ from enum import StrEnum
 from sqlalchemy import Column, ForeignKey, Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
+from server.schemas import IdentityStanding
 from server.storage.types import Id, Micros, words
 
 TRUSTS_LIMIT = 200  # characters: eleven prints
@@ -96,3 +97,27 @@ class AgentToken(SQLModel, table=True):
     token_hash: str = Field(primary_key=True, max_length=64)  # SHA-256
     agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), nullable=False, index=True))
     expires_at: int = Field(sa_column=Column(Micros, nullable=False))
+
+
+class KeptOut(SQLModel, table=True):
+    """How an agent's identity stood, from one moment to another, as far as that explains a silence.
+
+    Written by `server.agents.kept_out` with every change of an identity; of an agent one row at most has no end.
+    """
+
+    __tablename__ = "agent_kept_out"
+    __table_args__ = (
+        Index(
+            "uq_agent_kept_out_open",
+            "agent_id",
+            unique=True,
+            sqlite_where=text("end_at IS NULL"),
+            postgresql_where=text("end_at IS NULL"),
+        ),
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(Id, primary_key=True))
+    agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), nullable=False, index=True))
+    why: IdentityStanding = Field(sa_column=Column(words(IdentityStanding), nullable=False))
+    start: int = Field(sa_column=Column("start_at", Micros, nullable=False))
+    end: int | None = Field(default=None, sa_column=Column("end_at", Micros))  # None: still

@@ -14,7 +14,10 @@ from sqlalchemy import Subquery, func, select
 from sqlmodel import Session, col
 
 from agent.wire import Break, Event, EventName
+from server.agents.kept_out import HELD_OFF
+from server.agents.tables import KeptOut
 from server.coverage.account import Evidence
+from server.coverage.refused import refused
 from server.coverage.spans import MINUTE, Spans, both, grown, joined, minute, without
 from server.health.answers import told_of
 from server.health.rules import SILENT
@@ -50,7 +53,9 @@ class Said:
     closed: Spans = field(default_factory=list)
     lost: list["Lost"] = field(default_factory=list)
     doubted: Spans = field(default_factory=list)  # its holds spoke of states that may be lost
+    refused: dict[int, Spans] = field(default_factory=dict)  # by subject, since a state of it could not be taken
     lost_stream: Spans = field(default_factory=list)
+    kept_out: Spans = field(default_factory=list)  # the server let it not in, and what it made then is not here
     holes: Spans = field(default_factory=list)  # the time of numbers that have not come, between such that have
     unsure: Spans = field(default_factory=list)  # likewise, of states that may yet come
     silences: Spans = field(default_factory=list)  # in these two nothing was said; each silence for itself
@@ -90,10 +95,12 @@ class Witness:
         self._lines = set(session.execute(select(col(Line.id))).scalars())
         self._numbers()
         self._events()
+        self._refused()
+        self._kept_out()
         self._conditions()
 
-    def of_silence(self, agent: int, branch: int, interval: int) -> Evidence:
-        """Why there is no record of a position of `branch`. Between two polls, `interval` µs, nobody looked."""
+    def of_silence(self, agent: int, subject: int, branch: int, interval: int) -> Evidence:
+        """Why there is no record of `subject`, of `branch`. Between two polls, `interval` µs, nobody looked."""
         said, home = self.said[agent], self._befell[self._homes[agent]]
         by = -(-interval // MINUTE)
         silences = joined(span for span in said.silences if span[1] - span[0] > max(by, LONGEST_HOLD))
@@ -102,10 +109,11 @@ class Witness:
             (Missing.CLOSED, said.closed),
             (Missing.LOST, joined(lost.explains(by) for lost in said.lost)),
             (Missing.LOST_STREAM, said.lost_stream),
+            (Missing.KEPT_OUT, said.kept_out),
             (Missing.POWER, home.power),
             (Missing.LINE, both(home.line, said.untold)),
             (Missing.WAITING, said.holes),
-            (Missing.LOST, without(said.doubted, silences)),
+            (Missing.LOST, without(joined([*said.doubted, *said.refused.get(subject, [])]), silences)),
             (Missing.WAITING, without(said.unsure, silences)),
         ]
         shut = home.shut if branch == self._homes[agent] else []  # a centre agent's night is not its devices' night
@@ -276,6 +284,43 @@ class Witness:
         earlier = select(col(Stream.id)).where(col(Stream.agent_id) == agent, col(Stream.id) != stream)
         times = [self._at(other, 1 << 60, after=False) for other in self._session.execute(earlier).scalars()]
         return max((time for time in times if time <= at), default=at)
+
+    def _refused(self) -> None:
+        for row in refused(self._session, self._homes, self._end):
+            until = END if row.taken is None else row.taken
+            span = minute(row.at), minute(self._at(row.stream, until, after=row.taken is not None))
+            if span[1] >= self._window[0][0]:
+                said = self.said[row.agent]
+                said.refused[row.subject] = joined([*said.refused.get(row.subject, []), span])
+                said.silences += self._silences(row.stream, row.seq, until)
+
+    def _kept_out(self) -> None:
+        """When an agent was held off. Like a cut line that loses nothing: it explains no minute whose numbers came."""
+        asked = select(KeptOut).where(
+            col(KeptOut.agent_id).in_(list(self._homes)),
+            col(KeptOut.why).in_(HELD_OFF),
+            col(KeptOut.start) < self._end,
+            col(KeptOut.end).is_(None) | (col(KeptOut.end) >= self._start),
+        )
+        held: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for row in self._session.execute(asked).scalars():
+            held[row.agent_id].append((minute(row.start), minute(self._end if row.end is None else row.end)))
+        for agent, spans in held.items():
+            said = self.said[agent]
+            said.kept_out = without(joined(spans), without(self._told_by_homes(agent), said.holes))
+
+    def _told_by_homes(self, agent: int) -> Spans:
+        """From the first to the last record of each home: had it made more in between, they would have numbers."""
+        streams = select(col(Stream.id), col(Stream.after_id)).where(col(Stream.agent_id) == agent)
+        after: dict[int, int | None] = {own: before for own, before in self._session.execute(streams)}  # noqa: C416
+        homes: dict[int, list[int]] = defaultdict(list)
+        for stream in after:
+            home = stream
+            while before := after.get(home):
+                home = before
+            times = (self._at(stream, 0), self._at(stream, END, after=False))
+            homes[home] += [time for time in times if time]
+        return joined((minute(min(times)), minute(max(times))) for times in homes.values() if times)
 
     # -- branches -----------------------------------------------------------------------------------
 

@@ -223,7 +223,7 @@ def _account(duty: Duty, home: int, stretches: list[Stretch], witness: Witness, 
     return account(
         due,
         spoken(stretches, duty.interval_us, period.now),
-        witness.of_silence(duty.agent_id, home, duty.interval_us),
+        witness.of_silence(duty.agent_id, duty.subject_id, home, duty.interval_us),
         witness.of_no_answer(duty.agent_id, duty.subject_id, home, duty.interval_us),
     )
 

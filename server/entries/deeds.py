@@ -1,16 +1,19 @@
 """What an entry of a branch PC becomes: a ticket, or a note. No account stands behind it, and every trace says so."""
 
+from datetime import datetime
+
 from sqlmodel import Session, col, select
 
 from agent.wire import Clock, Entry
 from server.accounts.scope import known_branch
 from server.entries.tables import AnswerRow, EntryRow
-from server.errors import Forbidden
+from server.errors import Conflict, Forbidden
 from server.events.publish import invalidate
-from server.health.answers import ANSWERS
+from server.health.answers import ANSWERS, heard_now
 from server.ingest.tables import RecordRow
 from server.inventory.tables import Subject, SubjectKind
 from server.journal.deeds import Act, record
+from server.queries import bank_zone
 from server.schemas import Answer, EntryKind, Fault, Role, TicketStatus
 from server.texts import gettext_for
 from server.tickets.deeds import Who, clean, note_from_branch, open_from_branch
@@ -63,11 +66,25 @@ def take(session: Session, now: int, row: RecordRow, entry: Entry, agent: Subjec
 
 
 def answer(session: Session, act: Act, who: Who, *, branch: str, said: Answer, text: str) -> AnswerRow:
-    """What a person who is signed in was told on the telephone."""
+    """What a person who is signed in was told on the telephone of a silent branch.
+
+    Conflict while its agent is heard: whatever it sends next would undo the answer, and nobody would know.
+    """
     if who.role is Role.AUDITOR:
         raise Forbidden("Your role may not do this.")
     known_branch(session, who, branch)
     about = session.exec(select(Subject).where(Subject.kind == SubjectKind.BRANCH, Subject.key == branch)).one()
+    voice = heard_now(session, about.branch_id, act.now)
+    if voice is not None:
+        since = datetime.fromtimestamp(voice.since / 1_000_000, bank_zone(session))
+        raise Conflict(
+            "Nothing was noted: branch {branch} is not silent. Its agent {agent} has been heard since {since}, last "
+            "{seconds} s ago. If it falls silent, say it again.",
+            branch=branch,
+            agent=voice.agent,
+            since=f"{since:%Y-%m-%d %H:%M}",
+            seconds=max(0, act.now - voice.last) // 1_000_000,
+        )
     row = _answered(session, act, about, said, act.now)
     after = {"subject": about.key, "answer": said.value, "text": clean(text)[:500], "signed_in": True}
     record(session, act, deed="entry.note", about=f"branch:{about.key}", after=after)

@@ -6,18 +6,21 @@ the rows of agents, lines and supplies are, undoes it by being there.
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
+from server.agents.kept_out import HELD_OFF
+from server.agents.tables import KeptOut
 from server.entries.tables import AnswerRow
-from server.health.rules import SILENT, STALE
-from server.health.state import MINUTE, Evidence
+from server.health.rules import LEAST_SILENCE, SILENT, STALE
+from server.health.state import MINUTE, Evidence, State
 from server.health.tables import Condition, HealthRow
 from server.ingest.tables import AgentSeen
 from server.inventory.tables import Subject
-from server.schemas import Answer
+from server.schemas import Answer, Standing
 
 LINE_DOWN, DEVICE = "line.down", "device.fault"
 QUIET = ("offline", "powerOff")  # words of a device that gives no answer
@@ -27,6 +30,37 @@ ANSWERS = {
     Answer.LINE: "the line is cut",
     Answer.CLOSED: "it was switched off",
 }
+
+
+class Voice(NamedTuple):
+    """An agent that is heard: without a break since `since`, last at `last`, both the server's clock in µs."""
+
+    agent: str
+    since: int
+    last: int
+
+
+def heard_now(session: Session, branch: int, now: int) -> Voice | None:
+    """The agent of a branch that was heard last, if that is so lately that nobody can call the branch silent."""
+    off = select(col(KeptOut.agent_id)).where(col(KeptOut.why).in_(HELD_OFF), col(KeptOut.end).is_(None))
+    asked = (
+        select(col(Subject.key), col(AgentSeen.at), col(HealthRow.state))
+        .join(AgentSeen, col(AgentSeen.agent_id) == col(Subject.id))
+        .join(HealthRow, col(HealthRow.subject_id) == col(Subject.id))
+        .where(
+            col(Subject.branch_id) == branch,
+            col(Subject.removed_at).is_(None),
+            col(Subject.id).not_in(off),
+            col(HealthRow.standing) != Standing.CLOSED,
+            col(AgentSeen.at) > now - LEAST_SILENCE,
+        )
+        .order_by(col(AgentSeen.at).desc())
+    )
+    found = session.execute(asked.limit(1)).first()
+    if found is None:
+        return None
+    agent, last, state = found
+    return Voice(agent, min(last, msgspec.convert(state, State).steady or last), last)
 
 
 def told_of(session: Session, conditions: Iterable[tuple[Condition, int]]) -> dict[int, AnswerRow]:

@@ -11,6 +11,7 @@ from server.accounts.scope import Scoped, in_scope
 from server.coverage.present import of_branch, present
 from server.entries.tables import AnswerRow
 from server.health.answers import ANSWERS, told_of
+from server.health.kept_out import kept_out_of
 from server.health.rules import Rules, load
 from server.health.tables import Condition, Severity
 from server.health.titles import cause_title, condition_title, fix_card
@@ -107,17 +108,26 @@ def outs(session: Session, rows: Sequence[Any], lang: str) -> list[ConditionOut]
     rules = load(session)
     tickets = _tickets(session, [row[0].id for row in rows])
     told = told_of(session, [(condition, home.id) for condition, _, home, _ in rows])
+    causes = {own: (_told(said, lang), "") for own, said in told.items()}
+    for own, why in kept_out_of(session, [row[0] for row in rows]).items():  # what the server knows is no hearsay
+        causes[own] = cause_title(why.value, lang), why.value
     return [
-        out(condition, subject, home, cls, tickets.get(condition.id), _cause(condition, told, lang), lang, rules)
+        out(
+            condition,
+            subject,
+            home,
+            cls,
+            tickets.get(condition.id),
+            causes.get(condition.id, (cause_title(condition.cause, lang), condition.cause)),
+            lang,
+            rules,
+        )
         for condition, subject, home, cls in rows
     ]
 
 
-def _cause(condition: Condition, told: dict[int, AnswerRow], lang: str) -> str:
-    """What a person said, with the name; else what the evidence shows."""
-    said = told.get(condition.id or 0)
-    if said is None:
-        return cause_title(condition.cause, lang)
+def _told(said: AnswerRow, lang: str) -> str:
+    """What a person said, with the name."""
     _ = gettext_for(lang)
     return _("{answer}, said {who} by telephone").format(answer=_(ANSWERS[said.answer]), who=said.who)
 
@@ -128,10 +138,11 @@ def out(
     home: Subject,
     cls: str | None,
     ticket: str | None,
-    cause: str,
+    cause: tuple[str, str],
     lang: str,
     rules: Rules,
 ) -> ConditionOut:
+    """`cause`: how it is said, and its word."""
     rule, part, word = condition.rule, condition.part, condition.word
     return ConditionOut(
         uid=condition.uid,
@@ -147,8 +158,8 @@ def out(
         severity=condition.severity.value,
         opened_at=condition.opened_at,
         closed_at=condition.closed_at,
-        cause=cause,
-        fix_card=fix_card(rule, part, word, cls or "", lang),
+        cause=cause[0],
+        fix_card=fix_card(rule, part, word, cls or "", lang, cause[1]),
         ticket=ticket,
     )
 

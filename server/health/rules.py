@@ -65,6 +65,7 @@ class Fix(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     part: str = ""
     word: str = ""
     device: str = ""
+    cause: str = ""
     classes: list[str] = []
 
     def of(self, lang: str) -> list[str]:

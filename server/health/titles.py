@@ -73,12 +73,13 @@ def cause_title(cause: str, lang: str) -> str:
     return text.of(lang) if text else cause
 
 
-def fix_card(rule: str, part: str, word: str, cls: str, lang: str) -> list[str]:
+def fix_card(rule: str, part: str, word: str, cls: str, lang: str, cause: str = "") -> list[str]:
     """Up to three steps a teller can do; the most particular card wins."""
     family = part if part in catalogue().part else part.rpartition(".")[0]
     best: tuple[int, list[str]] = (0, [])
     for fix in shipped().fix:
-        wanted = ((fix.rule, rule), (fix.part, family), (fix.word, word), (fix.device, word if not part else ""))
+        device = word if not part else ""
+        wanted = ((fix.rule, rule), (fix.part, family), (fix.word, word), (fix.device, device), (fix.cause, cause))
         if any(want and want != is_ for want, is_ in wanted) or (fix.classes and cls not in fix.classes):
             continue
         weight = sum(bool(want) for want, _ in wanted) + 2 * bool(fix.rule) + bool(fix.classes)

@@ -6,23 +6,19 @@ from sqlalchemy import insert, tuple_, update
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from server.agents.queries import Identities
 from server.events.publish import invalidate
 from server.health import rollups
 from server.health.fleet import Fleet
+from server.health.kept_out import kept_out_of, titled
 from server.health.rollups import Sum
-from server.health.rules import SILENT, Rules
+from server.health.rules import Rules
 from server.health.state import Closed, Opened, Place, Reworded
 from server.health.tables import Condition, HealthRow, RollUp
-from server.health.titles import cause_title, condition_title, fault_class
 from server.inventory.tables import Subject, SubjectKind
 from server.journal.deeds import Act
-from server.schemas import Fault, IdentityStanding
 from server.tickets.deeds import open_by_condition, tell_of_recovery
 
 WORD = 64  # characters of a condition's word
-GUESSES = ("pcOff", "unknown")  # causes of a silence that no evidence names
-KEPT_OUT = (IdentityStanding.QUARANTINED, IdentityStanding.REVOKED, IdentityStanding.WAITING)  # causes, by these words
 
 
 def write(session: Session, fleet: Fleet, act: Act, rules: Rules) -> None:
@@ -112,21 +108,12 @@ def _open(session: Session, change: Opened) -> Condition:
         severity=change.rule.severity,
         opened_at=change.at,
         noticed_at=change.noticed,
-        cause=_kept_out(session, change) or change.cause,
+        cause=change.cause,
         record_id=change.record,
     )
     session.add(condition)
     session.flush()
     return condition
-
-
-def _kept_out(session: Session, change: Opened) -> str:
-    """Why the server itself lets a silent agent not in: what it knows goes before a guess, and after line and mains."""
-    if change.rule.key != SILENT or change.cause not in GUESSES:
-        return ""
-    identities = Identities(session, select(col(Subject.id)).where(col(Subject.id) == change.subject), change.noticed)
-    standing = identities.standing(change.subject)
-    return standing.value if standing in KEPT_OUT else ""
 
 
 def _standing_open(subject: int, rule: str, part: str) -> SelectOfScalar[Condition]:
@@ -155,17 +142,15 @@ def _ticket(
     session: Session, fleet: Fleet, act: Act, rules: Rules, change: Opened, condition: Condition
 ) -> tuple[str, int]:
     place: Place = fleet.places[change.subject]
-    title = condition_title(change.rule.key, change.part, condition.word, "zh", rules)
-    kept_out = condition.cause in KEPT_OUT
-    if kept_out:
-        title += f" ({cause_title(condition.cause, 'zh')})"
+    why = kept_out_of(session, [condition]).get(condition.id or 0)
+    title, fault = titled(place.name, condition, why, rules)
     return open_by_condition(
         session,
         act,
         condition=condition,
         subject_key=place.key,
-        title=f"{place.name} {title}",
-        fault=Fault.SOFTWARE if kept_out else fault_class(change.rule.key, change.part, condition.word),
+        title=title,
+        fault=fault,
         urgent=change.rule.urgent,
         blamed=change.blamed,
     )

@@ -157,6 +157,27 @@ def tell_of_recovery(session: Session, act: Act, conditions: Iterable[int]) -> l
     return told
 
 
+def explain(
+    session: Session, act: Act, condition: Condition, about: Subject, *, was: str, title: str, fault: Fault, text: str
+) -> None:
+    """Why a condition is there was found out after its ticket was opened, or is another than was thought: `text`.
+
+    A ticket this condition opened, whose title begins with `was`, is of that title and class from now on.
+    """
+    linked = select(TicketCondition.ticket_id).where(TicketCondition.condition_id == condition.id)
+    tickets = session.exec(select(Ticket).where(_OPEN, col(Ticket.id).in_(linked)).order_by(col(Ticket.id))).all()
+    for ticket in tickets:
+        if ticket.subject_id == about.id and ticket.title.startswith(was[:200]):
+            ticket.title, ticket.fault = title[:200], fault
+            session.add(ticket)
+        session.add(TicketNote(ticket_id=ticket.id or 0, at=act.now, author=act.actor, text=text))
+    session.flush()  # all of them, before a deed takes its turn
+    for ticket in tickets:
+        own = session.get_one(Subject, ticket.subject_id)
+        after = {"text": text, "title": ticket.title, "fault": ticket.fault.value}
+        _journal(session, act, "ticket.note", ticket, own, after=after)
+
+
 def accept(session: Session, act: Act, who: Who, number: str) -> Ticket:
     ticket, about = _may_work_on(session, who, number)
     _from(ticket, TicketStatus.NEW)

@@ -4,19 +4,22 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from agent.link import Rejected
 from server.agents.queries import standings
 from server.clock import SetClock
+from server.entries.deeds import answer
 from server.health.follower import Follower
 from server.health.queries import page
+from server.journal.deeds import Act
 from server.queries import Everything
-from server.schemas import Fault, Standing
+from server.schemas import Answer, ConditionOut, Fault, Standing
 from server.storage.database import Database
-from server.tickets.tables import Ticket
+from server.tickets.tables import Ticket, TicketNote
 from tests.server.health.conftest import START, Feed
-from tests.server.health.test_follower import run
+from tests.server.health.test_answers import Head as HeadOffice
+from tests.server.health.test_follower import LINE, run
 
 MakePc = Callable[[str], Any]
 
@@ -27,14 +30,16 @@ def follower(database: Database, now: SetClock) -> Follower:
 
 
 @pytest.fixture
-async def front(
-    pc: MakePc, head: Any, follower: Follower, database: Database, bank: dict[str, int], now: SetClock
-) -> Any:
+def feed(database: Database, bank: dict[str, int]) -> Feed:
+    return Feed(database, bank)
+
+
+@pytest.fixture
+async def front(pc: MakePc, head: Any, feed: Feed, follower: Follower, now: SetClock) -> Any:
     """A PC that is enrolled, runs and was heard a moment ago."""
     made = pc("front")
     await made.enroll(head.code())
     await made.asks()
-    feed = Feed(database, bank)
     feed.event("1001-pc", "start", (now() - START) / 1_000_000)
     feed.write()
     now.forward(2)
@@ -91,6 +96,120 @@ async def test_silence_of_one_that_is_let_in_is_the_networks(
     now.forward(400)
     run(follower)
     assert silence(database, now) == ("原因不明", "采集程序离线", Fault.NETWORK)
+
+
+async def test_a_quarantine_explains_a_silence_that_was_there_before_and_only_while_it_lasts(
+    front: Any, head: Any, tmp_path: Any, follower: Follower, database: Database, now: SetClock
+) -> None:
+    now.forward(400)
+    run(follower)
+    assert silence(database, now) == ("原因不明", "采集程序离线", Fault.NETWORK)
+    await copied(front, tmp_path)
+    assert silence(database, now) == ("已隔离", "(已隔离)", Fault.SOFTWARE)
+    head.does("release")
+    assert silence(database, now) == ("原因不明", "采集程序离线", Fault.NETWORK)
+    with database.read() as session:
+        notes = session.exec(select(TicketNote.text).order_by(col(TicketNote.id))).all()
+        assert notes == ["离线原因：已隔离", "离线原因不再是：已隔离"]
+
+
+@pytest.mark.parametrize(("after", "cause"), [(300, "已隔离"), (3600, "原因不明")])
+async def test_a_silence_that_is_over_says_what_explained_it_until_the_agent_came_back(
+    after: int,
+    cause: str,
+    front: Any,
+    head: Any,
+    tmp_path: Any,
+    feed: Feed,
+    follower: Follower,
+    database: Database,
+    now: SetClock,
+) -> None:
+    await copied(front, tmp_path)
+    now.forward(400)
+    run(follower)
+    head.does("release")
+    now.forward(after)
+    feed.event("1001-pc", "start", (now() - START) / 1_000_000)
+    feed.write()
+    now.forward(2)
+    run(follower)
+    with database.read() as session:
+        [condition] = page(session, Everything(), lang="zh", now=now()).rows
+    assert (condition.cause, condition.closed_at is not None) == (cause, True)
+
+
+async def test_a_code_that_is_out_lets_nobody_in(
+    front: Any, head: Any, pc: MakePc, follower: Follower, database: Database, now: SetClock
+) -> None:
+    head.does("revoke")
+    now.forward(400)
+    run(follower)
+    code = head.code()
+    assert silence(database, now)[0] == "已吊销"
+    await pc("back").enroll(code)
+    assert silence(database, now)[0] == "原因不明"
+
+
+@pytest.mark.parametrize("step", ["revoke", "copy", "wait"])
+async def test_what_the_server_knows_goes_before_what_was_said_on_the_telephone(
+    step: str, front: Any, head: Any, pc: MakePc, tmp_path: Any, follower: Follower, database: Database, now: SetClock
+) -> None:
+    now.forward(400)
+    run(follower)
+    with database.write() as session:
+        answer(session, Act("王某", "api", now()), HeadOffice(), branch="1001", said=Answer.POWER, text="")
+    assert silence(database, now)[0] == "停电（王某 电话告知）"
+    match step:
+        case "revoke":
+            head.does("revoke")
+        case "copy":
+            await copied(front, tmp_path)
+        case "wait":
+            await pc("back").enroll(head.code())
+    assert silence(database, now)[0] == {"revoke": "已吊销", "copy": "已隔离", "wait": "待确认"}[step]
+
+
+async def test_a_line_that_is_down_explains_a_silence_unless_the_agent_is_held_off(
+    front: Any, head: Any, pc: MakePc, feed: Feed, follower: Follower, database: Database, now: SetClock
+) -> None:
+    at = (now() - START) / 1_000_000
+    feed.state("centre", LINE, at + 30, "offline", failure="unreachable")
+    feed.write()
+    now.forward(400)
+    run(follower)
+    await pc("back").enroll(head.code())
+    assert of_agent(database, now).cause == "线路中断"
+    head.does("revoke")
+    assert of_agent(database, now).cause == "已吊销"
+
+
+async def test_the_card_of_one_that_is_not_let_in_sends_to_head_office_and_not_to_the_cable(
+    front: Any, head: Any, tmp_path: Any, pc: MakePc, follower: Follower, database: Database, now: SetClock
+) -> None:
+    now.forward(400)
+    run(follower)
+    usual = of_agent(database, now).fix_card
+    await pc("back").enroll(head.code())
+    waiting = of_agent(database, now).fix_card
+    head.does("withdraw")
+    assert of_agent(database, now).fix_card == usual
+    await copied(front, tmp_path)
+    quarantined = of_agent(database, now).fix_card
+    head.does("revoke")
+    revoked = of_agent(database, now).fix_card
+    assert [card[0].partition("，")[0] for card in (waiting, quarantined, revoked)] == [
+        "打电话给总行科技：采集程序待确认",
+        "打电话给总行科技：采集程序已隔离",
+        "打电话给总行科技：采集程序已吊销",
+    ]
+    assert "按 5 解除隔离" in quarantined[2]
+
+
+def of_agent(database: Database, now: SetClock) -> ConditionOut:
+    with database.read() as session:
+        rows = page(session, Everything(), lang="zh", now=now(), open_=True).rows
+        return next(row for row in rows if row.subject == "1001-pc")
 
 
 def silence(database: Database, now: SetClock) -> tuple[str, str, Fault]:

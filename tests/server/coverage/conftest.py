@@ -31,6 +31,8 @@ from agent.wire import (
     catalogue,
 )
 from server.accounts.scope import Scoped
+from server.agents.deeds import release
+from server.agents.identity import done, identity_by_key
 from server.clock import SetClock
 from server.coverage.queries import report
 from server.health.follower import Follower
@@ -38,6 +40,7 @@ from server.ingest.batch import open_batch
 from server.ingest.writer import Writer
 from server.inventory.duties import note_duties
 from server.inventory.tables import Line, Observer, Position, Subject
+from server.journal.deeds import Act
 from server.queries import Everything
 from server.schemas import AgentCoverage, BranchCoverage, CoverageReport, MinutesOut
 from server.storage.database import Database
@@ -61,6 +64,7 @@ class Pc:
     online: bool = True
     running: bool = False
     limit: int = LIMIT
+    spoiled: str = ""  # states of this position leave so that no server can read them
     hold_back: int = 0  # of what waits, so many of the oldest records are sent last
     epoch: str = "epoch"
     spool: Spool | None = None
@@ -128,6 +132,10 @@ class Pc:
     def set_back(self) -> None:
         shutil.copyfile(self.folder / "image.db", self.folder / "spool.db")
 
+    def replace(self) -> None:
+        """Another machine, with an agent that is enrolled there, takes the place of this one."""
+        (self.folder / "spool.db").unlink()
+
     def damage(self) -> None:
         """The spool file, while the agent is not running."""
         path = self.folder / "spool.db"
@@ -154,9 +162,15 @@ class Pc:
                 records=records,
                 waiting=parcel.waiting,
             )
-            body = msgspec.msgpack.encode(batch)
+            body = msgspec.msgpack.encode(self._spoil(msgspec.to_builtins(batch)))
             taken = self.writer.submit(open_batch(body, MEDIA_MSGPACK, "", self.agent_id, self.now())).result(30)
             self.spool.acked(parcel.stream, taken.ranges, self.epoch, self.now())
+
+    def _spoil(self, batch: dict[str, Any]) -> dict[str, Any]:
+        for record in batch["records"]:
+            if record["kind"] == "state" and record["position"] == self.spoiled:
+                record["reading"]["device"] = "on fire"
+        return batch
 
     def _event(self, name: EventName) -> None:
         self._append([Event(seq=0, clock=self.clock(), name=name)])
@@ -218,6 +232,19 @@ class World:
     def mend(self) -> None:
         self.pc.online = True
         self.centre.sees.clear()
+
+    def hold_off(self) -> None:
+        """The server finds that two speak as the PC of 1001, and lets none of them in."""
+        self.pc.online = False
+        with self.database.write() as session:
+            whose = identity_by_key(session, "1001-pc")
+            whose.identity.quarantined_at = self.now()
+            done(session, Act("system", "agent", self.now()), whose, "agent.quarantine")
+
+    def release(self) -> None:
+        self.pc.online = True
+        with self.database.write() as session:
+            release(session, Act("head", "cli", self.now()), "1001-pc")
 
     def report(self, viewer: Scoped | None = None, **asked: Any) -> CoverageReport:
         with self.database.read() as session:

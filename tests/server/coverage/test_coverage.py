@@ -242,6 +242,93 @@ def test_an_older_spool_brought_back_is_a_lost_stream(world: "World", missing: T
     assert set(missing(world.agent("1001-pc").total)) == {"lostStream"}
 
 
+def test_a_state_the_server_cannot_take_is_lost_until_its_position_is_told_anew(
+    world: "World", missing: Told, on_battery: Seen
+) -> None:
+    world.pc.start()
+    world.centre.start()
+    world.go(1)
+    world.pc.spoiled = "1001/printer-1"
+    world.pc.sees["1001/printer-1"] = on_battery
+    world.go(2)
+    pending = world.agent("1001-pc").total
+    assert missing(pending) == {"lost": pending.due - pending.attested}
+    world.pc.spoiled = ""
+    world.pc.sees.clear()
+    world.go(1)
+    pc = world.agent("1001-pc").total
+    assert missing(pc) == {"lost": pc.due - pc.attested}
+    assert missing(pc)["lost"] in range(90, 121)
+
+
+def test_a_night_after_a_state_that_could_not_be_taken_is_no_loss(
+    world: "World", missing: Told, on_battery: Seen
+) -> None:
+    world.pc.start()
+    world.centre.start()
+    world.go(1)
+    world.pc.spoiled = "1001/printer-1"
+    world.pc.sees["1001/printer-1"] = on_battery
+    world.go(1)
+    world.pc.kill()
+    world.go(8)
+    world.pc.spoiled = ""
+    world.pc.sees.clear()
+    world.pc.start()
+    world.go(1)
+    found = missing(world.agent("1001-pc").total)
+    assert set(found) == {"lost", "unknown"}
+    assert found["lost"] <= 90
+    assert found["unknown"] >= 2 * 7 * 60
+
+
+def test_a_quarantine_is_the_reason_until_what_was_kept_meanwhile_is_here(world: "World", missing: Told) -> None:
+    world.pc.start()
+    world.centre.start()
+    world.go(2)
+    world.hold_off()
+    world.go(4)
+    held = world.agent("1001-pc").total
+    assert missing(held) == {"keptOut": held.due - held.attested}
+    assert held.attested < 2 * 2.5 * 60
+    world.release()
+    world.go(1)
+    filled = world.agent("1001-pc").total
+    assert (filled.due, filled.attested) == (2 * 7 * 60, 2 * 7 * 60)
+
+
+def test_a_pc_that_was_off_in_its_quarantine_made_nothing_the_server_could_have_had(
+    world: "World", missing: Told
+) -> None:
+    world.pc.start()
+    world.centre.start()
+    world.go(2)
+    world.hold_off()
+    world.pc.kill()
+    world.go(4)
+    world.release()
+    world.pc.start()
+    world.go(1)
+    assert set(missing(world.agent("1001-pc").total)) == {"unknown"}
+
+
+def test_a_quarantine_that_another_pc_ends_stays_the_reason(world: "World", missing: Told) -> None:
+    """What the PC before kept never comes: whether it polled nobody knows, and that it was held off is certain."""
+    world.pc.start()
+    world.centre.start()
+    world.go(2)
+    world.hold_off()
+    world.go(4)
+    world.pc.kill()
+    world.pc.replace()
+    world.release()
+    world.pc.start()
+    world.go(1)
+    pc = world.agent("1001-pc").total
+    assert missing(pc) == {"keptOut": pc.due - pc.attested}
+    assert missing(pc)["keptOut"] in range(2 * 215, 2 * 240)
+
+
 def test_a_branch_without_an_agent_has_the_coverage_of_its_centre_agent(world: "World", missing: Told) -> None:
     world.centre.start()
     world.go(3)

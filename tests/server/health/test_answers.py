@@ -3,17 +3,21 @@
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
+from server.agents.tables import KeptOut
 from server.clock import SetClock
 from server.entries.deeds import answer
-from server.errors import Forbidden, NotFound
+from server.entries.tables import AnswerRow
+from server.errors import Conflict, Forbidden, NotFound
 from server.health.follower import Follower
 from server.health.queries import page
 from server.ingest.tables import AgentSeen
 from server.journal.deeds import Act
 from server.queries import Everything
-from server.schemas import Answer, Role
+from server.schemas import Answer, IdentityStanding, Role
 from server.storage.database import Database
+from server.texts import gettext_for
 from tests.server.health.test_follower import LINE, PRINTER, run
 
 SECOND = 1_000_000
@@ -102,6 +106,52 @@ def test_a_fault_that_is_no_silence_is_not_explained_by_the_telephone(
     run(follower)
     tell(database, now, Answer.POWER)
     assert causes(database, now) == {PRINTER: ""}
+
+
+def test_nothing_is_noted_of_a_branch_whose_agent_is_heard_and_it_says_since_when(
+    database: Database, bank: dict[str, int], feed: Any, follower: Follower, now: SetClock
+) -> None:
+    feed.state("1001-pc", PRINTER, 0)
+    feed.hold("1001-pc", [PRINTER], 60)
+    feed.write()
+    now.forward(70)
+    with database.write() as session:
+        session.add(AgentSeen(agent_id=bank["1001-pc"], at=now() - 10 * SECOND))
+    run(follower)
+    with pytest.raises(Conflict) as refused:
+        tell(database, now, Answer.POWER)
+    assert refused.value.say(gettext_for("zh")) == (
+        "未登记：网点 1001 没有失联。采集程序 1001-pc 自 2026-11-04 12:00 起一直有数据，"
+        "最近一次在 10 秒前。以后失联了请再登记。"
+    )
+    assert noted(database) == 0
+    tell(database, now, Answer.POWER, "1002")  # no agent stands there
+    now.forward(81)
+    tell(database, now, Answer.POWER)  # it may be silent already, and the server does not say so yet
+    assert noted(database) == 2
+
+
+@pytest.mark.parametrize("how", ["goodbye", "quarantine"])
+def test_an_agent_that_ended_or_is_held_off_is_not_heard(
+    how: str, database: Database, bank: dict[str, int], feed: Any, follower: Follower, now: SetClock
+) -> None:
+    feed.state("1001-pc", PRINTER, 0)
+    if how == "goodbye":
+        feed.event("1001-pc", "goodbye", 1)
+    feed.write()
+    now.forward(2)
+    run(follower)
+    with database.write() as session:
+        session.add(AgentSeen(agent_id=bank["1001-pc"], at=now()))
+        if how == "quarantine":
+            session.add(KeptOut(agent_id=bank["1001-pc"], why=IdentityStanding.QUARANTINED, start=now()))
+    tell(database, now, Answer.CLOSED)
+    assert noted(database) == 1
+
+
+def noted(database: Database) -> int:
+    with database.read() as session:
+        return len(session.exec(select(AnswerRow)).all())
 
 
 def test_auditors_and_strangers_tell_nothing(database: Database, bank: dict[str, int], now: SetClock) -> None:

@@ -43,6 +43,7 @@ def test_every_fix_card_is_of_something_and_has_three_steps_at_most() -> None:
         assert not fix.word or fix.word in words.part[fix.part].words
         assert not fix.device or fix.device in words.device
         assert not fix.rule or fix.rule in shipped_rules().by_key
+        assert not fix.cause or fix.cause in shipped().cause
 
 
 def test_every_fault_a_part_can_have_is_said_and_judged() -> None:

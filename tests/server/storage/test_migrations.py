@@ -133,3 +133,26 @@ def test_agents_outlive_the_step_that_takes_their_tokens_away(tmp_path: Path) ->
     with pytest.raises(IntegrityError), database.engine.connect() as connection, connection.begin():
         connection.execute(text("DELETE FROM agent"))
     database.close()
+
+
+def test_agents_that_were_let_in_no_more_are_so_after_the_step_that_notes_it(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'old.db'}")
+    with database.engine.connect() as connection, connection.begin():
+        command.upgrade(config(connection), "0011")
+        for own in (1, 2, 3, 4):
+            subject = f"INSERT INTO subject (id, uid, kind, key, name, branch_id) VALUES ({own}, 'u{own}', 'agent', "
+            connection.execute(text(f"{subject}'a{own}', '采集', {own})"))
+            connection.execute(text(f"INSERT INTO agent (id) VALUES ({own})"))
+        identity = "INSERT INTO agent_identity (agent_id, challenged_at, rotate, quarantined_at, revoked_at) VALUES "
+        connection.execute(text(identity + "(1, 0, 0, 50, 40), (2, 0, 0, NULL, 60), (3, 0, 0, NULL, 60)"))
+        key = "INSERT INTO agent_key (public_key, agent_id, standing, made_at, host, system, address) VALUES "
+        connection.execute(text(key + "('k1', 1, 'good', 1, '', '', ''), ('k3', 3, 'good', 70, '', '', '')"))
+        connection.execute(text(key + "('k4', 4, 'good', 1, '', '', ''), ('w4', 4, 'waiting', 80, '', '', '')"))
+    upgrade(database)
+    with database.engine.connect() as connection:
+        rows = connection.execute(text("SELECT agent_id, why, start_at, end_at FROM agent_kept_out ORDER BY agent_id"))
+        assert rows.all() == [(1, "quarantined", 50, None), (2, "revoked", 60, None), (4, "waiting", 80, None)]
+    again = "INSERT INTO agent_kept_out (agent_id, why, start_at) VALUES (1, 'revoked', 60)"
+    with pytest.raises(IntegrityError), database.engine.connect() as connection, connection.begin():
+        connection.execute(text(again))
+    database.close()

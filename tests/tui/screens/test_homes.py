@@ -3,9 +3,15 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+from sqlmodel import select
 from textual.pilot import Pilot
 
-from server.schemas import Role
+from server.agents.tables import KeptOut
+from server.clock import utc_now
+from server.health.tables import Condition, Severity
+from server.inventory.tables import Subject
+from server.schemas import IdentityStanding, Role
 from tui.app import ConsoleApp
 from tui.screens.devices import Devices
 from tui.screens.home_auditor import AuditorHome
@@ -53,6 +59,26 @@ async def test_a_branch_sees_what_is_wrong_and_what_to_do_and_nothing_of_others(
         assert "1  报修" in shown
         assert "钞空" in shown
         assert "滨河" not in shown
+
+
+@pytest.mark.parametrize(
+    ("why", "last"),
+    [("quarantined", "按 5 解除隔离"), ("revoked", "听总行安排"), ("waiting", "再看原电脑开机没有")],
+)
+async def test_a_branch_whose_agent_is_not_let_in_sees_all_steps_on_a_small_screen(
+    why: str, last: str, bank: Any, console: MakeConsole, until: Until, text: Text
+) -> None:
+    with bank.database.write() as session:
+        agent = session.exec(select(Subject).where(Subject.key == "centre")).one()
+        home = session.exec(select(Subject).where(Subject.key == "1001")).one()
+        agent.branch_id = home.id
+        facts = {"subject_id": agent.id, "opened_at": utc_now(), "noticed_at": utc_now(), "cause": "unknown"}
+        session.add(Condition(rule="agent.silent", word="silent", severity=Severity.FAULT, **facts))
+        session.add(KeptOut(agent_id=agent.id, why=IdentityStanding(why), start=1))
+    app = console(bank.token("wang", Role.BRANCH, ["1001"]))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "打电话给总行科技" in text(pilot))
+        assert last in text(pilot)
 
 
 async def test_a_printer_that_a_program_holds_is_grey_and_says_its_last_self_test(
