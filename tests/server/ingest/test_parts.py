@@ -38,7 +38,8 @@ def test_stretches_are_the_same_in_any_order(held: list[HeldFor], data: st.DataO
 @given(held=st.lists(HELD, max_size=8))
 def test_stretches_are_apart_and_lose_no_poll(held: list[HeldFor]) -> None:
     stretches = fold(200, held, 60, answered=True)
-    assert stretches[0].start == 200
+    told_by_a_clock_set_back = [one.since for one in held if one.to < 200]
+    assert stretches[0].start == min([200, *told_by_a_clock_set_back])
     assert all(stretch.start <= stretch.end for stretch in stretches)
     assert all(later.start - earlier.end > 60 for earlier, later in pairwise(stretches))
     assert sum(stretch.good for stretch in stretches) == 1 + sum(one.good for one in held)
