@@ -7,9 +7,11 @@ import asyncio
 import sqlite3
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from server.schemas import ConditionOut, Standing
 from tests.faults.bank import Bank
@@ -22,6 +24,8 @@ from tui.demo.processes import module
 TOLD = (Standing.GOOD, Standing.ATTENTION, Standing.FAULT)
 AROUND = 600.0  # seconds all is well before and after
 RULES = ("line.down", "agent.silent")  # what an outage is to be called
+
+T = TypeVar("T")
 
 Minutes = dict[str, int]  # position-minutes: due, attested, and by its reason what is missing
 
@@ -66,7 +70,7 @@ async def _outage(made: Bench, place: Branch, hours: float, around: float) -> Fo
         await comes(lambda: _all_fresh(client, made), "every position to be told", 10800)
         made.tell_story()
         await asyncio.sleep(around)
-        before = await _accounted(client)
+        before = await _told(lambda: _accounted(client), "the coverage")
         place.cut()
         cut = time.time()
         end = cut + 3600 * hours
@@ -74,7 +78,7 @@ async def _outage(made: Bench, place: Branch, hours: float, around: float) -> Fo
             await asyncio.sleep(min(left, 900.0))
             print(f"{(time.time() - cut) / 3600:.2f} h of {hours:g} h", file=sys.stderr, flush=True)  # noqa: T201
         await comes(lambda: _signed_in(made, client), "the console to be let in")  # a session lasts half a day
-        found.while_cut = _since(before, await _accounted(client))
+        found.while_cut = _since(before, await _told(lambda: _accounted(client), "the coverage"))
         waiting = _numbers(made)
         place.join()
         back = time.time()
@@ -85,9 +89,9 @@ async def _outage(made: Bench, place: Branch, hours: float, around: float) -> Fo
         await comes(lambda: _caught_up(made), "all to be sent", 36000)
         found.caught_up_after = time.time() - back
         await asyncio.sleep(around)
-        page = await client.conditions(open=None, limit=500)
+        page = await _told(lambda: client.conditions(open=None, limit=500), "the conditions")
         _conditions(found, page.rows, cut, back)
-        found.accounted = _since(before, await _accounted(client))
+        found.accounted = _since(before, await _told(lambda: _accounted(client), "the coverage"))
     made.end_story()
     await asyncio.sleep(2 * made.bank.interval)
     for key in made.bank.agents:
@@ -103,6 +107,18 @@ async def _outage(made: Bench, place: Branch, hours: float, around: float) -> Fo
 async def _signed_in(made: Bench, client: Client) -> bool:
     await made.signed_in(client)
     return True
+
+
+async def _told(ask: Callable[[], Awaitable[T]], what: str) -> T:
+    """The answer, asked for until there is one: by a fast clock a busy machine is soon too late."""
+    answers: list[T] = []
+
+    async def came() -> bool:
+        answers.append(await ask())
+        return True
+
+    await comes(came, what, 3600)
+    return answers[0]
 
 
 async def _all_fresh(client: Client, made: Bench) -> bool:
