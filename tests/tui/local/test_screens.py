@@ -236,12 +236,16 @@ async def test_in_the_smallest_window_this_pc_is_read_and_a_report_is_made(
 ) -> None:
     app = alone()
     async with app.run_test(size=size) as pilot:
+
+        def shows(words: str) -> Callable[[], bool]:
+            return lambda: words in text(pilot)
+
         await until(pilot, lambda: "■ 故障" in text(pilot))
         assert "本机数据" in text(pilot).splitlines()[0]
         assert "无应答" in text(pilot)
         for key, shown in (("2", "主线路"), ("3", "拨打报障电话"), ("6", "没有录入过"), ("1", "■ 故障")):
             await pilot.press(key)
-            await until(pilot, lambda shown=shown: shown in text(pilot))
+            await until(pilot, shows(shown))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, LocalPosition) and "■ 未关" in text(pilot))
         await pilot.press("escape")

@@ -306,7 +306,11 @@ async def test_in_the_smallest_window_every_screen_says_that_nobody_answers(
             await pilot.press("f1")
             await until(pilot, lambda: "本页按键" in text(pilot))
             await pilot.press("escape")
-            await until(pilot, lambda here=here: app.screen is here)
+            await until(pilot, current(app, here))
             await pilot.press("down", "escape")
-            await until(pilot, lambda below=below: app.screen is below)
+            await until(pilot, current(app, below))
         await until(pilot, lambda: "■ 服务器无应答，显示的是" in text(pilot).splitlines()[0])
+
+
+def current(app: ConsoleApp, screen: object) -> Callable[[], bool]:
+    return lambda: app.screen is screen
