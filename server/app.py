@@ -76,12 +76,17 @@ def routers() -> list[APIRouter]:
 
 
 def create_app(
-    database: Database, settings: Settings, now: Now, key: bytes | None = None, trusted: Callable[[], str] = str
+    database: Database,
+    settings: Settings,
+    now: Now,
+    key: bytes | None = None,
+    trusted: Callable[[], str] = str,
+    addresses: Callable[[], list[str]] = list,
 ) -> FastAPI:
     """A server over `database`, whose schema is up to date. Nothing is started before its lifespan begins.
 
     `key` opens the secrets of the home; without it, what asks for a secret is not polled. `trusted` says
-    which CAs agents and consoles are to trust, as PEM.
+    which CAs agents and consoles are to trust, as PEM; `addresses` by which URLs they reach it.
     """
     with database.read() as session:
         epoch = server.queries.setting(session, EPOCH, "")
@@ -100,6 +105,7 @@ def create_app(
         key=key,
         epoch=epoch,
         voice=voice(name, key, trusted),
+        addresses=addresses,
         limits=Limits(),
         turns=Turns(),
         passwords=Passwords(settings.password_memory),

@@ -1,6 +1,7 @@
 """`branchfleet-server`: sets a server up, runs it, and does what needs no console."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ from server.accounts.deeds import add_person
 from server.accounts.passwords import Passwords
 from server.agents.command import agent
 from server.aside.command import aside
+from server.authority.addresses import addresses
 from server.authority.context import Tls
 from server.authority.source import may_speak_plainly, source
 from server.border import end, sentences
@@ -97,7 +99,8 @@ def run(
             trusted = (lambda: tls.trusted) if tls else str
             at = f"{'https' if tls else 'http'}://{here.settings.host}:{here.settings.port}"
             say(_("The server listens on {at}; Ctrl+C ends it.").format(at=at))
-            serve(create_app(database, here.settings, now, key, trusted), listener, tls)
+            named = partial(addresses, certificates, here.settings)
+            serve(create_app(database, here.settings, now, key, trusted, named), listener, tls)
         say(_("The server has ended; everything it acknowledged is written."))
 
 

@@ -33,6 +33,11 @@ class Standing(StrEnum):
     UNPOLLED = "unpolled"
 
 
+# Valid data, just now: what a coverage counts. `unknown` was asked and could not be told. Each of these holds until the
+# row's `fresh_until`; whoever shows it later, because no server answers, shows it as stale.
+FRESH = (Standing.GOOD, Standing.ATTENTION, Standing.FAULT, Standing.IN_USE)
+
+
 class TicketStatus(StrEnum):
     NEW = "new"
     ACCEPTED = "accepted"
@@ -130,6 +135,7 @@ class BranchOut(Schema):
     phone: str
     people: dict[str, str]
     standing: Standing  # the worst that matters
+    fresh_until: int | None = None  # until when all that is fresh in it holds; None: nothing is
     counts: Counts
     coverage: Coverage
     conditions: int
@@ -172,6 +178,7 @@ class PositionRow(Schema):
     cls: str
     cls_name: str
     standing: Standing
+    fresh_until: int | None = None  # until when the standing holds, if nobody hears more; None: it says nothing of now
     device: str  # device word, "" when never reported
     detail: str  # the gravest thing in words, "" when all is well
     since: int | None
@@ -438,6 +445,7 @@ class Home(Schema):
     place: str  # the bank, or the branch's name
     figures: list[Figure]
     coverage: Coverage
+    fresh_until: int | None = None  # until when a figure that is good holds; None: nothing is known that could be
     conditions: list[ConditionOut]  # open, gravest first, at most 50
     branches: list[BranchOut]  # worst first, at most 20
     events: list[EventOut]  # newest first, at most 50
@@ -540,6 +548,7 @@ class AgentOut(Schema):
     name: str
     branch: str
     standing: Standing
+    fresh_until: int | None = None  # as of a position
     seen_at: int | None
     version: str
     waiting: int
@@ -556,11 +565,12 @@ class AgentCodeCreate(Schema):
 
 
 class AgentCodeOut(Schema):
-    """A one-time code, told once."""
+    """A one-time code, told once. `addresses` are URLs by which people named this server, the first one first."""
 
     agent: str
     code: str
     until: int
+    addresses: list[str] = []
 
 
 class AgentStep(Schema):

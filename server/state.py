@@ -1,5 +1,6 @@
 """What one running server is made of; routes reach it by their dependencies."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from server.accounts.passwords import Passwords
@@ -25,6 +26,7 @@ class State:
     key: bytes | None  # of the home, to open secrets with
     epoch: str  # of the database: another one means that an older database came back
     voice: Voice  # what agents know this server by
+    addresses: Callable[[], list[str]]  # URLs by which people named it
     limits: Limits
     turns: Turns
     passwords: Passwords

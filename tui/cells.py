@@ -1,13 +1,26 @@
 """Rows and words as rich Text: outside text is never read as markup."""
 
+from typing import Protocol
+
 from rich.cells import cell_len
 from rich.text import Text
 
-from server.schemas import ConditionOut, Standing, TicketOut
+from server.schemas import FRESH, ConditionOut, PositionRow, Standing, TicketOut
 from tui.marks import IDENTITIES, LEVELS, STANDINGS, TICKETS, Mark
 from tui.plain import plain
 from tui.shell import Shell
+from tui.texts import _
 from tui.times import ago, day, moment, span
+from tui.words import what
+
+
+class Stands(Protocol):
+    """A row that says how something stands, and until when that holds."""
+
+    @property
+    def standing(self) -> Standing: ...
+    @property
+    def fresh_until(self) -> int | None: ...
 
 
 def said(text: str | None, style: str = "") -> Text:
@@ -39,6 +52,19 @@ class Cells:
 
     def standing(self, standing: Standing) -> Text:
         return self.mark(STANDINGS[standing])
+
+    def old(self, row: Stands) -> bool:
+        """What it said of now holds no more: the server is away for longer than that was good for."""
+        return row.standing in FRESH and not self._shell.holds(row.fresh_until)
+
+    def stands(self, row: Stands) -> Text:
+        """How it stands, as far as that is still known."""
+        return self.standing(Standing.STALE if self.old(row) else row.standing)
+
+    def what(self, row: PositionRow) -> Text:
+        """What a list says beside it; of one that was well and is not known any more, why."""
+        told = what(row, self.now())
+        return said(_("the server does not answer") if not told and self.old(row) else told)
 
     def level(self, level: str, word: str) -> Text:
         return self.mark(LEVELS.get(level, LEVELS["unknown"]), word)

@@ -2,7 +2,8 @@
 
 ClientError
 ├── Away        the server cannot be reached or gave no HTTP answer in time: ask again later
-│   └── Untrusted   what answers cannot prove to be the server
+│   └── Unreached   nobody took the question, so nothing came of it
+│       └── Untrusted   what answers cannot prove to be the server
 ├── SignedOut   the token is not, or no longer, good: sign in again
 ├── Refused     the server said no in one sentence, with its status
 └── Defect      the answer is not what server/schemas.py promises
@@ -31,7 +32,11 @@ class Away(ClientError):
     pass
 
 
-class Untrusted(Away):
+class Unreached(Away):
+    """No connection: whatever was to be done was not done. Of a plain Away that is not known."""
+
+
+class Untrusted(Unreached):
     """Something answers there that cannot prove to be the server: it was sent nothing."""
 
     def __init__(self, why: str, code: int = 0) -> None:
@@ -71,6 +76,8 @@ def translated() -> Iterator[None]:
     except httpx2.TransportError as error:
         if (cause := _unproven(error)) is not None:
             raise Untrusted(cause.verify_message or str(cause), cause.verify_code) from error
+        if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
+            raise Unreached(str(error) or type(error).__name__) from error
         raise Away(str(error) or type(error).__name__) from error
     except (httpx2.DecodingError, httpx2.InvalidURL) as error:
         raise Defect(str(error)) from error

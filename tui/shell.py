@@ -1,7 +1,7 @@
 """What every screen may ask of the app: the client, the person, the words, the state of the line."""
 
 import ssl
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -12,13 +12,16 @@ from textual.theme import Theme
 
 from server.schemas import CatalogueOut, Invalidated, PersonOut, Role
 from tui.client import Client
-from tui.failures import Away, Defect, Refused, SignedOut
+from tui.failures import Away, Defect, Refused, SignedOut, Unreached
 from tui.narrow import AsciiFilter, ControlFilter
 from tui.plain import plain
 from tui.settings import Settings
-from tui.texts import _, speak
+from tui.texts import N_, _, speak
 
 T = TypeVar("T")
+
+UNDONE = N_("The server does not answer; nothing was changed.")
+UNSURE = N_("No answer came back; whether it was done is not known. Look again (F5) before doing it once more.")
 
 DARK = Theme(
     name="dark",
@@ -125,29 +128,49 @@ class Shell(App[int]):
         name = "unknown" if name == "good" and self.link is Link.AWAY else name
         return self.theme_variables[f"ink-{name}"]
 
+    def holds(self, fresh_until: int | None) -> bool:
+        """Whether what was good until `fresh_until` may still be shown as said. While the server answers it says so
+        itself; once it is away nobody attests it any longer than that."""
+        return self.link is not Link.AWAY or (fresh_until is not None and self.client.now() <= fresh_until)
+
     @property
     def head(self) -> bool:
         return self.person is not None and self.person.role is Role.HEAD
 
     async def ask(self, question: Awaitable[T]) -> T | None:
-        """The answer, or None after saying why there is none: the border between screens and the client's errors."""
+        """The answer, or None after saying why there is none: the border between screens and the client's errors.
+
+        That the server is away, every title line says.
+        """
+        return await self._heard(question, self._warn, lambda _away: None)
+
+    async def do(self, deed: Awaitable[T], say: Callable[[str], None] | None = None) -> T | None:
+        """What a deed gave, or None after telling whoever did it, in one sentence, what came of it instead."""
+        tell = say or self._warn
+        return await self._heard(deed, tell, lambda away: tell(_(UNDONE if isinstance(away, Unreached) else UNSURE)))
+
+    async def _heard(self, asked: Awaitable[T], say: Callable[[str], None], away: Callable[[Away], None]) -> T | None:
         try:
-            answer = await question
-        except Away:
+            answer = await asked
+        except Away as error:
             self.heard(Link.AWAY)
+            away(error)
             return None
         except SignedOut as error:
             self.signed_out(str(error))
             return None
         except Refused as error:
-            self.say(error.sentence, "warning")
+            say(error.sentence)
             return None
         except Defect as error:
-            self.say(_("The server's answer cannot be read: {why}").format(why=error), "error")
+            say(_("The server's answer cannot be read: {why}").format(why=error))
             return None
         if self.link is Link.AWAY:
             self.heard(Link.ASKING)
         return answer
+
+    def _warn(self, sentence: str) -> None:
+        self.say(sentence, "warning")
 
     def say(self, sentence: str, severity: str = "information") -> None:
         """A short notice. The sentence is text, never markup."""

@@ -16,6 +16,7 @@ from agent.local.box import Aside, Box, entry_of
 from agent.outbox import Outbox
 from agent.poll import Seen
 from agent.status import kept_out
+from agent.streams import Part, part_of
 from agent.tables import SpoolFull
 from agent.wire import Ack, Clock, Entry, Lore, catalogue
 
@@ -46,7 +47,8 @@ class Local:
         self._contact_before: int | None = None  # wall µs, of an earlier run
         self._numbers: dict[tuple[str, int], str] = {}  # refused records by stream and number -> why
         self._refused: dict[str, str] = {}  # entries by uid -> why
-        self._held: tuple[str, int, list[tuple[Entry, bool]]] = ("", 0, [])  # stream, records waiting, entries
+        self._held: tuple[list[Part], int, list[tuple[Entry, bool]]] = ([], 0, [])  # streams, records waiting, entries
+        self._told: dict[str, now.NowEntry] = {}  # entries by uid as they were told last, oldest first
         self._hindered = False
         self._full = False
 
@@ -104,6 +106,7 @@ class Local:
                 self._cannot(error)
             return
         self._contact_before = before.server.contact
+        self._told = {entry.uid: entry for entry in before.entries}
         self._refused.update((entry.uid, entry.why) for entry in before.entries if entry.state == "refused")
 
     async def _take(self) -> bool:
@@ -135,9 +138,9 @@ class Local:
 
     async def _write(self, *, ended: bool) -> None:
         with suppress(SpoolFull):  # then what it held a moment ago
-            self._held = await self._outbox.ask(lambda spool: (spool.stream, spool.waiting(), spool.entries()))
-        stream, waiting, entries = self._held
-        self._note_refused(stream, entries)
+            self._held = await self._outbox.ask(lambda spool: (spool.parts(), spool.waiting(), spool.entries()))
+        parts, waiting, entries = self._held
+        self._note_refused(parts, entries)
         content = msgspec.json.encode(self._now(self._clocks(), waiting, entries, ended))
         try:
             if self._hindered:
@@ -147,13 +150,24 @@ class Local:
         except OSError as error:
             self._cannot(error)
 
-    def _note_refused(self, stream: str, entries: list[tuple[Entry, bool]]) -> None:
+    def _note_refused(self, parts: list[Part], entries: list[tuple[Entry, bool]]) -> None:
         for entry, _ in entries:
-            if why := self._numbers.get((stream, entry.seq)):
+            if why := self._numbers.get((part_of(parts, entry.seq).uid, entry.seq)):
                 self._refused[entry.uid] = why
         self._numbers.clear()
         kept = {entry.uid for entry, _ in entries}
         self._refused = {uid: why for uid, why in self._refused.items() if uid in kept}
+
+    def _entries(self, entries: list[tuple[Entry, bool]], clock: Clock) -> list[now.NowEntry]:
+        """The newest of what people entered, oldest first.
+
+        What the spool has no longer (it was let go of after its days, or another file is in its place) stays as it was
+        told last: nobody's report may vanish from the list. Of what waited then, nobody here knows any more.
+        """
+        kept = {entry.uid: self._entry(entry, held, clock) for entry, held in entries}
+        gone = [_gone(entry) for uid, entry in self._told.items() if uid not in kept]
+        self._told = {entry.uid: entry for entry in [*gone, *kept.values()][-LISTED:]}
+        return list(self._told.values())
 
     def _cannot(self, error: OSError) -> None:
         if not self._hindered:
@@ -192,7 +206,7 @@ class Local:
             left_out=max(0, len(listed) - now.POSITIONS),
             lines=now.lines(lore, polled, self._known, clock, catalogue()),
             plans=lore.plans if lore else [],
-            entries=[self._entry(entry, held, clock) for entry, held in entries[-LISTED:]],
+            entries=self._entries(entries, clock),
         )
 
     def _met(self) -> bool:
@@ -228,3 +242,7 @@ class Local:
             state="refused" if why else "delivered" if held else "waiting",
             why=why,
         )
+
+
+def _gone(entry: now.NowEntry) -> now.NowEntry:
+    return msgspec.structs.replace(entry, state="lost") if entry.state == "waiting" else entry

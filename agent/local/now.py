@@ -88,7 +88,7 @@ class NowEntry(msgspec.Struct, frozen=True, kw_only=True):
     said: str
     answer: str
     at: int
-    state: Literal["waiting", "delivered", "refused"]
+    state: Literal["waiting", "delivered", "refused", "lost"]  # lost: it waited in a spool that is here no more
     why: str = ""
 
 

@@ -121,6 +121,7 @@ def agents(session: Session, viewer: Scoped, now: int, key: str | None = None) -
             name=subject.name,
             branch=code,
             standing=identities.judged(subject.id or 0, health, now),
+            fresh_until=health.fresh_until if health else None,
             seen_at=seen.at if seen else None,
             version=seen.version if seen else "",
             waiting=seen.waiting if seen else 0,
@@ -144,6 +145,22 @@ def standings(session: Session, viewer: Scoped, now: int) -> Counter[Standing]:
     )
     identities = Identities(session, select(col(Subject.id)).where(*wanted), now)
     return Counter(identities.judged(own, health, now) for own, health in session.execute(asked.where(*wanted)))
+
+
+def unenrolled(session: Session, viewer: Scoped) -> int:
+    """How many agents no PC ever was, or is since its key was removed: nothing is polled by them, and nobody can miss
+    what was never heard. Of one that was revoked a person decided so."""
+    keys = select(col(AgentKey.agent_id)).where(col(AgentKey.standing).in_((KeyStanding.GOOD, KeyStanding.WAITING)))
+    revoked = select(col(AgentIdentity.agent_id)).where(col(AgentIdentity.revoked_at).is_not(None))
+    asked = (
+        select(func.count())
+        .select_from(Subject)
+        .where(col(Subject.kind) == SubjectKind.AGENT, col(Subject.removed_at).is_(None))
+        .where(in_scope(viewer, col(Subject.branch_id)))
+        .where(col(Subject.id).not_in(keys), col(Subject.id).not_in(revoked))
+    )
+    counted: int = session.execute(asked).scalar_one()
+    return counted
 
 
 def strangers_to(session: Session, authority: str) -> list[str]:

@@ -42,7 +42,7 @@ def make_code(
         raise Unavailable("This server runs without a key of its own: it can keep no codes.")
     branch = queries.agent(session, viewer, key, act.now).branch
     code, agent, until = deeds.make_code(session, act, state.key, branch, key, ask.hours)
-    return AgentCodeOut(agent=agent, code=str(code), until=until)
+    return AgentCodeOut(agent=agent, code=str(code), until=until, addresses=state.addresses())
 
 
 @router.post(

@@ -5,10 +5,10 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from server.accounts.scope import Scoped, in_scope
-from server.health.standing import FRESH, standing_now
+from server.health.standing import standing_now
 from server.health.tables import HealthRow
 from server.inventory.tables import Position, Subject
-from server.schemas import Coverage, Standing
+from server.schemas import FRESH, Coverage, Standing
 
 
 def present(session: Session, viewer: Scoped, now: int, *conditions: ColumnElement[bool]) -> Coverage:

@@ -25,9 +25,6 @@ WORST = (
     Standing.CLOSED,
     Standing.UNPOLLED,
 )
-# Valid data, just now: what a coverage counts. `unknown` was asked and could not be told.
-FRESH = (Standing.GOOD, Standing.ATTENTION, Standing.FAULT, Standing.IN_USE)
-
 
 Met = Mapping[str, tuple[Rule, str]]
 

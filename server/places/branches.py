@@ -10,10 +10,10 @@ from sqlmodel import Session, col
 from server.accounts.scope import Scoped, in_scope
 from server.errors import NotFound
 from server.health import queries as health
-from server.health.standing import FRESH, WORST, standing_now
+from server.health.standing import WORST, standing_now
 from server.health.tables import Condition, HealthRow, Severity
 from server.inventory.tables import Branch, Position, Subject, SubjectKind
-from server.schemas import BranchOut, BranchPage, Counts, Coverage, Standing
+from server.schemas import FRESH, BranchOut, BranchPage, Counts, Coverage, Standing
 from server.tickets.queries import OPEN as TICKET_OPEN
 from server.tickets.tables import Ticket
 
@@ -42,6 +42,7 @@ class Sum:
     attentions: int = 0
     tickets: int = 0
     urgent: int = 0
+    fresh_until: int | None = None  # the first moment at which something of what is fresh grows old
 
     @property
     def counts(self) -> Counts:
@@ -75,6 +76,11 @@ class Sum:
         self.attentions += other.attentions
         self.tickets += other.tickets
         self.urgent += other.urgent
+        self.holds_until(other.fresh_until)
+
+    def holds_until(self, moment: int | None) -> None:
+        if moment is not None:
+            self.fresh_until = moment if self.fresh_until is None else min(self.fresh_until, moment)
 
 
 def sums(session: Session, viewer: Scoped, now: int, branch_id: int | None = None) -> dict[int, Sum]:
@@ -85,14 +91,15 @@ def sums(session: Session, viewer: Scoped, now: int, branch_id: int | None = Non
     found: dict[int, Sum] = {}
     standing, offline = standing_now(now), col(HealthRow.device) == "offline"
     positions = (
-        select(col(Subject.branch_id), standing, offline, func.count())
+        select(col(Subject.branch_id), standing, offline, func.count(), func.min(col(HealthRow.fresh_until)))
         .join(Position, col(Position.id) == col(Subject.id))
         .outerjoin(HealthRow, col(HealthRow.subject_id) == col(Position.id))
         .where(mine, col(Subject.removed_at).is_(None))
         .group_by(col(Subject.branch_id), standing, offline)
     )
-    for branch, said, is_offline, n in session.execute(positions):
+    for branch, said, is_offline, n, until in session.execute(positions):
         each, word = found.setdefault(branch, Sum()), Standing(said)
+        each.holds_until(until if word in FRESH else None)
         each.by[word] = each.by.get(word, 0) + n
         each.offline += n if is_offline and word is Standing.FAULT else 0
     for branch, severity, n in session.execute(_conditions(mine)):
@@ -200,6 +207,7 @@ def outs(session: Session, ids: list[int], added: dict[int, Sum], lang: str) -> 
                 phone=branch.phone,
                 people=branch.people,
                 standing=each.standing,
+                fresh_until=each.fresh_until,
                 counts=each.counts,
                 coverage=each.coverage,
                 conditions=each.faults + each.attentions,

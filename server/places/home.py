@@ -9,7 +9,7 @@ from server.accounts.dependencies import Viewing
 from server.accounts.queries import branch_codes
 from server.accounts.scope import in_scope
 from server.accounts.tables import Person
-from server.agents.queries import standings
+from server.agents.queries import standings, unenrolled
 from server.health import queries as health
 from server.health.rules import SILENT
 from server.health.tables import Condition
@@ -44,6 +44,7 @@ def home(session: Session, viewer: Viewing, now: int) -> Home:
         place=_place(session, viewer.person, bank) if viewer.role is Role.BRANCH else bank,
         figures=figures(session, viewer, total, now),
         coverage=total.coverage,
+        fresh_until=total.fresh_until,
         conditions=health.page(session, viewer, lang=viewer.lang, now=now, open_=True, limit=50).rows,
         branches=branches.page(session, viewer, lang=viewer.lang, now=now, limit=20, added=added).rows,
         events=newest(session, viewer, viewer.lang, now),
@@ -59,6 +60,7 @@ def _head(session: Session, viewer: Viewing, total: Sum, now: int) -> list[Figur
     _ = viewer._
     known = total.complete
     heard = HEARD.issuperset(standings(session, viewer, now))
+    missing = unenrolled(session, viewer)
     return [
         _figure("devices", _("Devices"), sum(total.by.values()), "plain", "devices"),
         _count("fault", _("Faults"), total.by.get(Standing.FAULT, 0), "fault", "devices?standing=fault", known=known),
@@ -75,6 +77,7 @@ def _head(session: Session, viewer: Viewing, total: Sum, now: int) -> list[Figur
         _tickets(viewer, total),
         _count("lines", _("Lines down"), _open(session, viewer, "line.down"), "fault", "conditions", known=known),
         _count("agents", _("Agents not heard"), _open(session, viewer, SILENT), "fault", "agents", known=heard),
+        *([_count("unenrolled", _("Agents not enrolled"), missing, "attention", "agents")] if missing else []),
     ]
 
 

@@ -18,7 +18,7 @@ from server.inventory.tables import DeviceClass, Observer, Position, Subject
 from server.ledger.tables import Card, CardVersion
 from server.places.search import Asked, Home, count, find
 from server.places.tested import tested
-from server.schemas import ConditionOut, PositionPage, PositionRow, Standing
+from server.schemas import FRESH, ConditionOut, PositionPage, PositionRow, Standing
 from server.storage.types import FOREVER
 from server.texts import Gettext, gettext_for
 from server.tickets.queries import newest_open
@@ -73,6 +73,7 @@ def rows_of(session: Session, ids: Sequence[int], lang: str, now: int) -> list[P
             cls=position.cls,
             cls_name=cls_name or position.cls,
             standing=standing,
+            fresh_until=row.fresh_until if row and standing in FRESH else None,
             device=row.device if row else "",
             detail=_detail(standing, row, gravest.get(subject.key), seen, lang, rules),
             since=_since(standing, row),

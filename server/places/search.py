@@ -21,12 +21,12 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from server.accounts.scope import Scoped, in_scope
-from server.health.standing import FRESH, WORST, standing_now
+from server.health.standing import WORST, standing_now
 from server.health.tables import HealthRow
 from server.inventory.tables import DeviceClass, Position, Subject, SubjectKind
 from server.ledger.search import field
 from server.ledger.tables import Card, CardVersion
-from server.schemas import Coverage, Standing
+from server.schemas import FRESH, Coverage, Standing
 from server.storage.types import FOREVER
 
 Home = aliased(Subject, name="home")

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from server.agents.queries import standings
 from server.aside.queries import kept
-from server.health.standing import FRESH, standing_now
+from server.health.standing import standing_now
 from server.health.tables import Condition, HealthRow, Severity
 from server.ingest.figures import BOUNDS
 from server.inventory.tables import Position, Subject
@@ -20,7 +20,7 @@ from server.journal.queries import head_seq
 from server.queries import Everything
 from server.running.exposition import Family, each, histogram, one
 from server.running.lag import lag_of
-from server.schemas import Standing, TicketStatus
+from server.schemas import FRESH, Standing, TicketStatus
 from server.state import State
 from server.tickets.tables import Ticket
 

@@ -71,6 +71,7 @@ class Bank:
         self._furnish()
         self.url = ""
         self.tls: Tls | None = None  # set before `open`: the server speaks TLS then
+        self.addresses: list[str] = []  # what people named it
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self._port = 0
@@ -81,7 +82,8 @@ class Bank:
         """Start serving, on the same port as before if there was one."""
         tls = self.tls
         trusted = (lambda: tls.trusted) if tls else str
-        app = create_app(self.database, Settings(password_memory=32), utc_now, bytes(range(32)), trusted)
+        settings = Settings(password_memory=32)
+        app = create_app(self.database, settings, utc_now, bytes(range(32)), trusted, lambda: self.addresses)
         listener = socket.create_server(("127.0.0.1", self._port))
         self._port = listener.getsockname()[1]
         self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self._port}"

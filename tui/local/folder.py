@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
+from server.schemas import FRESH as KNOWN_NOW
 from server.schemas import Standing
 from tui.local.schema import Clock, Entry, Now
 from tui.texts import _
@@ -22,7 +23,6 @@ ENTRY_SIZE = 16_384  # bytes
 BOXED = 200  # files waiting in the box; then nobody takes them, and more would only hide that
 FRESH = 120_000_000  # µs; the agent writes every 10 s
 AHEAD = 5_000_000  # µs a file may seem to come from the future
-KNOWN_NOW = (Standing.GOOD, Standing.ATTENTION, Standing.FAULT, Standing.IN_USE)
 
 
 class Unreadable(Exception):

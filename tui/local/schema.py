@@ -99,7 +99,7 @@ class Entered(Told):
     said: Text
     answer: Literal["", "power", "line", "closed"]
     at: int
-    state: Literal["waiting", "delivered", "refused"]
+    state: Literal["waiting", "delivered", "refused", "lost"]
     why: Text
 
 

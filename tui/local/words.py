@@ -42,7 +42,9 @@ STATES = {
     "waiting": N_("kept here, to be delivered"),
     "delivered": N_("delivered"),
     "refused": N_("not accepted"),
+    "lost": N_("no longer kept here"),
 }
+LOST = N_("Whether it was delivered is not known: ask head office, or enter it again.")
 
 
 @dataclass(frozen=True)
@@ -152,4 +154,5 @@ def _row(entry: Entry, state: str, why: str = "") -> Row:
 
 def _told(one: Entered) -> Row:
     said = " ".join(filter(None, (_(ANSWERS[one.answer]) if one.answer else "", one.said)))
-    return Row(one.uid, one.what, one.subject, one.who, said, one.at, one.state, one.why)
+    why = _(LOST) if one.state == "lost" else one.why
+    return Row(one.uid, one.what, one.subject, one.who, said, one.at, one.state, why)

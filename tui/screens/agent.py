@@ -99,9 +99,13 @@ class Agent(Frame):
         self.query_one("#speakers", Static).update(_speakers_text(self.cells, agent.speakers))
         self.refresh_bindings()
 
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.place(_("Agent {key}").format(key=self._key))
+
     def age(self) -> None:
-        if self._agent is not None:
-            self.query_one("#agent", Static).update(_agent_text(self.cells, self._agent))
+        told = self.nothing if self._agent is None else _agent_text(self.cells, self._agent)
+        self.query_one("#agent", Static).update(told)
 
     # deciding
 
@@ -125,19 +129,15 @@ class Agent(Frame):
 
     @work(exclusive=True, group="deed")
     async def _make_code(self, deed: Awaitable[AgentCodeOut]) -> None:
-        made = await self.app.ask(deed)
+        made = await self.app.do(deed)
         if made is not None:
-            told = _("Type on the PC, before {when}; it is shown only now:").format(when=full(made.until))
-            text = Text.assemble(told, "\n", (f"branchfleet-agent enroll {self.app.client.server} {made.code}", "bold"))
-            if urlsplit(self.app.client.server).hostname in LOOPBACK:
-                text.append("\n" + _("Put there the server's address as the PCs of the branches reach it."))
-            self.query_one("#code", Static).update(text)
+            self.query_one("#code", Static).update(_code_text(made, self.app.client.server))
             self.reload()
 
     def action_step(self, step: str) -> None:
         if step == "revoke":
-            asked = AskText(_("Revoke {key}: nobody speaks as it from now on. Why?").format(key=self._key))
-            self.app.push_screen(asked, self._revoke)
+            sure = _("Revoke {key}: nobody speaks as it from now on. Why?").format(key=self._key)
+            self.app.push_screen(AskText(sure, self._revoke), self._done)
         elif step == "rotate":
             self._do(AgentStep(step="rotate"))
         else:
@@ -149,13 +149,14 @@ class Agent(Frame):
         if step:
             self._do(AgentStep.model_validate({"step": step}))
 
-    def _revoke(self, reason: str | None) -> None:
-        if reason is not None:
-            self._do(AgentStep(step="revoke", reason=reason))
+    def _revoke(self, reason: str) -> Awaitable[AgentOut]:
+        return self.app.client.agent_step(self._key, AgentStep(step="revoke", reason=reason))
 
     @work(exclusive=True, group="deed")
     async def _do(self, step: AgentStep) -> None:
-        agent = await self.app.ask(self.app.client.agent_step(self._key, step))
+        self._done(await self.app.do(self.app.client.agent_step(self._key, step)))
+
+    def _done(self, agent: AgentOut | None) -> None:
         if agent is not None:
             self.query_one("#code", Static).update("")
             self._show(agent)
@@ -175,11 +176,27 @@ STEPS = {
 }
 
 
+def _code_text(made: AgentCodeOut, own: str) -> Text:
+    """The command to type, with the address people gave this server; `own` is how this console reaches it.
+
+    Where that is one of them it is taken whole: it is known to work, and a proxy's port is not the server's.
+    """
+    named = [url for url in made.addresses if urlsplit(url).hostname == urlsplit(own).hostname]
+    at, others = (own, []) if named or not made.addresses else (made.addresses[0], made.addresses[1:])
+    told = _("Type on the PC, before {when}; it is shown only now:").format(when=full(made.until))
+    text = Text.assemble(told, "\n", (f"branchfleet-agent enroll {plain(at)} {made.code}", "bold"))
+    if others:
+        text.append("\n" + _("The server is also called {others}.").format(others=plain(_(", ").join(others))))
+    if urlsplit(at).hostname in LOOPBACK:
+        text.append("\n" + _("Put there the server's address as the PCs of the branches reach it."))
+    return text
+
+
 def _agent_text(cells: Cells, agent: AgentOut) -> Text:
     mark = cells.mark(IDENTITIES[agent.identity])
     head = Text.assemble(mark, "  ", (plain(agent.name), "bold"), "   ", plain(f"{agent.key} · {agent.branch}"))
     lines = [
-        pair(cells, _("State"), cells.standing(agent.standing)),
+        pair(cells, _("State"), cells.stands(agent)),
         pair(cells, _("Heard"), cells.ago(agent.seen_at)),
         pair(cells, _("Still to send"), Text(f"{agent.waiting:,}")),
         pair(cells, _("Positions"), Text(f"{agent.positions:,}")),

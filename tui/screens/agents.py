@@ -31,7 +31,7 @@ class Agents(Listing[AgentOut]):
     def columns(self) -> list[Column[AgentOut]]:
         cells = self.cells
         return [
-            Column(_("State"), lambda row: cells.standing(row.standing), state_width()),
+            Column(_("State"), cells.stands, state_width()),
             Column(_("Identity"), lambda row: cells.mark(IDENTITIES[row.identity]), identity_width()),
             Column(_("Agent"), lambda row: said(row.name), 20, grow=2),
             Column(_("Key"), lambda row: cells.dim(row.key), 12, drop=2),

@@ -42,17 +42,22 @@ class Branch(Devices):
             self._show(branch)
         await super().fetch()
 
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.place(self._code)
+
     def _show(self, branch: BranchOut) -> None:
         self._branch = branch
         self.place(branch.name)
         self.age()
 
     def age(self) -> None:
+        super().age()
         branch = self._branch
         if branch is None:
             return
         who = " · ".join(_(PEOPLE.get(key, key)) + " " + plain(name) for key, name in branch.people.items())
-        line = Text.assemble(self.cells.standing(branch.standing), "  ", no_wrap=True, end="")
+        line = Text.assemble(self.cells.stands(branch), "  ", no_wrap=True, end="")
         line.append(plain(" · ".join(part for part in (branch.address, branch.phone, who) if part)))
         self.query_one("#branch", Static).update(line)
 

@@ -24,7 +24,7 @@ class Branches(Listing[BranchOut]):
             return cells.ink(f"{value:,}" if value else "", ink)
 
         return [
-            Column(_("State"), lambda b: cells.standing(b.standing), state_width()),
+            Column(_("State"), cells.stands, state_width()),
             Column(_("Code"), lambda b: cells.dim(b.code), 6, drop=5),
             Column(_("Branch"), lambda b: said(b.name), 16, grow=1),
             Column(_("What"), lambda b: said(b.worst), 16, grow=3, drop=1),

@@ -40,6 +40,7 @@ class Card(Frame):
 
     def on_mount(self) -> None:
         super().on_mount()
+        self.place(_("Card {asset}").format(asset=plain(self._asset)))
         self.query_one("#versions").focus()
 
     def _columns(self) -> list[Column[CardVersionOut]]:

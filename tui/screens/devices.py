@@ -28,7 +28,7 @@ from tui.texts import N_, _
 from tui.times import span
 from tui.widgets.columns import Column
 from tui.widgets.menu import Menu
-from tui.words import coverage, what
+from tui.words import coverage
 
 NO_DATA = (Standing.UNKNOWN, Standing.STALE, Standing.NEVER, Standing.UNPOLLED)
 FILTERS: tuple[tuple[str, tuple[Standing, ...]], ...] = (
@@ -80,10 +80,10 @@ class Devices(Listing[PositionRow]):
     def columns(self) -> list[Column[PositionRow]]:
         cells = self.cells
         columns: list[Column[PositionRow]] = [
-            Column(_("State"), lambda row: cells.standing(row.standing), state_width()),
+            Column(_("State"), cells.stands, state_width()),
             Column(_("Device"), lambda row: said(row.name), 22, grow=2),
             Column(_("Branch"), lambda row: said(row.branch_name), 12, grow=1, drop=4),
-            Column(_("What"), lambda row: said(what(row, cells.now())), 16, grow=3),
+            Column(_("What"), cells.what, 16, grow=3),
             Column(
                 _("For"),
                 lambda row: cells.dim(span(cells.now() - row.since) if row.since else ""),

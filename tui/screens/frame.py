@@ -16,10 +16,10 @@ from textual.widget import Widget
 
 from tui.cells import Cells
 from tui.shell import Changed, Link, Shell
-from tui.texts import N_
+from tui.texts import N_, _
 from tui.times import ago
 from tui.widgets.frame import KeyLine, TitleLine
-from tui.widgets.table import Table
+from tui.widgets.table import NOTHING_KNOWN, Table
 
 SETTLE = 0.4  # seconds changes are gathered before fetching
 EVERY = 30.0  # seconds between fetches when nothing is heard
@@ -28,6 +28,7 @@ REDRAW = 5.0  # seconds between drawings of the ages
 
 class Frame(Screen[None]):
     CSS_PATH = ["frame.tcss"]  # noqa: RUF012 - Textual's own declaration
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (16, "-high")]  # noqa: RUF012 - Textual's own declaration
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "app.help", N_("Help")),
         Binding("escape", "back", N_("Back")),
@@ -83,6 +84,7 @@ class Frame(Screen[None]):
     @work(exclusive=True, group="fetch")
     async def _fetch(self) -> None:
         await self.fetch()
+        self.age()
 
     # showing
 
@@ -92,10 +94,10 @@ class Frame(Screen[None]):
         line.place = title
         line.refresh()
 
-    def fetched(self) -> None:
-        """What is shown is as of now."""
+    def fetched(self, at: int | None = None) -> None:
+        """What is shown is as of now, or of an earlier moment by the server's clock."""
         line = self.query_one(TitleLine)
-        line.fetched_at = self.app.client.now()
+        line.fetched_at = self.app.client.now() if at is None else at
         line.refresh()
 
     def _redraw(self) -> None:
@@ -111,6 +113,11 @@ class Frame(Screen[None]):
         """While the server is away: how old what is shown is, in words; else nothing."""
         at = self.query_one(TitleLine).fetched_at
         return ago(at, self.app.client.now()) if at and self.app.link is Link.AWAY else ""
+
+    @property
+    def nothing(self) -> str:
+        """What a page says that was opened while the server is away."""
+        return _(NOTHING_KNOWN) if self.app.link is Link.AWAY else ""
 
     # keys
 

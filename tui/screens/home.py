@@ -36,6 +36,9 @@ class HomeFrame(Frame):
             box.border_title = _("Today")
             yield Figures()
             yield Static(id="coverage", classes="line muted")
+            step = Static(id="step")
+            step.display = False
+            yield step
         yield from self.below()
 
     def below(self) -> Iterable[Widget]:
@@ -48,8 +51,9 @@ class HomeFrame(Frame):
         self.fetched()
         both = home.bank != home.place and self.size.width >= 100
         self.place(f"{home.bank} · {home.place}" if both else home.place)
-        self.query_one(Figures).show(home.figures)
+        self.query_one(Figures).show(home.figures, home.fresh_until)
         self._coverage = home.coverage
+        self._tell_step(next((one.value for one in home.figures if one.key == "unenrolled"), ""))
         self.age()
         self.show(home)
 
@@ -62,6 +66,15 @@ class HomeFrame(Frame):
             told = coverage(self._coverage)
             told = _("{ago}: {what}").format(ago=self.old, what=told) if self.old else told
             self.query_one("#coverage", Static).update(Text(told, no_wrap=True))
+
+    def _tell_step(self, missing: str) -> None:
+        """Agents nobody enrolled poll nothing, and nothing else will say so."""
+        step = _(
+            "{n} agents are not enrolled: what they should poll is not known. Agents, Enter on one, 1 makes its code."
+        )
+        told = self.query_one("#step", Static)
+        told.update(self.cells.ink("▲ " + step.format(n=missing), "attention") if missing else "")
+        told.display = bool(missing)
 
     def show(self, home: Home) -> None:
         raise NotImplementedError

@@ -29,7 +29,6 @@ from tui.screens.home import HomeFrame
 from tui.texts import N_, _
 from tui.widgets.columns import Column
 from tui.widgets.table import Slice, Table, listed
-from tui.words import what
 
 KEYS = (
     ("1", N_("Report a fault"), "go('report')"),
@@ -68,10 +67,10 @@ class BranchHome(HomeFrame):
     def _device_columns(self) -> list[Column[PositionRow]]:
         cells = self.cells
         return [
-            Column(_("State"), lambda row: cells.standing(row.standing), state_width()),
+            Column(_("State"), cells.stands, state_width()),
             Column(_("Device"), lambda row: said(row.name), 20, grow=2),
             Column(_("Branch"), lambda row: said(row.branch_name), 12, drop=2),
-            Column(_("What"), lambda row: said(what(row, cells.now())), 14, grow=3),
+            Column(_("What"), cells.what, 14, grow=3),
             Column(_("Data"), lambda row: cells.data(row.seen_at, row.as_of), 10, right=True),
             Column(_("Ticket"), lambda row: said(row.ticket), 10, drop=1),
         ]

@@ -63,7 +63,7 @@ class HeadHome(HomeFrame):
     def _branch_columns(self) -> list[Column[BranchOut]]:
         cells = self.cells
         return [
-            Column(_("State"), lambda branch: cells.standing(branch.standing), state_width()),
+            Column(_("State"), cells.stands, state_width()),
             Column(_("Branch"), lambda branch: said(branch.name), 14, grow=1),
             Column(_("What"), lambda branch: said(branch.worst), 16, grow=3, drop=1),
             Column(_("Conditions"), lambda branch: said(str(branch.conditions or "")), 4, right=True),

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 
-from server.schemas import Coverage, PositionPage, PositionRow, Standing
+from server.schemas import FRESH, Coverage, PositionPage, PositionRow, Standing
 from tui.client import PositionQuery
 from tui.pinyin import says
 from tui.shell import Shell
@@ -16,7 +16,6 @@ from tui.shell import Shell
 MOST = 5000  # positions fetched for their names
 PAGE = 500
 KEPT = 10.0  # seconds rows are kept although something changed
-VALID = (Standing.GOOD, Standing.ATTENTION, Standing.FAULT, Standing.IN_USE)  # the server's `FRESH`
 
 
 class Initials:
@@ -25,6 +24,7 @@ class Initials:
         self._of: PositionQuery | None = None
         self._rows: list[PositionRow] = []
         self._at = 0.0
+        self._fetched = 0  # by the server's clock
 
     def forget(self) -> None:
         """Something changed: fetch anew, but not at every keystroke of a busy bank."""
@@ -43,12 +43,12 @@ class Initials:
         by = Counter(row.standing for row in rows)
         said = Coverage(
             due=len(rows) - by[Standing.UNPOLLED],
-            fresh=sum(by[word] for word in VALID),
+            fresh=sum(by[word] for word in FRESH),
             never=by[Standing.NEVER],
             unknown=by[Standing.UNKNOWN],
             closed=by[Standing.CLOSED],
         )
-        return PositionPage(total=len(rows), offset=0, coverage=said, at=self._shell.client.now(), rows=rows)
+        return PositionPage(total=len(rows), offset=0, coverage=said, at=self._fetched, rows=rows)
 
     async def _fetch(self, query: PositionQuery) -> bool:
         rows: list[PositionRow] = []
@@ -60,6 +60,7 @@ class Initials:
             if len(rows) >= page.total or not page.rows:
                 break
         self._of, self._rows, self._at = query, rows, time.monotonic()
+        self._fetched = self._shell.client.now()
         return True
 
 

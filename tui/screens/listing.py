@@ -113,16 +113,20 @@ class Listing(Frame, Generic[T]):
                 return None
             rows, page = answer
             self._last = page
-            self.fetched()
+            self.fetched(page.at)
             return Slice(rows, page.total)
 
         return source
 
     def tell(self) -> None:
-        if self._last is not None:
-            self.query_one("#told", Static).update(
-                Text(" · ".join(part for part in self.told(self._last) if part), no_wrap=True)
-            )
+        """What the rows are, and while nobody stands for that any more, how old it is."""
+        known = self._last is not None and self.table.total is not None
+        told = " · ".join(part for part in self.told(self._last) if part) if known and self._last else ""
+        told = _("{ago}: {what}").format(ago=self.old, what=told) if told and self.old else told
+        self.query_one("#told", Static).update(Text(told, no_wrap=True))
+
+    def age(self) -> None:
+        self.tell()
 
     # hearing
 

@@ -84,18 +84,26 @@ class LocalHome(Frame, inherit_bindings=False):
         yield Menu([(key, _(title), action) for key, action, title in sorted(entries)], chosen="1")
         with ContentSwitcher(initial="devices"):
             with Vertical(id="devices"):
-                yield Table[Position](self._device_columns(), lambda row: row.key, id="positions")
+                yield Table[Position](self._device_columns(), lambda row: row.key, here=True, id="positions")
                 yield Static(id="card")
             with Vertical(id="lines"):
                 yield Table[Line](
-                    self._line_columns(), lambda row: row.key, empty=_("No line is registered."), id="circuits"
+                    self._line_columns(),
+                    lambda row: row.key,
+                    empty=_("No line is registered."),
+                    here=True,
+                    id="circuits",
                 )
                 yield Static(id="numbers")
             with VerticalScroll(id="plans"):
                 yield Static(id="steps")
             with Vertical(id="entered"):
                 yield Table[Row](
-                    self._entered_columns(), lambda row: row.uid, empty=_("Nothing was entered here."), id="entries"
+                    self._entered_columns(),
+                    lambda row: row.uid,
+                    empty=_("Nothing was entered here."),
+                    here=True,
+                    id="entries",
                 )
                 yield Static(id="refusal")
 
@@ -110,12 +118,17 @@ class LocalHome(Frame, inherit_bindings=False):
 
     async def fetch(self) -> None:
         try:
-            local, waiting = await asyncio.to_thread(lambda: (read(self._folder), boxed(self._folder)))
+            # The box first: what the agent takes meanwhile, its file has then.
+            waiting, local = await asyncio.to_thread(lambda: (boxed(self._folder), read(self._folder)))
         except Unreadable as error:
             self._show_nothing(str(error))
             return
+        self._show(local, self._rows(local, waiting), words.agent_line(local))
+
+    def _rows(self, local: Local, waiting: list[Entry]) -> list[Row]:
+        """What this console left in the box is listed whatever became of it; the agent's word on that goes before."""
         refused = {uid: (entry, why) for uid, entry in self._left.items() if (why := set_aside(self._folder, uid))}
-        self._show(local, words.entered(local.now, waiting, refused), words.agent_line(local))
+        return words.entered(local.now, [*self._left.values(), *waiting], refused)
 
     @work(exclusive=True, group="probe")
     async def _probe(self) -> None:
@@ -156,7 +169,8 @@ class LocalHome(Frame, inherit_bindings=False):
         """What was read before stays, and is old."""
         told = "unknown", _("What this PC's agent says cannot be read: {why}").format(why=plain(why))
         if self._local is not None:
-            self._show(Local(self._local.now, self._local.read, None), [], told)
+            old = Local(self._local.now, self._local.read, None)
+            self._show(old, self._rows(old, boxed(self._folder)), told)
         elif self.query("#server"):
             self.query_one(LocalTitle).show(_("This PC"), ("unknown", _("no data")))
             self.query_one("#server", Static).update(self.cells.mark(LEVELS["unknown"], told[1]))

@@ -50,16 +50,10 @@ class LocalTitle(TitleLine):
         shell = self.app
         if not isinstance(shell, Shell):
             return Text(self.place)
-        left = Text.assemble((plain(self.place), "bold"), f"   {clock(shell.client.now())}   ")
         mark = LEVELS[self._level]
-        left.append(f"{mark.shape} {plain(self._told)}", style=shell.ink(mark.ink))
+        state = Text(f"{mark.shape} {plain(self._told)}", style=shell.ink(mark.ink))
         who = shell.person.name if shell.person else _("not signed in")
-        right = Text(plain(who))
-        room = self.size.width - 2
-        left.truncate(max(1, room - right.cell_len - 1), overflow="ellipsis")
-        return Text.assemble(
-            " ", left, " " * max(1, room - left.cell_len - right.cell_len), right, " ", no_wrap=True, end=""
-        )
+        return self.fitted(clock(shell.client.now()), state, (who, who))
 
 
 class LocalPosition(Frame, inherit_bindings=False):

@@ -88,6 +88,10 @@ class Position(Frame):
 
     # asking
 
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.place(plain(self._key))
+
     async def fetch(self) -> None:
         detail = await self.app.ask(self.app.client.position(self._key))
         if detail is not None:
@@ -134,10 +138,12 @@ class Position(Frame):
         self.refresh_bindings()
 
     def age(self) -> None:
-        if self._detail is not None:
-            cells, words = self.cells, self.app.words
-            self.query_one("#head", Static).update(head_text(cells, words, self._detail))
-            self.query_one("#reading", Static).update(reading_text(cells, words, self._detail.readings))
+        if self._detail is None:
+            self.query_one("#head", Static).update(self.nothing)
+            return
+        cells, words = self.cells, self.app.words
+        self.query_one("#head", Static).update(head_text(cells, words, self._detail))
+        self.query_one("#reading", Static).update(reading_text(cells, words, self._detail))
 
     def _condition_columns(self) -> list[Column[ConditionOut]]:
         cells = self.cells

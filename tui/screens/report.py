@@ -23,8 +23,8 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
 from server.schemas import Fault, TicketCreate
-from tui.failures import ClientError, Refused
 from tui.plain import plain
+from tui.screens.ask_text import STAYS
 from tui.shell import Shell
 from tui.texts import N_, _
 from tui.widgets.frame import KeyLine
@@ -104,11 +104,6 @@ class Report(ModalScreen[str | None]):
     async def _send(self, ticket: TicketCreate) -> None:
         """What was typed stays on the screen until the server has taken it."""
         self.say(_("Sending…"))
-        try:
-            answer = await self.app.client.report(ticket)
-        except Refused as error:
-            self.say(error.sentence)
-        except ClientError:
-            self.say(_("The server does not answer. Nothing is lost: press Enter to send again."))
-        else:
+        answer = await self.app.do(self.app.client.report(ticket), lambda why: self.say(_(STAYS).format(why=why)))
+        if answer is not None:
             self.dismiss(answer.ticket.number)

@@ -62,15 +62,24 @@ class Ticket(Frame):
         if detail is not None:
             self._show(detail)
 
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.place(_("Ticket {number}").format(number=self._number))
+
     def _show(self, detail: TicketDetail) -> None:
         self._detail = detail
         self.fetched()
-        self.place(_("Ticket {number}").format(number=detail.ticket.number))
-        cells = self.cells
+        self.age()
+        self.refresh_bindings()
+
+    def age(self) -> None:
+        cells, detail = self.cells, self._detail
+        if detail is None:
+            self.query_one("#ticket", Static).update(self.nothing)
+            return
         self.query_one("#ticket", Static).update(_ticket_text(cells, detail.ticket))
         self.query_one("#conditions", Static).update(_conditions_text(cells, detail))
         self.query_one("#notes", Static).update(_notes_text(cells, detail))
-        self.refresh_bindings()
 
     # steps
 
@@ -80,26 +89,27 @@ class Ticket(Frame):
         return super().check_action(action, parameters)
 
     def action_step(self, step: Step) -> None:
+        client = self.app.client
         if step != "finish":
-            self._do(self.app.client.step(self._number, TicketStep(step=step)))
+            self._do(client.step(self._number, TicketStep(step=step)))
             return
 
-        def finished(outcome: str | None) -> None:
-            if outcome is not None:
-                self._do(self.app.client.step(self._number, TicketStep(step="finish", outcome=outcome)))
+        def finish(outcome: str) -> Awaitable[TicketDetail]:
+            return client.step(self._number, TicketStep(step="finish", outcome=outcome))
 
-        self.app.push_screen(AskText(_("What was done? (the outcome of the ticket)")), finished)
+        self.app.push_screen(AskText(_("What was done? (the outcome of the ticket)"), finish), self._done)
 
     def action_note(self) -> None:
-        def written(text: str | None) -> None:
-            if text is not None:
-                self._do(self.app.client.note(self._number, text))
+        def write(text: str) -> Awaitable[TicketDetail]:
+            return self.app.client.note(self._number, text)
 
-        self.app.push_screen(AskText(_("A note"), longest=2000), written)
+        self.app.push_screen(AskText(_("A note"), write, longest=2000), self._done)
 
     @work(exclusive=True, group="deed")
     async def _do(self, deed: Awaitable[TicketDetail]) -> None:
-        detail = await self.app.ask(deed)
+        self._done(await self.app.do(deed))
+
+    def _done(self, detail: TicketDetail | None) -> None:
         if detail is not None:
             self._show(detail)
 

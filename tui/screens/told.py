@@ -1,12 +1,10 @@
 """Readings, cards and positions told in text."""
 
-from collections.abc import Sequence
-
 from rich.text import Text
 
-from server.schemas import CardOut, CatalogueOut, PositionDetail, ReadingOut
+from server.schemas import FRESH, CardOut, CatalogueOut, PositionDetail, ReadingOut
 from tui.cells import Cells
-from tui.marks import LEVELS, STANDINGS
+from tui.marks import STANDINGS
 from tui.plain import plain
 from tui.texts import _
 from tui.times import ago, day, span
@@ -28,7 +26,7 @@ def pair(cells: Cells, name: str, value: Text, width: int = NAME) -> Text:
 def head_text(cells: Cells, words: CatalogueOut | None, detail: PositionDetail) -> Text:
     """Two lines: how it stands, and how we know."""
     row = detail.row
-    text = Text.assemble(cells.standing(row.standing), "  ", (plain(row.name), "bold"), "   ")
+    text = Text.assemble(cells.stands(row), "  ", (plain(row.name), "bold"), "   ")
     text.append(plain(f"{row.branch_name} · {row.cls_name}" + (f" · {row.detail}" if row.detail else "")))
     if row.ticket:
         text.append("   " + _("ticket {number}").format(number=plain(row.ticket)))
@@ -48,8 +46,9 @@ def head_text(cells: Cells, words: CatalogueOut | None, detail: PositionDetail) 
     return text
 
 
-def reading_text(cells: Cells, words: CatalogueOut | None, readings: Sequence[ReadingOut]) -> Text:
+def reading_text(cells: Cells, words: CatalogueOut | None, detail: PositionDetail) -> Text:
     """Parts, numbers and texts of every view of the position, each view under its agent's name."""
+    readings, known = detail.readings, detail.row.standing in FRESH and not cells.old(detail.row)
     if not readings:
         return cells.dim(_("Nothing has been reported from here yet."))
     text = Text()
@@ -59,7 +58,7 @@ def reading_text(cells: Cells, words: CatalogueOut | None, readings: Sequence[Re
         if reading.failure:
             text.append_text(cells.ink(f"○ {reading.failure}", "unknown"))
             text.append("\n")
-        lines = [*_parts(cells, words, reading), *_numbers(cells, words, reading)]
+        lines = [*_parts(cells, words, reading, known), *_numbers(cells, words, reading)]
         lines += [
             pair(cells, field_title(words, key), cells.folded(value[:VALUE_LONGEST], VALUE, NAME))
             for key, value in (reading.identity | reading.texts).items()
@@ -72,12 +71,13 @@ def reading_text(cells: Cells, words: CatalogueOut | None, readings: Sequence[Re
     return text
 
 
-def _parts(cells: Cells, words: CatalogueOut | None, reading: ReadingOut) -> list[Text]:
+def _parts(cells: Cells, words: CatalogueOut | None, reading: ReadingOut, known: bool) -> list[Text]:
+    """Each part's word; where how the position stands is not known, none of them as good."""
     lines = []
     for key, word in reading.parts.items():
         level, title = part_word(words, key, word)
-        mark = LEVELS.get(level, LEVELS["unknown"])
-        lines.append(pair(cells, part_title(words, key), cells.ink(f"{mark.shape} {title}", mark.ink)))
+        shown = level if known or level != "good" else "unknown"
+        lines.append(pair(cells, part_title(words, key), cells.level(shown, title)))
     return lines
 
 

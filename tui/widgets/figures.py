@@ -19,7 +19,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from server.schemas import Figure
-from tui.marks import LEVELS
+from tui.marks import LEVELS, Mark
 from tui.plain import plain
 from tui.shell import Shell
 from tui.texts import N_
@@ -47,10 +47,12 @@ class Figures(Widget, can_focus=True):
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self._figures: Sequence[Figure] = ()
+        self._fresh_until: int | None = None
         self._cursor = 0
 
-    def show(self, figures: Sequence[Figure]) -> None:
-        self._figures = figures
+    def show(self, figures: Sequence[Figure], fresh_until: int | None) -> None:
+        """Those that are good are so until `fresh_until`, if the server does not say more."""
+        self._figures, self._fresh_until = figures, fresh_until
         self._cursor = min(self._cursor, max(0, len(figures) - 1))
         self.refresh(layout=True)
 
@@ -58,8 +60,12 @@ class Figures(Widget, can_focus=True):
         rows = -(-len(self._figures) // self._a_row(width)) if self._figures else 1
         return rows * 2
 
+    def _mark(self, figure: Figure) -> Mark:
+        known = figure.level != "good" or not isinstance(self.app, Shell) or self.app.holds(self._fresh_until)
+        return LEVELS[figure.level if known else "unknown"]
+
     def _texts(self) -> list[tuple[str, str]]:
-        return [(f"{LEVELS[one.level].shape} {plain(one.value)}".strip(), plain(one.title)) for one in self._figures]
+        return [(f"{self._mark(one).shape} {plain(one.value)}".strip(), plain(one.title)) for one in self._figures]
 
     def _cells(self, width: int) -> list[int]:
         """The width of each figure: its own where all fit on one line, else the same for all, in lines."""
@@ -83,7 +89,7 @@ class Figures(Widget, can_focus=True):
             if place % a_row == 0:
                 lines += [Text(end="", no_wrap=True), Text(end="", no_wrap=True)]
             figure = self._figures[place]
-            ink = shell.ink(LEVELS[figure.level].ink) if isinstance(shell, Shell) else ""
+            ink = shell.ink(self._mark(figure).ink) if isinstance(shell, Shell) else ""
             dim = shell.ink("dim") if isinstance(shell, Shell) else ""
             here = at if self.has_focus and place == self._cursor else Style()
             meta = Style(meta={"place": place})

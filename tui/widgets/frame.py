@@ -47,19 +47,27 @@ class TitleLine(Widget):
             return Text(self.place)
         now = shell.client.now()
         person = shell.person
-        who = f"{person.name} ({_(ROLES[person.role])})" if person else ""
-        link = self._link(shell, now)
-        room = self.size.width - 2
-        left = Text(plain(self.place), style="bold")
-        left.append(f"   {clock(now)}   ", style="not bold")
-        left.append_text(link)
-        right = Text(plain(who))
-        if left.cell_len + right.cell_len + 2 > room:
-            right = Text(plain(person.name if person else ""))
-        left.truncate(max(1, room - right.cell_len - 1), overflow="ellipsis")
-        return Text.assemble(
-            " ", left, " " * max(1, room - left.cell_len - right.cell_len), right, " ", no_wrap=True, end=""
-        )
+        name = person.name if person else ""
+        who = f"{name} ({_(ROLES[person.role])})" if person else ""
+        return self.fitted(clock(now), self._link(shell, now), (who, name))
+
+    def fitted(self, time: str, state: Text, whos: tuple[str, str]) -> Text:
+        """One line. Where there is too little room the person shortens and goes, then the time, and of the place the
+        end: that nobody answers is what has to be read."""
+        room, place = self.size.width - 2, Text(plain(self.place), style="bold")
+        for who, at in ((whos[0], time), (whos[1], time), ("", time), ("", "")):
+            left, right = Text(f"   {at}   " if at else "  "), Text(plain(who))
+            needed = left.cell_len + state.cell_len + right.cell_len + (2 if who else 0)
+            if place.cell_len + needed <= room:
+                break
+        spare = room - needed
+        place.truncate(max(0, spare), overflow="ellipsis")
+        line = (
+            Text.assemble(place, left, state) if spare > 3 or not place else state.copy()
+        )  # of two letters nothing is left
+        line.truncate(room, overflow="ellipsis")
+        blank = " " * max(0, room - line.cell_len - right.cell_len)
+        return Text.assemble(" ", line, blank, right, " ", no_wrap=True, end="")
 
     def _link(self, shell: Shell, now: int) -> Text:
         age = span(now - self.fetched_at) if self.fetched_at else ""

@@ -23,6 +23,8 @@ from tui.widgets.columns import Column, fit, line
 T = TypeVar("T")
 PAGE = 100  # rows asked for at once
 KEPT = 50  # pages
+NOTHING_KNOWN = N_("The server does not answer; nothing is known here yet.")
+NOTHING_THEN = N_("There was nothing here when the server last answered.")
 
 
 class Slice(NamedTuple, Generic[T]):
@@ -89,9 +91,9 @@ class Table(ScrollView, Generic[T], can_focus=True):
             return self.table
 
     class Loaded(Message):
-        """Rows have come."""
+        """Rows have come; None: none came of a new question."""
 
-        def __init__(self, table: "Table[Any]", total: int) -> None:
+        def __init__(self, table: "Table[Any]", total: int | None) -> None:
             super().__init__()
             self.table = table
             self.total = total
@@ -101,9 +103,17 @@ class Table(ScrollView, Generic[T], can_focus=True):
             return self.table
 
     def __init__(
-        self, columns: Sequence[Column[T]], key: Callable[[T], object], *, empty: str = "", id: str | None = None
+        self,
+        columns: Sequence[Column[T]],
+        key: Callable[[T], object],
+        *,
+        empty: str = "",
+        here: bool = False,
+        id: str | None = None,
     ) -> None:
+        """`here`: the rows are this PC's own, whether the server answers or not."""
         super().__init__(id=id)
+        self._here = here
         self.total: int | None = None  # None until the first answer
         self.cursor = 0
         self._columns = columns
@@ -113,16 +123,19 @@ class Table(ScrollView, Generic[T], can_focus=True):
         self._pages: OrderedDict[int, tuple[int, Sequence[T]]] = OrderedDict()  # page -> generation, rows
         self._generation = 0
         self._asking = False
+        self._unanswered = True  # nothing has come of this question yet
         self._under: object = None  # key of the row under the cursor
         self._widths: list[tuple[Column[T], int]] = []
 
     # what is shown
 
     def show(self, source: Source[T], *, empty: str | None = None) -> None:
-        """Other rows from the top. The old ones stay until the first of the new are here."""
+        """Other rows from the top. The old ones stay until the first of the new are here, or none will be: rows of one
+        question are not left standing under another."""
         self._source = source
         self._empty = self._empty if empty is None else empty
         self._generation += 1
+        self._unanswered = True
         self._under = None
         self.cursor = 0
         self.scroll_to(y=0, animate=False)
@@ -159,12 +172,21 @@ class Table(ScrollView, Generic[T], can_focus=True):
                 generation = self._generation
                 answer = await self._source(page * PAGE, PAGE)
                 if answer is None:
-                    self.refresh()
+                    self._none_came()
                     return
                 if generation == self._generation:
                     self._take(page, answer)
         finally:
             self._asking = False
+
+    def _none_came(self) -> None:
+        if self._unanswered:
+            self._pages.clear()
+            self.total = None
+            self._measure()
+            self._note_row()
+            self.post_message(self.Loaded(self, None))
+        self.refresh()
 
     def _wanted(self) -> int | None:
         top = self.scroll_offset.y
@@ -177,6 +199,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
         return None
 
     def _take(self, page: int, answer: Slice[T]) -> None:
+        self._unanswered = False
         self._pages[page] = (self._generation, answer.rows)
         self._pages.move_to_end(page)
         while len(self._pages) > KEPT:
@@ -245,10 +268,10 @@ class Table(ScrollView, Generic[T], can_focus=True):
 
     def _nothing(self) -> str:
         """Why there are no rows; an answer that did not come is no empty list."""
+        away = isinstance(self.app, Shell) and self.app.link is Link.AWAY and not self._here
         if self.total == 0:
-            return self._empty
-        away = isinstance(self.app, Shell) and self.app.link is Link.AWAY
-        return _("The server does not answer; nothing is known here yet.") if away else ""
+            return _(NOTHING_THEN) if away else self._empty
+        return _(NOTHING_KNOWN) if away else ""
 
     def _strip(self, text: Text, style: object, width: int) -> Strip:
         text.style = style  # type: ignore[assignment]

@@ -20,6 +20,7 @@ from agent.local.now import Now
 from agent.run import Stop, run_agent
 from agent.settings import Settings
 from agent.spool import Spool
+from agent.streams import begin
 from agent.wire import Assignment, Clock, Entry, Lore, Polled
 
 if TYPE_CHECKING:
@@ -151,6 +152,56 @@ async def test_what_the_server_refused_is_told_with_its_reason_also_after_a_rest
         await until(lambda: told() == [("refused", "not of its branch"), ("delivered", "")])
     async with running():
         await until(lambda: told() == [("refused", "not of its branch"), ("delivered", "")])
+
+
+async def test_what_was_entered_stays_listed_with_its_fate_when_the_spool_begins_anew(
+    centre: Centre, running: Running, settings: Settings, lore: Lore, leave: Leave, until: Until
+) -> None:
+    def told() -> list[tuple[str, str]]:
+        now = said(settings)
+        return [(one.uid, one.state) for one in now.entries] if now and not now.ended else []
+
+    centre.assignment = assigned(lore)
+    first = leave()
+    async with running():
+        await until(lambda: told() == [(first, "delivered")])
+        centre.stop()
+        second = leave()
+        await until(lambda: told() == [(first, "delivered"), (second, "waiting")])
+    (settings.home / "spool.db").write_bytes(b"not what was written" * 1000)
+    async with running():
+        await until(lambda: told() == [(first, "delivered"), (second, "lost")])
+        third = leave()
+        await until(lambda: told() == [(first, "delivered"), (second, "lost"), (third, "waiting")])
+        centre.start()
+        await until(lambda: told() == [(first, "delivered"), (second, "lost"), (third, "delivered")])
+
+
+async def test_what_the_server_refused_is_told_whichever_stream_it_was_of(
+    centre: Centre, running: Running, settings: Settings, lore: Lore, leave: Leave, until: Until
+) -> None:
+    """A server brought back from a backup is sent again, in the stream they had, records of a stream that has ended."""
+
+    def told() -> list[tuple[str, str]]:
+        now = said(settings)
+        return [(one.state, one.why) for one in now.entries] if now and not now.ended else []
+
+    centre.assignment = assigned(lore)
+    async with running():
+        await until(lambda: (now := said(settings)) and now.server.state == "here")
+        centre.stop()
+        leave(subject="1001/dark")
+        await until(lambda: told() == [("waiting", "")])
+    spool = Spool(settings.home / "spool.db", system_clocks(settings.home))
+    before = spool.parts()
+    with spool._writing():
+        begin(spool._db, spool._next())
+    assert spool.parts()[0].uid == before[0].uid
+    spool.close()
+    centre.foreign = "1001/dark"
+    centre.start()
+    async with running():
+        await until(lambda: told() == [("refused", "not of its branch")])
 
 
 async def test_a_folder_that_could_not_be_made_is_made_when_it_can_be(

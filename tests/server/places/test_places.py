@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlmodel import delete
+from sqlmodel import delete, select
 
-from server.agents.tables import AgentToken
+from server.agents.tables import AgentKey, AgentToken, KeyStanding
 from server.clock import SetClock
+from server.inventory.tables import Subject
 from server.journal.deeds import Act, record
 from server.ledger.tables import Card, CardVersion
 from server.schemas import Role
@@ -53,6 +54,61 @@ def test_four_kinds_of_not_good_are_told_apart(
     old = rows(head)[PRINTER]
     assert old["standing"] == "stale"
     assert old["since"] == old["seen_at"] + 16 * 60 * SECOND
+
+
+def test_what_speaks_of_now_says_until_when(sign_in: SignIn, teller: Any, now: SetClock) -> None:
+    head = sign_in(Role.HEAD)
+    teller.state("1001-pc", PRINTER, parts={"paper": "ok"})
+    now.forward(60)
+    teller.state("1001-pc", ATM)
+    teller.settle()
+    seen, home = rows(head), head.get("/api/home").json()
+    branches = {row["code"]: row for row in head.get("/api/branches").json()["rows"]}
+    until = seen[PRINTER]["seen_at"] + 16 * 60 * SECOND
+    assert (seen[PRINTER]["fresh_until"], seen[OTHER]["fresh_until"], seen[LISTED]["fresh_until"]) == (
+        until,
+        None,
+        None,
+    )
+    assert seen[ATM]["fresh_until"] == until + 60 * SECOND
+    assert (branches["1001"]["fresh_until"], branches["1002"]["fresh_until"], home["fresh_until"]) == (
+        until,
+        None,
+        until,
+    )
+    now.forward(16 * 60 - 30)  # the printer is old by now, and says nothing of now any more
+    assert rows(head)[PRINTER]["fresh_until"] is None
+    assert head.get("/api/home").json()["fresh_until"] == until + 60 * SECOND
+
+
+def test_agents_that_nobody_enrolled_are_on_the_home_of_head_office(
+    sign_in: SignIn, teller: Any, database: Database
+) -> None:
+    head = sign_in(Role.HEAD)
+
+    def missing() -> list[tuple[str, str, str]]:
+        figures = head.get("/api/home").json()["figures"]
+        return [(one["value"], one["level"], one["opens"]) for one in figures if one["key"] == "unenrolled"]
+
+    everybody = head.get("/api/agents").json()
+    assert missing() == [(str(len(everybody)), "attention", "agents")]
+    with database.write() as session:
+        for number, key in enumerate(one["key"] for one in everybody):
+            agent = session.exec(select(Subject).where(Subject.key == key)).one()
+            session.add(enrolled(agent.id or 0, number))
+    assert missing() == []
+
+
+def enrolled(agent: int, number: int) -> AgentKey:
+    return AgentKey(
+        public_key=f"{number:064x}",
+        agent_id=agent,
+        standing=KeyStanding.GOOD,
+        made_at=1,
+        host="FRONT-PC",
+        system="Windows-10",
+        address="10.66.1.20",
+    )
 
 
 def test_a_device_in_use_says_when_it_was_last_tested_and_what_it_said(
@@ -315,6 +371,7 @@ def test_the_head_office_sees_in_five_seconds(sign_in: SignIn, teller: Any, now:
         "tickets": ("2", "attention"),
         "lines": ("1", "fault"),
         "agents": ("0", "good"),
+        "unenrolled": ("2", "attention"),  # they speak by tokens of the test, and no PC has their key
     }
     home = head.get("/api/home").json()
     assert home["bank"] == home["place"] == "青禾农商银行"

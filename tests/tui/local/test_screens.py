@@ -26,6 +26,19 @@ Until = Callable[[Pilot[Any], Callable[[], object]], Awaitable[None]]
 Text = Callable[[Pilot[Any]], str]
 
 
+def entered(digit: str, state: str) -> NowEntry:
+    return NowEntry(
+        uid=digit * 32,
+        what="ticket",
+        subject="1001/lamp",
+        who="wang",
+        said="不走纸",
+        answer="",
+        at=1,
+        state=state,  # type: ignore[arg-type]
+    )
+
+
 async def test_without_the_server_the_console_opens_on_what_this_pc_knows(
     alone: Alone, until: Until, text: Text
 ) -> None:
@@ -170,6 +183,79 @@ async def test_an_agent_that_dies_before_ones_eyes_takes_its_marks_along(
         (agent.path / "now.json").write_text("{")
         await until(pilot, lambda: "读不出" in text(pilot) and "● 正常" not in text(pilot))
         assert "机房 UPS" in text(pilot)
+
+
+async def test_what_was_entered_stays_listed_while_the_agents_word_cannot_be_read(
+    agent: Agent, alone: Alone, until: Until, text: Text
+) -> None:
+    agent.entries = [entered("a", "waiting"), entered("b", "delivered")]
+    agent.write()
+    app = alone()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: "前盖 未关" in text(pilot))
+        await pilot.press("6")
+        await until(pilot, lambda: "已存本机，待上送" in text(pilot) and "已送达" in text(pilot))
+        (agent.path / "now.json").write_text("{")
+        await until(pilot, lambda: "读不出" in text(pilot))
+        assert "已存本机，待上送" in text(pilot)
+        assert "已送达" in text(pilot)
+
+
+async def test_what_the_agent_does_not_tell_of_yet_stays_listed_when_it_took_it(
+    agent: Agent, alone: Alone, until: Until, text: Text
+) -> None:
+    app = alone()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: "前盖 未关" in text(pilot))
+        await pilot.press("4")
+        await until(pilot, lambda: "报修：" in text(pilot))
+        await pilot.press("up", *"wang", "enter")
+        await until(pilot, lambda: len(agent.left()) == 1)
+        uid = agent.left()[0]["uid"]
+        (agent.path / "in" / f"{uid}.json").unlink()
+        agent.write()
+        await pilot.press("6", "f5")
+        await until(pilot, lambda: "待采集程序取走" in text(pilot))
+
+
+async def test_what_waited_in_a_spool_that_is_gone_says_what_to_do(
+    agent: Agent, alone: Alone, until: Until, text: Text
+) -> None:
+    agent.entries = [entered("a", "lost")]
+    agent.write()
+    app = alone()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: "前盖 未关" in text(pilot))
+        await pilot.press("6")
+        await until(pilot, lambda: "本机已无留存" in text(pilot) and "请向总行核实，或重新录入" in text(pilot))
+
+
+@pytest.mark.parametrize("size", [(60, 20), (40, 10)])
+async def test_in_the_smallest_window_this_pc_is_read_and_a_report_is_made(
+    agent: Agent, alone: Alone, until: Until, text: Text, size: tuple[int, int]
+) -> None:
+    app = alone()
+    async with app.run_test(size=size) as pilot:
+
+        def shows(words: str) -> Callable[[], bool]:
+            return lambda: words in text(pilot)
+
+        await until(pilot, lambda: "■ 故障" in text(pilot))
+        assert "本机数据" in text(pilot).splitlines()[0]
+        assert "无应答" in text(pilot)
+        for key, shown in (("2", "主线路"), ("3", "拨打报障电话"), ("6", "没有录入过"), ("1", "■ 故障")):
+            await pilot.press(key)
+            await until(pilot, shows(shown))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, LocalPosition) and "■ 未关" in text(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, LocalHome))
+        await pilot.press("4")
+        await until(pilot, lambda: "报修：" in text(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: "当前无人登录" in text(pilot))
+        await pilot.press(*"wang", "enter")
+        await until(pilot, lambda: len(agent.left()) == 1)
 
 
 async def test_what_devices_and_files_say_is_text(alone: Alone, agent: Agent, until: Until, text: Text) -> None:

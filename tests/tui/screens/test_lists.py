@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -240,6 +241,30 @@ async def test_head_office_gives_out_a_code_and_decides_who_is_an_agent(
         await until(pilot, lambda: "撤回登记码和待确认的电脑" in text(pilot))
         await pilot.press("1")
         await until(pilot, lambda: "○ 未登记" in text(pilot) and "branchfleet-agent enroll http" not in text(pilot))
+
+
+@pytest.mark.parametrize(
+    ("named", "told", "beside"),
+    [
+        (["https://bf.bank.example:8088", "https://10.66.0.10:8088"], "https://bf.bank.example:8088", "10.66.0.10"),
+        (["https://10.66.0.10:8088", "https://127.0.0.1:8443"], "", "请换成网点电脑"),
+    ],
+    ids=["as people named it", "as this console reaches it"],
+)
+async def test_the_command_to_enrol_has_an_address_of_the_server_that_people_named(
+    bank: Any, console: MakeConsole, until: Until, text: Text, named: list[str], told: str, beside: str
+) -> None:
+    bank.addresses = named
+    app = console(head(bank))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.person)
+        app.open("agents/centre")
+        await until(pilot, lambda: "还没有电脑登记" in text(pilot))
+        await pilot.press("1")
+        await until(pilot, lambda: "生成登记码？" in text(pilot))
+        await pilot.press("1")
+        await until(pilot, lambda: f"branchfleet-agent enroll {told or bank.url} " in text(pilot))
+        assert beside in text(pilot)
 
 
 async def test_an_auditor_sees_who_an_agent_is_and_decides_nothing(
