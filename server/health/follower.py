@@ -37,7 +37,7 @@ RESUMED = "health.resumed"  # its `at` is when the follower came back after an a
 GRACE = SECOND  # what was committed this long after its arrival is still judged before time passes on
 BEAT = 10 * SECOND  # an idle follower says this often that it lives
 HISTORY = 200  # records of history in a step: some tenths of a second
-AHEAD = 1000  # and of what is told ahead
+AHEAD = 200  # and of what is told ahead: what is live waits no longer than this takes
 
 
 @dataclass
