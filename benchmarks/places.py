@@ -24,7 +24,8 @@ from server.ledger.tables import Card, CardStatus, CardVersion
 from server.migrations import upgrade
 from server.places import branches, home, positions
 from server.places.search import Asked
-from server.schemas import Role, Standing
+from server.schemas.people import Role
+from server.schemas.standing import Standing
 from server.storage.database import Database
 from server.storage.types import FOREVER
 from server.texts import gettext_for

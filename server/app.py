@@ -41,7 +41,7 @@ from server.ingest.writer import Writer
 from server.migrations import EPOCH, NAME
 from server.problems import RESPONSES, answer_with_problems
 from server.running.ready import Readiness
-from server.schemas import Problem
+from server.schemas.base import Problem
 from server.settings import Settings
 from server.state import State
 from server.storage.database import Database

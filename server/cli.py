@@ -29,7 +29,7 @@ from server.listening import listening
 from server.narrating import narrate
 from server.queries import status_out
 from server.running.command import metrics
-from server.schemas import Role
+from server.schemas.people import Role
 from server.secrets.command import secret
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)

@@ -13,7 +13,8 @@ from server.health.tables import Condition, Follower
 from server.ingest.tables import RecordRow
 from server.inventory.tables import DeviceClass, Setting, Subject, SubjectKind
 from server.journal.tables import JournalRow
-from server.schemas import Status, TicketStatus
+from server.schemas.status import Status
+from server.schemas.tickets import TicketStatus
 from server.tickets.tables import Ticket
 
 USUAL_ZONE = "Asia/Shanghai"

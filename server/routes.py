@@ -6,7 +6,8 @@ from agent.wire import Part, Title, catalogue
 from agent.wire import Word as CatalogueWord
 from server import queries
 from server.accounts.dependencies import Clock, ReadSession, StateOf, Viewer
-from server.schemas import AuthorityOut, CatalogueOut, Status, Word
+from server.schemas.catalogue import CatalogueOut, Word
+from server.schemas.status import AuthorityOut, Status
 
 router = APIRouter(prefix="/api", tags=["server"])
 

@@ -28,6 +28,8 @@ MODELS = {"pydantic", "pydantic_core", "annotated_types", "typing_extensions", "
 DRIVERS_DOOR = {"drivers", "drivers.base", "drivers.options", "drivers.errors", "drivers.catalogue", "drivers.registry"}
 SIMULATORS_DOOR = {"drivers.sim", "drivers.sim.base", "drivers.sim.registry"}
 AGENT_DOOR = {"agent", "agent.wire", "agent.proof", "agent.inventory"}
+SCHEMAS = (ROOT / "server" / "schemas").glob("[!_]*.py")
+SERVER_DOOR = {"server", "server.schemas", *(f"server.schemas.{path.stem}" for path in SCHEMAS)}
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ AGENT_DOOR = {"agent", "agent.wire", "agent.proof", "agent.inventory"}
         ("agent.proof", DRIVERS_DOOR | AGENT_DOOR),
         ("agent.inventory.schema", DRIVERS_DOOR | AGENT_DOOR),
         ("agent.inventory.read", DRIVERS_DOOR | AGENT_DOOR),
-        ("server.schemas", DRIVERS_DOOR | AGENT_DOOR | {"server", "server.schemas"}),
+        *((name, DRIVERS_DOOR | AGENT_DOOR | SERVER_DOOR) for name in sorted(SERVER_DOOR - {"server"})),
     ],
 )
 def test_a_door_loads_models_and_the_door_below_and_nothing_more(door: str, own_allowed: set[str]) -> None:

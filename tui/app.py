@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.command import CommandPalette, Provider
 from textual.screen import Screen
 
-from server.schemas import PersonOut, Role
+from server.schemas.people import PersonOut, Role
 from tui.commands import Going
 from tui.failures import Away, Defect, Refused, SignedOut
 from tui.narrow import AsciiFilter

@@ -5,7 +5,10 @@ from typing import Protocol
 from rich.cells import cell_len
 from rich.text import Text
 
-from server.schemas import FRESH, ConditionOut, PositionRow, Standing, TicketOut
+from server.schemas.conditions import ConditionOut
+from server.schemas.positions import PositionRow
+from server.schemas.standing import FRESH, Standing
+from server.schemas.tickets import TicketOut
 from tui.marks import IDENTITIES, LEVELS, STANDINGS, TICKETS, Mark
 from tui.plain import plain
 from tui.shell import Shell

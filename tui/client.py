@@ -11,42 +11,21 @@ from urllib.parse import quote
 
 import httpx2
 
-from server.schemas import (
-    AgentCodeCreate,
-    AgentCodeOut,
-    AgentOut,
-    AgentStep,
-    AnswerCreate,
-    AnswerOut,
-    BranchOut,
-    BranchPage,
-    CardDetail,
-    CardPage,
-    CatalogueOut,
-    ConditionPage,
-    CoverageReport,
-    EntryPage,
-    History,
-    Home,
-    Invalidated,
-    JournalCheck,
-    JournalPage,
-    ObservationPage,
-    PasswordChange,
-    PersonOut,
-    PositionDetail,
-    PositionPage,
-    SignInAsk,
-    SignInOut,
-    Standing,
-    Status,
-    TicketCreate,
-    TicketDetail,
-    TicketNoteCreate,
-    TicketPage,
-    TicketStatus,
-    TicketStep,
-)
+from server.schemas.agents import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep
+from server.schemas.branches import BranchOut, BranchPage
+from server.schemas.catalogue import CatalogueOut
+from server.schemas.conditions import ConditionPage
+from server.schemas.coverage import CoverageReport
+from server.schemas.entries import AnswerCreate, AnswerOut, EntryPage
+from server.schemas.home import Home
+from server.schemas.journal import JournalCheck, JournalPage
+from server.schemas.ledger import CardDetail, CardPage
+from server.schemas.observations import ObservationPage
+from server.schemas.people import PasswordChange, PersonOut, SignInAsk, SignInOut
+from server.schemas.positions import History, PositionDetail, PositionPage
+from server.schemas.standing import Standing
+from server.schemas.status import Invalidated, Status
+from server.schemas.tickets import TicketCreate, TicketDetail, TicketNoteCreate, TicketPage, TicketStatus, TicketStep
 from tui.failures import judge, translated
 from tui.line import Line, may_keep_silent, parsed
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from server.schemas import Role
+from server.schemas.people import Role
 from tui.pinyin import says
 from tui.shell import Shell
 from tui.texts import _

@@ -6,7 +6,7 @@ ClientError
 │       └── Untrusted   what answers cannot prove to be the server
 ├── SignedOut   the token is not, or no longer, good: sign in again
 ├── Refused     the server said no in one sentence, with its status
-└── Defect      the answer is not what server/schemas.py promises
+└── Defect      the answer is not what server/schemas/ promises
 """
 
 import ssl
@@ -17,7 +17,7 @@ from datetime import datetime
 import httpx2
 from pydantic import ValidationError
 
-from server.schemas import Problem
+from server.schemas.base import Problem
 from tui.settings import config_folder
 from tui.texts import _
 

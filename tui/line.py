@@ -11,7 +11,9 @@ from typing import Self, TypeVar
 import httpx2
 from pydantic import TypeAdapter, ValidationError
 
-from server.schemas import Home, Page, Schema, Status
+from server.schemas.base import Page, Schema
+from server.schemas.home import Home
+from server.schemas.status import Status
 from tui.failures import Defect, judge, translated
 from tui.times import ticks
 

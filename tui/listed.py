@@ -7,7 +7,11 @@ import typer
 from pydantic import BaseModel
 from rich.cells import cell_len
 
-from server.schemas import AgentCoverage, BranchCoverage, Coverage, EntryOut, PositionRow, TicketOut
+from server.schemas.base import Coverage
+from server.schemas.coverage import AgentCoverage, BranchCoverage
+from server.schemas.entries import EntryOut
+from server.schemas.positions import PositionRow
+from server.schemas.tickets import TicketOut
 from tui.local.words import ANSWERS, WHATS
 from tui.marks import STANDINGS, TICKETS
 from tui.plain import plain, to_json

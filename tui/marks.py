@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from server.schemas import IdentityStanding, Standing, TicketStatus
+from server.schemas.agents import IdentityStanding
+from server.schemas.standing import Standing
+from server.schemas.tickets import TicketStatus
 from tui.texts import N_, _
 
 Ink = Literal["good", "attention", "fault", "unknown", "idle", "plain", "dim"]

@@ -48,7 +48,7 @@ def devices(
     json: Json = False,
 ) -> None:
     """List devices, the worst first."""
-    from server.schemas import Standing
+    from server.schemas.standing import Standing
     from tui.client import Client, PositionQuery
     from tui.listed import all_pages, device_lines
 
@@ -70,7 +70,7 @@ def tickets(
     json: Json = False,
 ) -> None:
     """List tickets, the newest first."""
-    from server.schemas import TicketStatus
+    from server.schemas.tickets import TicketStatus
     from tui.client import Client, TicketQuery
     from tui.listed import all_pages, ticket_lines
 
@@ -115,7 +115,7 @@ def told(
 
     While an agent of the branch is heard nothing is noted: the command says since when, and ends with 6.
     """
-    from server.schemas import Answer, AnswerCreate
+    from server.schemas.entries import Answer, AnswerCreate
     from tui.client import Client
     from tui.local.words import ANSWERS
 
@@ -141,7 +141,7 @@ def coverage(
 
     The last seven days where no day is named; 92 days at most.
     """
-    from server.schemas import AgentCoverage, BranchCoverage
+    from server.schemas.coverage import AgentCoverage, BranchCoverage
     from tui.client import Client
     from tui.listed import aligned, coverage_lines
     from tui.plain import to_json

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from server.schemas import LOOPBACK
+from server.schemas.status import LOOPBACK
 from tui.texts import _
 
 SERVER = "https://127.0.0.1:8088"

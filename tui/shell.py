@@ -10,7 +10,9 @@ from textual.app import App
 from textual.message import Message
 from textual.theme import Theme
 
-from server.schemas import CatalogueOut, Invalidated, PersonOut, Role
+from server.schemas.catalogue import CatalogueOut
+from server.schemas.people import PersonOut, Role
+from server.schemas.status import Invalidated
 from tui.client import Client
 from tui.failures import Away, Defect, Refused, SignedOut, Unreached
 from tui.narrow import AsciiFilter, ControlFilter

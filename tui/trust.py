@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpx2
 from pydantic import ValidationError
 
-from server.schemas import AuthorityOut
+from server.schemas.status import AuthorityOut
 from tui.texts import _
 
 FOLDER = "trusted"

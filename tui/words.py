@@ -1,6 +1,10 @@
 """What the data says, in words: coverage, parts, numbers. No drawing: scripts use these too."""
 
-from server.schemas import CatalogueOut, Coverage, MinutesOut, Missing, PositionRow, SelfTestOut, Standing
+from server.schemas.base import Coverage
+from server.schemas.catalogue import CatalogueOut
+from server.schemas.coverage import MinutesOut, Missing
+from server.schemas.positions import PositionRow, SelfTestOut
+from server.schemas.standing import Standing
 from tui.texts import N_, _
 from tui.times import SECOND, moment, span
 

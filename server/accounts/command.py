@@ -10,7 +10,7 @@ from server.accounts.passwords import Passwords
 from server.accounts.queries import people, person_out
 from server.clock import utc_now
 from server.command import HomeOption, JsonOption, act, changing, reading, show_once, show_row
-from server.schemas import Role
+from server.schemas.people import Role
 
 person = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="People and their roles.")
 

@@ -13,7 +13,7 @@ from server.errors import Conflict, Invalid, NotFound
 from server.inventory.tables import Subject, SubjectKind
 from server.journal.deeds import Act, record
 from server.plain import has_controls
-from server.schemas import PASSWORD_LEAST, Role
+from server.schemas.people import PASSWORD_LEAST, Role
 
 FAILURES = 5  # in a row, then the account is locked
 LOCKED_US = 15 * 60 * 1_000_000

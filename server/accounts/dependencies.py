@@ -13,7 +13,7 @@ from server.accounts.tables import Person, SignIn
 from server.accounts.tokens import hash_token
 from server.errors import Forbidden, Unauthorized
 from server.journal.deeds import Act
-from server.schemas import Role
+from server.schemas.people import Role
 from server.state import State
 from server.storage.types import Now
 from server.texts import Gettext, gettext_for, language_of

@@ -4,7 +4,7 @@ from sqlmodel import Session, col, select
 
 from server.accounts.tables import Person, Scope
 from server.inventory.tables import Subject
-from server.schemas import PersonOut
+from server.schemas.people import PersonOut
 
 
 def person_by_login(session: Session, login: str) -> Person | None:

@@ -8,7 +8,7 @@ from server.accounts.queries import person_by_login, person_out
 from server.accounts.tables import Person
 from server.errors import Invalid, Unauthorized
 from server.journal.deeds import Act
-from server.schemas import PasswordChange, PersonOut, SignInAsk, SignInOut
+from server.schemas.people import PasswordChange, PersonOut, SignInAsk, SignInOut
 
 router = APIRouter(prefix="/api", tags=["accounts"])
 

@@ -8,7 +8,7 @@ from sqlmodel import Session, col
 from server.accounts.tables import Person, Scope
 from server.errors import NotFound
 from server.inventory.tables import Branch, PastName, Subject, SubjectKind
-from server.schemas import Role
+from server.schemas.people import Role
 
 
 class Scoped(Protocol):

@@ -3,7 +3,7 @@
 from sqlalchemy import Column, ForeignKey
 from sqlmodel import Field, SQLModel
 
-from server.schemas import Role
+from server.schemas.people import Role
 from server.storage.types import Id, Micros, new_uid, words
 
 

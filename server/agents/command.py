@@ -16,7 +16,7 @@ from server.agents.queries import agents as agents_out
 from server.clock import utc_now
 from server.command import HomeOption, JsonOption, act, changing, local_time, reading, say, show_once, show_row
 from server.queries import Everything
-from server.schemas import AgentOut
+from server.schemas.agents import AgentOut
 from server.texts import Gettext, gettext_for
 
 agent = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Agents: who may speak as each.")

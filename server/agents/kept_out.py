@@ -3,7 +3,7 @@
 from sqlmodel import Session, col, select
 
 from server.agents.tables import AgentIdentity, AgentKey, KeptOut, KeyStanding
-from server.schemas import IdentityStanding
+from server.schemas.agents import IdentityStanding
 
 HELD_OFF = (IdentityStanding.QUARANTINED, IdentityStanding.REVOKED)  # nobody is let in; of WAITING the PC before is
 

@@ -18,7 +18,8 @@ from server.health.state import State
 from server.health.tables import HealthRow
 from server.ingest.tables import AgentSeen
 from server.inventory.tables import Observer, Subject, SubjectKind
-from server.schemas import AgentOut, IdentityStanding, SpeakerOut, Standing
+from server.schemas.agents import AgentOut, IdentityStanding, SpeakerOut
+from server.schemas.standing import Standing
 
 PROGRAMS = 2  # shown of an agent in quarantine
 

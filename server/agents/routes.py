@@ -10,7 +10,8 @@ from server.agents.assignment import assignment_of
 from server.agents.dependencies import AgentCaller
 from server.answers import Accepted, agent_answer, answer
 from server.errors import Unavailable
-from server.schemas import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep, Role
+from server.schemas.agents import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep
+from server.schemas.people import Role
 
 router = APIRouter(prefix="/api", tags=["agents"])
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from sqlalchemy import Column, ForeignKey, Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
-from server.schemas import IdentityStanding
+from server.schemas.agents import IdentityStanding
 from server.storage.types import Id, Micros, words
 
 TRUSTS_LIMIT = 200  # characters: eleven prints

@@ -26,7 +26,7 @@ from server.inventory.tables import Setting
 from server.journal.deeds import Act, record
 from server.journal.verify import check
 from server.migrations import EPOCH, RESTORED, knows, upgrade
-from server.schemas import JournalCheck
+from server.schemas.journal import JournalCheck
 from server.settings import DATABASE, KEY, Settings, database_url, load
 from server.storage.database import Database
 from server.storage.types import new_uid

@@ -15,7 +15,7 @@ from enum import IntEnum, auto
 from typing import NamedTuple
 
 from server.coverage.spans import MINUTE, Spans, both, joined, minute, without
-from server.schemas import Missing
+from server.schemas.coverage import Missing
 
 ORDER = tuple(Missing)  # of two agents' reasons for one minute the earlier counts
 Evidence = Sequence[tuple[Missing, Spans]]  # of two that explain one minute the earlier counts

@@ -26,7 +26,8 @@ from server.ingest.ranges import holes
 from server.ingest.ranges import joined as runs
 from server.ingest.tables import ReceivedRange, RecordRow, Stream
 from server.inventory.tables import Duty, Line, Subject
-from server.schemas import Answer, Missing
+from server.schemas.coverage import Missing
+from server.schemas.entries import Answer
 
 END = 1 << 62  # after all numbers
 LONGEST_HOLD = 10  # minutes; what a full spool merges speaks for no longer

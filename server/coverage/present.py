@@ -8,7 +8,8 @@ from server.accounts.scope import Scoped, in_scope
 from server.health.standing import standing_now
 from server.health.tables import HealthRow
 from server.inventory.tables import Position, Subject
-from server.schemas import FRESH, Coverage, Standing
+from server.schemas.base import Coverage
+from server.schemas.standing import FRESH, Standing
 
 
 def present(session: Session, viewer: Scoped, now: int, *conditions: ColumnElement[bool]) -> Coverage:

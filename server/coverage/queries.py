@@ -21,7 +21,7 @@ from server.ingest.intervals import hole_of
 from server.ingest.tables import AgentSeen, Attested, RecordRow
 from server.inventory.tables import Branch, Calendar, Duty, Subject, SubjectKind
 from server.queries import bank_zone
-from server.schemas import AgentCoverage, BranchCoverage, CoverageDay, CoverageReport, MinutesOut
+from server.schemas.coverage import AgentCoverage, BranchCoverage, CoverageDay, CoverageReport, MinutesOut
 
 LONGEST = 92  # days in one question
 CHUNK = 200  # positions whose stretches are in memory at once

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 
 from server.accounts.dependencies import Clock, ReadSession, Viewer
 from server.coverage import queries
-from server.schemas import CoverageReport
+from server.schemas.coverage import CoverageReport
 
 router = APIRouter(prefix="/api", tags=["coverage"])
 

@@ -14,7 +14,9 @@ from server.ingest.tables import RecordRow
 from server.inventory.tables import Subject, SubjectKind
 from server.journal.deeds import Act, record
 from server.queries import bank_zone
-from server.schemas import Answer, EntryKind, Fault, Role, TicketStatus
+from server.schemas.entries import Answer, EntryKind
+from server.schemas.people import Role
+from server.schemas.tickets import Fault, TicketStatus
 from server.texts import gettext_for
 from server.tickets.deeds import Who, clean, note_from_branch, open_from_branch
 from server.tickets.tables import Ticket

@@ -10,7 +10,7 @@ from server.accounts.scope import Scoped, in_scope
 from server.entries.tables import EntryRow
 from server.health.queries import Home
 from server.inventory.tables import Subject
-from server.schemas import EntryKind, EntryOut, EntryPage
+from server.schemas.entries import EntryKind, EntryOut, EntryPage
 from server.tickets.numbers import number_text
 from server.tickets.tables import Ticket
 

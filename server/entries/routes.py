@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from server.accounts.dependencies import ActNow, Clock, OfBranch, ReadSession, Viewer, WriteSession
 from server.entries import deeds, queries
-from server.schemas import AnswerCreate, AnswerOut, EntryPage
+from server.schemas.entries import AnswerCreate, AnswerOut, EntryPage
 
 router = APIRouter(prefix="/api/entries", tags=["entries"])
 

@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String
 from sqlmodel import Field, SQLModel
 
-from server.schemas import Answer, EntryKind
+from server.schemas.entries import Answer, EntryKind
 from server.storage.types import Id, Micros, words
 
 

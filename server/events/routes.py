@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from server.accounts.dependencies import StateOf, Viewer
-from server.schemas import Invalidated
+from server.schemas.status import Invalidated
 
 router = APIRouter(prefix="/api", tags=["events"])
 

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from server.accounts.scope import Scoped, sees
 from server.events.tables import Invalidation
-from server.schemas import Invalidated
+from server.schemas.status import Invalidated
 from server.storage.database import Database
 from server.storage.types import Now
 

@@ -20,7 +20,8 @@ from server.health.state import MINUTE, Evidence, State
 from server.health.tables import Condition, HealthRow
 from server.ingest.tables import AgentSeen
 from server.inventory.tables import Subject
-from server.schemas import Answer, Standing
+from server.schemas.entries import Answer
+from server.schemas.standing import Standing
 
 LINE_DOWN, DEVICE = "line.down", "device.fault"
 QUIET = ("offline", "powerOff")  # words of a device that gives no answer

@@ -17,7 +17,7 @@ from server.health.state import Ahead, Around, Change, Evidence, Held, Place, Se
 from server.health.tables import HealthRow
 from server.ingest.tables import AgentSeen
 from server.inventory.tables import Line, Observer, Position, Subject, SubjectKind
-from server.schemas import Standing
+from server.schemas.standing import Standing
 
 
 class Fleet:

@@ -7,7 +7,7 @@ from server.health.clocks import Stamp, wrongs
 from server.health.rules import CLOCKS, SILENT
 from server.health.standing import stand
 from server.health.state import MINUTE, Heard, Pending, Seen
-from server.schemas import Standing
+from server.schemas.standing import Standing
 
 AWAY = (Standing.NEVER, Standing.STALE, Standing.CLOSED)  # how an agent stands of whom nothing was to be heard
 BREAK = 10 * MINUTE  # an agent that tells of nothing for longer has been away, whatever it was heard to say

@@ -18,7 +18,8 @@ from server.health.tables import Condition
 from server.health.titles import cause_title, condition_title, fault_class
 from server.inventory.tables import Subject
 from server.journal.deeds import Act
-from server.schemas import Fault, IdentityStanding
+from server.schemas.agents import IdentityStanding
+from server.schemas.tickets import Fault
 from server.texts import gettext_for
 from server.tickets.deeds import explain
 

@@ -16,7 +16,7 @@ from server.health.rules import Rules, load
 from server.health.tables import Condition, Severity
 from server.health.titles import cause_title, condition_title, fix_card
 from server.inventory.tables import Position, Subject
-from server.schemas import ConditionOut, ConditionPage
+from server.schemas.conditions import ConditionOut, ConditionPage
 from server.texts import gettext_for
 from server.tickets.numbers import number_text
 from server.tickets.tables import Ticket, TicketCondition

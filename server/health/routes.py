@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from server.accounts.dependencies import Clock, OfBranch, ReadSession, Viewer
 from server.health import queries
-from server.schemas import ConditionPage
+from server.schemas.conditions import ConditionPage
 
 router = APIRouter(prefix="/api", tags=["health"])
 

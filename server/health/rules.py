@@ -18,7 +18,7 @@ from agent.inventory import schema
 from server.health import clocks
 from server.health.tables import Severity
 from server.inventory.tables import InventoryRule, SubjectKind
-from server.schemas import Fault
+from server.schemas.tickets import Fault
 
 log = logging.getLogger(__name__)
 

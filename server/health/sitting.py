@@ -13,7 +13,7 @@ from server.health.rules import SILENT
 from server.health.state import MINUTE, Heard, Held, Seen
 from server.ingest.tables import AgentSeen, AheadRow
 from server.inventory.tables import SubjectKind
-from server.schemas import Standing
+from server.schemas.standing import Standing
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from server.health.rules import SILENT, Rule
 from server.health.state import State
 from server.health.tables import HealthRow, Severity
 from server.inventory.tables import Position
-from server.schemas import Standing
+from server.schemas.standing import Standing
 
 # Worst first: what a person should look at before the next.
 WORST = (

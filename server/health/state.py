@@ -13,7 +13,7 @@ from server.health.clocks import Stamp
 from server.health.rules import Rule
 from server.health.tables import Severity
 from server.inventory.tables import SubjectKind
-from server.schemas import Standing
+from server.schemas.standing import Standing
 
 KEY_LIMIT = 64  # characters of a part's or number's key; a device that says longer ones is not judged by them
 MINUTE = 60_000_000  # µs

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Column, Float, ForeignKey, Index, text
 from sqlmodel import Field, SQLModel
 
-from server.schemas import Standing
+from server.schemas.standing import Standing
 from server.storage.types import Id, Json, Micros, new_uid, words
 
 

@@ -6,7 +6,7 @@ an unknown word is shown as it came.
 
 from agent.wire import Number, catalogue
 from server.health.rules import UNREADABLE, Rules, shipped
-from server.schemas import Fault
+from server.schemas.tickets import Fault
 
 _FAULTS = {
     "power": Fault.POWER,

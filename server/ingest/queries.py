@@ -8,7 +8,7 @@ from agent.wire import State
 from server.accounts.scope import Scoped, in_scope
 from server.ingest.tables import RecordRow, Stream
 from server.inventory.tables import Subject
-from server.schemas import ObservationOut, ObservationPage
+from server.schemas.observations import ObservationOut, ObservationPage
 
 
 def observations(

@@ -14,7 +14,7 @@ from server.answers import Accepted, agent_answer, agent_body, answer
 from server.errors import ServerError
 from server.ingest.batch import Parcel, open_batch
 from server.ingest.queries import observations
-from server.schemas import ObservationPage
+from server.schemas.observations import ObservationPage
 
 router = APIRouter(prefix="/api", tags=["records"])
 

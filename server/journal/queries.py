@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from server.journal.names import title_of
 from server.journal.personal import reveal
 from server.journal.tables import JournalRow
-from server.schemas import JournalOut, JournalPage
+from server.schemas.journal import JournalOut, JournalPage
 
 
 def head_seq(session: Session) -> int:

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query
 from server.accounts.dependencies import Clock, ReadSession, Viewer, require
 from server.journal.queries import page
 from server.journal.verify import check
-from server.schemas import JournalCheck, JournalPage, Role
+from server.schemas.journal import JournalCheck, JournalPage
+from server.schemas.people import Role
 
 router = APIRouter(prefix="/api", tags=["journal"], dependencies=[require(Role.HEAD, Role.AUDITOR)])
 

@@ -6,7 +6,7 @@ from sqlmodel import Session, col, select
 
 from server.journal.deeds import GENESIS, digest
 from server.journal.tables import JournalRow
-from server.schemas import JournalCheck
+from server.schemas.journal import JournalCheck
 
 _AT_ONCE = 1000
 

@@ -19,7 +19,7 @@ from server.ledger.names import Names, names_at
 from server.ledger.queries import Asked, AsOf, count, stream, versions, watched
 from server.ledger.tables import CardVersion
 from server.queries import bank_zone
-from server.schemas import CardOut
+from server.schemas.ledger import CardOut
 from server.texts import Gettext
 
 

@@ -17,7 +17,8 @@ from server.journal.tables import JournalRow
 from server.ledger.names import Names, names_at
 from server.ledger.search import field, matches
 from server.ledger.tables import Card, CardStatus, CardVersion
-from server.schemas import CardDetail, CardOut, CardPage, CardVersionOut, TicketOut
+from server.schemas.ledger import CardDetail, CardOut, CardPage, CardVersionOut
+from server.schemas.tickets import TicketOut
 from server.storage.types import FOREVER
 from server.tickets.queries import asked as asked_tickets
 from server.tickets.queries import outs as ticket_outs

@@ -18,7 +18,7 @@ from server.ledger.export import MEDIA, Format, write
 from server.ledger.extract import extract
 from server.ledger.queries import Asked, AsOf
 from server.ledger.tables import CardStatus
-from server.schemas import CardDetail, CardPage
+from server.schemas.ledger import CardDetail, CardPage
 from server.storage.types import FOREVER
 
 router = APIRouter(prefix="/api/ledger", tags=["ledger"])

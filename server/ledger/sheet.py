@@ -16,7 +16,7 @@ from server.errors import Conflict
 from server.ledger.cells import clean, moment
 from server.ledger.columns import ALWAYS, COLUMNS, Column, Kind
 from server.ledger.extract import Extract, heading, said
-from server.schemas import CardOut
+from server.schemas.ledger import CardOut
 from server.texts import Gettext
 
 ROWS_LIMIT = 1_048_576  # rows of a sheet; Excel's own

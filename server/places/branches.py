@@ -13,7 +13,9 @@ from server.health import queries as health
 from server.health.standing import WORST, standing_now
 from server.health.tables import Condition, HealthRow, Severity
 from server.inventory.tables import Branch, Position, Subject, SubjectKind
-from server.schemas import FRESH, BranchOut, BranchPage, Counts, Coverage, Standing
+from server.schemas.base import Coverage
+from server.schemas.branches import BranchOut, BranchPage
+from server.schemas.standing import FRESH, Counts, Standing
 from server.tickets.queries import OPEN as TICKET_OPEN
 from server.tickets.tables import Ticket
 

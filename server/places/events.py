@@ -11,7 +11,9 @@ from server.health import queries as health
 from server.health.state import DAY
 from server.health.tables import Condition, HealthRow
 from server.inventory.tables import Subject, SubjectKind
-from server.schemas import ConditionOut, EventOut, Standing
+from server.schemas.conditions import ConditionOut
+from server.schemas.home import EventOut
+from server.schemas.standing import Standing
 from server.texts import gettext_for
 from server.tickets import queries as tickets
 from server.tickets.tables import Ticket, TicketSource

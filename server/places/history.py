@@ -20,7 +20,7 @@ from server.health.tables import RollUp
 from server.health.titles import number_of, part_title
 from server.ingest.tables import Attested, RecordRow
 from server.inventory.tables import Position, Subject
-from server.schemas import History, Point
+from server.schemas.positions import History, Point
 
 RAW_WINDOW = 2 * DAY
 LONGEST = 3 * 366 * DAY

@@ -21,7 +21,9 @@ from server.places import branches
 from server.places.branches import Sum
 from server.places.events import newest
 from server.queries import setting
-from server.schemas import Figure, Home, Role, Standing
+from server.schemas.home import Figure, Home
+from server.schemas.people import Role
+from server.schemas.standing import Standing
 from server.storage.types import FOREVER
 
 OPEN_TICKETS = "tickets?status=new&status=accepted&status=inProgress"

@@ -15,7 +15,7 @@ from server.ingest.tables import AheadRow, Latest, RecordRow
 from server.inventory.tables import Position, Subject, SubjectKind
 from server.ledger.queries import cards_at, machines_at
 from server.places.positions import rows_of
-from server.schemas import PositionDetail, ReadingOut
+from server.schemas.positions import PositionDetail, ReadingOut
 from server.tickets import queries as tickets
 
 _decode = msgspec.msgpack.Decoder(StateRecord).decode

@@ -18,7 +18,9 @@ from server.inventory.tables import DeviceClass, Observer, Position, Subject
 from server.ledger.tables import Card, CardVersion
 from server.places.search import Asked, Home, count, find
 from server.places.tested import tested
-from server.schemas import FRESH, ConditionOut, PositionPage, PositionRow, Standing
+from server.schemas.conditions import ConditionOut
+from server.schemas.positions import PositionPage, PositionRow
+from server.schemas.standing import FRESH, Standing
 from server.storage.types import FOREVER
 from server.texts import Gettext, gettext_for
 from server.tickets.queries import newest_open

@@ -10,7 +10,10 @@ from server.places import branches, position, positions
 from server.places import history as past
 from server.places import home as homes
 from server.places.search import Asked, Sort
-from server.schemas import BranchOut, BranchPage, History, Home, PositionDetail, PositionPage, Standing
+from server.schemas.branches import BranchOut, BranchPage
+from server.schemas.home import Home
+from server.schemas.positions import History, PositionDetail, PositionPage
+from server.schemas.standing import Standing
 
 router = APIRouter(prefix="/api", tags=["places"])
 

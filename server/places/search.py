@@ -26,7 +26,8 @@ from server.health.tables import HealthRow
 from server.inventory.tables import DeviceClass, Position, Subject, SubjectKind
 from server.ledger.search import field
 from server.ledger.tables import Card, CardVersion
-from server.schemas import FRESH, Coverage, Standing
+from server.schemas.base import Coverage
+from server.schemas.standing import FRESH, Standing
 from server.storage.types import FOREVER
 
 Home = aliased(Subject, name="home")

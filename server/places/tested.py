@@ -9,7 +9,7 @@ from agent.wire import Level, catalogue
 from server.health.state import SelfTest, State
 from server.health.tables import HealthRow
 from server.health.titles import part_title, word_title
-from server.schemas import SelfTestOut
+from server.schemas.positions import SelfTestOut
 
 
 def tested(row: HealthRow | None, lang: str) -> SelfTestOut | None:

@@ -20,7 +20,8 @@ from server.journal.queries import head_seq
 from server.queries import Everything
 from server.running.exposition import Family, each, histogram, one
 from server.running.lag import lag_of
-from server.schemas import FRESH, Standing, TicketStatus
+from server.schemas.standing import FRESH, Standing
+from server.schemas.tickets import TicketStatus
 from server.state import State
 from server.tickets.tables import Ticket
 

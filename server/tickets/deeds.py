@@ -14,7 +14,8 @@ from server.events.publish import invalidate
 from server.health.tables import Condition
 from server.inventory.tables import Subject, SubjectKind
 from server.journal.deeds import Act, record
-from server.schemas import Fault, Role, TicketStatus
+from server.schemas.people import Role
+from server.schemas.tickets import Fault, TicketStatus
 from server.texts import gettext_for
 from server.tickets.numbers import next_number, number_text, parse
 from server.tickets.tables import Ticket, TicketCondition, TicketNote, TicketSource

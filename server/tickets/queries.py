@@ -14,7 +14,7 @@ from server.health.rules import load
 from server.health.tables import Condition
 from server.health.titles import condition_title
 from server.inventory.tables import Subject
-from server.schemas import TicketDetail, TicketNoteOut, TicketOut, TicketPage, TicketStatus
+from server.schemas.tickets import TicketDetail, TicketNoteOut, TicketOut, TicketPage, TicketStatus
 from server.tickets.deeds import find
 from server.tickets.numbers import number_text, parse
 from server.tickets.tables import Ticket, TicketCondition, TicketNote, TicketSource

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 
 from server.accounts.dependencies import ActNow, Clock, OfBranch, ReadSession, Viewer, WriteSession
-from server.schemas import TicketCreate, TicketDetail, TicketNoteCreate, TicketPage, TicketStep
+from server.schemas.tickets import TicketCreate, TicketDetail, TicketNoteCreate, TicketPage, TicketStep
 from server.tickets import deeds, queries
 from server.tickets.numbers import number_text
 

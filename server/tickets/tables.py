@@ -5,7 +5,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from server.schemas import Fault, TicketStatus
+from server.schemas.tickets import Fault, TicketStatus
 from server.storage.types import Id, Micros, new_uid, words
 
 

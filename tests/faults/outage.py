@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from server.schemas import ConditionOut, Standing
+from server.schemas.conditions import ConditionOut
+from server.schemas.standing import Standing
 from tests.faults.bank import Bank
 from tests.faults.bench import Bench, bench, comes, free_port
 from tests.faults.count import Count, count

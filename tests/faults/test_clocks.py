@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from server.schemas import Standing
+from server.schemas.standing import Standing
 from tests.faults import fast
 from tests.faults.bank import Bank
 from tests.faults.bench import Bench, bench, comes

@@ -32,7 +32,7 @@ from server.inventory.tables import (
     SubjectKind,
 )
 from server.patience import patient_protocol
-from server.schemas import Role
+from server.schemas.people import Role
 from server.settings import Settings
 from server.storage.database import Database
 from server.storage.types import FOREVER

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from server.journal.names import DEEDS
-from server.schemas import Role
+from server.schemas.people import Role
 from server.texts import gettext_for, language_of
 
 SERVER = Path(__file__).parents[2] / "server"

@@ -31,7 +31,7 @@ from server.inventory.tables import Agent, Branch, DeviceClass, Observer, Positi
 from server.journal.deeds import Act
 from server.ledger.deeds import register
 from server.ledger.fields import CardFields
-from server.schemas import Role
+from server.schemas.people import Role
 from server.settings import Settings
 from server.storage.database import Database
 from server.storage.types import FOREVER

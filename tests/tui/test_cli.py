@@ -13,7 +13,8 @@ from openpyxl import load_workbook
 
 from server.clock import utc_now
 from server.inventory.duties import note_duties
-from server.schemas import Coverage, Role
+from server.schemas.base import Coverage
+from server.schemas.people import Role
 from tui.exit import Exit
 from tui.texts import speak
 from tui.words import coverage

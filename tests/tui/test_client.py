@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from server.schemas import Status
+from server.schemas.status import Status
 from tui import line
 from tui.client import Client, LedgerQuery
 from tui.failures import Away

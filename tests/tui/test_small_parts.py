@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from server.schemas import SelfTestOut
+from server.schemas.positions import SelfTestOut
 from tui import settings, token
 from tui.opens import place
 from tui.pinyin import is_initials, says

@@ -14,7 +14,7 @@ from server.authority.certificates import describe
 from server.authority.context import Tls
 from server.authority.local import Local
 from server.clock import SetClock, utc_now
-from server.schemas import Role
+from server.schemas.people import Role
 from tui.client import Client
 from tui.exit import Exit
 from tui.failures import Untrusted

@@ -15,7 +15,7 @@ import httpx2
 import pytest
 from playwright.async_api import async_playwright
 
-from server.schemas import Role
+from server.schemas.people import Role
 from tui.exit import Exit
 
 CHROMIUM = Path("/usr/bin/chromium")

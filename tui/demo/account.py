@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from server.schemas import ObservationOut
+from server.schemas.observations import ObservationOut
 
 Shown = tuple[str, dict[str, str]]
 

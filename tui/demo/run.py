@@ -18,7 +18,8 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from server.schemas import ObservationOut, Status
+from server.schemas.observations import ObservationOut
+from server.schemas.status import Status
 from tui.client import Client
 from tui.demo import bank
 from tui.demo.account import Shown, lost, shown

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
-from server.schemas import FRESH as KNOWN_NOW
-from server.schemas import Standing
+from server.schemas.standing import FRESH as KNOWN_NOW
+from server.schemas.standing import Standing
 from tui.local.schema import Clock, Entry, Now
 from tui.texts import _
 from tui.times import ticks

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from server.schemas import Answer, EntryKind, Fault, Standing
+from server.schemas.entries import Answer, EntryKind
+from server.schemas.standing import Standing
+from server.schemas.tickets import Fault
 
 Text = Annotated[str, Field(max_length=4000)]
 

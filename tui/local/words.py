@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from server.schemas import EntryKind
+from server.schemas.entries import EntryKind
 from tui.local.folder import Local
 from tui.local.schema import Entered, Entry, Line, Now, Position, Steps
 from tui.plain import plain

@@ -23,7 +23,8 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
-from server.schemas import LOOPBACK, AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep, IdentityStanding, SpeakerOut
+from server.schemas.agents import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep, IdentityStanding, SpeakerOut
+from server.schemas.status import LOOPBACK
 from tui.cells import Cells
 from tui.marks import IDENTITIES
 from tui.plain import plain

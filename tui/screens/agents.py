@@ -6,7 +6,9 @@ from typing import ClassVar
 from rich.text import Text
 from textual.binding import Binding, BindingType
 
-from server.schemas import AgentOut, IdentityStanding, Page, Standing
+from server.schemas.agents import AgentOut, IdentityStanding
+from server.schemas.base import Page
+from server.schemas.standing import Standing
 from tui.cells import identity_width, said, state_width
 from tui.marks import IDENTITIES
 from tui.screens.listing import Listing

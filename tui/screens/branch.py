@@ -8,7 +8,9 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Static
 
-from server.schemas import BranchOut, Page, PositionRow
+from server.schemas.base import Page
+from server.schemas.branches import BranchOut
+from server.schemas.positions import PositionRow
 from tui.client import PositionQuery
 from tui.plain import plain
 from tui.screens.devices import Devices

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from server.schemas import BranchOut, Page, Standing
+from server.schemas.base import Page
+from server.schemas.branches import BranchOut
+from server.schemas.standing import Standing
 from tui.cells import said, state_width
 from tui.screens.listing import Listing
 from tui.texts import N_, _

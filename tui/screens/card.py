@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Static
 
-from server.schemas import CardDetail, CardVersionOut
+from server.schemas.ledger import CardDetail, CardVersionOut
 from tui.cells import said
 from tui.plain import plain
 from tui.screens.frame import Frame

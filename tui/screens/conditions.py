@@ -6,7 +6,8 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from server.schemas import ConditionOut, Page
+from server.schemas.base import Page
+from server.schemas.conditions import ConditionOut
 from tui.cells import said
 from tui.screens.listing import Listing
 from tui.texts import N_, _

@@ -15,7 +15,8 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from server.schemas import AgentCoverage, BranchCoverage, CoverageDay, CoverageReport, MinutesOut, Page
+from server.schemas.base import Page
+from server.schemas.coverage import AgentCoverage, BranchCoverage, CoverageDay, CoverageReport, MinutesOut
 from tui.cells import said
 from tui.screens.listing import Listing, T
 from tui.shell import Changed

@@ -16,7 +16,10 @@ from textual import work
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from server.schemas import BranchPage, Page, PositionPage, PositionRow, Standing
+from server.schemas.base import Page
+from server.schemas.branches import BranchPage
+from server.schemas.positions import PositionPage, PositionRow
+from server.schemas.standing import Standing
 from tui.cells import said, state_width
 from tui.client import PositionQuery
 from tui.opens import Place

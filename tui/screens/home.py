@@ -10,7 +10,9 @@ from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Static
 
-from server.schemas import ConditionOut, Coverage, EventOut, Home
+from server.schemas.base import Coverage
+from server.schemas.conditions import ConditionOut
+from server.schemas.home import EventOut, Home
 from tui.cells import said
 from tui.marks import LEVELS
 from tui.screens.frame import Frame

@@ -8,7 +8,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 
-from server.schemas import ConditionOut, Home
+from server.schemas.conditions import ConditionOut
+from server.schemas.home import Home
 from tui.screens.home import HomeFrame
 from tui.texts import N_, _
 from tui.widgets.menu import Menu

@@ -21,7 +21,9 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
-from server.schemas import ConditionOut, Home, PositionRow
+from server.schemas.conditions import ConditionOut
+from server.schemas.home import Home
+from server.schemas.positions import PositionRow
 from tui.cells import said, state_width
 from tui.client import PositionQuery
 from tui.plain import plain

@@ -17,7 +17,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
-from server.schemas import BranchOut, EventOut, Home
+from server.schemas.branches import BranchOut
+from server.schemas.home import EventOut, Home
 from tui.cells import said, state_width
 from tui.screens.home import HomeFrame
 from tui.texts import N_, _

@@ -8,7 +8,9 @@ import time
 from collections import Counter
 from dataclasses import replace
 
-from server.schemas import FRESH, Coverage, PositionPage, PositionRow, Standing
+from server.schemas.base import Coverage
+from server.schemas.positions import PositionPage, PositionRow
+from server.schemas.standing import FRESH, Standing
 from tui.client import PositionQuery
 from tui.pinyin import says
 from tui.shell import Shell

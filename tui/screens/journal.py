@@ -12,7 +12,8 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Static
 
-from server.schemas import JournalOut, Page
+from server.schemas.base import Page
+from server.schemas.journal import JournalOut
 from tui.cells import said
 from tui.plain import plain, to_json
 from tui.screens.listing import Listing

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from server.schemas import CardOut, CardPage, Page
+from server.schemas.base import Page
+from server.schemas.ledger import CardOut, CardPage
 from tui.cells import said
 from tui.client import LedgerQuery
 from tui.opens import Place

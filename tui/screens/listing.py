@@ -17,7 +17,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from server.schemas import Page
+from server.schemas.base import Page
 from tui.screens.frame import Frame
 from tui.texts import N_, _
 from tui.widgets.columns import Column

@@ -23,7 +23,8 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
-from server.schemas import EntryKind, TicketCreate
+from server.schemas.entries import EntryKind
+from server.schemas.tickets import TicketCreate
 from tui.local.folder import CannotLeave, fresh_entry, leave
 from tui.local.schema import Entry
 from tui.local.words import ANSWERS

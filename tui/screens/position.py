@@ -17,7 +17,10 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
-from server.schemas import CardVersionOut, ConditionOut, History, PositionDetail, TicketOut
+from server.schemas.conditions import ConditionOut
+from server.schemas.ledger import CardVersionOut
+from server.schemas.positions import History, PositionDetail
+from server.schemas.tickets import TicketOut
 from tui.cells import said
 from tui.plain import plain
 from tui.screens.frame import Frame

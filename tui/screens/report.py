@@ -22,7 +22,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
-from server.schemas import Fault, TicketCreate
+from server.schemas.tickets import Fault, TicketCreate
 from tui.plain import plain
 from tui.screens.ask_text import STAYS
 from tui.shell import Shell

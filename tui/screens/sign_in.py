@@ -21,7 +21,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
-from server.schemas import PASSWORD_LEAST
+from server.schemas.people import PASSWORD_LEAST
 from tui.failures import Away, ClientError, Refused, Untrusted
 from tui.plain import plain
 from tui.shell import Shell

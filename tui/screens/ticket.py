@@ -17,7 +17,7 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
-from server.schemas import TicketDetail, TicketOut, TicketStatus, TicketStep
+from server.schemas.tickets import TicketDetail, TicketOut, TicketStatus, TicketStep
 from tui.cells import Cells
 from tui.plain import plain, plain_lines
 from tui.screens.ask_text import AskText

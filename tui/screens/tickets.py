@@ -14,7 +14,8 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from server.schemas import Page, TicketOut, TicketStatus
+from server.schemas.base import Page
+from server.schemas.tickets import TicketOut, TicketStatus
 from tui.cells import said, ticket_width
 from tui.client import TicketQuery
 from tui.opens import Place

@@ -2,7 +2,10 @@
 
 from rich.text import Text
 
-from server.schemas import FRESH, CardOut, CatalogueOut, PositionDetail, ReadingOut
+from server.schemas.catalogue import CatalogueOut
+from server.schemas.ledger import CardOut
+from server.schemas.positions import PositionDetail, ReadingOut
+from server.schemas.standing import FRESH
 from tui.cells import Cells
 from tui.marks import STANDINGS
 from tui.plain import plain

@@ -18,7 +18,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
-from server.schemas import Figure
+from server.schemas.home import Figure
 from tui.marks import LEVELS, Mark
 from tui.plain import plain
 from tui.shell import Shell

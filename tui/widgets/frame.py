@@ -4,7 +4,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.widget import Widget
 
-from server.schemas import Role
+from server.schemas.people import Role
 from tui.plain import plain
 from tui.shell import Link, Shell
 from tui.texts import N_, _

@@ -11,7 +11,7 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-from server.schemas import History, Point
+from server.schemas.positions import History, Point
 from tui.plain import plain
 from tui.shell import Shell
 from tui.texts import _

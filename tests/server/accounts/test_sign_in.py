@@ -12,7 +12,7 @@ from server.accounts.tables import Person
 from server.clock import SetClock
 from server.journal.deeds import Act
 from server.journal.tables import JournalRow
-from server.schemas import Role
+from server.schemas.people import Role
 from server.storage.database import Database
 
 SignInAs = Callable[..., TestClient]

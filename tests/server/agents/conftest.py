@@ -22,7 +22,7 @@ from server.agents import deeds
 from server.app import create_app
 from server.clock import SetClock
 from server.journal.deeds import Act
-from server.schemas import AgentOut
+from server.schemas.agents import AgentOut
 from server.storage.database import Database
 from tests.in_process import InProcess
 

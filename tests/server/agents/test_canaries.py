@@ -18,7 +18,7 @@ from server.clock import SetClock
 from server.inventory.tables import Position
 from server.journal.deeds import Act
 from server.running.access import issue_metrics_token
-from server.schemas import Role
+from server.schemas.people import Role
 from server.secrets.deeds import set_secret
 from server.storage.database import Database
 from tests.server.agents.conftest import KEY

@@ -14,7 +14,7 @@ from server.agents.tables import AgentCode, AgentKey, AgentToken
 from server.clock import SetClock
 from server.errors import Conflict, NotFound, Told
 from server.journal.tables import JournalRow
-from server.schemas import IdentityStanding
+from server.schemas.agents import IdentityStanding
 from server.storage.database import Database
 from tests.in_process import InProcess
 

@@ -15,7 +15,7 @@ from server.agents.tables import AgentIdentity, AgentInstance, AgentKey, AgentTo
 from server.backup.restore import begin_epoch
 from server.clock import SetClock
 from server.inventory.tables import Subject
-from server.schemas import IdentityStanding
+from server.schemas.agents import IdentityStanding
 from server.storage.database import Database
 from tests.server.agents.test_identity import refused
 

@@ -34,7 +34,7 @@ from server.clock import SetClock
 from server.ingest.tables import AgentSeen, Attested, ClockOffset, Latest, RecordRow, Stream
 from server.inventory.tables import Position
 from server.journal.deeds import Act
-from server.schemas import Role
+from server.schemas.people import Role
 from server.secrets.deeds import set_secret
 from server.storage.database import Database
 

@@ -14,7 +14,10 @@ from server.health.follower import Follower
 from server.health.queries import page
 from server.journal.deeds import Act
 from server.queries import Everything
-from server.schemas import Answer, ConditionOut, Fault, Standing
+from server.schemas.conditions import ConditionOut
+from server.schemas.entries import Answer
+from server.schemas.standing import Standing
+from server.schemas.tickets import Fault
 from server.storage.database import Database
 from server.tickets.tables import Ticket, TicketNote
 from tests.server.health.conftest import START, Feed

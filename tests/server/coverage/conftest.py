@@ -42,7 +42,7 @@ from server.inventory.duties import note_duties
 from server.inventory.tables import Line, Observer, Position, Subject
 from server.journal.deeds import Act
 from server.queries import Everything
-from server.schemas import AgentCoverage, BranchCoverage, CoverageReport, MinutesOut
+from server.schemas.coverage import AgentCoverage, BranchCoverage, CoverageReport, MinutesOut
 from server.storage.database import Database
 
 SECOND = 1_000_000

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from server.coverage.account import Account, Answer, Stretch, account, by_day, spoken, together
 from server.coverage.spans import MINUTE, Spans, both, grown, joined, without
-from server.schemas import Missing
+from server.schemas.coverage import Missing
 
 DAY = 24 * 60  # minutes
 spans = st.lists(st.tuples(st.integers(0, DAY), st.integers(0, DAY)), max_size=6).map(joined)

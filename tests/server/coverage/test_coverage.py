@@ -14,7 +14,8 @@ from server.coverage.evidence import Witness
 from server.errors import NotFound
 from server.ingest.tables import ReceivedRange
 from server.inventory.tables import Branch, Calendar
-from server.schemas import MinutesOut, Role
+from server.schemas.coverage import MinutesOut
+from server.schemas.people import Role
 from server.storage.database import Database
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from server.entries.follower import EntryFollower
 from server.entries.tables import EntryRow
 from server.ingest.tables import RecordRow
 from server.journal.tables import JournalRow
-from server.schemas import EntryKind, Role
+from server.schemas.entries import EntryKind
+from server.schemas.people import Role
 from server.storage.database import Database
 
 SECOND = 1_000_000

@@ -16,7 +16,7 @@ from server.events.publish import invalidate
 from server.events.tables import Invalidation
 from server.events.ticker import Ticker
 from server.queries import Everything
-from server.schemas import Invalidated
+from server.schemas.status import Invalidated
 from server.storage import database as storage
 from server.storage.database import Database
 

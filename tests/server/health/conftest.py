@@ -28,7 +28,7 @@ from server.health.state import (
 )
 from server.ingest.tables import Attested, RecordRow, Stream
 from server.inventory.tables import SubjectKind
-from server.schemas import Standing
+from server.schemas.standing import Standing
 from server.storage.database import Database
 
 SECOND = 1_000_000

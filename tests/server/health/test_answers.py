@@ -15,7 +15,9 @@ from server.health.queries import page
 from server.ingest.tables import AgentSeen
 from server.journal.deeds import Act
 from server.queries import Everything
-from server.schemas import Answer, IdentityStanding, Role
+from server.schemas.agents import IdentityStanding
+from server.schemas.entries import Answer
+from server.schemas.people import Role
 from server.storage.database import Database
 from server.texts import gettext_for
 from tests.server.health.test_follower import LINE, PRINTER, run

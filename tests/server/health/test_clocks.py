@@ -13,7 +13,7 @@ from server.health.rules import shipped_rules
 from server.health.state import Heard, Watch
 from server.health.titles import condition_title, fix_card
 from server.inventory.tables import SubjectKind
-from server.schemas import Standing
+from server.schemas.standing import Standing
 
 SECOND = 1_000_000
 MINUTE, HOUR, DAY = 60, 3600, 86_400  # seconds

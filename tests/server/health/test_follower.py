@@ -16,7 +16,8 @@ from server.health.tables import Follower as FollowerRow
 from server.ingest.tables import AgentSeen, RecordRow
 from server.inventory.tables import InventoryRule, Subject
 from server.journal.tables import JournalRow
-from server.schemas import Standing, TicketStatus
+from server.schemas.standing import Standing
+from server.schemas.tickets import TicketStatus
 from server.storage.database import Database
 from server.tickets.tables import Ticket, TicketCondition, TicketNote
 

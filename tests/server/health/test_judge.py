@@ -7,7 +7,7 @@ import pytest
 
 from server.health.state import Heard, Opened, Watch
 from server.inventory.tables import SubjectKind
-from server.schemas import Standing
+from server.schemas.standing import Standing
 
 AGENT = 7
 

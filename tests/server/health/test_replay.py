@@ -16,7 +16,7 @@ from server.health.follower import Follower
 from server.health.state import Closed, Opened
 from server.health.tables import Condition, HealthRow, RollUp
 from server.inventory.tables import Agent, Branch, Line, Observer, Position, Setting, Subject, SubjectKind
-from server.schemas import Standing
+from server.schemas.standing import Standing
 from server.storage.database import Database
 
 SECOND = 1_000_000

@@ -11,7 +11,7 @@ from drivers.errors import Reason
 from server.health.rules import BUILT_IN, LEAST_SILENCE, SILENT, compose, shipped, shipped_rules
 from server.health.titles import cause_title, condition_title, fault_class, fix_card, part_title, reason_title
 from server.inventory.tables import SubjectKind
-from server.schemas import Fault
+from server.schemas.tickets import Fault
 
 DOCS = Path(__file__).parents[3] / "docs"
 

@@ -10,7 +10,7 @@ from server.health.follower import Follower
 from server.health.set_back import state_set_back
 from server.health.state import MINUTE, Open, Pending, SelfTest, State, View, dump
 from server.health.tables import Severity
-from server.schemas import Standing
+from server.schemas.standing import Standing
 from server.storage.database import Database
 from tests.server.health.test_follower import ATM, LINE, PRINTER, conditions, health, run
 

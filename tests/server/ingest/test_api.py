@@ -312,7 +312,7 @@ def test_observations_are_paged_by_id_within_the_scope(
 
 
 def role_of(word: str) -> Any:
-    from server.schemas import Role
+    from server.schemas.people import Role
 
     return Role(word)
 

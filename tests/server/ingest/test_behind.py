@@ -15,7 +15,7 @@ from server.health.tables import Condition, HealthRow
 from server.ingest.pace import LONGEST, Pace
 from server.ingest.tables import AgentSeen, AheadRow, RecordRow
 from server.ingest.writer import Writer
-from server.schemas import Standing
+from server.schemas.standing import Standing
 from server.storage.database import Database
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from server.journal.deeds import GENESIS, Act, digest, record
 from server.journal.personal import PERSONAL, erase, reveal, seal_personal
 from server.journal.tables import JournalRow
 from server.journal.verify import check, verify
-from server.schemas import Role
+from server.schemas.people import Role
 from server.storage.database import Database
 
 COLUMNS = tuple(JournalRow.model_fields)

@@ -26,7 +26,7 @@ from server.ledger.columns import COLUMNS
 from server.ledger.deeds import amend, register
 from server.ledger.fields import CardFields
 from server.ledger.tables import CardStatus
-from server.schemas import Role
+from server.schemas.people import Role
 from server.storage.database import Database
 
 MakeAct = Callable[[], Act]

@@ -12,7 +12,8 @@ from server.ledger.deeds import amend, place, register
 from server.ledger.fields import CardFields
 from server.ledger.queries import cards_at, machines_at
 from server.ledger.tables import CardStatus
-from server.schemas import Fault, Role, TicketStatus
+from server.schemas.people import Role
+from server.schemas.tickets import Fault, TicketStatus
 from server.storage.database import Database
 from server.tickets.tables import Ticket, TicketSource
 

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from agent.wire import Batch, Clock, DeviceWord, Event, EventName, Failure, Held, Hold, Reading
 from agent.wire import State as StateRecord
 from server.clock import SetClock
-from server.schemas import Role
+from server.schemas.people import Role
 
 SECOND = 1_000_000
 BOOT = 1_000_000 * SECOND

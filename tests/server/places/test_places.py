@@ -12,7 +12,7 @@ from server.clock import SetClock
 from server.inventory.tables import Subject
 from server.journal.deeds import Act, record
 from server.ledger.tables import Card, CardVersion
-from server.schemas import Role
+from server.schemas.people import Role
 from server.storage.database import Database
 
 SignIn = Callable[..., TestClient]

@@ -24,7 +24,7 @@ from server.running import ready
 from server.running.access import issue_metrics_token
 from server.running.exposition import each, histogram
 from server.running.exposition import text as exposed
-from server.schemas import Role
+from server.schemas.people import Role
 from server.settings import Settings
 from server.state import State
 from server.storage.database import Database

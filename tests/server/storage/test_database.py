@@ -140,7 +140,7 @@ def test_more_deeds_at_once_than_threads_do_not_stop_the_server(sqlite_database:
     from server.accounts.tables import Person, SignIn
     from server.accounts.tokens import hash_token
     from server.app import create_app
-    from server.schemas import Role
+    from server.schemas.people import Role
     from server.settings import Settings
 
     count = 60

@@ -14,7 +14,8 @@ from server.events.tables import Invalidation
 from server.health.tables import Condition, Severity
 from server.journal.deeds import Act
 from server.journal.tables import JournalRow
-from server.schemas import Fault, Role, TicketStatus
+from server.schemas.people import Role
+from server.schemas.tickets import Fault, TicketStatus
 from server.storage.database import Database
 from server.tickets import deeds
 from server.tickets.numbers import parse

@@ -1,4 +1,4 @@
-from server.schemas import ObservationOut
+from server.schemas.observations import ObservationOut
 from tui.demo.account import lost
 
 

@@ -14,7 +14,9 @@ from agent.clock import system_clocks
 from agent.local.box import Box, Dropped, entry_of
 from agent.local.now import Now as Written
 from agent.local.now import NowEntry
-from server.schemas import Answer, EntryKind, Fault, Standing
+from server.schemas.entries import Answer, EntryKind
+from server.schemas.standing import Standing
+from server.schemas.tickets import Fault
 from tui.local import folder, words
 from tui.local.folder import FRESH, CannotLeave, Local, Unreadable, age_of, find, fresh_entry, leave, read
 from tui.local.schema import Clock, Entry, Now

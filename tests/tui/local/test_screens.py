@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from agent.local.now import NowEntry
-from server.schemas import Role
+from server.schemas.people import Role
 from tui.app import ConsoleApp
 from tui.screens.home_head import HeadHome
 from tui.screens.local import LocalHome

@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from server.schemas import Role
+from server.schemas.people import Role
 from tui.app import ConsoleApp
 from tui.client import TicketQuery
 from tui.screens import frame

@@ -8,7 +8,8 @@ from textual.pilot import Pilot
 
 from server.clock import utc_now
 from server.inventory.duties import note_duties
-from server.schemas import MinutesOut, Missing, Role
+from server.schemas.coverage import MinutesOut, Missing
+from server.schemas.people import Role
 from tui.app import ConsoleApp
 from tui.screens.branch import Branch
 from tui.words import minutes, missing, percent

@@ -11,7 +11,8 @@ from server.agents.tables import KeptOut
 from server.clock import utc_now
 from server.health.tables import Condition, Severity
 from server.inventory.tables import Subject
-from server.schemas import IdentityStanding, Role
+from server.schemas.agents import IdentityStanding
+from server.schemas.people import Role
 from tui.app import ConsoleApp
 from tui.screens.devices import Devices
 from tui.screens.home_auditor import AuditorHome

@@ -6,7 +6,7 @@ from typing import Any
 from textual.events import Key
 from textual.pilot import Pilot
 
-from server.schemas import Role
+from server.schemas.people import Role
 from tui.app import ConsoleApp
 from tui.screens.home_branch import BranchHome
 from tui.screens.home_head import HeadHome

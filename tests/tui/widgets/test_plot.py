@@ -2,7 +2,8 @@
 
 import pytest
 
-from server.schemas import ConditionOut, History, Point
+from server.schemas.conditions import ConditionOut
+from server.schemas.positions import History, Point
 from tui.widgets.plot import Plot, _bars, bounds
 
 STEP = 60
