@@ -47,8 +47,8 @@ class Duties:
         self._wanted.set()
 
     def heard(self, revision: str) -> None:
-        """An ack named the revision this agent should have."""
-        if revision != self._revision:
+        """An ack named the revision this agent should have, or none where the server had too much to do."""
+        if revision and revision != self._revision:
             self._wanted.set()
 
     async def run(self) -> None:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
@@ -44,7 +45,7 @@ from server.running.ready import Readiness
 from server.schemas.base import Problem
 from server.settings import Settings
 from server.state import State
-from server.storage.database import Database
+from server.storage.database import THREADS, Database
 from server.storage.types import Now
 
 HEADERS = {
@@ -119,6 +120,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        current_default_thread_limiter().total_tokens = THREADS
         await state.ticker.begin()
         ticking = asyncio.create_task(state.ticker.run(), name="ticker")
         state.writer.start()

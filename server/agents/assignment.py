@@ -97,9 +97,11 @@ class Revisions:
         self._kept: dict[int, tuple[int, str]] = {}  # by agent: that deed, and the revision after it
 
     def kept(self, agent_id: int) -> str | None:
-        """What still holds, as far as somebody looked within KEPT µs."""
+        """What still holds, as far as somebody looked within KEPT µs; who finds nobody did is to look for all."""
+        now = self._now()
         with self._guard:
-            if not self._looked_at <= self._now() < self._looked_at + KEPT:
+            if not self._looked_at <= now < self._looked_at + KEPT:
+                self._looked_at = now
                 return None
             deed, revision = self._kept.get(agent_id, (-1, ""))
             return revision if deed == self._deed else None

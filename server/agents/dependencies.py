@@ -24,9 +24,14 @@ _bearer = HTTPBearer(
 )
 
 
+def crowded() -> bool:
+    """Whether what is asked now waits for a thread."""
+    return current_default_thread_limiter().statistics().tasks_waiting > 0
+
+
 async def _turn(state: StateOf, behind: Annotated[str, Header(alias=BEHIND, include_in_schema=False)] = "") -> None:
     """`turns.py`. It asks for nothing that a thread would have to do."""
-    if behind and current_default_thread_limiter().statistics().tasks_waiting:
+    if behind and crowded():
         state.writer.figures.answered("unavailable")
         state.turns.wait()
 

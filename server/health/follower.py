@@ -10,6 +10,7 @@ it counts as behind, and all of them as history, until the last of them is judge
 """
 
 import logging
+import time
 from dataclasses import dataclass, field
 
 from sqlmodel import Session, col, select
@@ -36,8 +37,8 @@ PAST = "health.history"  # the cursor of what waited at agents
 RESUMED = "health.resumed"  # its `at` is when the follower came back after an absence
 GRACE = SECOND  # what was committed this long after its arrival is still judged before time passes on
 BEAT = 10 * SECOND  # an idle follower says this often that it lives
-HISTORY = 200  # records of history in a step: some tenths of a second
-AHEAD = 200  # and of what is told ahead: what is live waits no longer than this takes
+STEP = 0.3  # seconds a step may take with what waited at agents: what is live waits as long for it, and no longer
+LEAST, MOST = 20, 500  # of that in a step
 
 
 @dataclass
@@ -64,6 +65,7 @@ class Follower(Following):
         self._database = database
         self._now = now
         self._batch = batch
+        self._waited = 100  # as much of that as STEP seconds were enough for
         self._single = 0  # steps still to be taken one record at a time, after one failed
         self._beat_at: int | None = None
         self._resumed = 0
@@ -81,6 +83,7 @@ class Follower(Following):
             self._set_back()
         limit = 1 if self._single else self._batch
         step: _Step | None = None
+        began = time.monotonic()
         try:
             with self._database.read() as session:
                 step = self._work(session, limit)
@@ -92,7 +95,14 @@ class Follower(Following):
             log.exception("Health failed on a batch; going on one by one")
             return self._isolate(step)
         self._single = max(0, self._single - 1)
+        self._measure(step, time.monotonic() - began)
         return len(step.entries) + len(step.history) + len(step.fleet.touched)
+
+    def _measure(self, step: _Step, seconds: float) -> None:
+        """Take as much the next time as fits, by how long this took on a machine as busy as it is."""
+        if len(step.history) + len(step.ahead) >= self._waited or seconds > STEP:
+            fits = self._waited * min(STEP / max(seconds, 0.001), 1.5)
+            self._waited = round(min(max(fits, LEAST), MOST))
 
     def _arrive(self) -> None:
         """Begin, and note an absence: while nobody listened nobody can have been silent."""
@@ -164,9 +174,12 @@ class Follower(Following):
         if len(live) == limit:
             step.reached = live[-1].id
             return step
-        step.history = entries(session, past, top, min(limit, HISTORY), history=True)
-        if limit > 1 or not step.history:
-            step.ahead = told_ahead(session, min(limit, AHEAD))
+        room = min(limit, self._waited)
+        if limit > 1:  # how things stand now goes before what led there, and never takes all
+            step.ahead = told_ahead(session, room * 3 // 4)
+        step.history = entries(session, past, top, room - len(step.ahead), history=True)
+        if limit == 1 and not step.history:
+            step.ahead = told_ahead(session, 1)
         return step
 
     def _dues(self, session: Session, horizon: int, limit: int) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from agent.wire import Ack, Batch, Entry
 from server.accounts.dependencies import Came, Clock, ReadSession, StateOf, Viewer
-from server.agents.dependencies import AgentCaller, Turn
+from server.agents.dependencies import AgentCaller, Turn, crowded
 from server.agents.limits import Limits
 from server.answers import Accepted, agent_answer, agent_body, answer
 from server.errors import ServerError
@@ -60,7 +60,9 @@ async def post_records(
     repeated = len(parcel.records) - taken.fresh
     figures.answered("taken", records=taken.fresh, repeated=repeated, refused=len(taken.refused))
     revision = state.revisions.kept(agent.id)
-    if revision is None:
+    if revision is None and parcel.waiting and crowded():
+        revision = ""  # it hears what it is to poll when it has caught up
+    elif revision is None:
         revision = await run_in_threadpool(state.revisions.compute, agent.id, agent.key)
     ack = Ack(
         epoch=state.epoch,

@@ -15,9 +15,10 @@ from sqlalchemy.orm import SessionTransaction
 from sqlmodel import Session
 
 BUSY_SECONDS = 30.0  # how long a writer waits for another process's write
+THREADS = 16  # that routes run in: with more, Python passes its lock around, and what is live waits longest for it
 POOL: Final[dict[str, Any]] = {
-    "pool_size": 16,
-    "max_overflow": 48,  # more than the 40 threads routes run in
+    "pool_size": THREADS + 8,  # and the threads of this server's own; a connection is dear to open
+    "max_overflow": 40,
     "hide_parameters": True,  # what was to be written is nobody's business in a log
 }
 
