@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from sqlmodel import Session, select
 
 from server.clock import SetClock
 from server.events.tables import Invalidation
-from server.health.follower import Follower
+from server.health.follower import LEAST, MOST, PAST, Follower
 from server.health.tables import Condition, HealthRow, RollUp
 from server.health.tables import Follower as FollowerRow
 from server.ingest.tables import AgentSeen, RecordRow
@@ -494,6 +495,31 @@ def test_an_agent_whose_history_is_judged_late_is_not_heard_of_now(
         assert row.seen_at == now() - 840 * SECOND
         assert row.standing is Standing.STALE
         assert ("1001-pc", "agent.silent", "", 60, None) in conditions(session)
+
+
+@pytest.mark.parametrize(("seconds", "at_once"), [(0.0, LEAST), (1e9, MOST)])
+def test_what_waited_at_agents_is_taken_in_steps_as_long_as_the_live_may_wait(
+    database: Database,
+    bank: dict[str, int],
+    feed: Any,
+    follower: Follower,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    at_once: int,
+) -> None:
+    """A machine on which no step is short enough, and one on which every step is."""
+    monkeypatch.setattr("server.health.follower.STEP", seconds)
+    for at in range(2000):
+        feed.state("1001-pc", PRINTER, at)
+        feed.rows[-1]["history"] = True
+    feed.write()
+    reached = [0]
+    while follower.step():
+        with database.read() as session:
+            reached.append(session.get_one(FollowerRow, PAST).cursor)
+    steps = [later - earlier for earlier, later in pairwise(reached)]
+    assert sum(steps) == 2000
+    assert steps[-2] == at_once
 
 
 def test_a_hold_that_ingest_did_not_count_keeps_nothing_fresh(

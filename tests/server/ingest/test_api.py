@@ -97,6 +97,19 @@ def test_json_and_zstd_say_the_same_as_msgpack(post: Any, machine: Any, database
     assert [msgspec.msgpack.decode(body)["reading"]["device"] for body in bodies] == ["online", "offline"]
 
 
+def test_who_is_behind_hears_what_it_is_to_poll_when_there_is_room(
+    post: Any, machine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behind = {"waiting": 100}
+    monkeypatch.setattr("server.ingest.routes.crowded", lambda: True)
+    first = msgspec.structs.replace(machine.batch(machine.state(ATM)), **behind)
+    assert ack(post(first)).assignment == ""
+    caught_up = ack(post(machine.batch(machine.state(ATM)))).assignment
+    monkeypatch.setattr("server.ingest.routes.crowded", lambda: False)
+    again = msgspec.structs.replace(machine.batch(machine.state(ATM)), **behind)
+    assert ack(post(again)).assignment == caught_up != ""
+
+
 def entry(machine: Any) -> Entry:
     record = machine.event(EventName.MEDIA)
     uid = f"{record.seq:032x}"
