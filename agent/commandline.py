@@ -6,6 +6,7 @@ beforehand (`helptext.py`), and an error is told anew from its kind. The texts o
 """
 
 import re
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from agent.texts import Gettext, gettext_for
 __all__ = ["language", "run"]
 
 STOPPED = 1  # by a person, at a question
+USAGE = 2
 _NO_COMMAND = re.compile(r"No such command '(?P<word>.*?)'\.(?: Did you mean (?P<near>.*)\?)?")
 _TOO_MUCH = re.compile(r"Got unexpected extra argument\(s\) \((?P<word>.*)\)", re.DOTALL)
 
@@ -27,6 +29,11 @@ def run(name: str, app: typer.Typer, words: Sequence[str] | None, lang: str) -> 
     """Do what the command line says; its exit code. What is wrong with it is one sentence on standard error, and 2."""
     _ = gettext_for(lang)
     command, where = spoken(app, _)
+    for word in sys.argv[1:] if words is None else words:
+        if not word.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in word):
+            told = _("{word} is not text in UTF-8: set the terminal to UTF-8 and type it again.")
+            typer.echo(told.format(word=ascii(word)[:80]), err=True)
+            return USAGE
     try:
         done = command(words, prog_name=name, standalone_mode=False)
     except typer.TyperException as error:

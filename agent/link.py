@@ -39,9 +39,10 @@ class LinkError(Exception):
     """No answer that can be used; the message is a sentence, and `zh` the same in Chinese.
 
     LinkError
-    ├── Away             no server, a cut line, half an answer, 5xx of ours: ask again after a while
+    ├── Away             no server, a cut line, half an answer: ask again after a while
     │   ├── NoSuchName   the address has a name that nobody knows
-    │   └── NotServing   its machine is there, and nothing listens at the port
+    │   ├── NotServing   its machine is there, and nothing listens at the port
+    │   └── Unable       it answers, or a proxy for it, and cannot do it now (429, 5xx of ours)
     ├── Rejected         this agent is not let in (401, 403): only a person can help
     ├── Elsewhere        something answers that is not a Branchfleet server (404, a redirect, a login page, a 5xx)
     │   ├── Untrusted    its certificate is not of the CA this agent trusts
@@ -60,10 +61,9 @@ class LinkError(Exception):
 
 
 class Away(LinkError):
-    def __init__(self, sentence: str, zh: str = "", wait: float = 0.0, *, answered: bool = False) -> None:
+    def __init__(self, sentence: str, zh: str = "", wait: float = 0.0) -> None:
         super().__init__(sentence, zh)
         self.wait = wait  # seconds the server asked for
-        self.answered = answered
 
 
 class NoSuchName(Away):
@@ -72,6 +72,10 @@ class NoSuchName(Away):
 
 class NotServing(Away):
     pass
+
+
+class Unable(Away):
+    answered = True
 
 
 class Rejected(LinkError):
@@ -276,22 +280,23 @@ def _judge(url: str, answer: Answer, kind: type[T]) -> T:
             raise Elsewhere(f"{foreign}.", f"{foreign_zh}。") from error
     problem = _problem(answer.body)
     said = tidy_text(problem.detail, 300).rstrip("。.")
+    said_zh = "" if said.isascii() else said  # a running agent asks in English, for its log
     if status in (401, 403):
         raise Rejected(
             f"The server does not let this agent in: {said or 'its token is wrong or was revoked'}.",
-            f"服务器不接受本机：{said or '令牌不对，或已被吊销'}。",
+            f"服务器不接受本机：{said_zh or '令牌不对，或已被吊销'}。",
             unknown=status == 401,
             reason=problem.reason[:40],
         )
     if status in (400, 413, 415, 422):
         raise NotTaken(
             f"The server cannot take a batch: {said or status}.",
-            f"服务器不能接收：{said or status}。",
+            f"服务器不能接收：{said_zh or status}。",
             judged=bool(said),
         )
     if status in (408, 425, 429, *_BY_PROXIES) or (status >= 500 and problem != _Problem()):
-        more = f": {said}" if said else ""
-        raise Away(f"The server answers {status}{more}.", f"服务器应答 {status}{more}。", _wait(answer), answered=True)
+        more, more_zh = f": {said}" if said else "", f"：{said_zh}" if said_zh else "，现在不能接收"
+        raise Unable(f"The server answers {status}{more}.", f"服务器应答 {status}{more_zh}。", _wait(answer))
     raise Elsewhere(f"{foreign} ({status}).", f"{foreign_zh}（{status}）。")
 
 

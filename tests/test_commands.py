@@ -125,6 +125,16 @@ def test_a_wrong_command_line_is_one_sentence_and_code_2(
     assert err.endswith(f" Help: {command} --help\n")
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("words", [["\udcff\udcfe"], ["--help", "\udcb9"], ["status", "--home", "a\udcb9b"]])
+def test_what_is_not_utf_8_is_one_sentence(say: Any, program: str, words: list[str]) -> None:
+    """What a terminal in GBK sends: the operating system hands it over, and nothing behind can write it."""
+    code, out, err = say(program, *words)
+    assert (code, out) == (2, "")
+    assert "不是 UTF-8 文字" in err
+    assert "\n" not in err.strip()
+
+
 def test_english_is_had_by_the_word_the_variable_or_the_settings(say: Any, tmp_path: Path) -> None:
     assert say("branchfleet", "devices", "--help", lang="en")[1].startswith("Usage: branchfleet devices")
     assert say("branchfleet", "--lang", "en", "--help")[1].startswith("Usage: branchfleet")

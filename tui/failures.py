@@ -36,6 +36,14 @@ class Unreached(Away):
     """No connection: whatever was to be done was not done. Of a plain Away that is not known."""
 
 
+class Unable(Away):
+    """The server itself says that it cannot do it now: its disk is full, say. Nothing was done."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
 class Untrusted(Unreached):
     """Something answers there that cannot prove to be the server: it was sent nothing."""
 
@@ -95,12 +103,14 @@ def _unproven(error: BaseException | None) -> ssl.SSLCertVerificationError | Non
 def judge(response: httpx2.Response, *, signing_in: bool = False) -> None:
     """Raise what an answer that is no success means."""
     status = response.status_code
-    if status in (502, 503, 504):
-        raise Away(f"HTTP {status}")
     try:
         sentence = Problem.model_validate_json(response.content).detail
     except ValidationError:
+        if status in (502, 503, 504):  # of a proxy
+            raise Away(f"HTTP {status}") from None
         raise Defect(f"HTTP {status} {response.request.method} {response.request.url.path}") from None
+    if status == 503:
+        raise Unable(sentence)
     if status == 401 and not signing_in:
         raise SignedOut(sentence)
     if status >= 500:

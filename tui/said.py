@@ -74,7 +74,7 @@ def answer(
 ) -> None:
     """Ask the server, and turn what it cannot or will not do into a sentence and a code."""
     from tui.client import Client
-    from tui.failures import Away, Defect, Refused, SignedOut, Untrusted
+    from tui.failures import Away, Defect, Refused, SignedOut, Unable, Untrusted
 
     said: Said = context.obj
     if signed_in and said.token is None:
@@ -91,6 +91,8 @@ def answer(
         asyncio.run(run())
     except Untrusted as error:
         stop(Exit.REFUSED, error.sentence)
+    except Unable as error:
+        stop(Exit.AWAY, error.sentence)
     except Away:
         stop(Exit.AWAY, _("The server {server} does not answer. Is the line up?").format(server=said.settings.server))
     except SignedOut as error:

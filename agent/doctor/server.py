@@ -131,6 +131,11 @@ _MENDS: dict[str, Text] = {
         "The line stands; the server does not run, or the port is wrong: call head office to have it started. "
         "Records are kept on this PC.",
     ),
+    "Unable": Text(
+        "线路是通的，服务器现在不能接收，磁盘可能已满：打电话给总行科技，读出这一行。记录保存在本机，不会丢。",
+        "The line stands; the server can take nothing now, its disk may be full: call head office. "
+        "Records are kept on this PC.",
+    ),
     "Rejected": Text(
         "请总行科技在采集程序页面查看本机身份：是否待确认、被吊销或已隔离；需要时发新的登记码，重新登记。",
         "Have head office look at this agent: waiting, revoked or in quarantine; if need be enrol it anew.",

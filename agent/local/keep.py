@@ -10,7 +10,7 @@ import msgspec
 
 from agent.clock import Clocks
 from agent.duties import Duties
-from agent.link import Elsewhere, Link, NotServing, Rejected
+from agent.link import Elsewhere, Link, NotServing, Rejected, Unable
 from agent.local import folder, now
 from agent.local.box import Aside, Box, entry_of
 from agent.outbox import Outbox
@@ -211,7 +211,7 @@ class Local:
 
     def _met(self) -> bool:
         """Whether the way to the server is whole, and what is at its end is the trouble."""
-        return isinstance(self._link.trouble, Rejected | Elsewhere | NotServing)
+        return isinstance(self._link.trouble, Rejected | Elsewhere | NotServing | Unable)
 
     def _server_now(self, clock: Clock, waiting: int) -> now.NowServer:
         contact = self._contact_before
@@ -225,6 +225,7 @@ class Local:
             kept_out=kept_out(self._link.trouble),
             waiting=waiting,
             stopped=isinstance(self._link.trouble, NotServing),
+            unable=isinstance(self._link.trouble, Unable),
         )
 
     def _entry(self, entry: Entry, held: bool, clock: Clock) -> now.NowEntry:

@@ -76,6 +76,7 @@ class NowServer(msgspec.Struct, frozen=True, kw_only=True):
     kept_out: str  # refused: its word for why it does not let this agent in
     waiting: int  # records it has not got
     stopped: bool = False  # its machine answers, and its program does not run
+    unable: bool = False  # it answers, and cannot take what waits now
 
 
 class NowEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,7 +258,7 @@ def suspect(
 ) -> Suspect:
     """What it looks like from here: a UPS on battery, a server nobody reaches, something else in its place.
 
-    `met`: something answers at the server's address, and does not let us in, is not it, or is its bare machine.
+    `met`: something answers at the server's address, and does not let us in, cannot, is not it, or is its machine.
     """
     for one in polled:
         found = known.get(one.position)

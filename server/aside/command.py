@@ -34,7 +34,7 @@ def aside_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 @aside.command("show")
 def aside_show(
-    id: Annotated[int, typer.Argument(help="Its number in the list.")],
+    id: Annotated[int, typer.Argument(help="Its number in the list.", min=1, max=(1 << 63) - 1)],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the bytes as they came there.")] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,

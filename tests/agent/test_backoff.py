@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from agent.backoff import Backoff
-from agent.link import Away, Elsewhere, NotTaken, Rejected
+from agent.link import Away, Elsewhere, NotTaken, Rejected, Unable
 from agent.tables import SpoolFull
 
 
@@ -67,7 +67,7 @@ async def test_a_server_that_answered_is_left_alone_as_long_as_it_asked(monkeypa
     monkeypatch.setattr("agent.backoff.KNOCK_SECONDS", 0.0)
     door = Door(1)
     backoff = Backoff(door.opens, most)
-    await backoff.rest(Away("busy", answered=True))
+    await backoff.rest(Unable("busy"))
     await backoff.rest(SpoolFull("full"))
     assert door.looks == 0
 

@@ -25,6 +25,7 @@ from agent.link import (
     NotTaken,
     OtherScheme,
     Rejected,
+    Unable,
     open_line,
 )
 from agent.trust import unproven
@@ -93,13 +94,13 @@ async def test_a_good_answer_is_an_ack() -> None:
         (b"", Away, "does not answer"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", Away, "does not answer"),
         (http(200, ACK)[:-3], Away, "does not answer"),
-        (http(500, b'{"detail": "a defect"}'), Away, "answers 500"),
+        (http(500, b'{"detail": "a defect"}'), Unable, "answers 500"),
         (http(500), Elsewhere, "not a Branchfleet server (500)"),
         (http(501, b"<html>Unsupported method</html>"), Elsewhere, "not a Branchfleet server (501)"),
-        (http(502), Away, "502"),
-        (http(504, b"<html>gateway</html>"), Away, "504"),
-        (http(503, b'{"detail": "starting"}'), Away, "starting"),
-        (http(429), Away, "429"),
+        (http(502), Unable, "502"),
+        (http(504, b"<html>gateway</html>"), Unable, "504"),
+        (http(503, b'{"detail": "starting"}'), Unable, "starting"),
+        (http(429), Unable, "429"),
         (http(401, b'{"detail": "not known"}'), Rejected, "not known"),
         (http(403, b'{"detail": "revoked"}'), Rejected, "revoked"),
         (http(403), Rejected, "token is wrong"),
@@ -115,6 +116,16 @@ async def test_what_is_no_ack_is_a_sentence_of_its_kind(raw: bytes, kind: type[L
     error = await trouble(raw)
     assert type(error) is kind
     assert said in error.sentence
+
+
+@pytest.mark.parametrize("status", [401, 413, 503])
+async def test_a_chinese_sentence_holds_no_english_one(status: int) -> None:
+    """A running agent asks in English, for its log; doctor shows what it heard to a teller."""
+    english = await trouble(http(status, b'{"detail": "Its disk is full"}'))
+    chinese = await trouble(http(status, '{"detail": "磁盘已满"}'.encode()))
+    assert "disk" in english.sentence
+    assert "disk" not in english.zh
+    assert "磁盘已满" in chinese.zh
 
 
 async def test_only_the_server_itself_can_judge_a_batch() -> None:

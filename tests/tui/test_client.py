@@ -8,7 +8,7 @@ import pytest
 from server.schemas.status import Status
 from tui import line
 from tui.client import Client, LedgerQuery
-from tui.failures import Away
+from tui.failures import Away, Unable
 
 NOON = 1_800_000_000_000_000
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nx-journal-seq: 7\r\n\r\nledger"
@@ -61,3 +61,19 @@ async def test_an_export_may_be_long_in_the_making_and_a_list_may_not(monkeypatc
         written.set()
         assert await exporting == b"ledger"
     await asyncio.gather(*(task for task in serving if task))  # each ends once its end of the line is closed
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"), [(b'{"detail": "the disk is full"}', Unable), (b"<html>no upstream</html>", Away)]
+)
+async def test_a_server_that_says_itself_that_it_cannot_now_is_not_called_silent(body: bytes, kind: type[Away]) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 503 No\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, Client(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", token="t") as client:
+        with pytest.raises(Away) as told:
+            await client.branches()
+    assert type(told.value) is kind

@@ -82,6 +82,7 @@ class Server(Told):
     kept_out: Text
     waiting: int
     stopped: bool = False
+    unable: bool = False
 
 
 class Steps(Told):

@@ -23,6 +23,7 @@ SUSPECTS = {
 # Of the server: by what the agent meets at its address.
 SERVER_SUSPECTS = {
     "refused": N_("The server answers and does not let this PC in: call head-office IT."),
+    "unable": N_("The line stands, and the server can take nothing now: call head-office IT."),
     "stopped": N_("The line stands, and the server's program does not run: call head-office IT."),
     "": N_("What answers is not our server: call head-office IT."),
 }
@@ -35,6 +36,7 @@ KEPT_OUT = {
     "unknown": N_("the server does not know its key"),
 }
 ROLES = {"main": N_("main"), "backup": N_("backup")}
+ANSWERED = 90_000_000  # µs; while all is well an agent is answered once a minute at least
 ANSWERS = {"power": N_("power cut"), "line": N_("the line is cut"), "closed": N_("switched off")}
 WHATS = {EntryKind.TICKET: N_("fault report"), EntryKind.NOTE: N_("note"), EntryKind.ANSWER: N_("telephone")}
 STATES = {
@@ -82,8 +84,11 @@ def server_line(local: Local) -> tuple[str, str]:
     last = moment(server.contact, local.read) if server.contact else _("never")
     if not local.fresh:
         return "unknown", _("Whether the server answers is not known; it did last at {last}.").format(last=last)
+    silent = local.now.written.wall + (local.age or 0) - (server.contact or 0)
+    if server.state == "here" and silent <= ANSWERED:
+        return "good", _("The server answered this PC's agent {age} ago.").format(age=span(max(silent, 0)))
     if server.state == "here":
-        return "good", _("The server answers this PC's agent.")
+        return "unknown", _("Whether the server answers is not known; it did last at {last}.").format(last=last)
     if server.state == "asking":
         return "unknown", _("The agent is asking the server for the first time; it answered last at {last}.").format(
             last=last
@@ -92,10 +97,13 @@ def server_line(local: Local) -> tuple[str, str]:
         told = _("The server answers and does not let this PC's agent in: {why}. {n} records wait here, none is lost.")
         why = _(KEPT_OUT[server.kept_out]) if server.kept_out in KEPT_OUT else plain(server.trouble).rstrip(".")
         return "fault", told.format(why=why, n=f"{server.waiting:,}")
+    if server.unable:
+        told = _("The server answers and can take nothing now; {n} records wait here, and none is lost.")
+        return "fault", told.format(n=f"{server.waiting:,}")
     if not server.contact:
         told = _("The server has never answered this PC's agent; {n} records wait here, and none is lost.")
         return "fault", told.format(n=f"{server.waiting:,}")
-    length = span(local.now.written.wall + (local.age or 0) - server.contact)
+    length = span(silent)
     told = _("The server has not answered since {last} ({length}); {n} records wait here, and none is lost.")
     return "fault", told.format(last=last, length=length, n=f"{server.waiting:,}")
 
@@ -106,7 +114,9 @@ def suspect_line(local: Local) -> str:
         return ""
     if now.suspect != "server":
         return _(SUSPECTS[now.suspect])
-    return _(SERVER_SUSPECTS["refused" if now.server.state == "refused" else "stopped" if now.server.stopped else ""])
+    server = now.server
+    met = {"refused": server.state == "refused", "unable": server.unable, "stopped": server.stopped}
+    return _(SERVER_SUSPECTS[next((what for what, so in met.items() if so), "")])
 
 
 def plans(now: Now) -> list[Steps]:

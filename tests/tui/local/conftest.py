@@ -69,7 +69,8 @@ class Agent:
             "1001/ups": answered(parts={"power": "mains"}),
         }
         self.state, self.met, self.ended = "away", False, False
-        self.kept_out, self.stopped = "", False
+        self.kept_out, self.stopped, self.unable = "", False, False
+        self.contact = 3600.0  # seconds since the server answered
         self.entries: list[now.NowEntry] = []
         folder.make(path)
 
@@ -85,11 +86,12 @@ class Agent:
         server = now.NowServer(
             url="http://10.1.0.5:8088",
             state=self.state,  # type: ignore[arg-type]
-            contact=clock.wall - 3600 * SECOND,
+            contact=clock.wall - int(self.contact * SECOND),
             trouble=HOSTILE,
             kept_out=self.kept_out,
             waiting=1204,
             stopped=self.stopped,
+            unable=self.unable,
         )
         return Now(
             version=now.VERSION,

@@ -148,6 +148,26 @@ def test_who_is_kept_out_reads_why_and_not_that_the_server_is_dead(agent: Agent,
     assert "1,204" in sentence
 
 
+@pytest.mark.parametrize(
+    ("contact", "ago", "level"), [(5, 0, "good"), (5, 80, "good"), (95, 0, "unknown"), (50, 50, "unknown")]
+)
+def test_a_server_that_answered_counts_as_well_for_a_minute_and_a_half(
+    agent: Agent, contact: int, ago: int, level: str
+) -> None:
+    """Its agent may stand still meanwhile, and what it wrote last grows old."""
+    agent.state, agent.contact = "here", contact
+    agent.write(ago)
+    assert words.server_line(read(agent.path))[0] == level
+
+
+def test_a_server_that_can_take_nothing_is_no_cut_line(agent: Agent) -> None:
+    agent.met = agent.unable = True
+    agent.write()
+    local = read(agent.path)
+    assert words.server_line(local) == ("fault", "服务器有应答，但现在不能接收；1,204 条记录存在本机，不会丢。")
+    assert "总行服务器现在不能接收" in words.suspect_line(local)
+
+
 def test_an_agent_that_said_goodbye_is_old_at_once(agent: Agent) -> None:
     agent.ended = True
     agent.write()
