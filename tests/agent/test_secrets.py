@@ -47,9 +47,9 @@ def leaky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     about = folder / "leaky-1.0.dist-info"
     about.mkdir(parents=True)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: leaky\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[branchfleet.drivers]\nleaky = leaky_driver:Leaky\n")
+    (about / "entry_points.txt").write_text("[branchfleet.drivers]\nleaky = leaky_with_secrets:Leaky\n")
     source = Path(__file__).with_name("leaky.py").read_text(encoding="utf-8")
-    (folder / "leaky_driver.py").write_text(source, encoding="utf-8")
+    (folder / "leaky_with_secrets.py").write_text(source, encoding="utf-8")
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.syspath_prepend(folder)
         yield folder

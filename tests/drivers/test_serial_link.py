@@ -511,16 +511,16 @@ def test_two_capabilities_are_enough_to_look() -> None:
 
 
 def test_a_holder_is_seen_by_whoever_may_look() -> None:
-    _look("pass", "found.holder is not None and found.holder.startswith('sh (process ')", holding="/dev/full")
+    _look("pass", "found.holder is not None and found.holder.startswith('sh (process ')", holding="/dev/ptmx")
 
 
 def _look(first: str, expected: str, *, user: list[str] | None = None, holding: str = "/dev/zero") -> None:
-    """Look for the owner of /dev/full among the processes of a namespace: a shell of root's, and the one that looks."""
+    """Look for the owner of /dev/ptmx among the processes of a namespace: a shell of root's, and the one that looks."""
     lacking = [program for program in ("setpriv", "unshare") if shutil.which(program) is None]
     if os.getuid() != 0 or lacking:
         pytest.skip("this test needs root, and: apt-get install -y util-linux")
     code = "import os; from drivers.serial_owner import look; "
-    code += f"{first}; found = look('/dev/full', os.stat('/dev/full')); assert {expected}, found"
+    code += f"{first}; found = look('/dev/ptmx', os.stat('/dev/ptmx')); assert {expected}, found"
     looker = [*(user or []), sys.executable, "-c", code]
     shell = ["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", f'exec 9<{holding}; "$@" 9<&-', "sh", *looker]
     ran = subprocess.run(shell, check=False, cwd=ROOT, capture_output=True, text=True, timeout=60)

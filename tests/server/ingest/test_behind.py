@@ -9,7 +9,6 @@ from sqlmodel import Session, select
 
 from agent.wire import Ahead, AnyRecord, State
 from server.clock import SetClock
-from server.health import follower as following
 from server.health.follower import Follower
 from server.health.tables import Condition, HealthRow
 from server.ingest.pace import LONGEST, Pace
@@ -114,7 +113,7 @@ def test_what_is_live_is_judged_before_the_history_of_others(
     now: SetClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(following, "HISTORY", 10)
+    monkeypatch.setattr(follower, "_waited", 10)
     told = day_cut_off(machine, now)
     machine.waiting = 1
     deliver(machine, *told)
