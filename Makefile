@@ -8,7 +8,7 @@ demo: .venv/ready
 	$(BIN)/branchfleet demo
 
 test: .venv/ready
-	$(BIN)/pytest -n 4 --dist loadgroup
+	$(BIN)/pytest -n 4
 
 check: lint test
 

@@ -22,6 +22,7 @@ from hypothesis import settings
 from server.clock import SetClock
 from server.migrations import upgrade
 from server.storage.database import Database
+from tests.one_worker import OneWorker
 
 PG_INSTALL = "apt-get install -y postgresql"
 settings.register_profile("branchfleet", deadline=None)  # a busy machine is slow, and no test is about time
@@ -197,3 +198,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     yield database
     database.close()
     cluster.drop(name)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorker:
+    return OneWorker(config, log)

@@ -12,7 +12,7 @@ from tests.faults.bank import TOP
 from tests.faults.machine import CHECKOUT, PROGRAMS, Machine, machine, missing
 
 needs_systemd = pytest.mark.skipif(bool(missing()), reason=missing() or "-")
-pytestmark = [needs_systemd, pytest.mark.xdist_group("machine")]  # one machine for all of these
+pytestmark = needs_systemd
 
 SERVER, AGENT = "branchfleet-server", "branchfleet-agent"
 BOTH = (SERVER, AGENT)

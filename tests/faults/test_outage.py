@@ -32,7 +32,6 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.skipif(bool(MISSING), reason=MISSING or "-")
-@pytest.mark.xdist_group("outage")  # one outage for all of these
 class TestALineThatIsCut:
     def test_loses_no_record_and_no_change(self, found: dict[str, Any]) -> None:
         counted = found["counted"]
