@@ -122,7 +122,11 @@ async def test_a_server_whose_clock_leaps_dates_nothing_by_it_and_is_right_again
             async def told_of() -> bool:
                 return bool((await client.conditions(open=None, limit=100)).rows)
 
+            async def accounted() -> bool:
+                return (await client.coverage()).total.due > 0
+
             await comes(told_of, "a supply on battery to be told of")
+            await comes(accounted, "a whole minute to be accounted for")
             told = (await client.coverage()).total
             conditions = (await client.conditions(open=None, limit=100)).rows
         made.end_story()

@@ -5,10 +5,12 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 
 import pytest
 
 from tests.faults.bank import TOP
+from tests.faults.bench import until
 from tests.faults.machine import CHECKOUT, PROGRAMS, Machine, machine, missing
 
 needs_systemd = pytest.mark.skipif(bool(missing()), reason=missing() or "-")
@@ -144,15 +146,20 @@ def test_the_doctor_finds_all_well(bank: Machine) -> None:
     assert "[well]     1001/serial" in bank.say(*asked)
 
 
+def _own_lines(bank: Machine, unit: str) -> list[dict[str, str]]:
+    """Of the program itself, and not of systemd about it."""
+    lines = bank.say("journalctl", f"--unit={unit}", "--output=json", "--no-pager").splitlines()
+    return [line for line in map(json.loads, lines) if line.get("_COMM", "").startswith(("branchfleet", "python"))]
+
+
 def test_what_they_say_is_in_the_journal_with_its_level(bank: Machine) -> None:
     bank.try_to(f"{PROGRAMS}/python", "-c", f"import urllib.request as w; w.urlopen('{URL.replace('https', 'http')}')")
     warnings = bank.say("journalctl", f"--unit={SERVER}", "--priority=warning", "--no-pager")
     assert "Somebody asks in plain HTTP" in warnings
     assert "INFO" not in warnings
     for unit in BOTH:
-        lines = bank.say("journalctl", f"--unit={unit}", "--output=json", "--no-pager").splitlines()
-        own = [line for line in map(json.loads, lines) if line.get("_COMM", "").startswith(("branchfleet", "python"))]
-        assert own
+        until(partial(_own_lines, bank, unit), f"a line of {unit}")
+        own = _own_lines(bank, unit)
         assert {line["PRIORITY"] for line in own} <= {"6", "4", "3"}
         assert not [line for line in own if line["MESSAGE"].startswith("<")]
 
