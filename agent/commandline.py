@@ -30,7 +30,7 @@ def run(name: str, app: typer.Typer, words: Sequence[str] | None, lang: str) -> 
     _ = gettext_for(lang)
     command, where = spoken(app, _)
     for word in sys.argv[1:] if words is None else words:
-        if not word.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in word):
+        if any("\ud800" <= letter <= "\udfff" for letter in word):  # bytes the system could not read as text
             told = _("{word} is not text in UTF-8: set the terminal to UTF-8 and type it again.")
             typer.echo(told.format(word=ascii(word)[:80]), err=True)
             return USAGE

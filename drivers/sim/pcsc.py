@@ -10,7 +10,8 @@ State: card "none", "present", or "mute", whose answer to reset is too long to b
 Options: `port` of vpcd, `reader` as pcscd calls it.
 
 Faults are the card's, not pcscd's: silent, slow and half hold vpcd up, and pcscd goes on telling what it last knew;
-they end with the card pulled out and put in again. Garbage is no answer to reset; hang-up is a loose contact.
+they end with the card pulled out and put in again. Garbage is no answer to reset; hang-up is a contact that has come
+loose: the card is gone until the fault ends.
 """
 
 import asyncio
@@ -79,9 +80,10 @@ class CardSimulator:
         while True:
             cut = self._link is not None and self._link.is_closing()
             cured = self._stuck and self.fault is Fault.NONE
-            if cut or cured or self._card != self.state["card"]:
+            loose = self.fault is Fault.HANG_UP  # also while vpcd waits for an answer that a fault before this one ate
+            if cut or cured or loose or self._card != self.state["card"]:
                 self.pull_out()
-            if self._link is None and self.state["card"] != "none":
+            if self._link is None and self.state["card"] != "none" and not loose:
                 with suppress(OSError):  # vpcd may be away
                     await self._put_in()
             await asyncio.sleep(LOOK_SECONDS)

@@ -65,7 +65,7 @@ class Follower(Following):
         self._database = database
         self._now = now
         self._batch = batch
-        self._waited = 100  # as much of that as STEP seconds were enough for
+        self._waited = 100  # at agents: as many of it as fit into STEP seconds
         self._single = 0  # steps still to be taken one record at a time, after one failed
         self._beat_at: int | None = None
         self._resumed = 0

@@ -10,7 +10,6 @@ from functools import partial
 import pytest
 
 from tests.faults.bank import TOP
-from tests.faults.bench import until
 from tests.faults.machine import CHECKOUT, PROGRAMS, Machine, machine, missing
 
 needs_systemd = pytest.mark.skipif(bool(missing()), reason=missing() or "-")
@@ -158,7 +157,7 @@ def test_what_they_say_is_in_the_journal_with_its_level(bank: Machine) -> None:
     assert "Somebody asks in plain HTTP" in warnings
     assert "INFO" not in warnings
     for unit in BOTH:
-        until(partial(_own_lines, bank, unit), f"a line of {unit}")
+        bank.comes(partial(_own_lines, bank, unit), f"a line of {unit}")
         own = _own_lines(bank, unit)
         assert {line["PRIORITY"] for line in own} <= {"6", "4", "3"}
         assert not [line for line in own if line["MESSAGE"].startswith("<")]
