@@ -1,13 +1,15 @@
 """The console's line to the server: one request, one answer, and the server's clock by what answers said."""
 
+import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
+import anyio
 import httpx2
 from pydantic import TypeAdapter, ValidationError
 
@@ -92,7 +94,7 @@ class Line:
     ) -> httpx2.Response:
         request = self._request(method, path, asked or {}, body)
         with translated():
-            response = await self._http.send(request)
+            response = await withdrawable(self._http.send(request))
         if response.is_error or response.is_redirect:
             judge(response, signing_in=signing_in)
         return response
@@ -100,11 +102,33 @@ class Line:
     @asynccontextmanager
     async def _streamed(self, request: httpx2.Request) -> AsyncIterator[httpx2.Response]:
         with translated():
-            response = await self._http.send(request, stream=True)
+            response = await withdrawable(self._http.send(request, stream=True))
         try:
             yield response
         finally:
             await response.aclose()
+
+
+async def withdrawable(sending: Coroutine[Any, Any, T]) -> T:
+    """What `sending` gives, or its end when nobody waits for it any more.
+
+    httpx keeps its closing of connections safe from a scope that is cancelled and not from a task that is: cut between
+    two of them, it forgot the second one open. Screens cancel tasks.
+    """
+    scope = anyio.CancelScope()
+
+    async def inside() -> T:
+        with scope:
+            return await sending
+        raise asyncio.CancelledError
+
+    task = asyncio.ensure_future(inside())
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        scope.cancel()
+        await asyncio.wait([task])
+        raise
 
 
 def may_keep_silent(seconds: float) -> dict[str, float]:

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from server.schemas.branches import BranchPage
 from server.schemas.status import Status
 from tui import line
 from tui.client import Client, LedgerQuery
@@ -77,3 +78,38 @@ async def test_a_server_that_says_itself_that_it_cannot_now_is_not_called_silent
         with pytest.raises(Away) as told:
             await client.branches()
     assert type(told.value) is kind
+
+
+@pytest.mark.parametrize("steps", range(24))
+async def test_a_question_withdrawn_at_any_moment_leaves_no_connection_open(steps: int) -> None:
+    """The server has hung up on two; whoever asks next closes both, and may be called away in between."""
+    closing, open_lines = asyncio.Event(), set[asyncio.Task[None] | None]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_lines.add(asyncio.current_task())
+        if not closing.is_set():
+            await reader.readuntil(b"\r\n\r\n")
+            await both.wait()
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+            await closing.wait()
+            writer.write_eof()
+            await hung_up.wait()
+        await reader.read()  # until the client closes
+        writer.close()
+
+    body = BranchPage(total=0, offset=0, at=NOON, rows=[]).model_dump_json().encode()
+    both, hung_up = asyncio.Barrier(2), asyncio.Barrier(3)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, Client(f"http://127.0.0.1:{port}", token="t") as client:
+        await asyncio.gather(client.branches(), client.branches())
+        closing.set()
+        await hung_up.wait()
+        asking = asyncio.create_task(client.branches())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait([asking])
+        await client.close()
+        async with asyncio.timeout(5):
+            await asyncio.gather(*[task for task in open_lines if task])
