@@ -35,7 +35,7 @@ def logging_to(home: Path, secrets: Secrets, environment: Mapping[str, str] = os
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     shown = logging.StreamHandler(sys.stderr)
-    shown.setFormatter(ForJournal(secrets) if "JOURNAL_STREAM" in environment else ForPeople(secrets))
+    shown.setFormatter(ForJournal(secrets) if is_journal(sys.stderr, environment) else ForPeople(secrets))
     kept = LogFile(home / FOLDER / FILE)
     kept.setFormatter(ForPrograms(secrets))
     for handler in (shown, kept):
@@ -47,6 +47,15 @@ def logging_to(home: Path, secrets: Secrets, environment: Mapping[str, str] = os
         for handler in (shown, kept):
             root.removeHandler(handler)
             handler.close()
+
+
+def is_journal(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
+    """As systemd.exec(5) has it: a shell below a service has the variable too, and a stream of its own."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return environment.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
 def narrate(secrets: Secrets) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import random
 import stat
 import sys
@@ -47,12 +48,25 @@ def test_a_line_is_an_object_for_programs_and_a_sentence_for_people(
     assert capsys.readouterr().err.endswith(" WARNING 1001/atm-1 is gone\n")
 
 
-def test_to_the_journal_every_line_has_its_level_and_no_time(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_to_the_journal_every_line_has_its_level_and_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "stderr").open("w") as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        found = os.fstat(stderr.fileno())
+        with logging_to(tmp_path, Secrets(), {"JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"}):
+            logging.getLogger("agent.x").error("two\nlines")
+    assert (tmp_path / "stderr").read_text() == "<3>two\n<3>lines\n"
+
+
+def test_where_a_service_above_has_the_journal_and_this_has_a_file_the_lines_have_their_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with logging_to(tmp_path, Secrets(), {"JOURNAL_STREAM": "8:1"}):
-        logging.getLogger("agent.x").error("two\nlines")
-    assert capsys.readouterr().err == "<3>two\n<3>lines\n"
+    with (tmp_path / "stderr").open("w") as stderr, (tmp_path / "other").open("w") as other:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        found = os.fstat(other.fileno())
+        with logging_to(tmp_path, Secrets(), {"JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"}):
+            logging.getLogger("agent.x").error("gone")
+    assert (tmp_path / "stderr").read_text().endswith(" ERROR gone\n")
+    assert not (tmp_path / "stderr").read_text().startswith("<")
 
 
 def test_a_log_of_a_year_takes_ten_megabytes_and_keeps_the_newest(tmp_path: Path) -> None:
