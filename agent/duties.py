@@ -36,6 +36,7 @@ class Duties:
         self._backoff = Backoff(link.opens)
         self._revision = ""
         self.assignment: Assignment | None = None  # in force
+        self._fetching = asyncio.Lock()  # of two answers the later counts
         self._wanted = asyncio.Event()
         self.hold_every = HOLD_SECONDS
 
@@ -56,19 +57,24 @@ class Duties:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            sent = self._clocks()
             try:
-                assignment = await self._link.assignment()
+                await self.fetch()
             except LinkError as error:
                 self._wanted.set()
                 await self._backoff.rest(error)
                 continue
             self._backoff.succeeded()
+            await asyncio.sleep(1.0)  # a server that never says the same revision twice is asked once a second at most
+
+    async def fetch(self) -> None:
+        """Ask for the assignment now, and apply it. Raises LinkError."""
+        async with self._fetching:
+            sent = self._clocks()
+            assignment = await self._link.assignment()
             self._uplink.exchanged(sent, assignment)
             if assignment.revision != self._revision:
                 self._apply(assignment)
                 await asyncio.to_thread(keep, self._home, assignment)
-            await asyncio.sleep(1.0)  # a server that never says the same revision twice is asked once a second at most
 
     def _apply(self, assignment: Assignment) -> None:
         earlier = self._schedule.targets

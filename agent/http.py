@@ -18,6 +18,7 @@ SILENCE_SECONDS = 10.0  # nothing of an answer comes for so long: nobody is ther
 SLOW_SECONDS = 40.0  # but a server that lets connect and has much to do is given twice as long each time, up to this
 SLOWEST = 500  # bytes a second that a question goes out at: 64 kbit/s, 300 ms, and three packets in ten are lost
 UNHEARD_SECONDS = 60.0  # what goes out is acknowledged by nobody for so long, where the system can tell
+PROBE_SECONDS = 15  # where nothing goes either way for so long, TCP asks: firewalls forget what rests
 REST_SECONDS = 4.0  # a connection is kept for so long: servers end one that rests, uvicorn after 5
 EYEBALLS_SECONDS = 0.25  # until another address of the server's name is tried beside the first (RFC 8305)
 READ = 1 << 16
@@ -53,9 +54,12 @@ class Asks(Protocol):
 
 
 class Connections:
-    """To one server. Each question has a connection to itself, one that rests or a new one. Is an `Asks`."""
+    """To one server. Each question has a connection to itself, one that rests or a new one. Is an `Asks`.
 
-    def __init__(self, server: str, context: ssl.SSLContext) -> None:
+    `held` is how many seconds the server may keep an answer back.
+    """
+
+    def __init__(self, server: str, context: ssl.SSLContext, held: float = 0.0) -> None:
         parts = urlsplit(server)
         secure = parts.scheme == "https"
         self._host = _ascii(parts.hostname or "")
@@ -65,6 +69,7 @@ class Connections:
         self._named = named if parts.port is None else f"{named}:{parts.port}"
         self._prefix = parts.path.rstrip("/")
         self._resting: list[_Connection] = []
+        self._held = held
         self._silence = SILENCE_SECONDS
 
     async def __call__(self, method: str, path: str, headers: Mapping[str, str], content: bytes, limit: int) -> Answer:
@@ -83,7 +88,7 @@ class Connections:
 
     async def _ask(self, connection: "_Connection", request: h11.Request, content: bytes, limit: int) -> Answer:
         try:
-            answer = await connection.ask(request, content, limit, self._silence)
+            answer = await connection.ask(request, content, limit, self._silence, self._held)
             self._silence = SILENCE_SECONDS
             return answer
         except TimeoutError:
@@ -138,10 +143,20 @@ class Connections:
 
 
 def _give_up_unheard(writer: asyncio.StreamWriter) -> None:
-    """Windows gives up a connection by itself when five packets are not acknowledged; Linux tries for 15 minutes."""
-    option = getattr(socket, "TCP_USER_TIMEOUT", None)
-    if option is not None:
-        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, option, int(UNHEARD_SECONDS * 1000))
+    """Windows gives up a connection by itself when five packets are not acknowledged; Linux tries for 15 minutes.
+
+    While an answer is held nothing goes out, unless TCP is told to probe.
+    """
+    connected = writer.get_extra_info("socket")
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_USER_TIMEOUT", int(UNHEARD_SECONDS * 1000)),
+        ("TCP_KEEPIDLE", PROBE_SECONDS),
+        ("TCP_KEEPINTVL", PROBE_SECONDS),
+    ):
+        option = getattr(socket, name, None)
+        if option is not None:
+            connected.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _ascii(host: str) -> str:
@@ -157,11 +172,12 @@ class _Connection:
         self._rests_since = 0.0
         self.heard = False  # something of an answer to the last question
 
-    async def ask(self, request: h11.Request, content: bytes, limit: int, silence: float) -> Answer:
-        """Raises TimeoutError when nothing of the answer comes for `silence` seconds, and those the question takes."""
+    async def ask(self, request: h11.Request, content: bytes, limit: int, silence: float, held: float) -> Answer:
+        """Raises TimeoutError when nothing of the answer comes for `silence` seconds, beside those the question takes
+        and those the answer may be `held`."""
         said = [self._http.send(request), self._http.send(h11.Data(content)), self._http.send(h11.EndOfMessage())]
         self.heard = False
-        patience = silence + len(content) / SLOWEST
+        patience = silence + held + len(content) / SLOWEST
         # Not waited for until it is sent: a server that refuses answers before it has heard all, and hangs up.
         self._writer.write(b"".join(filter(None, said)))
         status, headers, body = 0, {}, bytearray()

@@ -8,14 +8,14 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from agent.causes import chinese, untrusted
 from agent.http import Answer, Asks, Connections, HttpError, HungUp, TooLong
 from agent.tidy import tidy_text
-from agent.wire import BEHIND, MEDIA_MSGPACK, Ack, Assignment, Batch, encode
+from agent.wire import BEHIND, MEDIA_MSGPACK, Ack, Assignment, Batch, Orders, encode
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -163,12 +163,16 @@ class Passes(Protocol):
 
 
 class Link:
-    """One server and this agent's token. Logs once when the server goes and once when it is back."""
+    """One server and this agent's token. Logs once when the server goes and once when it is back, unless it is `quiet`
+    because another link does."""
 
-    def __init__(self, line: Line, passes: Passes, heard: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(
+        self, line: Line, passes: Passes, heard: Callable[[int], None] = lambda _: None, *, quiet: bool = False
+    ) -> None:
         self._line = line
         self._passes = passes
         self._heard = heard  # told the server's time, UTC µs
+        self._quiet = quiet
         self.trouble: LinkError | None = None  # why the last question had no answer; None after one that had
         self._barred = False  # the server answered since then, and did not let this agent in
         self._said: set[str] = set()  # what trouble the log told of since the last good answer
@@ -190,6 +194,11 @@ class Link:
     async def assignment(self) -> Assignment:
         return await self._ask("GET", "/api/agent/assignment", Assignment)
 
+    async def orders(self, have: list[str], wait: int) -> Orders:
+        """What is to be done beside what is here already; held back until there is something, `wait` s at most."""
+        named = ",".join(quote(uid, safe="") for uid in have)
+        return await self._ask("GET", f"/api/agent/orders?have={named}&wait={wait}", Orders)
+
     async def _ask(
         self,
         method: str,
@@ -210,7 +219,7 @@ class Link:
                 result = await self._with_token(method, path, kind, content, headers or {}, still)
         except LinkError as error:
             raise self._noted(error) from None
-        if isinstance(result, Ack | Assignment):
+        if isinstance(result, Ack | Assignment | Orders):
             self._heard(result.server)
         self.trouble = None
         if self._said:
@@ -245,7 +254,7 @@ class Link:
         self._barred = self._barred or isinstance(error, Rejected)
         if not isinstance(error, NotTaken):
             self.trouble = error
-        if trouble not in self._said and not isinstance(error, NotTaken):
+        if trouble not in self._said and not isinstance(error, NotTaken) and not self._quiet:
             log.warning("%s Records are kept here meanwhile.", error.sentence)
             self._said.add(trouble)
         return error
@@ -257,12 +266,15 @@ def _kind(error: LinkError) -> str:
 
 
 @asynccontextmanager
-async def open_line(server: str, context: ssl.SSLContext, lang: str = "en") -> AsyncIterator[Line]:
-    """A line for as long as the block runs. `context` says whom to believe, where the address is https.
+async def open_line(
+    server: str, context: ssl.SSLContext, lang: str = "en", *, held: float = 0.0
+) -> AsyncIterator[Line]:
+    """A line for as long as the block runs. `context` says whom to believe, where the address is https, `held` how many
+    seconds the server may keep an answer back.
 
     `lang` is asked of the server for its own words: English, as the rest of what a running agent says.
     """
-    connections = Connections(server, context)
+    connections = Connections(server, context, held)
     try:
         yield Line(connections, server, lang)
     finally:

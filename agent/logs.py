@@ -49,8 +49,10 @@ def logging_to(home: Path, secrets: Secrets, environment: Mapping[str, str] = os
             handler.close()
 
 
-def is_journal(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
+def is_journal(stream: TextIO | None, environment: Mapping[str, str] = os.environ) -> bool:
     """As systemd.exec(5) has it: a shell below a service has the variable too, and a stream of its own."""
+    if stream is None:  # Windows, without a console
+        return False
     try:
         found = os.fstat(stream.fileno())
     except (OSError, ValueError):

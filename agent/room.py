@@ -41,7 +41,7 @@ def make_room(db: sqlite3.Connection, limit: int, note: Note) -> bool:
 
 
 def drop_before(db: sqlite3.Connection, first: int, note: Note) -> bool:
-    """Drop what waits and has a number below `first`, but for what people entered. True if there was any.
+    """Drop what waits and has a number below `first`, but for what people entered and results. True if there was any.
 
     Of each position the newest of these states stays: the holds that follow it speak of it.
     """
@@ -49,7 +49,8 @@ def drop_before(db: sqlite3.Connection, first: int, note: Note) -> bool:
     loss = Loss(parts(db))
     doomed: list[int] = []
     waiting = db.execute(
-        "SELECT seq, body FROM record WHERE acked IS NULL AND kind != 'entry' AND seq < ? ORDER BY seq", (first,)
+        "SELECT seq, body FROM record WHERE acked IS NULL AND kind NOT IN ('entry', 'result') AND seq < ? ORDER BY seq",
+        (first,),
     )
     for seq, body in waiting:
         record = read(body)
@@ -72,6 +73,21 @@ def read(body: bytes) -> AnyRecord | None:
     except msgspec.DecodeError:
         return None
     return record
+
+
+def read_within(rows: Iterable[tuple[int, bytes]], size: int) -> tuple[list[AnyRecord], list[int]]:
+    """Records within `size` bytes, and the numbers of those between them that cannot be read."""
+    records: list[AnyRecord] = []
+    unreadable: list[int] = []
+    for seq, body in rows:
+        size -= len(body)
+        if records and size < 0:
+            break
+        if (record := read(body)) is None:
+            unreadable.append(seq)
+        else:
+            records.append(record)
+    return records, unreadable
 
 
 def _bytes(db: sqlite3.Connection) -> int:
@@ -185,13 +201,14 @@ def _sum(run: list[Hold]) -> dict[str, Held]:
 
 
 def _drop(db: sqlite3.Connection, excess: int, note: Note) -> None:
-    """Remove what waits: holds, states that tell of numbers only, all states, events, and last what people entered.
+    """Remove what waits: holds, states that tell of numbers only, all states, events, and last results and what people
+    entered, because somebody waits for each of these.
 
     Of each the oldest first. Holds go before states, because a hold left without the state it follows would speak for
     an older one.
     """
     loss = Loss(parts(db))
-    kinds = (_kind(db, "state", "fact", "result"), _kind(db, "event"), _kind(db, "entry"))
+    kinds = (_kind(db, "state", "fact"), _kind(db, "event"), _kind(db, "result", "entry"))
     for rows in (_kind(db, "hold"), _details(db), *kinds):
         doomed = _oldest(rows, excess)
         for seq in doomed:

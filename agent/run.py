@@ -15,8 +15,11 @@ from agent.exit import Exit, Trouble
 from agent.link import Away, Link, open_line
 from agent.local.keep import Local
 from agent.notify import BEGUN, ENDING, beat, notify
+from agent.orders.doing import Doing
+from agent.orders.receiving import HELD_SECONDS, Receiving
+from agent.orders.running import Running
 from agent.outbox import Outbox
-from agent.poll import Poller
+from agent.poll import Poller, Seen
 from agent.report import Report
 from agent.schedule import Schedule
 from agent.settings import Settings
@@ -75,11 +78,15 @@ async def run_agent(settings: Settings, stop: Stop, clocks: Clocks | None = None
 
     try:
         trust = Trust(settings.home)
-        async with open_line(settings.server, context_for(settings.server, trust)) as line:
+        context = context_for(settings.server, trust)
+        async with (
+            open_line(settings.server, context) as line,
+            open_line(settings.server, context, held=HELD_SECONDS) as held_line,
+        ):
             proven = trust if settings.server.startswith("https:") else None
             tokens = Tokens(line, settings.home, settings.identity, clocks, begin_stream, proven)
-            link = Link(line, tokens, trust.heard)
-            return await _live(settings, stop, clocks, report, outbox, shared, link)
+            link, orders = Link(line, tokens, trust.heard), Link(held_line, tokens, trust.heard, quiet=True)
+            return await _live(settings, stop, clocks, report, outbox, shared, link, orders)
     finally:
         await outbox.close()
         with suppress(TimeoutError):
@@ -95,11 +102,18 @@ _CODES: dict[type[SpoolError], Exit] = {
 
 
 async def _live(
-    settings: Settings, stop: Stop, clocks: Clocks, report: Report, outbox: Outbox, shared: Shared, link: Link
+    settings: Settings,
+    stop: Stop,
+    clocks: Clocks,
+    report: Report,
+    outbox: Outbox,
+    shared: Shared,
+    link: Link,
+    orders: Link,
 ) -> Exit:
     poller = Poller()
 
-    async def look(target: Target) -> None:
+    async def look(target: Target) -> Seen:
         seen = await poller.poll(target)
         position = target.polled.position
         if schedule.targets.get(position) is target:  # and not replaced while it was asked
@@ -108,6 +122,7 @@ async def _live(
             news = report.seen(position, seen, now)
             outbox.put(news.records, urgent=news.urgent)
             local.seen(position, seen, news=bool(news.records))
+        return seen
 
     async def hold() -> None:
         loop = asyncio.get_running_loop()
@@ -129,6 +144,8 @@ async def _live(
     duties = Duties(settings.home, clocks, link, uplink, schedule, report, shared)
     local = Local(settings.local_folder, settings.server, clocks, link, outbox, duties)
     account.aside = lambda: local.aside
+    running = Running(outbox, clocks, Doing(settings, clocks, outbox, schedule, look, report, duties).kinds())
+    receiving = Receiving(orders, link, outbox, clocks, running)
 
     outbox.put([_start_event(clocks)], urgent=True)
     outbox.news.set()  # what is left from the last run
@@ -136,7 +153,7 @@ async def _live(
     duties.begin()
     writer = asyncio.create_task(outbox.run())
     parts = (uplink.run(), duties.run(), hold(), schedule.watch_clock(), local.run(), account.run(), beat())
-    others = [asyncio.create_task(each) for each in parts]
+    others = [asyncio.create_task(each) for each in (*parts, running.run(), receiving.run())]
     notify(BEGUN)
     asked = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([asked, writer, *others], return_when=asyncio.FIRST_COMPLETED)
@@ -147,6 +164,7 @@ async def _live(
     notify(ENDING)
     await schedule.stop()
     await _cancel(asked, *others)
+    await running.stop()
     reason: dict[str, str | int] = {"reason": stop.reason}
     outbox.put([*report.hold(clocks()), Event(seq=0, clock=clocks(), name=EventName.GOODBYE, detail=reason)])
     if await outbox.written(WRITE_SECONDS):

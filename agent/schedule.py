@@ -6,10 +6,12 @@ clock is watched against the boot clock, and the plan is moved with it.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from math import ceil
+from weakref import WeakValueDictionary
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
@@ -28,7 +30,7 @@ JUMP_MICROS = 1_500_000  # a wall clock that left the boot clock by more was tur
 
 log = logging.getLogger(__name__)
 
-Job = Callable[[Target], Awaitable[None]]
+Job = Callable[[Target], Awaitable[object]]
 
 
 class Schedule:
@@ -39,6 +41,7 @@ class Schedule:
         self._job = job
         self._watch = Watch(job)
         self._running: set[asyncio.Task[object]] = set()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._clocks = clocks
         self._targets: dict[str, Target] = {}
         self._scheduler = AsyncIOScheduler(timezone=UTC)
@@ -61,6 +64,22 @@ class Schedule:
     @property
     def targets(self) -> dict[str, Target]:
         return dict(self._targets)
+
+    def target(self, position: str) -> Target | None:
+        return self._targets.get(position)
+
+    @asynccontextmanager
+    async def turn(self, target: Target) -> AsyncIterator[None]:
+        """To poll it within: nobody else polls this position meanwhile, or waits for its news."""
+        position = target.polled.position
+        turn = self._turns.get(position)
+        if turn is None:
+            turn = self._turns[position] = asyncio.Lock()
+        async with turn:
+            await self._watch.end(position)
+            yield
+            if self._targets.get(position) is target:
+                self._watch.begin(target)
 
     def replace(self, targets: Iterable[Target]) -> None:
         """Poll exactly these from now on. A target that is the same object as before keeps its job and its slot."""
@@ -89,10 +108,8 @@ class Schedule:
         assert task is not None  # noqa: S101  (for mypy: a job is always a task)
         self._running.add(task)
         try:
-            await self._watch.end(target.polled.position)
-            await self._job(target)
-            if self._targets.get(target.polled.position) is target:
-                self._watch.begin(target)
+            async with self.turn(target):
+                await self._job(target)
         except Exception:  # the border of a job: a defect in one poll must not end the others unseen
             log.exception("A poll of %s failed by a defect", target.polled.position)
         finally:

@@ -8,16 +8,18 @@ THINNING event, so the server can tell a loss from a record under way. Nothing h
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from agent import held, streams
 from agent.clock import Clocks
+from agent.orders import keeping
 from agent.ranges import joined
-from agent.room import Loss, drop_before, let_go_of_state, make_room, read
+from agent.room import Loss, drop_before, let_go_of_state, make_room, read, read_within
 from agent.standing import Standing, standing_of
 from agent.streams import Part
 from agent.tables import SpoolDamaged, SpoolFull, open_file, translated
@@ -33,6 +35,8 @@ RESTORED = "the server was brought back from a backup, and cannot tell this home
 TAKEN_OVER = "this home was another agent's before"
 FORGOTTEN = "the server lost them when they had been let go of here"
 _TOLD_BOOTS = 500  # boots one batch speaks of
+
+T = TypeVar("T")
 
 
 class Parcel(msgspec.Struct, frozen=True):
@@ -89,10 +93,11 @@ class Spool:
 
     # -- writing ------------------------------------------------------------------------------------
 
-    def append(self, records: Sequence[AnyRecord], *, lost: int = 0, why: str = "") -> bool:
+    def append(self, records: Sequence[AnyRecord], *, lost: int = 0, why: str = "", ends: str = "") -> bool:
         """Number the records and make them durable. Their own `seq` is ignored.
 
         `lost` records before them never got here: they take numbers too, and a GAP event says why they never come.
+        `ends` is the uid of the order whose Result is the last of them.
         True if records had to be dropped to stay within the limit.
         """
         with self._writing():
@@ -104,8 +109,15 @@ class Spool:
                 self._note(EventName.GAP, loss, why)
             another_day = self._pass_time()
             self._insert(records)
+            if ends:
+                keeping.note_result(self._db, ends, self._next() - 1)
             dropped = another_day and self._drop_old()
             return make_room(self._db, self._limit, self._note) or dropped
+
+    def change(self, deed: Callable[[sqlite3.Connection], T]) -> T:
+        """What `orders/keeping.py` does with the file, durable when this returns."""
+        with self._writing():
+            return deed(self._db)
 
     def _pass_time(self) -> bool:
         """Count how long the agent has run. True if another day of that has begun."""
@@ -221,7 +233,7 @@ class Spool:
             part = streams.part_of(streams.parts(self._db), first)
             asked = "SELECT seq, body FROM record WHERE acked IS NULL AND seq < ? ORDER BY seq LIMIT ?"
             with closing(self._db.execute(asked, (part.end, count))) as rows:
-                records, unreadable = _decode(rows, size)
+                records, unreadable = read_within(rows, size)
         return Parcel(part.uid, records, waiting - len(records), follows=part.follows), unreadable
 
     def _boots(self, records: Sequence[AnyRecord]) -> list[Clock]:
@@ -280,6 +292,7 @@ class Spool:
             if server > heard:
                 self._db.execute("UPDATE spool SET heard = ?", (server,))
             self._db.execute("DELETE FROM record WHERE acked < ?", (server - KEPT_MICROS,))
+            self._db.execute("DELETE FROM orders WHERE acked < ?", (server - KEPT_MICROS,))
             self._db.execute("DELETE FROM boot WHERE last < (SELECT min(seq) FROM record)")
             begun = ""
             if older:
@@ -314,6 +327,7 @@ class Spool:
                 return False
             former = "DELETE FROM stream WHERE first < (SELECT max(first) FROM stream)"
             self._db.execute("DELETE FROM record WHERE acked IS NOT NULL")
+            self._db.execute("DELETE FROM orders")
             self._db.execute(former)
             self._db.execute("UPDATE spool SET settled = coalesce((SELECT min(seq) FROM record), next)")
             self._db.execute("UPDATE stream SET first = min(first, (SELECT settled FROM spool)), epoch = ''")
@@ -383,18 +397,3 @@ def begin_anew(path: Path, clocks: Clocks, limit: int, damage: str, days: int = 
     except OSError as error:
         raise SpoolFull(f"The damaged spool {path} cannot be moved aside: {error.strerror}.") from error
     return Spool(path, clocks, limit, days)
-
-
-def _decode(rows: Iterable[tuple[int, bytes]], size: int) -> tuple[list[AnyRecord], list[int]]:
-    """Records within `size` bytes, and the numbers of those between them that cannot be read."""
-    records: list[AnyRecord] = []
-    unreadable: list[int] = []
-    for seq, body in rows:
-        size -= len(body)
-        if records and size < 0:
-            break
-        if (record := read(body)) is None:
-            unreadable.append(seq)
-        else:
-            records.append(record)
-    return records, unreadable

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 from uuid import uuid4
 
-SCHEMA = 3
+SCHEMA = 4
 _FULL = {
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR,
@@ -73,6 +73,22 @@ CREATE TRIGGER decided AFTER UPDATE OF acked ON record WHEN (old.acked IS NULL) 
 _MERGED = """
 CREATE TRIGGER merged AFTER UPDATE OF body ON record
     BEGIN UPDATE spool SET bytes = bytes + length(new.body) - length(old.body); END;
+"""
+# What the server had this agent do. Of a result that was lost the uid is remembered as long as an order may be told.
+_ORDERS = """
+CREATE TABLE orders (
+    uid TEXT PRIMARY KEY,
+    told BLOB,                           -- the Order; NULL once it has ended
+    until INTEGER NOT NULL,              -- it may be begun while the clock (µs) of this boot says less
+    boot_id TEXT NOT NULL,
+    began BLOB,                          -- the Clock when it was begun
+    result INTEGER UNIQUE,               -- the number of its Result, once it has ended
+    acked INTEGER                        -- the server's clock when it first said that it holds that
+);
+CREATE TRIGGER answered AFTER UPDATE OF acked ON record WHEN new.kind = 'result' BEGIN
+    UPDATE orders SET acked = new.acked WHERE result = new.seq; END;
+CREATE TRIGGER unanswered AFTER DELETE ON record WHEN old.kind = 'result' AND old.acked IS NULL BEGIN
+    UPDATE orders SET acked = 2592000000000 + (SELECT heard FROM spool) WHERE result = old.seq; END;
 """
 # What schema 1 lacks.
 _SINCE_1 = f"""
@@ -157,9 +173,10 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         raise SpoolNewer(f"The spool {path} was written by a newer branchfleet-agent; install that one again.")
     minted = f"INSERT INTO spool (only) VALUES (1); INSERT INTO stream (first, uid) VALUES (1, '{uuid4().hex}');"  # noqa: S608
     missing = {
-        0: f"{_RECORDS} {_BOOTS} {_MERGED} {_STREAMS} {minted}",
-        1: f"{_SINCE_1} {_SINCE_2}",
-        2: _SINCE_2,
+        0: f"{_RECORDS} {_BOOTS} {_MERGED} {_STREAMS} {_ORDERS} {minted}",
+        1: f"{_SINCE_1} {_SINCE_2} {_ORDERS}",
+        2: f"{_SINCE_2} {_ORDERS}",
+        3: _ORDERS,
     }
     if version in missing:
         db.executescript(f"BEGIN IMMEDIATE; {missing[version]} PRAGMA user_version = {SCHEMA}; COMMIT;")

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 class Watch:
     """One task for each position whose driver tells news: it waits, and calls `poll`. Belongs to one event loop."""
 
-    def __init__(self, poll: Callable[[Target], Awaitable[None]]) -> None:
+    def __init__(self, poll: Callable[[Target], Awaitable[object]]) -> None:
         self._poll = poll
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()

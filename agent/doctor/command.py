@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from agent import wire
 from agent.cells import cells
 from agent.clock import system_clocks
 from agent.doctor import box, clock, devices, itself, log, server, spool
@@ -76,3 +77,21 @@ def lines(found: list[Finding], lang: Literal["zh", "en"]) -> Iterator[str]:
 def as_json(found: list[Finding], lang: Literal["zh", "en"]) -> dict[str, Any]:
     pick = ("zh", "en").index(lang)
     return {"well": all_well(found), "found": [finding.as_json(pick) for finding in found]}
+
+
+def told(found: list[Finding]) -> list[wire.Finding]:
+    """As head office hears of it, in both languages; what is not well comes first, and well is only what was seen."""
+    order = [Word.WRONG, Word.HEED, Word.UNSEEN, Word.WELL]
+    return [_told(finding) for finding in sorted(found, key=lambda finding: order.index(finding.word))]
+
+
+def _told(finding: Finding) -> wire.Finding:
+    mend = finding.mend or Text("", "")
+    return wire.Finding(
+        what=finding.noun.en,
+        good=None if finding.word is Word.UNSEEN else finding.word is Word.WELL,
+        zh=f"{finding.noun.zh}：{finding.said.zh}",
+        en=f"{finding.noun.en}: {finding.said.en}",
+        mend_zh=mend.zh,
+        mend_en=mend.en,
+    )

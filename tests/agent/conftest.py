@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import msgspec
 import pytest
@@ -30,8 +31,11 @@ from agent.wire import (
     Entry,
     Event,
     EventName,
+    Order,
+    Orders,
     Polled,
     Refusal,
+    Result,
     State,
     Token,
 )
@@ -158,6 +162,12 @@ class Centre:
         self.foreign = ""  # subject of entries it refuses
         self.credulous = False  # as the real one is: a number it has is a duplicate, whatever comes with it
         self.assignment = Assignment(agent="centre", revision="0", polled=[], hold_every=1.0)
+        self.told: list[Order] = []  # until its result is here, each is told to whoever does not have it
+        self.cancelled: set[str] = set()
+        self.asked: list[tuple[list[str], int]] = []  # by question for orders: what the agent has, and how long to hold
+        self.answering = 0  # questions for orders that are being held
+        self.knows_orders = True
+        self.draining = False  # it ends: what is held is answered at once
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
@@ -198,6 +208,9 @@ class Centre:
             if isinstance(record, State) and record.position == position
         ]
 
+    def results(self, uid: str | None = None) -> list[Result]:
+        return [record for record in self.order if isinstance(record, Result) and uid in (None, record.order)]
+
     def events(self, name: EventName) -> list[Event]:
         return [record for record in self.order if isinstance(record, Event) and record.name is name]
 
@@ -230,6 +243,9 @@ class Centre:
             said = msgspec.structs.replace(self.assignment, server=time.time_ns() // 1000)
             await _answer(send, 200, msgspec.msgpack.encode(said))
             return
+        if scope["path"] == "/api/agent/orders":
+            await self._orders(parse_qs(scope["query_string"].decode()), send)
+            return
         self.requests += 1
         self.gave_way.append(BEHIND.lower().encode() in dict(scope["headers"]))
         mood = self.mood.pop(0) if len(self.mood) > 1 else self.mood[0]
@@ -250,6 +266,29 @@ class Centre:
                 await _answer(send, 200, ack[: len(ack) // 2], length=len(ack))
             elif mood != "deaf":
                 await _answer(send, 200, ack)
+
+    async def _orders(self, query: dict[str, list[str]], send: Callable[[Any], Any]) -> None:
+        if not self.knows_orders:
+            await _answer(send, 404, b'{"detail": "Not Found"}')
+            return
+        have = query.get("have", [""])[0].split(",")
+        wait = int(query["wait"][0])
+        self.asked.append((have, wait))
+        self.answering += 1
+        until = time.monotonic() + wait
+        try:
+            while not (orders := self._orders_for(have)) and time.monotonic() < until and not self.draining:
+                await asyncio.sleep(0.005)
+        finally:
+            self.answering -= 1
+        said = orders or Orders(server=time.time_ns() // 1000)
+        await _answer(send, 200, msgspec.msgpack.encode(said))
+
+    def _orders_for(self, have: list[str]) -> Orders | None:
+        ended = {result.order for result in self.results()}
+        told = [order for order in self.told if order.uid not in ended and order.uid not in have]
+        cancelled = sorted((self.cancelled & set(have)) - ended)
+        return Orders(orders=told, cancelled=cancelled, server=time.time_ns() // 1000) if told or cancelled else None
 
     def _poisoned(self, batch: Batch) -> bool:
         if batch.ahead and not self.foresight:

@@ -1,0 +1,126 @@
+"""The kinds of order there are, and what each does. None changes a device or the PC."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from agent.assignment import Target
+from agent.clock import Clocks
+from agent.duties import Duties
+from agent.orders.outcome import NotDone, Outcome
+from agent.outbox import Outbox
+from agent.poll import Seen
+from agent.report import Report
+from agent.schedule import Schedule
+from agent.settings import Settings
+from agent.wire import Fact, Order, OrderKind, Why
+
+AT_ONCE = 16  # polls that orders have under way, beside those of the schedule
+POLLS_BYTES = 40_000  # of one result's `polls`: a server takes 64 KiB as one record
+
+
+class Kind(NamedTuple):
+    do: Callable[[Order], Awaitable[Outcome]]
+    seconds: float | None  # it may take; None: what it waits for is bounded
+    beside: bool = False  # others of the kind run at the same time
+
+
+class Doing:
+    """What this agent can be asked to do, with the parts of it that do it. `look` polls, as the schedule has it do."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clocks: Clocks,
+        outbox: Outbox,
+        schedule: Schedule,
+        look: Callable[[Target], Awaitable[Seen]],
+        report: Report,
+        duties: Duties,
+    ) -> None:
+        self._settings = settings
+        self._clocks = clocks
+        self._outbox = outbox
+        self._schedule = schedule
+        self._look = look
+        self._report = report
+        self._duties = duties
+        self._places = asyncio.Semaphore(AT_ONCE)
+
+    def kinds(self) -> dict[str, Kind]:
+        return {
+            OrderKind.POLL: Kind(self._poll, None, beside=True),
+            OrderKind.FACTS: Kind(self._facts, 30.0),
+            OrderKind.DOCTOR: Kind(self._doctor, 60.0),
+            OrderKind.SPOOL: Kind(self._spool, 30.0),
+            OrderKind.ASSIGNMENT: Kind(self._assignment, 60.0),
+        }
+
+    async def _poll(self, order: Order) -> Outcome:
+        """Those that are found as they were are attested at once. Orders take turns at the places, poll by poll, so one
+        of a single position waits for none of a thousand."""
+        positions = list(dict.fromkeys(order.positions or self._schedule.targets))
+        if not any(self._schedule.target(position) for position in positions):
+            raise NotDone(Why.NOT_MINE)
+        polls: dict[str, str] = {}
+        left = iter(positions)
+
+        async def poll_on() -> None:
+            for position in left:
+                async with self._places:
+                    polls[position] = await self._poll_one(position)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(AT_ONCE, len(positions))):
+                group.create_task(poll_on())
+        self._outbox.put(self._report.hold(self._clocks()))
+        return Outcome(polls=_bounded(polls), detail={"polled": len(polls), "unread": sum(map(bool, polls.values()))})
+
+    async def _poll_one(self, position: str) -> str:
+        """Why it gave no reading, or ""."""
+        target = self._schedule.target(position)
+        if target is None:
+            return Why.NOT_MINE.value
+        async with self._schedule.turn(target):
+            seen = await self._look(target)
+        return seen.failure.reason if seen.failure is not None else ""
+
+    async def _facts(self, _: Order) -> Outcome:
+        from agent.facts.host import facts, host_name  # here, as below: most days nobody asks for them
+
+        found = await asyncio.to_thread(facts, self._clocks())
+        return Outcome(records=[Fact(seq=0, clock=self._clocks(), host=host_name(), facts=found)])
+
+    async def _doctor(self, _: Order) -> Outcome:
+        from agent.orders.doctor import findings
+
+        return Outcome(findings=await findings(self._settings))
+
+    async def _spool(self, _: Order) -> Outcome:
+        standing, streams = await self._outbox.ask(lambda spool: (spool.standing(), len(spool.parts())))
+        detail: dict[str, str | int] = {
+            "waiting": standing.waiting,
+            "oldest": standing.oldest,
+            "bytes": standing.bytes,
+            "limit": self._settings.spool_bytes,
+            "days": self._settings.spool_days,
+            "stream": standing.stream,
+            "streams": streams,
+        }
+        return Outcome(detail=detail)
+
+    async def _assignment(self, _: Order) -> Outcome:
+        await self._duties.fetch()
+        return Outcome()
+
+
+def _bounded(polls: dict[str, str]) -> dict[str, str]:
+    """Those that gave no reading first: where there is no room for all, who reads it has the count of the others."""
+    kept = {}
+    left = POLLS_BYTES
+    for position, reason in sorted(polls.items(), key=lambda poll: not poll[1]):
+        left -= len(position.encode()) + len(reason) + 6  # msgpack's own bytes
+        if left < 0:
+            break
+        kept[position] = reason
+    return kept
