@@ -172,7 +172,7 @@ class _Connection:
         self._rests_since = 0.0
         self.heard = False  # something of an answer to the last question
 
-    async def ask(self, request: h11.Request, content: bytes, limit: int, silence: float, held: float) -> Answer:
+    async def ask(self, request: h11.Request, content: bytes, limit: int, silence: float, held: float = 0.0) -> Answer:
         """Raises TimeoutError when nothing of the answer comes for `silence` seconds, beside those the question takes
         and those the answer may be `held`."""
         said = [self._http.send(request), self._http.send(h11.Data(content)), self._http.send(h11.EndOfMessage())]

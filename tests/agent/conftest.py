@@ -277,7 +277,8 @@ class Centre:
         self.answering += 1
         until = time.monotonic() + wait
         try:
-            while not (orders := self._orders_for(have)) and time.monotonic() < until and not self.draining:
+            # In steps: tests tell it from another thread
+            while not (orders := self._orders_for(have)) and time.monotonic() < until and not self.draining:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         finally:
             self.answering -= 1

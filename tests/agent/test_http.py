@@ -152,7 +152,7 @@ async def test_a_server_that_lets_connect_and_takes_longer_is_given_longer_until
     monkeypatch.setattr(http, "SLOW_SECONDS", 0.03)
     given: list[float] = []
 
-    async def patient(self: Any, request: Any, content: bytes, limit: int, silence: float) -> Any:
+    async def patient(self: Any, request: Any, content: bytes, limit: int, silence: float, held: float) -> Any:
         given.append(silence)
         return await real(self, request, content, limit, silence if len(given) < 4 else 3600.0)
 
@@ -166,6 +166,44 @@ async def test_a_server_that_lets_connect_and_takes_longer_is_given_longer_until
         await ask(connections)
         await ask(connections)
     assert given == [0.01, 0.02, 0.03, 0.03, 0.01]
+
+
+async def test_an_answer_may_be_held_and_a_line_that_stays_silent_beyond_that_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http, "SILENCE_SECONDS", 0.02)
+    there_is_something = asyncio.Event()
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await there_is_something.wait()
+        writer.write(GOOD)
+        writer.close()
+
+    listening = await asyncio.start_server(hold, "127.0.0.1", 0)
+    async with listening:
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        patient, hasty, half = (Connections(url, unproven(), held) for held in (3600.0, 0.0, 0.02))
+        asked = asyncio.create_task(ask(patient))
+        for gives_up in (hasty, half):
+            with pytest.raises(TimeoutError):
+                await ask(gives_up)
+        assert not asked.done()
+        there_is_something.set()
+        assert await asked == GOOD[-2:]
+        for connections in (patient, hasty, half):
+            await connections.close()
+
+
+async def test_a_line_where_nothing_goes_either_way_is_probed() -> None:
+    """Firewalls forget a connection that rests, and a half-open one is found before the answer would be late."""
+    server = Server([GOOD])
+    async with asking(server) as connections:
+        await ask(connections)
+        connected = connections._resting[0]._writer.get_extra_info("socket")
+        assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == http.PROBE_SECONDS
 
 
 @asynccontextmanager

@@ -2,18 +2,14 @@
 
 import asyncio
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.exit import Exit
-from agent.run import Stop, run_agent
 from agent.settings import Settings
-from agent.wire import Event, EventName, Fact, Hold, Order, OrderKind, Polled, Result, State, Why
+from agent.wire import Fact, Hold, Order, OrderKind, Polled, Result, State, Why
 
 if TYPE_CHECKING:
     from tests.agent.conftest import Centre
@@ -23,42 +19,8 @@ else:
 LampSays = Callable[..., Polled]
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 Running = Callable[[], Any]
+OrderSays = Callable[..., Order]
 SELDOM = 3600.0  # seconds: what is polled more than once was ordered
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same agent in a hurry."""
-    monkeypatch.setattr("agent.uplink.GATHER_SECONDS", 0.1)
-    monkeypatch.setattr("agent.uplink.URGENT_SECONDS", 0.01)
-    monkeypatch.setattr("agent.backoff.FIRST_WAIT", 0.05)
-    monkeypatch.setattr("agent.backoff.LONGEST_WAIT", 0.2)
-    monkeypatch.setattr("agent.schedule.FIRST_SECONDS", 0.2)
-    monkeypatch.setattr("agent.orders.receiving.PAUSE_SECONDS", 0.1)
-
-
-@pytest.fixture
-def settings(tmp_path: Path, centre: Centre, enrolled: Callable[[Path, str], Settings]) -> Settings:
-    return enrolled(tmp_path / "home", centre.url)
-
-
-@pytest.fixture
-def running(settings: Settings) -> Running:
-    @asynccontextmanager
-    async def run() -> AsyncIterator[None]:
-        stop = Stop()
-        agent = asyncio.create_task(run_agent(settings, stop))
-        try:
-            yield
-        finally:
-            stop.ask("the test ends")
-            assert await agent is Exit.DONE
-
-    return run
-
-
-def order(uid: str, what: str = OrderKind.POLL, *positions: str, seconds: float = 60.0) -> Order:
-    return Order(uid=uid, what=what, seconds=seconds, positions=list(positions))
 
 
 async def result_of(centre: Centre, until: Until, told: Order) -> Result:
@@ -74,7 +36,7 @@ def polls(polled: Polled) -> int:
 
 
 async def test_positions_are_polled_at_once_and_what_they_said_is_there_before_the_result(
-    centre: Centre, running: Running, lamp: LampSays, until: Until
+    centre: Centre, running: Running, order: OrderSays, lamp: LampSays, until: Until
 ) -> None:
     a, b, c = (lamp(f"1/{key}", interval=SELDOM, device="online") for key in "abc")
     centre.assign(a, b, c)
@@ -98,12 +60,12 @@ async def test_positions_are_polled_at_once_and_what_they_said_is_there_before_t
 
 
 async def test_what_stayed_as_it_was_is_attested_before_the_result(
-    centre: Centre, running: Running, lamp: LampSays, until: Until, monkeypatch: pytest.MonkeyPatch
+    centre: Centre, running: Running, order: OrderSays, lamp: LampSays, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     centre.assign(lamp("1/a", interval=SELDOM, device="online"))
     async with running():
         await until(lambda: centre.states("1/a"))
-        result = await result_of(centre, until, order("o1"))
+        result = await result_of(centre, until, order("o1", OrderKind.POLL))
     assert centre.states("1/a") == ["online"]
     before = centre.order[: centre.order.index(result)]
     held = [record for record in before if isinstance(record, Hold) and "1/a" in record.held]
@@ -113,7 +75,7 @@ async def test_what_stayed_as_it_was_is_attested_before_the_result(
 
 
 async def test_positions_of_others_are_refused_unless_there_are_some_of_its_own_beside(
-    centre: Centre, running: Running, lamp: LampSays, until: Until
+    centre: Centre, running: Running, order: OrderSays, lamp: LampSays, until: Until
 ) -> None:
     centre.assign(lamp("1/a", interval=SELDOM, device="online"))
     async with running():
@@ -126,7 +88,7 @@ async def test_positions_of_others_are_refused_unless_there_are_some_of_its_own_
 
 
 async def test_a_poll_waits_for_no_doctor(
-    centre: Centre, running: Running, lamp: LampSays, until: Until, monkeypatch: pytest.MonkeyPatch
+    centre: Centre, running: Running, order: OrderSays, lamp: LampSays, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked = asyncio.Event()
 
@@ -139,14 +101,16 @@ async def test_a_poll_waits_for_no_doctor(
     async with running():
         await until(lambda: centre.states("1/a"))
         centre.told += [order("o1", OrderKind.DOCTOR), order("o2", OrderKind.SPOOL)]
-        assert (await result_of(centre, until, order("o3"))).done
+        assert (await result_of(centre, until, order("o3", OrderKind.POLL))).done
         assert [result.order for result in centre.results()] == ["o3"]
         looked.set()
         await until(lambda: len(centre.results()) == 3)
     assert [result.order for result in centre.results()] == ["o3", "o1", "o2"]
 
 
-async def test_a_host_says_what_it_is_before_the_result(centre: Centre, running: Running, until: Until) -> None:
+async def test_a_host_says_what_it_is_before_the_result(
+    centre: Centre, running: Running, order: OrderSays, until: Until
+) -> None:
     async with running():
         result = await result_of(centre, until, order("o1", OrderKind.FACTS))
     assert result.done
@@ -157,7 +121,7 @@ async def test_a_host_says_what_it_is_before_the_result(centre: Centre, running:
 
 
 async def test_the_doctor_looks_from_outside_and_says_it_in_both_languages(
-    centre: Centre, running: Running, lamp: LampSays, until: Until
+    centre: Centre, running: Running, order: OrderSays, lamp: LampSays, until: Until
 ) -> None:
     centre.assign(lamp("1/a", interval=SELDOM, device="online"))
     async with running():
@@ -173,7 +137,7 @@ async def test_the_doctor_looks_from_outside_and_says_it_in_both_languages(
 
 
 async def test_a_doctor_that_ends_without_a_word_is_told_as_that(
-    centre: Centre, running: Running, until: Until, monkeypatch: pytest.MonkeyPatch
+    centre: Centre, running: Running, order: OrderSays, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
     async with running():
@@ -181,7 +145,7 @@ async def test_a_doctor_that_ends_without_a_word_is_told_as_that(
     assert (result.done, result.why, result.said) == (False, Why.ERROR, "the doctor ended with exit code 1")
 
 
-async def test_the_spool_tells_how_it_stands(centre: Centre, running: Running, until: Until) -> None:
+async def test_the_spool_tells_how_it_stands(centre: Centre, running: Running, order: OrderSays, until: Until) -> None:
     async with running():
         result = await result_of(centre, until, order("o1", OrderKind.SPOOL))
     assert result.done
@@ -191,7 +155,7 @@ async def test_the_spool_tells_how_it_stands(centre: Centre, running: Running, u
 
 
 async def test_an_assignment_is_in_force_when_its_order_is_done(
-    centre: Centre, running: Running, lamp: LampSays, until: Until
+    centre: Centre, running: Running, order: OrderSays, lamp: LampSays, until: Until
 ) -> None:
     async with running():
         await until(lambda: centre.batches)
@@ -201,7 +165,7 @@ async def test_an_assignment_is_in_force_when_its_order_is_done(
 
 
 async def test_what_this_agent_does_not_know_and_what_comes_too_late_is_refused(
-    centre: Centre, running: Running, until: Until
+    centre: Centre, running: Running, order: OrderSays, until: Until
 ) -> None:
     async with running():
         unknown = await result_of(centre, until, order("o1", "defragment"))
@@ -211,7 +175,7 @@ async def test_what_this_agent_does_not_know_and_what_comes_too_late_is_refused(
 
 
 async def test_a_defect_ends_one_order_and_nothing_else(
-    centre: Centre, running: Running, until: Until, monkeypatch: pytest.MonkeyPatch
+    centre: Centre, running: Running, order: OrderSays, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(_: object) -> None:
         raise KeyError("bulb")
