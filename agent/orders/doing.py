@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from agent.assignment import Target
 from agent.clock import Clocks
 from agent.duties import Duties
+from agent.link import LinkError
 from agent.orders.outcome import NotDone, Outcome
 from agent.outbox import Outbox
 from agent.poll import Seen
@@ -59,6 +61,9 @@ class Doing:
     async def _poll(self, order: Order) -> Outcome:
         """Those that are found as they were are attested at once. Orders take turns at the places, poll by poll, so one
         of a single position waits for none of a thousand."""
+        if self._duties.assignment is None or not all(map(self._schedule.target, order.positions)):
+            with suppress(LinkError):  # it may be of a later assignment than this agent has heard of
+                await self._duties.fetch()
         positions = list(dict.fromkeys(order.positions or self._schedule.targets))
         if not any(self._schedule.target(position) for position in positions):
             raise NotDone(Why.NOT_MINE)

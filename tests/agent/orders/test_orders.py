@@ -87,6 +87,17 @@ async def test_positions_of_others_are_refused_unless_there_are_some_of_its_own_
     assert some.polls == {"2/x": Why.NOT_MINE, "1/a": ""}
 
 
+async def test_a_position_this_agent_has_not_heard_of_yet_is_asked_for_before_it_is_refused(
+    centre: Centre, running: Running, order: OrderSays, lamp: LampSays, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was added a moment ago, and no acknowledgement has named the new assignment."""
+    monkeypatch.setattr("agent.duties.Duties.heard", lambda self, revision: None)
+    async with running():
+        await until(lambda: centre.batches)
+        centre.assign(lamp("1/a", interval=SELDOM, device="online"))
+        assert (await result_of(centre, until, order("o1", OrderKind.POLL, "1/a"))).polls == {"1/a": ""}
+
+
 async def test_a_poll_waits_for_no_doctor(
     centre: Centre, running: Running, order: OrderSays, lamp: LampSays, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
