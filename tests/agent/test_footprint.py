@@ -40,7 +40,9 @@ NEVER = {
     "agent.cli",  # reads command lines, with typer, which brings pydantic
     "agent.discover",  # commands of their own
     "agent.doctor",
+    "agent.facts",  # what only an order needs
     "agent.inventory",
+    "agent.orders.doctor",
     "agent.simulate",
     "drivers.sim",
     "alembic",  # a server's or a console's
