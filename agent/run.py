@@ -116,7 +116,7 @@ async def _live(
     async def look(target: Target) -> Seen:
         seen = await poller.poll(target)
         position = target.polled.position
-        if schedule.targets.get(position) is target:  # and not replaced while it was asked
+        if schedule.target(position) is target:  # and not replaced while it was asked
             now = clocks()
             account.saw(position, seen, now)
             news = report.seen(position, seen, now)

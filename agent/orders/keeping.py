@@ -67,9 +67,14 @@ def begin(db: sqlite3.Connection, uid: str, clock: Clock) -> bool:
     return marked.rowcount > 0
 
 
-def ended(db: sqlite3.Connection, uid: str) -> bool:
-    found = db.execute("SELECT result FROM orders WHERE uid = ?", (uid,)).fetchone()
-    return found is not None and found[0] is not None
+def may_end(db: sqlite3.Connection, uid: str, *, begun: bool) -> bool:
+    """Whether a Result is to be written, of one that was begun or of one that was not: of each order one is."""
+    asked = "SELECT began IS NOT NULL, result IS NOT NULL FROM orders WHERE uid = ?"
+    found = db.execute(asked, (uid,)).fetchone()
+    if found is None:  # another file is in the place of the one that had it, which was damaged
+        return begun
+    was_begun, ended = found
+    return not ended and bool(was_begun) == begun
 
 
 def note_result(db: sqlite3.Connection, uid: str, seq: int) -> None:
@@ -87,11 +92,6 @@ def waiting(db: sqlite3.Connection) -> list[Kept]:
         "SELECT told, until, boot_id FROM orders WHERE began IS NULL AND result IS NULL ORDER BY rowid"
     ).fetchall()
     return [Kept(msgspec.msgpack.decode(told, type=Order), until, boot_id) for told, until, boot_id in rows]
-
-
-def waits(db: sqlite3.Connection, uid: str) -> bool:
-    asked = "SELECT 1 FROM orders WHERE uid = ? AND began IS NULL AND result IS NULL"
-    return db.execute(asked, (uid,)).fetchone() is not None
 
 
 def under_way(db: sqlite3.Connection) -> list[tuple[str, Clock]]:

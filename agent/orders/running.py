@@ -56,7 +56,7 @@ class Running:
     async def cancel(self, uid: str) -> None:
         """It is not to be begun any more. Raises SpoolFull."""
         result = Result(seq=0, clock=self._clocks(), order=uid, done=False, why=Why.CANCELLED)
-        await self._write(result, only_if_it_waits=True)
+        await self._write(result)
 
     async def stop(self) -> None:
         """Nothing runs any more, and the agent ends: what was under way has failed, and is told before the goodbye."""
@@ -92,7 +92,7 @@ class Running:
         while True:
             clock = self._clocks()
             if not kept.in_time(clock):
-                await self._end(self._result(kept.order, None, Outcome(why=Why.LATE)), only_if_it_waits=True)
+                await self._end(self._result(kept.order, None, Outcome(why=Why.LATE)))
                 return None
 
             def mark(spool: Spool, clock: Clock = clock) -> bool:
@@ -134,22 +134,22 @@ class Running:
             detail=outcome.detail,
         )
 
-    async def _end(self, result: Result, before: Sequence[AnyRecord] = (), *, only_if_it_waits: bool = False) -> None:
+    async def _end(self, result: Result, before: Sequence[AnyRecord] = ()) -> None:
         """Write it, when what was seen is written; as late as there is room for it."""
         while True:
             try:
                 if await self._outbox.written(RETRY_SECONDS):
-                    await self._write(result, before, only_if_it_waits=only_if_it_waits)
+                    await self._write(result, before)
                     return
             except SpoolFull:
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _write(self, result: Result, before: Sequence[AnyRecord] = (), *, only_if_it_waits: bool = False) -> None:
-        """Raises SpoolFull. Nothing is written of an order that has ended."""
+    async def _write(self, result: Result, before: Sequence[AnyRecord] = ()) -> None:
+        """Raises SpoolFull. Nothing is written of an order that has ended, or that was begun and is not said to be."""
         uid = result.order
 
         def end(spool: Spool) -> tuple[bool, bool]:
-            if spool.change(lambda db: keeping.ended(db, uid) or (only_if_it_waits and not keeping.waits(db, uid))):
+            if not spool.change(lambda db: keeping.may_end(db, uid, begun=result.began is not None)):
                 return False, False
             return True, spool.append([*before, result], ends=uid)
 

@@ -107,6 +107,19 @@ async def test_waiting_never_runs_beside_a_poll(until: Until) -> None:
     assert doing.replace("()", "").replace("<>", "") == ""
 
 
+async def test_a_poll_out_of_its_time_takes_its_turn_with_those_in_time_and_with_the_waiting(until: Until) -> None:
+    async with watched(0.1) as (bell, schedule):
+        await until(lambda: bell.said[-1:] == ["wait"])
+        target = schedule.target("1/bell")
+        assert target is not None
+        while bell.said.count("close") < 10:
+            async with schedule.turn(target):
+                await _poll(target)
+        await until(lambda: bell.said[-1:] == ["wait"])
+    doing = "".join({"open": "(", "close": ")", "wait": "<", "waited": ">"}[word] for word in bell.said)
+    assert doing.replace("()", "").replace("<>", "") == ""
+
+
 async def test_without_anything_to_wait_for_it_is_polled_in_its_time(until: Until) -> None:
     async with watched(0.1) as (bell, _):
         bell.deaf = True
