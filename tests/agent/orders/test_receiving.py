@@ -128,22 +128,24 @@ async def test_a_server_of_before_there_were_orders_is_asked_seldom_and_nobody_h
 async def test_an_order_is_withdrawn_as_long_as_it_was_not_begun(
     centre: Centre, running: Running, order: OrderSays, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked = asyncio.Event()
+    looked, looks = asyncio.Event(), []
 
     async def slow(_: Settings) -> list[Any]:
+        looks.append(1)
         await looked.wait()
         return []
 
     monkeypatch.setattr("agent.orders.doctor.findings", slow)
     async with running():
-        centre.told += [order("o1", OrderKind.DOCTOR), order("o2", OrderKind.SPOOL)]
-        await until(lambda: any({"o1", "o2"} <= set(have) for have, _ in centre.asked))
+        centre.told += [order("o1", OrderKind.DOCTOR), order("o2", OrderKind.DOCTOR), order("o3", OrderKind.SPOOL)]
+        await until(lambda: any({"o1", "o2", "o3"} <= set(have) for have, _ in centre.asked))
         centre.cancelled |= {"o1", "o2", "unheard-of"}
         await until(lambda: centre.results("o2"))
         looked.set()
-        await until(lambda: centre.results("o1"))
+        await until(lambda: centre.results("o3"))
     (first,), (second,) = centre.results("o1"), centre.results("o2")
     assert first.done
+    assert len(looks) == 1
     assert (second.done, second.why, second.began) == (False, Why.CANCELLED, None)
 
 
