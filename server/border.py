@@ -25,6 +25,8 @@ from server.home import AlreadySetUp, Broken, NotSetUp
 from server.journal.clock import ClockLeapt
 from server.listening import AddressTaken
 from server.migrations import DatabaseNewer, DatabaseOlder
+from server.moving.move import Occupied, StillRuns
+from server.moving.rows import Differs, Unfit
 from server.secrets.key import KeyFileError
 from server.settings import SettingsError, default_home, load
 from server.storage.full import disk_is_full
@@ -48,6 +50,10 @@ CODES: dict[type[Told], Exit] = {
     NotWhole: Exit.DATABASE,
     DumpFailed: Exit.DATABASE,
     NoProgram: Exit.NO_SUCH_THING,
+    Occupied: Exit.REFUSED,
+    StillRuns: Exit.BUSY,
+    Differs: Exit.DATABASE,
+    Unfit: Exit.DATABASE,
 }
 NO_ROOM = (
     errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT, errno.EIO,

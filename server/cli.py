@@ -217,6 +217,29 @@ def restore(
             end(Exit.DATABASE, _("The journal in this backup does not hold: see `branchfleet-server journal check`."))
 
 
+@app.command("migrate-to")
+def migrate_to(
+    url: Annotated[str, typer.Argument(help="An empty database: postgresql://user@host/name.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Move the database from SQLite to PostgreSQL while no server runs: every row copied, then compared, or nothing.
+
+    The settings name the new database afterwards; the old file stays beside it, under another name.
+
+    Example: branchfleet-server migrate-to postgresql://branchfleet@db/branchfleet
+    """
+    from server.moving.command import migrate
+
+    with sentences(home) as (path, _):
+        rows, kept = migrate(Home(path), url, act(), _)
+        if as_json:
+            show({"rows": rows, "kept": str(kept)}, as_json)
+        else:
+            total = sum(rows.values())
+            say(_("{total} rows moved and compared. The old database lies in {kept}.").format(total=total, kept=kept))
+
+
 @app.command()
 def apply(
     inventory: Annotated[Path, typer.Argument(help="A TOML file, or a folder of them.")],
