@@ -39,7 +39,7 @@ def metrics(state: State) -> list[Family]:
 def _ingest(state: State) -> list[Family]:
     figures = state.writer.figures
     batches = {outcome: figures.batches[outcome] for outcome in OUTCOMES}
-    follows = {each.name: float(each.leads) for each in (state.follower, state.entries)}
+    follows = {each.name: float(each.leads) for each in (state.follower, state.entries, state.sweeper)}
     name = "branchfleet_ingest"
     return [
         each(f"{name}_batches_total", "counter", "Batches of agents, by what became of them.", "outcome", batches),

@@ -25,6 +25,7 @@ class Role(IntEnum):
 
     HEALTH = 1
     ENTRIES = 2
+    RETENTION = 3
 
 
 class Lead:
