@@ -67,7 +67,7 @@ def init(
         record(session, act(), deed="server.init", about="server")
         password = add_person(session, act(), passwords, login=login, name=name, role=Role.HEAD, branches=[])
         say(_("The server's home is {home}. The one-time password below is shown only now.").format(home=path))
-        show_once({"home": str(path), "login": login, "password": password}, as_json)
+        show_once({"home": str(path), "login": login, "password": password}, as_json, _)
 
 
 @app.command()
@@ -124,7 +124,7 @@ def ca(
     from server.authority.command import change, show_ca
 
     if step is not None:
-        with changing(home) as (here, session):
+        with changing(home) as (here, session, _):
             sentence = change(here, session, act(), step, yes=yes)
         say(sentence)
     with sentences(home) as (path, _):
@@ -132,7 +132,7 @@ def ca(
     if as_pem:
         print(trusted.decode(), end="")
     else:
-        show(described, as_json)
+        show(described, as_json, _)
 
 
 @app.command()
@@ -157,7 +157,7 @@ def clock(
         with database.read() as session:
             last = passed(session)
             machine, journal = (day(at) if as_json else local_time(session, at) for at in (now, last))
-        show({"machine": machine, "journal": journal, "leapt": leapt(now, last)}, as_json)
+        show({"machine": machine, "journal": journal, "leapt": leapt(now, last)}, as_json, _)
 
 
 @app.command()
@@ -182,7 +182,7 @@ def backup(
     with sentences(home) as (path, _):
         manifest = verify(file) if check_it else make(Home(path), file, with_keys=with_keys, _=_)
         if as_json:
-            show(msgspec.to_builtins(manifest, str_keys=True), as_json)
+            show(msgspec.to_builtins(manifest, str_keys=True), as_json, _)
         else:
             print(*of_backup(manifest, file, _, checked=check_it), sep="\n")
         if not manifest.journal_ok:
@@ -208,7 +208,7 @@ def restore(
     with sentences(home) as (path, _):
         restored = put_back(file, path, act(), database, without_keys=without_keys, _=_)
         if as_json:
-            show(restored_as_json(restored, path), as_json)
+            show(restored_as_json(restored, path), as_json, _)
             if not restored.has_key:
                 say(keys_first(path, _))
         else:
@@ -243,11 +243,11 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     Example: branchfleet-server status --json
     """
-    with reading(home) as session:
+    with reading(home) as (session, _):
         figures = status_out(session, utc_now()).model_dump(mode="json")
         if not as_json:
             figures["at"] = local_time(session, figures["at"])
-    show(figures, as_json)
+    show(figures, as_json, _)
 
 
 def main(arguments: list[str] | None = None) -> None:

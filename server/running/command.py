@@ -14,5 +14,5 @@ def metrics_token(home: HomeOption = None) -> None:
 
     Example: branchfleet-server metrics token > /etc/prometheus/branchfleet.token
     """
-    with changing(home) as (_, session):
+    with changing(home) as (_home, session, _):
         print(issue_metrics_token(session, act()), flush=True)

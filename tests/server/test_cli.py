@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx2
 import pytest
@@ -24,6 +24,8 @@ import pytest
 from server.backup.told import keys_first
 from server.cli import main
 from server.exit import Exit
+from server.labels import LABELS
+from server.schemas.agents import IdentityStanding, SpeakerOut
 from server.texts import gettext_for
 
 DEADLINE = 90.0
@@ -150,6 +152,31 @@ def test_what_came_in_before_is_listed_without_its_orders(home: Path, made: Any,
         database.execute("UPDATE person SET name = ?", ("\x1b[31m李\t\x9b明",))
         database.commit()
     assert say("person", "list").stdout == "liming\thead\t\\x1b[31m李\\t\\x9b明\t\tmust_change\n"
+
+
+def test_what_commands_print_is_labelled_in_chinese_and_in_english_where_that_is_set(made: Any, say: Any) -> None:
+    for words in (("status",), ("clock",), ("ca",), ("journal", "check"), ("person", "reset", "liming")):
+        chinese, english = (say(*words, BRANCHFLEET_LANG=lang).stdout.splitlines() for lang in ("zh", "en"))
+        labels = [line.partition("  ")[0] for line in chinese]
+        assert [one for one in labels if not re.search("[\u4e00-\u9fff]", one) and one != "CA"] == [], words
+        assert not re.search("[\u4e00-\u9fff]", "".join(line for line in english if "bank" not in line)), words
+        assert len(chinese) == len(english) > 1
+
+
+def test_an_init_and_a_list_of_agents_are_said_in_chinese(home: Path, say: Any, tmp_path: Path) -> None:
+    said = say("init", BRANCHFLEET_LANG="zh")
+    assert [line.split()[0] for line in said.stdout.splitlines()] == ["目录", "登录名", "一次性密码"]
+    (tmp_path / "bank.toml").write_text(BANK, encoding="utf-8")
+    say("apply", str(tmp_path / "bank.toml"), "--yes")
+    assert say("agent", "list", BRANCHFLEET_LANG="zh").stdout == "1001-pc\t1001\t未登记\t\t\n"
+    assert "一次性密码" not in say("agent", "code", "1001", BRANCHFLEET_LANG="zh").stdout
+    assert say("agent", "list", BRANCHFLEET_LANG="zh").stdout.startswith("1001-pc\t1001\t已发码\t")
+    assert say("person", "list", BRANCHFLEET_LANG="zh").stdout.endswith("\t须改密码\n")
+
+
+def test_every_label_and_word_is_there_in_chinese() -> None:
+    words = [*LABELS.values(), *IdentityStanding, *get_args(SpeakerOut.model_fields["what"].annotation)]
+    assert [word for word in words if gettext_for("zh")(word) == word and word not in ("CA", "SHA-256")] == []
 
 
 def test_what_cannot_be_listened_on_is_said_in_chinese(made: Any, say: Any) -> None:
