@@ -14,10 +14,10 @@ import typer
 
 from agent.helptext import spoken
 from agent.inventory.problems import shown
-from agent.language import language
+from agent.language import language, legible, settle_streams
 from agent.texts import Gettext, gettext_for
 
-__all__ = ["language", "run"]
+__all__ = ["language", "legible", "run", "settle_streams"]
 
 STOPPED = 1  # by a person, at a question
 USAGE = 2

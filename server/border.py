@@ -13,6 +13,7 @@ from typing import NoReturn
 import typer
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from agent.commandline import legible, settle_streams
 from agent.commandline import run as run_words
 from agent.inventory.problems import InventoryError
 from server.backup.archive import Newer
@@ -71,6 +72,7 @@ def sentences(home: Path | None) -> Iterator[tuple[Path, Gettext]]:
 
 def run(command: typer.Typer, arguments: list[str] | None) -> None:
     """The whole command; ends the process. What it prints is flushed here: at Python's own end nobody could say it."""
+    settle_streams()
     try:
         try:
             code = run_words("branchfleet-server", command, arguments, language(default_home()))
@@ -89,11 +91,11 @@ def run(command: typer.Typer, arguments: list[str] | None) -> None:
 
 
 def language(home: Path) -> str:
-    """The language of the settings; Chinese where they cannot be read."""
+    """The language of the settings, Chinese where they cannot be read, as far as the terminal can show it."""
     try:
-        return load(home).lang
+        return legible(load(home).lang)
     except SettingsError:
-        return "en" if os.environ.get("BRANCHFLEET_LANG") == "en" else "zh"
+        return legible("en" if os.environ.get("BRANCHFLEET_LANG") == "en" else "zh")
 
 
 def end(code: Exit, sentence: str) -> NoReturn:

@@ -1,6 +1,5 @@
 """`branchfleet-server`: sets a server up, runs it, and does what needs no console."""
 
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,7 +15,7 @@ from server.aside.command import aside
 from server.authority.addresses import addresses
 from server.authority.context import Tls
 from server.authority.source import may_speak_plainly, source
-from server.border import end, sentences
+from server.border import end, language, sentences
 from server.border import run as run_command
 from server.clock import SteadyClock, day, leapt, utc_now
 from server.command import HomeOption, JsonOption, act, changing, local_time, reading, say, show, show_once
@@ -125,7 +124,7 @@ def ca(
 
     if step is not None:
         with changing(home) as (here, session, _):
-            sentence = change(here, session, act(), step, yes=yes)
+            sentence = change(here, session, act(), step, yes=yes, _=_)
         say(sentence)
     with sentences(home) as (path, _):
         trusted, described = show_ca(Home(path), new=new)
@@ -234,7 +233,7 @@ def apply(
         with here.database() as database:
             with database.read() as session:
                 refuse_a_leap(session, utc_now())
-            apply_path(database, inventory, act(via="inventory"), yes=yes, lang=here.settings.lang)
+            apply_path(database, inventory, act(via="inventory"), yes=yes, lang=language(path))
 
 
 @app.command()
@@ -252,10 +251,6 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """The entry of the command. Ends the process."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="replace")  # an old console's code page must not end a command
     run_command(app, arguments)
 
 
