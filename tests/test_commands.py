@@ -110,6 +110,8 @@ WRONG = [
         ["person", "add", "w", "--role", "x", "--name", "li"],
         '--role 不能是 "x"：可以是 branch, head, auditor。',
     ),
+    ("branchfleet coverage", ["coverage", "--from", "x"], '--from 不能是 "x"：应为日期，如 2026-11-30。'),
+    ("branchfleet coverage", ["coverage", "--to", "2026-02-30"], '--to 不能是 "2026-02-30"：应为日期，如 2026-11-30。'),
     ("branchfleet-agent poll", ["poll", "a", "b", "c"], "多写了：b c。"),
     ("branchfleet-agent poll", ["poll", "a", "--json=1"], "--json 后面不能写值。"),
 ]

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from server.accounts.scope import Scoped, in_scope, sees
@@ -119,6 +119,9 @@ def period_of(session: Session, first: date | None, last: date | None, now: int)
     zone = bank_zone(session)
     today = datetime.fromtimestamp(now / 1_000_000, zone).date()
     until = min(last or today, today)
+    begins = _begins(session, zone) or today
+    if until < begins:
+        raise Invalid("There is nothing so early: what was due is known from {day} on.", day=begins.isoformat())
     since = first or until - timedelta(days=6)
     if not since <= until or (until - since).days >= LONGEST:
         raise Invalid("Coverage is asked for from a day to the same or a later one, {days} days at most.", days=LONGEST)
@@ -127,6 +130,12 @@ def period_of(session: Session, first: date | None, last: date | None, now: int)
     over = [edge <= minute(now) for edge in edges[1:]]
     edges[-1] = min(edges[-1], minute(now))
     return Period(days, edges, over, zone, now)
+
+
+def _begins(session: Session, zone: ZoneInfo) -> date | None:
+    """The day from which it is known who was to poll what."""
+    first: int | None = session.execute(select(func.min(col(Duty.start)))).scalar_one()
+    return None if first is None else datetime.fromtimestamp(first / 1_000_000, zone).date()
 
 
 def _named(session: Session, viewer: Scoped, kind: SubjectKind, key: str | None) -> int | None:
