@@ -81,13 +81,18 @@ def run(command: typer.Typer, arguments: list[str] | None) -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EPIPE):
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more as it ends
+        give_up_output()
         if error.errno == errno.EPIPE:  # `| head` has seen enough
             sys.exit(1)
         _ = gettext_for(language(default_home()))
         typer.echo(_("The output cannot be written: the disk it goes to is full."), err=True)
         sys.exit(Exit.CANNOT_WRITE)
     sys.exit(code)
+
+
+def give_up_output() -> None:
+    """Nothing more can be printed; else Python tries once more as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def language(home: Path) -> str:

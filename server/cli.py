@@ -65,8 +65,9 @@ def init(
         passwords = Passwords(made.settings.password_memory)
         record(session, act(), deed="server.init", about="server")
         password = add_person(session, act(), passwords, login=login, name=name, role=Role.HEAD, branches=[])
-        say(_("The server's home is {home}. The one-time password below is shown only now.").format(home=path))
-        show_once({"home": str(path), "login": login, "password": password}, as_json, _)
+    say(_("The server's home is {home}. The one-time password below is shown only now.").format(home=path))
+    again = f"branchfleet-server person reset {login}"
+    show_once({"home": str(path), "login": login, "password": password}, as_json, _, again)
 
 
 @app.command()

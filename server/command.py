@@ -16,8 +16,10 @@ from typing import Annotated, Any
 import typer
 from sqlmodel import Session
 
-from server.border import sentences
+from server.border import end, give_up_output, sentences
 from server.clock import utc_now
+from server.errors import reason
+from server.exit import Exit
 from server.home import Home
 from server.journal.clock import refuse_a_leap
 from server.journal.deeds import Act
@@ -59,10 +61,25 @@ def show_row(*values: object) -> None:
     print(*map(plain, values), sep="\t")
 
 
-def show_once(values: dict[str, Any], as_json: bool, _: Gettext) -> None:
-    """What nobody can be told again. Said before the deed is done: if it cannot be, nothing was changed."""
-    show(values, as_json, _)
-    sys.stdout.flush()
+def show_once(values: dict[str, Any], as_json: bool, _: Gettext, again: str) -> None:
+    """What nobody can be told again, once it is durable: what a full disk took back must not have been read by anybody.
+
+    Where it cannot be shown nobody knows it, and `again` is the command that makes another.
+    """
+    with told_or(again, _):
+        show(values, as_json, _)
+
+
+@contextmanager
+def told_or(again: str, _: Gettext) -> Iterator[None]:
+    """What is printed within is on its way when this ends; else the command ends, and says how to have another."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        give_up_output()
+        said = _("It is made, but could not be shown ({why}): nobody knows it. Make another: {again}")
+        end(Exit.CANNOT_WRITE, said.format(why=reason(error).say(_), again=again))
 
 
 def say(sentence: str) -> None:

@@ -19,3 +19,8 @@ def plain(value: object) -> str:
 def cells(text: str) -> int:
     """How wide a terminal draws it: a Chinese character takes two cells."""
     return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def clean(text: str) -> str:
+    """A person's text as it is kept: no control characters but line ends, none that are not seen, no space around."""
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text.replace("\r\n", "\n")).strip()

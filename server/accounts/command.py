@@ -31,7 +31,7 @@ def person_add(
     with changing(home) as (here, session, _):
         passwords = Passwords(here.settings.password_memory)
         password = add_person(session, act(), passwords, login=login, name=name, role=role, branches=branch or [])
-        show_once({"login": login, "password": password}, as_json, _)
+    show_once({"login": login, "password": password}, as_json, _, f"branchfleet-server person reset {login}")
 
 
 @person.command("list")
@@ -65,7 +65,7 @@ def person_reset(
     """
     with changing(home) as (here, session, _):
         password = reset_password(session, act(), Passwords(here.settings.password_memory), login)
-        show_once({"login": login, "password": password}, as_json, _)
+    show_once({"login": login, "password": password}, as_json, _, f"branchfleet-server person reset {login}")
 
 
 @person.command("disable")

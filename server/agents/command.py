@@ -36,7 +36,8 @@ def agent_code(
     """
     with changing(home) as (here, session, _):
         code, agent, until = agents.make_code(session, act(), here.key(), branch, key, hours)
-        show_once({"code": str(code), "agent": agent, "until": local_time(session, until)}, as_json, _)
+        shown = {"code": str(code), "agent": agent, "until": local_time(session, until)}
+    show_once(shown, as_json, _, f"branchfleet-server agent code {branch} --agent {agent}")
 
 
 @agent.command("list")

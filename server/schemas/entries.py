@@ -7,6 +7,9 @@ from pydantic import Field
 
 from server.schemas.base import Page, Schema
 
+KEY = 64  # characters of a branch's
+TEXT = 500  # characters of what was said on the telephone
+
 
 class EntryKind(StrEnum):
     """What a person enters at a branch PC: a fault report, a line for the day's register, what the telephone said."""
@@ -46,9 +49,9 @@ class EntryOut(Schema):
 class AnswerCreate(Schema):
     """What somebody said on the telephone of a branch that is silent."""
 
-    branch: Annotated[str, Field(min_length=1, max_length=64)]
+    branch: Annotated[str, Field(min_length=1, max_length=KEY)]
     answer: Answer
-    text: Annotated[str, Field(max_length=500)] = ""
+    text: Annotated[str, Field(max_length=TEXT)] = ""
 
 
 class AnswerOut(Schema):

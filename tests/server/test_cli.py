@@ -243,6 +243,17 @@ def test_who_may_speak_as_an_agent_is_decided_at_the_command_line(made: Any, say
         failed(say("agent", step, "nobody"), Exit.NO_SUCH_THING, "no agent nobody")
 
 
+def test_no_reason_gives_orders_to_whoever_reads_the_journal(home: Path, made: Any, say: Any, tmp_path: Path) -> None:
+    (tmp_path / "bank.toml").write_text(BANK, encoding="utf-8")
+    say("apply", str(tmp_path / "bank.toml"), "--yes")
+    say("agent", "code", "1001")
+    failed(say("agent", "revoke", "1001-pc", "--reason", "长" * 501), Exit.BAD_INPUT, "500")
+    assert say("agent", "revoke", "1001-pc", "--reason", "\x1b[2J被\u202e盗\n").returncode == Exit.DONE
+    with closing(sqlite3.connect(home / "branchfleet.db")) as database:
+        [(reason,)] = database.execute("SELECT reason FROM journal WHERE deed = 'agent.revoke'")
+    assert reason == "[2J被 盗"
+
+
 def test_the_journal_is_checked_and_a_change_is_found(home: Path, made: Any, say: Any) -> None:
     assert json.loads(say("journal", "check", "--json").stdout)["ok"] is True
     database = sqlite3.connect(home / "branchfleet.db")
@@ -342,18 +353,50 @@ def test_an_init_on_a_full_disk_leaves_nothing_behind(home: Path, say: Any, full
     assert not new.exists()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("person", "add", "wang", "--name", "王某", "--role", "head"),
+        ("person", "reset", "liming"),
+        ("agent", "code", "1001"),
+        ("metrics", "token"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_shown_once_is_durable_before_it_is_shown(
+    home: Path, made: Any, say: Any, full_disk: Callable[[Path], Path], tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """The disk has room for the questions, and none for the answer: what was printed before would be worth nothing."""
+    (tmp_path / "bank.toml").write_text(BANK, encoding="utf-8")
+    assert say("apply", str(tmp_path / "bank.toml"), "--yes").returncode == Exit.DONE
+    with closing(sqlite3.connect(home / "branchfleet.db")) as reader:
+        reader.execute("SELECT count(*) FROM person").fetchall()  # the files beside the database are there and stay
+        said = say(*words, BRANCHFLEET_HOME=str(full_disk(home)))
+    failed(said, Exit.CANNOT_WRITE, FULL)
+    assert said.stdout == ""
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to a full disk by /dev/full: needs Linux")
-def test_a_password_that_could_not_be_printed_is_nobodys(home: Path, environ: dict[str, str], made: Any) -> None:
+@pytest.mark.parametrize(
+    ("words", "again"),
+    [
+        (["person", "add", "wang", "--name", "王某", "--role", "head"], "person reset wang"),
+        (["person", "reset", "liming"], "person reset liming"),
+        (["metrics", "token"], "metrics token"),
+    ],
+)
+def test_what_could_not_be_shown_is_nobodys_and_is_made_again(
+    environ: dict[str, str], made: Any, say: Any, words: list[str], again: str
+) -> None:
     server = Path(sys.executable).with_name("branchfleet-server")
-    words = ["person", "add", "wang", "--name", "王某", "--role", "head"]
     with Path("/dev/full").open("w") as full:
         ran = subprocess.run(
             [server, *words], stdout=full, stderr=subprocess.PIPE, text=True, env=os.environ | environ, check=False
         )
     assert ran.returncode == Exit.CANNOT_WRITE, ran.stderr
     assert ran.stderr.count("\n") == 1
-    with closing(sqlite3.connect(home / "branchfleet.db")) as database:
-        assert database.execute("SELECT login FROM person").fetchall() == [("liming",)]
+    assert ran.stderr.endswith(f"Make another: branchfleet-server {again}\n")
+    assert say(*again.split()).returncode == Exit.DONE
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to a full disk by /dev/full: needs Linux")
