@@ -130,6 +130,8 @@ def told(
     async def ask(client: Client) -> None:
         made = await client.told(AnswerCreate(branch=branch, answer=said, text=text))
         narrate(f"{made.branch}: {_(ANSWERS[made.answer])} ({made.who})")
+        if made.hint:
+            narrate(plain(made.hint))
 
     answer(context, ask)
 

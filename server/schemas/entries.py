@@ -59,6 +59,7 @@ class AnswerOut(Schema):
     answer: Answer
     at: int
     who: str
+    hint: str = ""  # where it is not shown, in one sentence
 
 
 class EntryPage(Page):
