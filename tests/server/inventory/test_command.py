@@ -103,6 +103,17 @@ def test_secrets_are_warned_of_and_never_shown(run: Run, capsys: pytest.CaptureF
     assert "hunter2" not in said.out + said.err
 
 
+def test_a_name_that_came_in_before_gives_the_plan_no_orders(
+    run: Run, capsys: pytest.CaptureFixture[str], database: Database
+) -> None:
+    run(BANK + BRANCH)
+    with database.write() as session:
+        session.exec(select(Subject)).one().name = "\x1b[2J\u202e城\u3000关"
+    capsys.readouterr()
+    run(BANK + BRANCH)
+    assert "~ 机构 1001  名称: \\x1b[2J\\u202e城\u3000关 → 城关支行" in capsys.readouterr().out
+
+
 AGENTS = "".join(f'[[agent]]\nkey = "{key}"\nname = "柜员机"\nbranch = "1001"\n' for key in ("pc-b", "pc-a"))
 
 
