@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session
+from sqlalchemy import func, select
+from sqlmodel import Session, col
 
 from server.coverage.hours import midnight
 from server.coverage.spans import MINUTE, minute
 from server.errors import Invalid
+from server.inventory.tables import Duty
 from server.queries import bank_zone
 
 LONGEST = 92  # days in one question
@@ -38,6 +40,9 @@ def period_of(session: Session, first: date | None, last: date | None, now: int)
     zone = bank_zone(session)
     today = datetime.fromtimestamp(now / 1_000_000, zone).date()
     until = min(last or today, today)
+    begins = first_day(session, zone) or today
+    if until < begins:
+        raise Invalid("There is nothing so early: what was due is known from {day} on.", day=begins.isoformat())
     since = first or until - timedelta(days=6)
     if not since <= until or (until - since).days >= LONGEST:
         raise Invalid("Coverage is asked for from a day to the same or a later one, {days} days at most.", days=LONGEST)
@@ -46,6 +51,12 @@ def period_of(session: Session, first: date | None, last: date | None, now: int)
     over = [edge <= minute(now) for edge in edges[1:]]
     edges[-1] = min(edges[-1], minute(now))
     return Period(days, edges, over, zone, now)
+
+
+def first_day(session: Session, zone: ZoneInfo) -> date | None:
+    """The day from which it is known who was to poll what."""
+    first: int | None = session.execute(select(func.min(col(Duty.start)))).scalar_one()
+    return None if first is None else datetime.fromtimestamp(first / 1_000_000, zone).date()
 
 
 def numbers_by_day(told: list[tuple[int, int]], period: Period) -> list[int]:

@@ -1,16 +1,22 @@
-"""Day by day: what is older than the bank keeps is counted for good, and then goes."""
+"""Day by day: what is older than the bank keeps is counted for good, and then goes.
+
+A server whose clock is months ahead would let everything go that it is to keep. So nothing goes but while the clocks of
+the agents bear its own out.
+"""
 
 import time
 from datetime import date, datetime, timedelta
+from statistics import median
 
-from sqlalchemy import func, select
+from sqlalchemy import not_, select
 from sqlmodel import Session, col
 
 from server.coverage.hours import midnight
 from server.coverage.kept import keep, kept_until
+from server.coverage.period import first_day
 from server.coverage.spans import MINUTE
 from server.following import Following
-from server.inventory.tables import Duty
+from server.ingest.tables import RecordRow, Stream
 from server.queries import bank_zone
 from server.retention.sweep import sweep_records, sweep_stretches
 from server.storage.database import Database
@@ -18,6 +24,9 @@ from server.storage.lead import Lead, Role
 from server.storage.types import Now
 
 NAME = "retention"
+HOUR = 3_600_000_000  # µs
+DAY = 24 * HOUR
+WITNESSES = 1000  # records
 
 
 class Sweeper(Following):
@@ -45,11 +54,12 @@ class Sweeper(Following):
 
     def _step(self) -> int:
         with self._database.read() as session:
-            first = _first_kept(session, self._now(), self._days)
-            counted = kept_until(session) or _first_day(session)
-            before = midnight(first, bank_zone(session)) * MINUTE
-        if counted is None or self._swept == first:
-            return 0
+            zone = bank_zone(session)
+            first = datetime.fromtimestamp(self._now() / 1_000_000, zone).date() - timedelta(days=self._days)
+            counted = kept_until(session) or first_day(session, zone)
+            before = midnight(first, zone) * MINUTE
+            if counted is None or self._swept == first or not borne_out(session, self._now()):
+                return 0
         with self._database.write() as session:
             if counted < first:
                 keep(session, counted, self._now())
@@ -62,11 +72,14 @@ class Sweeper(Following):
         return 1
 
 
-def _first_kept(session: Session, now: int, days: int) -> date:
-    return datetime.fromtimestamp(now / 1_000_000, bank_zone(session)).date() - timedelta(days=days)
-
-
-def _first_day(session: Session) -> date | None:
-    """The day on which anything was to be polled first."""
-    began = session.execute(select(func.min(col(Duty.start)))).scalar()
-    return None if began is None else datetime.fromtimestamp(began / 1_000_000, bank_zone(session)).date()
+def borne_out(session: Session, now: int) -> bool:
+    """Whether most agents that were heard within the hour have about the server's date."""
+    asked = (
+        select(col(Stream.agent_id), col(RecordRow.wall), col(RecordRow.arrived))
+        .join(Stream, col(Stream.id) == col(RecordRow.stream_id))
+        .where(col(RecordRow.arrived) > now - HOUR, not_(col(RecordRow.history)))
+        .order_by(col(RecordRow.id).desc())
+        .limit(WITNESSES)
+    )
+    off = {agent: abs(wall - arrived) for agent, wall, arrived in reversed(session.execute(asked).all())}
+    return bool(off) and median(off.values()) < DAY
