@@ -28,6 +28,7 @@ from server.ingest.ahead import caught_up, mark_seen
 from server.ingest.tables import AheadRow, RecordRow
 from server.journal.deeds import HEALTH, Act
 from server.storage.database import Database
+from server.storage.lead import Lead, Role
 from server.storage.types import Now
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class Follower(Following):
     pause = 0.25
 
     def __init__(self, database: Database, now: Now, batch: int = 2000) -> None:
-        super().__init__()
+        super().__init__(Lead(database, Role.HEALTH))
         self._database = database
         self._now = now
         self._batch = batch
@@ -97,6 +98,9 @@ class Follower(Following):
         self._single = max(0, self._single - 1)
         self._measure(step, time.monotonic() - began)
         return len(step.entries) + len(step.history) + len(step.fleet.touched)
+
+    def arrive(self) -> None:
+        self._beat_at = None
 
     def _measure(self, step: _Step, seconds: float) -> None:
         """Take as much the next time as fits, by how long this took on a machine as busy as it is."""

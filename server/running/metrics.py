@@ -39,6 +39,7 @@ def metrics(state: State) -> list[Family]:
 def _ingest(state: State) -> list[Family]:
     figures = state.writer.figures
     batches = {outcome: figures.batches[outcome] for outcome in OUTCOMES}
+    follows = {each.name: float(each.leads) for each in (state.follower, state.entries, state.sweeper)}
     name = "branchfleet_ingest"
     return [
         each(f"{name}_batches_total", "counter", "Batches of agents, by what became of them.", "outcome", batches),
@@ -54,6 +55,7 @@ def _ingest(state: State) -> list[Family]:
             figures.commits.sum,
         ),
         one(f"{name}_waiting_batches", "gauge", "Batches that wait for the writer.", state.writer.waiting),
+        each("branchfleet_follows", "gauge", "What follows from records is made by this server.", "what", follows),
         one("branchfleet_event_clients", "gauge", "Screens that listen to events.", state.ticker.clients),
     ]
 

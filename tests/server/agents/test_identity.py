@@ -416,6 +416,26 @@ async def test_when_all_are_enrolled_the_one_to_replace_is_named(pc: MakePc, hea
         agent_for(session, "1001", None)
 
 
+async def test_of_several_agents_the_one_a_code_is_for_is_named(pc: MakePc, head: Any, database: Database) -> None:
+    """Which of them is enrolled says nothing of which PC the person stands at."""
+    from server.agents.codes import agent_for
+    from server.inventory.tables import Agent, Subject, SubjectKind
+
+    with database.write() as session:
+        branch = session.exec(select(Subject).where(Subject.key == "1001")).one()
+        other = Subject(kind=SubjectKind.AGENT, key="1001-b", name="", branch_id=branch.id or 0)
+        session.add(other)
+        session.flush()
+        session.add(Agent(id=other.id or 0))
+    with database.read() as session, pytest.raises(Conflict, match=r"several agents.*--agent: 1001-b, 1001-pc"):
+        agent_for(session, "1001", None)
+    await pc("front").enroll(head.code(agent="1001-pc"))
+    with database.read() as session, pytest.raises(Conflict, match="several agents"):
+        agent_for(session, "1001", None)
+    with database.read() as session:
+        assert agent_for(session, "1001", "1001-b").key == "1001-b"
+
+
 @pytest.mark.parametrize("step", ["withdraw", "confirm", "revoke", "release", "ask_rotation"])
 async def test_a_step_that_leads_nowhere_is_told(head: Any, step: str) -> None:
     with pytest.raises(Conflict):
