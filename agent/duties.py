@@ -7,7 +7,7 @@ from pathlib import Path
 from agent.assignment import Target, keep, load, make_target
 from agent.backoff import Backoff
 from agent.clock import Clocks
-from agent.link import Link, LinkError
+from agent.link import Away, Link, LinkError
 from agent.report import Report
 from agent.schedule import Schedule
 from agent.uplink import Uplink
@@ -75,6 +75,17 @@ class Duties:
             if assignment.revision != self._revision:
                 self._apply(assignment)
                 await asyncio.to_thread(keep, self._home, assignment)
+
+    async def fetch_at_last(self) -> None:
+        """The same, tried again as long as it may help: a thousand agents may be told to at once. Raises LinkError."""
+        backoff = Backoff(self._link.opens)
+        while True:
+            try:
+                await self.fetch()
+            except Away as error:
+                await backoff.rest(error)
+            else:
+                return
 
     def _apply(self, assignment: Assignment) -> None:
         earlier = self._schedule.targets

@@ -142,9 +142,11 @@ class Result(Record, frozen=True, kw_only=True, tag="result", omit_defaults=True
     why: str = ""  # a Why
     said: str = ""  # one sentence about an error
     began: Clock | None = None  # the record's own clock is when it ended
-    polls: dict[str, str] = {}  # of POLL: each position, and "" or why it gave no reading (`Failure.reason`)
+    # of POLL: each position, and "" or why it gave no reading: a `Failure.reason`, or Why.NOT_MINE. Those without a
+    # reading come first: where a record has no room for all, `detail` still counts them (polled, unread)
+    polls: dict[str, str] = {}
     findings: list[Finding] = []  # of DOCTOR
-    detail: dict[str, str | int] = {}  # of SPOOL: its figures
+    detail: dict[str, str | int] = {}  # figures of SPOOL, and of POLL
 
 
 class Fact(Record, frozen=True, kw_only=True, tag="fact", omit_defaults=True):

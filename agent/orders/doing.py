@@ -115,7 +115,7 @@ class Doing:
         return Outcome(detail=detail)
 
     async def _assignment(self, _: Order) -> Outcome:
-        await self._duties.fetch()
+        await self._duties.fetch_at_last()
         return Outcome()
 
 

@@ -167,6 +167,7 @@ class Centre:
         self.asked: list[tuple[list[str], int]] = []  # by question for orders: what the agent has, and how long to hold
         self.answering = 0  # questions for orders that are being held
         self.knows_orders = True
+        self.too_busy = 0  # so many questions for the assignment have no answer
         self.draining = False  # it ends: what is held is answered at once
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -239,6 +240,10 @@ class Centre:
             await _answer(send, 200, msgspec.msgpack.encode(granted))
             return
         assert dict(scope["headers"])[b"authorization"] == f"Bearer {TOKEN}".encode()
+        if scope["path"] == "/api/agent/assignment" and self.too_busy:
+            self.too_busy -= 1
+            await _answer(send, 503, b'{"detail": "too much to do"}')
+            return
         if scope["path"] == "/api/agent/assignment":
             said = msgspec.structs.replace(self.assignment, server=time.time_ns() // 1000)
             await _answer(send, 200, msgspec.msgpack.encode(said))

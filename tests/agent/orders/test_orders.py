@@ -171,7 +171,9 @@ async def test_an_assignment_is_in_force_when_its_order_is_done(
     async with running():
         await until(lambda: centre.batches)
         centre.assign(lamp("1/a", interval=SELDOM, device="online"))
-        await result_of(centre, until, order("o1", OrderKind.ASSIGNMENT))
+        await until(lambda: centre.answering)
+        centre.too_busy = 2
+        assert (await result_of(centre, until, order("o1", OrderKind.ASSIGNMENT))).done
         assert (await result_of(centre, until, order("o2", OrderKind.POLL, "1/a"))).polls == {"1/a": ""}
 
 
