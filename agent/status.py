@@ -13,7 +13,8 @@ import msgspec
 
 from agent.clock import Clocks
 from agent.files import write_private
-from agent.link import Link, LinkError, Rejected
+from agent.link import Link
+from agent.link_errors import LinkError, Rejected
 from agent.local import now
 from agent.local.box import Aside
 from agent.outbox import Outbox

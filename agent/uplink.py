@@ -15,7 +15,8 @@ import msgspec
 
 from agent.backoff import LONGEST_WAIT, Backoff, Jitter, full_jitter
 from agent.clock import Clocks
-from agent.link import Away, Elsewhere, Link, LinkError, NotTaken
+from agent.link import Link
+from agent.link_errors import Away, Elsewhere, LinkError, NotTaken
 from agent.outbox import Outbox
 from agent.spool import Acked, Parcel, Spool
 from agent.tables import SpoolFull

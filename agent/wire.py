@@ -6,7 +6,7 @@ person wants to read them; either may be zstd-packed.
 """
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -396,7 +396,7 @@ class TokenAsk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    token: str
+    token: Annotated[str, msgspec.Meta(pattern=r"^[!-~]+\Z")]  # it goes into a header
     seconds: int  # that it is good for
     rotate: bool  # it is time for a fresh key
     # 0, or when (UTC µs) this home was found not to be the one heard last: its numbers may have been used by another,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from agent import link
+from agent import link_errors
 from agent.assignment import keep
 from agent.cli import main
 from agent.clock import Clocks, system_clocks
@@ -399,10 +399,10 @@ async def test_a_missing_ca_is_said_with_its_path_and_its_step(home: Path) -> No
 
 
 async def test_every_way_the_server_can_fail_to_answer_has_a_step(home: Path) -> None:
-    def kinds(of: type[link.LinkError]) -> set[str]:
+    def kinds(of: type[link_errors.LinkError]) -> set[str]:
         return {of.__name__}.union(*(kinds(one) for one in of.__subclasses__()))
 
-    assert kinds(link.LinkError) - {"NotTaken"} == set(doctor_server._MENDS)
+    assert kinds(link_errors.LinkError) - {"NotTaken"} == set(doctor_server._MENDS)
 
 
 async def test_what_the_running_agent_hears_of_the_server_is_told_with_the_step_of_its_kind(

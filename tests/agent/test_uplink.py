@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from agent.link import Away, Link, open_line
+from agent.link import Link, open_line
+from agent.link_errors import Away
 from agent.outbox import Outbox
 from agent.spool import Spool
 from agent.trust import unproven

@@ -8,7 +8,7 @@ from sqlmodel import select
 
 from agent.exit import Exit, Trouble
 from agent.identity import LAST, load_identity
-from agent.link import Away, Rejected
+from agent.link_errors import Away, Rejected
 from agent.wire import Assignment
 from server.agents.tables import AgentCode, AgentKey, AgentToken
 from server.clock import SetClock
