@@ -90,10 +90,12 @@ class Follower(Following):
             self._write(step)
         except (*PASSING, Overtaken):
             raise
-        except Exception:
+        except Exception as error:
             # The border of judging: whatever one record or subject provokes, the rest must be judged.
+            isolated = self._isolate(step, error)
             log.exception("Health failed on a batch; going on one by one")
-            return self._isolate(step)
+            self.defects += 1
+            return isolated
         self._single = max(0, self._single - 1)
         self._measure(step, time.monotonic() - began)
         return len(step.entries) + len(step.history) + len(step.fleet.touched)
@@ -214,8 +216,8 @@ class Follower(Following):
         if step.history or self._beat_is_due():
             caught_up(session, past)
 
-    def _isolate(self, step: _Step | None) -> int:
-        """After a failure: one by one; and of one alone, leave it out and say so."""
+    def _isolate(self, step: _Step | None, error: Exception) -> int:
+        """After a failure: one by one; and of one alone, leave it out and say so. Raises an error that is of none."""
         if not self._single:
             self._single = self._batch + 1
             return 1
@@ -229,6 +231,8 @@ class Follower(Following):
                 log.error("Subject %d is left as it stands until it is heard of again.", step.alone)
                 session.get_one(HealthRow, step.alone).due_at = None
                 return 1
+            if not (step.entries or step.history or step.ahead):
+                raise error
             for entry in step.entries or step.history:
                 log.error("Record %d is kept in the log and not judged.", entry.id)
             self._move(session, step, self._now())
