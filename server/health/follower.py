@@ -19,7 +19,7 @@ from server.following import PASSING, Following, Overtaken
 from server.health.fleet import Fleet
 from server.health.log import Entry, entries, newest, told_ahead
 from server.health.rules import SECOND, Rules, load
-from server.health.set_back import rows_set_back
+from server.health.set_back import heard_set_back, rows_set_back
 from server.health.sitting import ABSENCE, Sitting
 from server.health.tables import Follower as FollowerRow
 from server.health.tables import HealthRow
@@ -137,6 +137,7 @@ class Follower(Following):
             with self._database.write() as session:
                 subject = rows_set_back(session, now, max(subject, 0))
         with self._database.write() as session:
+            heard_set_back(session, now)
             session.merge(FollowerRow(name=RESUMED, cursor=0, at=now))  # since now, nobody has been silent
             session.get_one(FollowerRow, NAME).at = now
         self._resumed, self._beat_at, self._back = now, now, False

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from server.health.state import MINUTE, Evidence, Open, Pending, State, View, Watch, dump
 from server.health.tables import HealthRow
+from server.ingest.tables import AgentSeen
 from server.inventory.tables import Subject, SubjectKind
 
 AT_ONCE = 1000  # rows of one transaction
@@ -44,6 +45,12 @@ def rows_set_back(session: Session, now: int, after: int) -> int:
             }
         session.execute(update(HealthRow).where(col(HealthRow.subject_id) == subject).values(**values))
     return found[-1][0] if found else 0
+
+
+def heard_set_back(session: Session, now: int) -> None:
+    """Nobody was heard later than now: a branch whose agent is silent may be called so."""
+    later = col(AgentSeen.at) > now
+    session.execute(update(AgentSeen).where(later).values(at=_to(now)(now + 1)))
 
 
 def state_set_back(state: State, now: int) -> State:
