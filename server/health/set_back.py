@@ -64,7 +64,7 @@ def state_set_back(state: State, now: int) -> State:
         ahead={},
         pending={key: _pending(one, back) for key, one in state.pending.items()},
         open={key: _open(one, back) for key, one in state.open.items()},
-        closings={key: [back(at) for at in times] for key, times in state.closings.items()},
+        ends={key: [back(at) for at in times] for key, times in state.ends.items()},
         fresh_until=fresh_until - (state.heard - back(state.heard)),
         due=None if state.due is None else min(state.due, now),
         heard=back(state.heard),

@@ -130,7 +130,7 @@ def test_nothing_is_remembered_of_later_than_now() -> None:
         ahead={"1": view},
         pending={"a ": Pending("a", later, later), "b ": Pending("b", now)},
         open={"c ": Open("c", Severity.FAULT, later, later, later), "d ": Open("d", Severity.FAULT, now)},
-        closings={"c ": [now, later]},
+        ends={"c ": [now, later]},
         fresh_until=later + 16 * MINUTE,
         due=later,
         heard=later,
