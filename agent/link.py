@@ -104,6 +104,7 @@ class Link:
         self._passes = passes
         self._heard = heard  # told the server's time, UTC µs
         self.trouble: LinkError | None = None  # why the last question had no answer; None after one that had
+        self.troubled: Callable[[], None] = lambda: None  # told when that was found
         self._barred = False  # the server answered since then, and did not let this agent in
         self._said: set[str] = set()  # what trouble the log told of since the last good answer
 
@@ -179,6 +180,7 @@ class Link:
         self._barred = self._barred or isinstance(error, Rejected)
         if not isinstance(error, NotTaken):
             self.trouble = error
+            self.troubled()
         if trouble not in self._said and not isinstance(error, NotTaken):
             log.warning("%s Records are kept here meanwhile.", error.sentence)
             self._said.add(trouble)
