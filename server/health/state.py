@@ -49,11 +49,14 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """Anything from an agent, about the time `at`. `goodbye` says that it ends on purpose; `stamp` is its clocks."""
+    """Anything from an agent, about the time `at`. `goodbye` says that it ends on purpose; `stamp` is its clocks;
+    `hindered` is why it can write nothing down by now, "" if it can, None if that is not known.
+    """
 
     at: int
     goodbye: bool = False
     stamp: Stamp | None = None
+    hindered: str | None = None
 
 
 class Ahead(msgspec.Struct, frozen=True):

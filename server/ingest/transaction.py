@@ -81,7 +81,8 @@ class Transaction:
         agent_id = parcel.agent_id
         boot_id = parcel.sent.boot_id
         history = self._behind[agent_id] = parcel.waiting > 0 or self._is_behind(agent_id)
-        self._seen[agent_id] = (agent_id, parcel.arrived, parcel.agent_version, parcel.waiting, boot_id, history)
+        said = (parcel.agent_version, parcel.waiting, boot_id, history, parcel.hindered)
+        self._seen[agent_id] = (agent_id, parcel.arrived, *said)
         overtaken = lineage.overtaken(self._link, stream.id)
         came = Arrivals(stream.numbers, self._unbroken(stream), overtaken, parcel)
         fresh = came.fresh
