@@ -18,7 +18,7 @@ class Follows(Following):
     pause = 0.25
 
     def __init__(self, *steps: Callable[[], int]) -> None:
-        super().__init__(Lead(Database("sqlite://"), Role.HEALTH))
+        super().__init__(Lead(Database("sqlite:///nobody-opens-it.db"), Role.HEALTH))
         self._steps = list(steps)
         self.pauses: list[float] = []
         self._stopping.wait = self._pauses  # type: ignore[method-assign, assignment]
