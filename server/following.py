@@ -35,6 +35,8 @@ class Following(ABC):
         self._stopping = threading.Event()
         self._news = threading.Event()
         self._thread: threading.Thread | None = None
+        self.failing = False  # the last step ended by a defect
+        self.defects = 0  # how often something did since the server began
 
     @abstractmethod
     def step(self) -> int:
@@ -77,20 +79,28 @@ class Following(ABC):
                     self._stopping.wait(STAND_BY)
                     continue
                 done = self.step()
-                if hindered:
-                    log.warning("What follows from records is written again (%s).", self.name)
-                hindered, pause = False, self.pause
             except PASSING as error:
                 if not hindered:
                     log.error("What follows from records (%s) is written when that is possible: %s", self.name, error)
-                done, hindered, pause = 0, True, min(pause * 2, LONGEST_PAUSE)
+                hindered, pause = True, min(pause * 2, LONGEST_PAUSE)
+                self._stopping.wait(pause)
             except Overtaken:
                 log.warning("Another server took over what follows from records (%s).", self.name)
                 self._lead.release()
-                self.leads, done = False, 0
-            if not done:
-                self._news.wait(pause)
-                self._news.clear()
+                self.leads = False
+            except Exception:  # the border: what it stumbled over may be gone later, and nothing else writes it
+                if not self.failing:
+                    log.exception("What follows from records (%s) is tried again: it ended by a defect", self.name)
+                self.failing, self.defects = True, self.defects + 1
+                pause = min(pause * 2, LONGEST_PAUSE)
+                self._stopping.wait(pause)
+            else:
+                if hindered or self.failing:
+                    log.warning("What follows from records is written again (%s).", self.name)
+                hindered, self.failing, pause = False, False, self.pause
+                if not done:
+                    self._news.wait(pause)
+                    self._news.clear()
 
     def _leading(self) -> bool:
         led, self.leads = self.leads, self._lead.held()

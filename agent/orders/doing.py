@@ -8,7 +8,7 @@ from typing import NamedTuple
 from agent.assignment import Target
 from agent.clock import Clocks
 from agent.duties import Duties
-from agent.link import LinkError
+from agent.link_errors import LinkError
 from agent.orders.outcome import NotDone, Outcome
 from agent.outbox import Outbox
 from agent.poll import Seen

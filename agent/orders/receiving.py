@@ -5,7 +5,8 @@ import asyncio
 
 from agent.backoff import SLOW_WAIT, Backoff, Jitter, full_jitter
 from agent.clock import Clocks
-from agent.link import Elsewhere, Link, LinkError
+from agent.link import Link
+from agent.link_errors import Elsewhere, LinkError
 from agent.orders import keeping
 from agent.orders.running import Running
 from agent.outbox import Outbox

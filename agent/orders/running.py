@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from agent.clock import Clocks
-from agent.link import LinkError
+from agent.link_errors import LinkError
 from agent.orders import keeping
 from agent.orders.doing import Kind
 from agent.orders.keeping import Kept

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from server.accounts.deeds import add_person, disable_person, reset_password
+from server.accounts.deeds import add_person, disable_person, locked, reset_password
 from server.accounts.passwords import Passwords
 from server.accounts.queries import people, person_out
 from server.clock import utc_now
@@ -44,7 +44,7 @@ def person_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
         now = utc_now()
         rows = [
             person_out(session, one).model_dump(mode="json")
-            | {"disabled": one.disabled_at is not None, "locked": one.locked_until > now}
+            | {"disabled": one.disabled_at is not None, "locked": locked(one, now)}
             for one in people(session)
         ]
     if as_json:

@@ -46,6 +46,7 @@ class EntryFollower(Following):
             raise
         except Exception:  # the border: whatever one entry provokes, the rest must be taken
             log.exception("An entry is kept in the log and nothing was made of it")
+            self.defects += 1
             with self._database.write() as session:
                 self._take_next(session, make=False)
         return 1

@@ -33,13 +33,12 @@ def metrics(state: State) -> list[Family]:
     """Everything there is to tell just now, of one moment of the database."""
     with state.database.read() as session:
         of_database = [*_bank(session, state.now()), *_work(session, state.now()), *_storage(session, state)]
-    return [*_ingest(state), *of_database, *_process()]
+    return [*_ingest(state), *_followers(state), *of_database, *_process()]
 
 
 def _ingest(state: State) -> list[Family]:
     figures = state.writer.figures
     batches = {outcome: figures.batches[outcome] for outcome in OUTCOMES}
-    follows = {each.name: float(each.leads) for each in (state.follower, state.entries, state.sweeper)}
     name = "branchfleet_ingest"
     return [
         each(f"{name}_batches_total", "counter", "Batches of agents, by what became of them.", "outcome", batches),
@@ -55,8 +54,18 @@ def _ingest(state: State) -> list[Family]:
             figures.commits.sum,
         ),
         one(f"{name}_waiting_batches", "gauge", "Batches that wait for the writer.", state.writer.waiting),
-        each("branchfleet_follows", "gauge", "What follows from records is made by this server.", "what", follows),
         one("branchfleet_event_clients", "gauge", "Screens that listen to events.", state.ticker.clients),
+    ]
+
+
+def _followers(state: State) -> list[Family]:
+    every = (state.follower, state.entries, state.sweeper)
+    defects = {one.name: float(one.defects) for one in every}
+    leads = {one.name: float(one.leads) for one in every}
+    said = "Defects met in what follows from records."
+    return [
+        each("branchfleet_follower_defects_total", "counter", said, "follower", defects),
+        each("branchfleet_follows", "gauge", "Whether it is this server that follows.", "follower", leads),
     ]
 
 

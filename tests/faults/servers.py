@@ -86,7 +86,7 @@ class Servers:
     def _judges(self, number: int) -> bool:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[number]}/metrics", timeout=5) as answer:
-                return bool(re.search(rb'^branchfleet_follows\{what="health"\} 1', answer.read(), re.MULTILINE))
+                return bool(re.search(rb'^branchfleet_follows\{follower="health"\} 1', answer.read(), re.MULTILINE))
         except OSError:
             return False
 

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from sqlmodel import select
 
 from agent.exit import Exit, Trouble
 from agent.identity import LAST, load_identity
-from agent.link import Away, Rejected
+from agent.link_errors import Away, Rejected
 from agent.wire import Assignment
+from server.agents.limits import Limits
 from server.agents.tables import AgentCode, AgentKey, AgentToken
 from server.clock import SetClock
 from server.errors import Conflict, NotFound, Told
@@ -284,6 +286,24 @@ async def test_a_fresh_key_takes_the_old_ones_place(front: Any, head: Any, datab
     with database.read() as session:
         assert sorted(session.exec(select(AgentKey.standing)).all()) == ["good", "rotated", "rotated"]
     assert deeds_of(database)[-3:] == ["agent.rotate", "agent.rotated", "agent.rotated"]
+
+
+async def test_an_agent_that_makes_one_key_after_another_writes_few_of_them_down(
+    front: Any, app: FastAPI, database: Database, now: SetClock
+) -> None:
+    app.state.branchfleet.limits = Limits(seconds := SetClock(0))
+
+    async def rotates(times: int) -> int:
+        for _ in range(times):
+            now.forward(1)
+            async with front._client() as client:
+                await front._passes(client)._rotate(now())
+        return deeds_of(database).count("agent.rotated")
+
+    assert await rotates(15) == 10
+    seconds.at += 86_400
+    assert await rotates(15) == 20
+    await front.asks()
 
 
 @pytest.mark.parametrize("heard", [True, False])

@@ -12,7 +12,8 @@ from fastapi import FastAPI
 from agent.clock import system_clocks
 from agent.enroll import enroll
 from agent.identity import load_identity
-from agent.link import Elsewhere, Link, open_line
+from agent.link import Link, open_line
+from agent.link_errors import Elsewhere
 from agent.tokens import Tokens
 from agent.trust import Trust
 from server.agents import deeds
