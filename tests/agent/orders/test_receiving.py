@@ -3,11 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
+from agent.exit import Exit
 from agent.orders import keeping
+from agent.run import Stop, run_agent
 from agent.settings import Settings
 from agent.tables import SpoolFull
 from agent.wire import EventName, Order, OrderKind, Polled, Why
@@ -192,3 +196,38 @@ async def test_a_spool_that_is_full_takes_no_order_and_polls_on_and_takes_it_whe
         await until(lambda: centre.results("o1"))
     assert len(centre.results()) == 1
     assert centre.results()[0].done
+
+
+async def test_on_a_full_disk_no_order_is_begun_and_all_are_done_once_there_is_room(
+    centre: Centre,
+    settings: Settings,
+    running: Running,
+    order: OrderSays,
+    lamp: LampSays,
+    until: Until,
+    full_disk: Callable[[Path], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agent.outbox.RETRY_SECONDS", 0.1)
+    centre.assign(lamp("1/a", device="online"))
+    async with running():
+        await until(lambda: centre.states("1/a"))
+    home = full_disk(settings.home)
+    on_it = msgspec.structs.replace(settings, home=home)
+    stop = Stop()
+    agent = asyncio.create_task(run_agent(on_it, stop))
+    try:
+        centre.told += [order("o1", OrderKind.POLL), order("o2", OrderKind.FACTS)]
+        log = Path(lamp("1/a", device="starting").address).with_suffix(".log")
+        polls = log.read_text(encoding="utf-8").count("open")
+        questions = len(centre.asked)
+        await until(lambda: len(centre.asked) >= questions + 3)
+        await until(lambda: log.read_text(encoding="utf-8").count("open") > polls + 3)
+        assert centre.results() == []
+        (home.parent / "rubbish").unlink()
+        await until(lambda: {result.order for result in centre.results()} == {"o1", "o2"})
+    finally:
+        stop.ask("the test ends")
+        assert await agent is Exit.DONE
+    assert len(centre.results()) == 2
+    assert all(result.done for result in centre.results())
