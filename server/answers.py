@@ -7,10 +7,10 @@ from fastapi import Depends, Request, Response
 
 from agent import wire
 from agent.proof import ASK_LIMIT
-from agent.wire import MEDIA_JSON, MEDIA_MSGPACK, Ack, Assignment, Batch
+from agent.wire import MEDIA_JSON, MEDIA_MSGPACK, Ack, Assignment, Batch, Orders
 from server.errors import Invalid
 
-WIRE = (Batch, Ack, Assignment, *get_args(wire.IdentityAsk), *get_args(wire.IdentityAnswer))
+WIRE = (Batch, Ack, Assignment, Orders, *get_args(wire.IdentityAsk), *get_args(wire.IdentityAnswer))
 _REF = "#/components/schemas/Wire{name}"
 
 
@@ -41,7 +41,7 @@ def read(asked: tuple[bytes, str], kind: type[T]) -> T:
         raise Invalid("The question cannot be read: {why}.", why=str(error)[:200].rstrip(".")) from None
 
 
-def answer(body: Ack | Assignment | wire.IdentityAnswer, media: str) -> Response:
+def answer(body: Ack | Assignment | Orders | wire.IdentityAnswer, media: str) -> Response:
     encoder = msgspec.json if media == MEDIA_JSON else msgspec.msgpack
     return Response(encoder.encode(body), media_type=media)
 

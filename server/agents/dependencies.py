@@ -83,3 +83,5 @@ def _agent(digest: Annotated[str, Depends(_digest)], state: StateOf, address: Ad
 
 
 AgentCaller = Annotated[Calling, Depends(_agent)]
+Digest = Annotated[str, Depends(_digest)]
+look_up = _agent  # in a thread, for who was let in and waits since
