@@ -99,7 +99,8 @@ def create_app(
     follower = Follower(database, now)
     entries = EntryFollower(database, now)
     orders = OrderFollower(database, now)
-    hub = Hub(database, now)
+    limits = Limits()
+    hub = Hub(database, now, admit=limits.agent.take)
 
     def committed() -> None:
         follower.wake()
@@ -114,7 +115,7 @@ def create_app(
         epoch=epoch,
         voice=voice(name, key, trusted),
         addresses=addresses,
-        limits=Limits(),
+        limits=limits,
         turns=Turns(),
         passwords=Passwords(settings.password_memory),
         writer=Writer(database, committed=committed),

@@ -1,8 +1,8 @@
 """Holds the requests of agents that ask for orders, and answers each as soon as there is something for its agent.
 
-One task looks for all of them, with the same few questions to the database however many they are: on a request that
-may have something waiting, on a push of this process or another, when hours begin. A request that is held costs no
-thread and no connection to the database. The server's clock alone says when an order may be handed out.
+One task looks for all of them, with the same few questions to the database however many they are: when requests come,
+when a push is made in this process or another, when hours begin. A request that is held costs no thread and no
+connection to the database. The server's clock alone says when an order may be handed out.
 """
 
 import asyncio
@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.wire import Order
+from server.errors import AWAY, ServerError, Unavailable
 from server.events.tables import Invalidation
 from server.orders.ending import TOPIC
-from server.orders.looking import Asked, Found, Look
+from server.orders.looking import Asked, Found, Known, Look
 from server.storage.database import Database
 from server.storage.types import Now
 
+GATHER = 0.02  # seconds between the beginnings of two looks: who comes within is looked up together
 AGAIN = 2.0  # seconds until what was told is told again: its result may have come and not be read yet
 CANCELLED_AGAIN = 10.0  # and that it was cancelled: who had begun it has it until it is done
 LONGEST = 5.0  # seconds between looks: whoever sets the clock moves no hours by more
@@ -30,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class LookAgain(Exception):
-    """Whether this agent may ask at all is to be looked up anew."""
+    """This token is not, or no longer, good."""
 
 
 @dataclass
@@ -41,13 +43,12 @@ class Told:
 
 @dataclass(eq=False)
 class Held:
-    """One request: whose, by what token, and what its agent has already."""
+    """One request: by what token, what its agent has already, and who that is once it was looked up."""
 
-    agent_id: int
-    agent: str
     digest: str
     have: frozenset[str]
     answer: asyncio.Future[Told]
+    agent: Known | None = None
 
     def tell(self, told: Told) -> bool:
         """False if nobody waits for it any more."""
@@ -56,19 +57,26 @@ class Held:
         self.answer.set_result(told)
         return True
 
-    def look_again(self) -> None:
+    def end(self, error: Exception) -> None:
         if not self.answer.done():
-            self.answer.set_exception(LookAgain())
+            self.answer.set_exception(error)
 
 
 class Hub:
-    """Belongs to one event loop, but for `changed`."""
+    """Belongs to one event loop, but for `changed`. `admit` raises what an agent is told that asks too often."""
 
-    def __init__(self, database: Database, now: Now, seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        database: Database,
+        now: Now,
+        admit: Callable[[int], None] = lambda _: None,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._look = Look(database, now)
+        self._admit = admit
         self._seconds = seconds
+        self._arrived: dict[Held, None] = {}  # to be looked up, in their order
         self._held: dict[int, Held] = {}  # by agent: a request takes the place of the one before
-        self._arrived: set[Held] = set()  # not looked up yet
         self._pushes: set[str] = set()  # that changed: uids
         self._told: dict[tuple[str, bool], float] = {}  # orders, cancelled or not, and when to tell it again
         self._news = asyncio.Event()
@@ -84,58 +92,53 @@ class Hub:
         self._loop = asyncio.get_running_loop()
         delay, failing = 0.0, False
         while not self._closed:
-            try:
-                async with asyncio.timeout(delay):
-                    await self._news.wait()
-            except TimeoutError:
-                pass
-            self._news.clear()
+            await self._until_news(delay)
+            next_look = self._loop.time() + GATHER
             try:
                 delay, failing = await self._once(), False
             except SQLAlchemyError as error:  # a full disk, a database that is away, or no connection to it is free
                 if not failing:
                     _log.error("No order is handed out: %s", getattr(error, "orig", error))
                 delay, failing = AFTER_FAILURE, True
+            await asyncio.sleep(next_look - self._loop.time())
 
     def close(self) -> None:
         """Answer whoever is held, and hold nobody any more."""
         self._closed = True
         self._news.set()
-        for held in list(self._held.values()):
+        for held in [*self._held.values(), *self._arrived]:
             held.tell(Told())
 
     def changed(self, push: str) -> None:
         """A push was made or cancelled here: look now. From any thread."""
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._wake, push)
+            self._loop.call_soon_threadsafe(self._hear_of, push)
 
     def hear(self, rows: list[Invalidation]) -> None:
         """What the ticker read: pushes of other processes, and decisions about agents."""
-        pushes = [row.key for row in rows if row.topic == TOPIC]
-        self._pushes.update(pushes)
-        if pushes:
-            self._news.set()
+        for row in rows:
+            if row.topic == TOPIC:
+                self._hear_of(row.key)
         agents = {row.key for row in rows if row.topic == AGENT}
         for held in list(self._held.values()) if agents else ():
-            if held.agent in agents:
-                held.look_again()
+            if held.agent is not None and held.agent.key in agents:
+                self._arrived[held] = None
+                self._news.set()
 
-    async def hold(
-        self, agent_id: int, agent: str, digest: str, have: frozenset[str], seconds: float, gone: asyncio.Future[None]
-    ) -> Told:
-        """What there is for this agent, as soon as there is; nothing after `seconds`, or when the client has `gone`.
+    def _hear_of(self, push: str) -> None:
+        self._pushes.add(push)
+        self._news.set()
 
-        LookAgain if the token has to be looked up anew.
+    async def hold(self, digest: str, have: frozenset[str], seconds: float, gone: asyncio.Future[None]) -> Told:
+        """What there is for the agent of this token, as soon as there is.
+
+        Nothing after `seconds`, or when the client has `gone`. LookAgain if the token is none.
         """
+        held = Held(digest, have, asyncio.get_running_loop().create_future())
         if self._closed:
             return Told()
-        held = Held(agent_id, agent, digest, have, asyncio.get_running_loop().create_future())
-        if before := self._held.get(agent_id):
-            before.tell(Told())  # its agent gave it up, and nobody told the server
-        self._held[agent_id] = held
-        if have or self._look.anything:
-            self._arrived.add(held)
-            self._news.set()
+        self._arrived[held] = None
+        self._news.set()
         gone.add_done_callback(lambda _: held.tell(Told()))
         try:
             async with asyncio.timeout(seconds):
@@ -143,31 +146,57 @@ class Hub:
         except TimeoutError:
             return Told()
         finally:
-            self._arrived.discard(held)
-            if self._held.get(agent_id) is held:
-                del self._held[agent_id]
+            self._arrived.pop(held, None)
+            if held.agent is not None and self._held.get(held.agent.id) is held:
+                del self._held[held.agent.id]
 
-    def _wake(self, push: str) -> None:
-        self._pushes.add(push)
-        self._news.set()
+    # -- looking ------------------------------------------------------------------------------------
+
+    async def _until_news(self, delay: float) -> None:
+        try:
+            async with asyncio.timeout(delay):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+        self._news.clear()
 
     async def _once(self) -> float:
         """Look once for all; seconds until the next look is due by itself."""
-        arrived, pushes = self._arrived, self._pushes
-        self._arrived, self._pushes = set(), set()
+        arrived, self._arrived = self._arrived, {}
+        pushes, self._pushes = self._pushes, set()
         asked = Asked(
-            {held.agent_id for held in arrived},
-            {held.agent_id: held.digest for held in self._held.values()},
-            frozenset(pushes),
-            {uid: held.agent_id for held in self._held.values() for uid in held.have},
+            {held.digest: held.have for held in arrived},
+            {agent: (held.digest, held.have) for agent, held in self._held.items() if held not in arrived},
+            pushes,
         )
         try:
             found = await asyncio.to_thread(self._look.once, asked)
         except BaseException:
-            self._arrived |= {held for held in arrived if not held.answer.done()}
             self._pushes |= pushes
+            for held in arrived:
+                held.end(Unavailable(AWAY))
             raise
+        for held in arrived:
+            self._let_in(held, found.known.get(held.digest))
         return min(LONGEST, found.opens_in, self._answer(found))
+
+    def _let_in(self, held: Held, agent: Known | None) -> None:
+        if held.answer.done() or self._closed:
+            return
+        if agent is None:
+            held.end(LookAgain())
+            return
+        if held.agent is None:
+            try:
+                self._admit(agent.id)
+            except ServerError as error:
+                held.end(error)
+                return
+        held.agent = agent
+        before = self._held.get(agent.id)
+        if before is not None and before is not held:
+            before.tell(Told())  # its agent gave it up, and nobody told the server
+        self._held[agent.id] = held
 
     def _answer(self, found: Found) -> float:
         """Tell each what was found for it; seconds until something is to be told again."""
@@ -175,7 +204,7 @@ class Hub:
         self._told = {what: again for what, again in self._told.items() if again > now}
         for agent_id in found.strangers:
             if held := self._held.get(agent_id):
-                held.look_again()
+                held.end(LookAgain())
         delay = LONGEST
         for agent_id in (found.orders.keys() | found.cancelled.keys()) - found.strangers:
             held = self._held.get(agent_id)
@@ -192,6 +221,6 @@ class Hub:
                     self._told.update(((order.uid, False), now + AGAIN) for order in told.orders)
                     self._told.update(((uid, True), now + CANCELLED_AGAIN) for uid in told.cancelled)
             elif orders:
-                self._arrived.add(held)
+                self._arrived[held] = None
                 delay = min([delay, *(self._told[order.uid, False] - now for order in orders)])
-        return max(delay, 0.01)
+        return max(delay, GATHER)

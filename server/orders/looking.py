@@ -1,10 +1,10 @@
 """One look of the hub: what there is for the agents that wait, in as many questions for a thousand as for one."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlmodel import Session, col
@@ -24,19 +24,26 @@ AT_ONCE = 20  # orders in one answer; the others come with the next
 NEVER = float("inf")
 
 
+class Known(NamedTuple):
+    """An agent that may ask."""
+
+    id: int
+    key: str
+
+
 @dataclass(frozen=True)
 class Asked:
-    arrived: set[int]  # agents nobody looked for yet
-    waiting: dict[int, str]  # all agents whose requests are held, with the hashes of their tokens
-    changed: frozenset[str]  # pushes: uids
-    have: dict[str, int]  # orders that agents have: uid, and whose
+    arrived: dict[str, frozenset[str]]  # who just came, by the hash of a token: the orders it has
+    waiting: dict[int, tuple[str, frozenset[str]]]  # who is known and waits, by agent: the same two
+    changed: set[str]  # pushes: uids
 
 
 @dataclass
 class Found:
+    known: dict[str, Known] = field(default_factory=dict)  # of those who just came, whose tokens are good
     orders: dict[int, list[Order]] = field(default_factory=lambda: defaultdict(list))  # by agent
     cancelled: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
-    strangers: set[int] = field(default_factory=set)  # agents whose token is none any more
+    strangers: set[int] = field(default_factory=set)  # of those who wait, agents whose token is none any more
     opens_in: float = NEVER  # seconds
 
 
@@ -49,6 +56,26 @@ class _Running:
 Row = tuple[int, str, int, int, OrderState, list[str]]  # id, uid, push, agent, state, positions
 
 
+class _Agents:
+    """Who waits, and what each of them has."""
+
+    def __init__(self, asked: Asked, known: dict[str, Known]) -> None:
+        self.arrived = {agent.id for agent in known.values()}
+        haves = {agent: have for agent, (_, have) in asked.waiting.items()}
+        haves |= {agent.id: asked.arrived[digest] for digest, agent in known.items()}
+        self._waiting = haves.keys()
+        self.have = {uid: agent for agent, have in haves.items() for uid in have}
+
+    def lacking(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """What those who wait do not have yet, the oldest first and not too many at once."""
+        many: Counter[int] = Counter()
+        for row in rows:
+            _, uid, _, agent, _, _ = row
+            if agent in self._waiting and self.have.get(uid) != agent and many[agent] < AT_ONCE:
+                many[agent] += 1
+                yield row
+
+
 class Look:
     """Remembers which pushes were being handed out; `once` in one thread at a time."""
 
@@ -56,33 +83,29 @@ class Look:
         self._database = database
         self._now = now
         self._running: frozenset[int] = frozenset()
-        self._first = True
-
-    @property
-    def anything(self) -> bool:
-        """Whether an agent that comes may find an order."""
-        return self._first or bool(self._running)
 
     def once(self, asked: Asked) -> Found:
         """Orders that are found are handed out: when this returns that is durable."""
         now = self._now()
         found = Found()
         with self._database.read() as session:
+            found.known = _good(session, asked.arrived, now)
+            agents = _Agents(asked, found.known)
             running, opens = _running(session, now)
             fresh = running.keys() - self._running
-            rows = list(_told(_orders(session, fresh, running.keys(), asked.arrived), asked))
-            for uid, agent in _cancelled(session, asked):
+            rows = list(agents.lacking(_orders(session, fresh, running.keys(), agents.arrived)))
+            for uid, agent in _cancelled(session, asked.changed, agents):
                 found.cancelled[agent].append(uid)
-            found.strangers = _strangers(session, asked, {row[3] for row in rows} | found.cancelled.keys(), now)
+            waited = ({row[3] for row in rows} | found.cancelled.keys()) - agents.arrived
+            found.strangers = _strangers(session, {asked.waiting[agent][0]: agent for agent in waited}, now)
         rows = [row for row in rows if row[3] not in found.strangers]
         handed = self._hand(rows, now)
         for own, uid, push, agent, state, positions in rows:
             if state is OrderState.HANDED or own in handed:
                 seconds = (running[push].closes - now) / SECOND
-                found.orders[agent].append(
-                    Order(uid=uid, what=running[push].what, seconds=seconds, positions=positions)
-                )
-        self._running, self._first = frozenset(running), False
+                order = Order(uid=uid, what=running[push].what, seconds=seconds, positions=positions)
+                found.orders[agent].append(order)
+        self._running = frozenset(running)
         found.opens_in = NEVER if opens is None else max(0.0, (opens - now) / SECOND)
         return found
 
@@ -132,44 +155,36 @@ def _orders(
     return [found[own] for own in sorted(found)]
 
 
-def _told(rows: Iterable[Row], asked: Asked) -> Iterable[Row]:
-    """What agents that wait do not have yet, the oldest first and not too many at once."""
-    many: Counter[int] = Counter()
-    for row in rows:
-        _, uid, _, agent, _, _ = row
-        if agent in asked.waiting and asked.have.get(uid) != agent and many[agent] < AT_ONCE:
-            many[agent] += 1
-            yield row
-
-
-def _cancelled(session: Session, asked: Asked) -> Iterable[tuple[str, int]]:
+def _cancelled(session: Session, changed: Collection[str], agents: _Agents) -> Iterator[tuple[str, int]]:
     """Of the orders that agents have, those they are not to begin: where a push changed, or the agent just came."""
-    of_changed = select(col(Push.id)).where(col(Push.uid).in_(asked.changed), col(Push.cancelled_at).is_not(None))
-    changed = bool(asked.changed) and session.execute(of_changed.limit(1)).first() is not None
-    wanted = [uid for uid, agent in asked.have.items() if changed or agent in asked.arrived]
-    cancelled = select(col(AgentOrder.uid), col(AgentOrder.agent_id)).where(
-        col(AgentOrder.state) == OrderState.CANCELLED
-    )
+    of_changed = select(col(Push.id)).where(col(Push.uid).in_(changed), col(Push.cancelled_at).is_not(None))
+    all_of_them = bool(changed) and session.execute(of_changed.limit(1)).first() is not None
+    wanted = [uid for uid, agent in agents.have.items() if all_of_them or agent in agents.arrived]
+    is_cancelled = col(AgentOrder.state) == OrderState.CANCELLED
+    cancelled = select(col(AgentOrder.uid), col(AgentOrder.agent_id)).where(is_cancelled)
     for part in _parts(wanted):
         for uid, agent in session.execute(cancelled.where(col(AgentOrder.uid).in_(part))):
-            if asked.have[uid] == agent:
+            if agents.have[uid] == agent:
                 yield uid, agent
 
 
-def _strangers(session: Session, asked: Asked, agents: Collection[int], now: int) -> set[int]:
-    """Of agents that are to be told something, those whose token was taken away while they waited."""
-    good = (
-        select(col(AgentToken.token_hash))
+def _good(session: Session, digests: Collection[str], now: int) -> dict[str, Known]:
+    """The agents of tokens that are good."""
+    asked = (
+        select(col(AgentToken.token_hash), col(AgentToken.agent_id), col(Subject.key))
         .join(Subject, col(Subject.id) == col(AgentToken.agent_id))
         .where(col(AgentToken.expires_at) > now, col(Subject.removed_at).is_(None))
     )
-    digests = {asked.waiting[agent]: agent for agent in agents if agent in asked.waiting}
-    for part in _parts(list(digests)):
-        for digest in session.execute(good.where(col(AgentToken.token_hash).in_(part))).scalars():
-            del digests[digest]
-    return set(digests.values())
+    parts = (session.execute(asked.where(col(AgentToken.token_hash).in_(part))) for part in _parts(digests))
+    return {digest: Known(own, key) for rows in parts for digest, own, key in rows}
 
 
-def _parts(items: Iterable[Any]) -> Iterable[list[Any]]:
+def _strangers(session: Session, digests: dict[str, int], now: int) -> set[int]:
+    """Of agents that waited and are to be told something, those whose token was taken away meanwhile."""
+    good = _good(session, digests, now)
+    return {agent for digest, agent in digests.items() if digest not in good}
+
+
+def _parts(items: Iterable[Any]) -> Iterator[list[Any]]:
     left = iter(items)
     return iter(lambda: list(islice(left, MANY)), [])

@@ -1,24 +1,21 @@
 """Pushes, for people; and the orders of an agent, for that agent."""
 
-import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import event
 from sqlmodel import Session
-from starlette.concurrency import run_in_threadpool
 
 from agent.wire import Orders
-from server.accounts.dependencies import ActNow, Came, Clock, ReadSession, StateOf, Viewer, WriteSession
-from server.agents.dependencies import Address, AgentCaller, Digest, look_up
-from server.answers import Accepted, agent_answer, answer
+from server.accounts.dependencies import ActNow, Clock, ReadSession, StateOf, Viewer, WriteSession
+from server.agents.dependencies import BEARER
+from server.answers import agent_answer
 from server.orders import deeds, queries
-from server.orders.hub import Hub, LookAgain, Told
+from server.orders.door import LONGEST, Door, hold
+from server.orders.hub import Hub
 from server.schemas.orders import OrderPage, OrderState, PushCreate, PushOut, PushPage
 
 router = APIRouter(prefix="/api", tags=["orders"])
-
-LONGEST = 50.0  # seconds a request is held
 
 
 @router.post("/pushes", status_code=201, summary="Have agents do something now, or when it suits")
@@ -73,40 +70,23 @@ def _wake(session: Session, hub: Hub, push: str) -> None:
     event.listen(session, "after_commit", lambda _: hub.changed(push), once=True)
 
 
-@router.get(
-    "/agent/orders",
-    summary="What an agent is to do now: held until there is something",
-    response_class=Response,
-    responses=agent_answer(Orders),
-)
 async def get_orders(
-    came: Came,
     request: Request,
-    agent: AgentCaller,
-    digest: Digest,
-    address: Address,
-    state: StateOf,
-    now: Clock,
-    media: Accepted,
-    have: Annotated[
-        str, Query(max_length=40_000, description="uids of orders it has, and whose results were not acknowledged yet")
-    ] = "",
+    have: Annotated[str, Query(description="uids of orders it has, whose results were not acknowledged: a,b,c")] = "",
     wait: Annotated[float, Query(ge=0, le=LONGEST, description="seconds to be held at most")] = LONGEST,
 ) -> Response:
     """An order that is not in `have` is told again: the answer may have been lost. One request of an agent is held at
     a time; another one ends it."""
-    gone = asyncio.ensure_future(_gone(request))
-    try:
-        told = await state.hub.hold(agent.id, agent.key, digest, frozenset(have.split(",")) - {""}, wait, gone)
-    except LookAgain:
-        await run_in_threadpool(look_up, digest, state, address, now)
-        told = Told()  # it may still ask, and comes again
-    finally:
-        gone.cancel()
-    return answer(Orders(orders=told.orders, cancelled=told.cancelled, came=came, server=now()), media)
+    return await hold(request)
 
 
-async def _gone(request: Request) -> None:
-    """Until the client hangs up."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+router.add_api_route(
+    "/agent/orders",
+    get_orders,
+    methods=["GET"],
+    summary="What an agent is to do now: held until there is something",
+    dependencies=[Depends(BEARER)],
+    response_class=Response,
+    responses=agent_answer(Orders),
+    route_class_override=Door,
+)
