@@ -1,8 +1,6 @@
 """Agents that ask for orders and answer them, through the real API."""
 
-import asyncio
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
 from typing import Any
 
 import msgspec
@@ -10,10 +8,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from agent.wire import MEDIA_MSGPACK, VERSION, Batch, Clock, Order, Orders, Result
+from agent.wire import MEDIA_MSGPACK, VERSION, Batch, Clock, Orders, Result
 from server.clock import SetClock
 from server.state import State
-from server.storage.database import Database
 
 UP = 3_600_000_000
 
@@ -22,6 +19,7 @@ class Asking:
     """One agent as the server sees it: it asks for orders, and answers them by records."""
 
     def __init__(self, client: TestClient, token: str, now: SetClock, stream: str) -> None:
+        self.token = token
         self._client, self._now, self._stream = client, now, stream
         self._headers = {"Authorization": f"Bearer {token}", "Accept": MEDIA_MSGPACK, "Content-Type": MEDIA_MSGPACK}
         self._booted = now() - UP
@@ -52,6 +50,26 @@ class Asking:
 
     def tell(self, order: str, *, done: bool = True, **said: Any) -> None:
         self.send(self.result(order, done=done, **said))
+
+
+Asks = Callable[[str], Asking]
+
+
+def push(person: TestClient, what: str = "poll", about: str = "", **said: Any) -> Any:
+    answer = person.post("/api/pushes", json={"what": what, "about": about, **said})
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def orders(person: TestClient, uid: str, **asked: Any) -> list[Any]:
+    answer = person.get(f"/api/pushes/{uid}/orders", params=asked)
+    assert answer.status_code == 200, answer.text
+    rows: list[Any] = answer.json()["rows"]
+    return rows
+
+
+def states(person: TestClient, uid: str) -> dict[str, str]:
+    return {row["agent"]: row["state"] for row in orders(person, uid)}
 
 
 def state_of(client: TestClient) -> State:
