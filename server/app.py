@@ -44,6 +44,7 @@ from server.migrations import EPOCH, NAME
 from server.orders.follower import OrderFollower
 from server.orders.hub import Hub
 from server.problems import RESPONSES, answer_with_problems
+from server.retention.sweeper import Sweeper
 from server.running.ready import Readiness
 from server.schemas.base import Problem
 from server.settings import Settings
@@ -101,6 +102,7 @@ def create_app(
     follower = Follower(database, now)
     entries = EntryFollower(database, now)
     orders = OrderFollower(database, now)
+    sweeper = Sweeper(database, now, settings.record_days)
 
     def committed() -> None:
         follower.wake()
@@ -129,6 +131,7 @@ def create_app(
         entries=entries,
         orders=orders,
         hub=hub,
+        sweeper=sweeper,
         shelf=Shelf(database, now),
     )
 
@@ -142,6 +145,7 @@ def create_app(
         follower.start()
         entries.start()
         orders.start()
+        sweeper.start()
         try:
             yield
         finally:
@@ -153,6 +157,7 @@ def create_app(
             await asyncio.to_thread(follower.stop)
             await asyncio.to_thread(entries.stop)
             await asyncio.to_thread(orders.stop)
+            await asyncio.to_thread(sweeper.stop)
 
     app = FastAPI(
         title="Branchfleet",

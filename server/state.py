@@ -15,6 +15,7 @@ from server.health.follower import Follower
 from server.ingest.writer import Writer
 from server.orders.follower import OrderFollower
 from server.orders.hub import Hub
+from server.retention.sweeper import Sweeper
 from server.settings import Settings
 from server.storage.database import Database
 from server.storage.types import Now
@@ -39,5 +40,6 @@ class State:
     entries: EntryFollower
     orders: OrderFollower
     hub: Hub
+    sweeper: Sweeper
     shelf: Shelf
     draining: bool = False  # the end is asked for

@@ -87,11 +87,15 @@ class Sitting:
 
     def _hear(self, agent: int, said: Heard, now: int) -> None:
         before = self._fleet.states[agent].standing
-        self._judge(agent, said, now)
+        self._judge(agent, self._now_of(agent, said), now)
         after = self._fleet.states[agent].standing
         if before is Standing.STALE or (after is not before and Standing.CLOSED in (before, after)):
             for subject in self._fleet.polled_by(agent):
                 self._judge(subject, None, now)
+
+    def _now_of(self, agent: int, said: Heard) -> Heard:
+        """The same, with what an agent says of itself now, whatever time its records are of."""
+        return msgspec.structs.replace(said, hindered=self._fleet.hindered.get(agent, ""))
 
     def _judge(self, subject: int, seen: Seen | None, now: int) -> None:
         self._fleet.see(subject, seen, now)
@@ -120,7 +124,8 @@ class Sitting:
         after = next((each.after for each in rule if each.key == SILENT), 0)
         seen = self._session.get(AgentSeen, agent)
         if seen is not None and state.heard < seen.at <= due + after:
-            self._judge(agent, Heard(seen.at if seen.waiting == 0 else state.told), seen.at)
+            said = Heard(seen.at if seen.waiting == 0 else state.told)
+            self._judge(agent, self._now_of(agent, said), seen.at)
             return True
         if self._resumed > state.heard and self._resumed + after > due:
             fleet.states[agent] = msgspec.structs.replace(state, due=self._resumed + after)

@@ -21,6 +21,7 @@ from agent.wire import (
     Entry,
     Exchange,
     Follows,
+    Hindered,
     Hold,
     State,
 )
@@ -64,6 +65,7 @@ class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int = 0
     agent_version: str = ""
     ahead: list[msgspec.Raw] = []
+    hindered: str = ""
 
 
 class _Number(msgspec.Struct, frozen=True):
@@ -111,6 +113,7 @@ class Parcel:
     ahead: list[Ahead]
     came: int = 0  # when the request came, before its body was read: on a slow line minutes earlier than `arrived`
     follows: Follows | None = None  # the stream before, where its numbers go on in this one
+    hindered: str = ""  # a Hindered
 
     @property
     def waited(self) -> bool:
@@ -145,7 +148,13 @@ def open_batch(body: bytes, media: str, encoding: str, agent_id: int, arrived: i
         ahead=[ahead for raw in envelope.ahead if (ahead := _open_ahead(bytes(raw), media)) is not None],
         came=arrived if came is None else min(came, arrived),
         follows=envelope.follows,
+        hindered=_hindered(envelope.hindered),
     )
+
+
+def _hindered(said: str) -> str:
+    """What a newer agent may be hindered by is a hindrance too."""
+    return said if said in ("", *Hindered) else Hindered.UNWRITABLE
 
 
 def unpack(body: bytes, encoding: str) -> bytes:

@@ -17,11 +17,11 @@ from server.orders.reasons import BARRED, Reason
 from server.orders.tables import OPEN, AgentOrder, Push
 from server.orders.whom import PLACES, aim
 from server.orders.window import SECOND, Times, hours
+from server.plain import clean
 from server.queries import bank_zone
 from server.schemas.orders import OrderState, PushCreate
 from server.schemas.people import Role
 from server.storage.types import new_uid
-from server.tickets.deeds import clean
 
 LONGEST: Final = 366 * 86_400 * SECOND  # ahead of now a push may start
 OPEN_AT_MOST: Final = 200  # pushes under way of one person

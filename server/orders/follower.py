@@ -14,6 +14,7 @@ from server.health.tables import Follower as FollowerRow
 from server.ingest.tables import RecordRow, Stream
 from server.orders.ending import answer, lapse, overdue
 from server.storage.database import Database
+from server.storage.lead import Lead, Role
 from server.storage.types import Now
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ class OrderFollower(Following):
     pause = 0.5
 
     def __init__(self, database: Database, now: Now) -> None:
-        super().__init__()
+        super().__init__(Lead(database, Role.ORDERS))
         self._database = database
         self._now = now
         self._begun = False
@@ -55,6 +56,7 @@ class OrderFollower(Following):
             raise
         except Exception:  # the border: results are taken whatever happens to what is overdue
             log.exception("What is overdue could not be ended")
+            self.defects += 1
             return 0
         return len(late)
 
@@ -67,6 +69,7 @@ class OrderFollower(Following):
             raise
         except Exception:  # the border: whatever one result provokes, the rest must be taken
             log.exception("A result could not be taken; going on one by one")
+            self.defects += 1
             if not self._single:
                 self._single = AT_ONCE
                 return

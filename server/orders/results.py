@@ -6,9 +6,9 @@ from typing import Any
 from agent.wire import Finding, Result, Why
 from server.orders.reasons import ENDS
 from server.orders.tables import AgentOrder
+from server.plain import clean
 from server.schemas.orders import OrderState
 from server.storage.types import canonical
-from server.tickets.deeds import clean
 
 SAID = 500  # characters of a sentence
 WORD = 64  # and of a name
