@@ -22,6 +22,7 @@ import server.health.routes
 import server.ingest.routes
 import server.journal.routes
 import server.ledger.routes
+import server.orders.routes
 import server.places.routes
 import server.queries
 import server.routes
@@ -40,6 +41,8 @@ from server.events.ticker import Ticker
 from server.health.follower import Follower
 from server.ingest.writer import Writer
 from server.migrations import EPOCH, NAME
+from server.orders.follower import OrderFollower
+from server.orders.hub import Hub
 from server.problems import RESPONSES, answer_with_problems
 from server.retention.sweeper import Sweeper
 from server.running.ready import Readiness
@@ -48,6 +51,8 @@ from server.settings import Settings
 from server.state import State
 from server.storage.database import THREADS, Database
 from server.storage.types import Now
+
+BUSY = 64  # batches that wait for the writer: agents that are told to answer can wait a moment
 
 HEADERS = {
     "cache-control": "no-store",
@@ -64,6 +69,7 @@ def routers() -> list[APIRouter]:
         server.places.routes.router,
         server.health.routes.router,
         server.tickets.routes.router,
+        server.orders.routes.router,
         server.entries.routes.router,
         server.ledger.routes.router,
         server.journal.routes.router,
@@ -95,11 +101,17 @@ def create_app(
         name = server.queries.setting(session, NAME, "")
     follower = Follower(database, now)
     entries = EntryFollower(database, now)
+    orders = OrderFollower(database, now)
     sweeper = Sweeper(database, now, settings.record_days)
 
     def committed() -> None:
         follower.wake()
         entries.wake()
+        orders.wake()
+
+    limits = Limits()
+    writer = Writer(database, committed=committed)
+    hub = Hub(database, now, admit=limits.agent.take, busy=lambda: writer.waiting > BUSY)
 
     state = State(
         database=database,
@@ -109,14 +121,16 @@ def create_app(
         epoch=epoch,
         voice=voice(name, key, trusted),
         addresses=addresses,
-        limits=Limits(),
+        limits=limits,
         turns=Turns(),
         passwords=Passwords(settings.password_memory),
-        writer=Writer(database, committed=committed),
+        writer=writer,
         revisions=Revisions(database, key, now),
-        ticker=Ticker(database, now),
+        ticker=Ticker(database, now, heard=hub.hear),
         follower=follower,
         entries=entries,
+        orders=orders,
+        hub=hub,
         sweeper=sweeper,
         shelf=Shelf(database, now),
     )
@@ -126,18 +140,23 @@ def create_app(
         current_default_thread_limiter().total_tokens = THREADS
         await state.ticker.begin()
         ticking = asyncio.create_task(state.ticker.run(), name="ticker")
+        handing = asyncio.create_task(hub.run(), name="orders")
         state.writer.start()
         follower.start()
         entries.start()
+        orders.start()
         sweeper.start()
         try:
             yield
         finally:
             state.ticker.close()
+            hub.close()
             await ticking  # not cancelled: the thread that looks for it would outlive it
+            await handing
             await asyncio.to_thread(state.writer.stop)
             await asyncio.to_thread(follower.stop)
             await asyncio.to_thread(entries.stop)
+            await asyncio.to_thread(orders.stop)
             await asyncio.to_thread(sweeper.stop)
 
     app = FastAPI(

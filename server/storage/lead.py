@@ -26,6 +26,7 @@ class Role(IntEnum):
     HEALTH = 1
     ENTRIES = 2
     RETENTION = 3
+    ORDERS = 4
 
 
 class Lead:
