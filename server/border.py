@@ -24,6 +24,7 @@ from server.exit import Exit
 from server.home import AlreadySetUp, Broken, NotSetUp
 from server.journal.clock import ClockLeapt
 from server.listening import AddressTaken
+from server.loadtest.failed import Failed
 from server.migrations import DatabaseNewer, DatabaseOlder
 from server.secrets.key import KeyFileError
 from server.settings import SettingsError, default_home, load
@@ -48,6 +49,7 @@ CODES: dict[type[Told], Exit] = {
     NotWhole: Exit.DATABASE,
     DumpFailed: Exit.DATABASE,
     NoProgram: Exit.NO_SUCH_THING,
+    Failed: Exit.FELL_SHORT,
 }
 NO_ROOM = (
     errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT, errno.EIO,
