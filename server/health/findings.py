@@ -10,7 +10,7 @@ import msgspec
 from agent.inventory.schema import When
 from agent.wire import Catalogue, Level
 from server.health.rules import UNREADABLE, Rule
-from server.health.state import State
+from server.health.state import State, View
 
 UNTOLD = frozenset({"unknown", "inUse", ""})  # device words that say nothing of how the device is
 
@@ -40,11 +40,7 @@ def merge(state: State, now: int, catalogue: Catalogue) -> Merged | None:
     asked = answered or fresh
     gravest = max(asked, key=lambda view: _weight(catalogue, view.device))
     tell = answered or [view for view in fresh if view.busy]  # of a device in use its print queue may tell
-    parts: dict[str, str] = {}
-    numbers: dict[str, float] = {}
-    for view in reversed(tell):  # newer ones overwrite, but never with "unknown"
-        parts.update({key: w for key, w in view.parts.items() if w != "unknown" or key not in parts})
-        numbers.update(view.numbers)
+    parts, numbers = _said(tell)
     return Merged(
         device=gravest.device,
         answered=bool(answered),
@@ -54,6 +50,18 @@ def merge(state: State, now: int, catalogue: Catalogue) -> Merged | None:
         numbers=numbers,
         as_of=asked[0].as_of,
     )
+
+
+def _said(views: list[View]) -> tuple[dict[str, str], dict[str, float]]:
+    """Parts and numbers of all views, the newest first: newer ones overwrite, but never with "unknown"."""
+    if len(views) == 1:  # as nearly always, and no copy is needed
+        return views[0].parts, views[0].numbers
+    parts: dict[str, str] = {}
+    numbers: dict[str, float] = {}
+    for view in reversed(views):
+        parts.update({key: w for key, w in view.parts.items() if w != "unknown" or key not in parts})
+        numbers.update(view.numbers)
+    return parts, numbers
 
 
 def _weight(catalogue: Catalogue, device: str) -> int:
@@ -141,11 +149,15 @@ def _numbers(rule: str, when: When, merged: Merged, state: State) -> Iterator[Ve
     if any(word == "unknown" for word in given):
         return
     stands = all(merged.parts[part] == word for part, word in when.given.items())
-    for key, number in merged.numbers.items():
-        if when.number not in (key, key.rpartition(".")[0]):
-            continue
+    for key in _of_family(when.number or "", merged.numbers):
+        number = merged.numbers[key]
         is_open = f"{rule} {key}" in state.open
         yield key, f"{number:g}", stands and _beyond(number, when.above, when.below, when.clear, is_open)
+
+
+def _of_family(family: str, keys: Iterable[str]) -> list[str]:
+    """Of "load" the keys "load" and "load.2"."""
+    return [key for key in keys if key.startswith(family) and family in (key, key.rpartition(".")[0])]
 
 
 def _beyond(number: float, above: float | None, below: float | None, clear: float | None, is_open: bool) -> bool:

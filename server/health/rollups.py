@@ -1,6 +1,7 @@
 """Hourly roll-ups of numbers: what was attested, weighted by how long. A hole is not bridged. Pure."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -26,7 +27,10 @@ class Sum(msgspec.Struct):
     def value(self, value: float, at: int, polls: int) -> None:
         if self.last_at < 0:
             self.low = self.high = value
-        self.low, self.high = min(self.low, value), max(self.high, value)
+        elif value < self.low:
+            self.low = value
+        elif value > self.high:
+            self.high = value
         self.n += polls
         if at >= self.last_at:
             self.last, self.last_at = value, at
@@ -55,9 +59,11 @@ class Sums(msgspec.Struct):
         if before is not None and told.at - before.held_to <= span:
             self._stretch(subject, state, told.agent, before, before.held_to, told.at)
         if told.failure is None:
+            others = _earlier(state, told.agent, told.at)
+            hour = told.at - told.at % HOUR
             for metric, value in told.reading.numbers.items():
-                if _counted(state, told.agent, metric, told.at, value):
-                    self._sum(subject, metric, told.at).value(value, told.at, 1)
+                if _counted(metric, value, others):
+                    self._sum(subject, metric, hour).value(value, told.at, 1)
 
     def _held(self, subject: int, state: State, held: Held, span: int) -> None:
         view = state.views.get(str(held.agent))
@@ -65,22 +71,29 @@ class Sums(msgspec.Struct):
             return
         start = view.held_to if held.since - view.held_to <= span else held.since
         self._stretch(subject, state, held.agent, view, start, held.at)
+        others = _earlier(state, held.agent, held.at)
+        hour = held.at - held.at % HOUR
         for metric, value in view.numbers.items():
-            if _counted(state, held.agent, metric, held.at, value):
-                self._sum(subject, metric, held.at).value(value, held.at, held.polls)
+            if _counted(metric, value, others):
+                self._sum(subject, metric, hour).value(value, held.at, held.polls)
 
     def _stretch(self, subject: int, state: State, agent: int, view: View, start: int, end: int) -> None:
         """The numbers of `view` held from `start` to `end`."""
-        for metric, value in view.numbers.items():
-            if not _counted(state, agent, metric, end, value):
-                continue
-            for lo, hi in hours(start, end):
-                found = self._sum(subject, metric, lo)
+        others = _earlier(state, agent, end)
+        counted = [one for one in view.numbers.items() if _counted(*one, others)]
+        for lo, hi in hours(start, end):
+            hour, seconds = lo - lo % HOUR, (hi - lo) / 1e6
+            for metric, value in counted:
+                found = self._sum(subject, metric, hour)
                 found.value(value, hi - 1, 0)
-                found.hold(value, (hi - lo) / 1e6)
+                found.hold(value, seconds)
 
-    def _sum(self, subject: int, metric: str, at: int) -> Sum:
-        return self.by_key.setdefault((subject, metric, at - at % HOUR), Sum())
+    def _sum(self, subject: int, metric: str, hour: int) -> Sum:
+        key = (subject, metric, hour)
+        found = self.by_key.get(key)
+        if found is None:
+            found = self.by_key[key] = Sum()
+        return found
 
 
 def hours(start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -91,28 +104,15 @@ def hours(start: int, end: int) -> Iterator[tuple[int, int]]:
         start = cut
 
 
-def _counted(state: State, agent: int, metric: str, at: int, value: float) -> bool:
-    """Known numbers only, and of two agents that see the same one only the first that is fresh."""
-    if catalogue().find_number(metric) is None or len(metric) > 64 or not metric.isprintable() or value != value:
-        return False
-    return not any(
-        int(other) < agent and metric in view.numbers and view.fresh_to >= at for other, view in state.views.items()
-    )
+def _earlier(state: State, agent: int, at: int) -> list[View]:
+    """The fresh views of agents before this one: of two that see the same number only the first counts."""
+    return [view for other, view in state.views.items() if int(other) < agent and view.fresh_to >= at]
 
 
-def merged(into: Sum, more: Sum) -> Sum:
-    """Two sums of the same hour as one; `more` came later."""
-    if into.last_at < 0:
-        return more
-    if more.last_at < 0:
-        return into
-    newest = more if more.last_at >= into.last_at else into
-    return Sum(
-        n=into.n + more.n,
-        low=min(into.low, more.low),
-        high=max(into.high, more.high),
-        weighted=into.weighted + more.weighted,
-        seconds=into.seconds + more.seconds,
-        last=newest.last,
-        last_at=newest.last_at,
-    )
+def _counted(metric: str, value: float, others: list[View]) -> bool:
+    return _known(metric) and value == value and not any(metric in view.numbers for view in others)
+
+
+@lru_cache(4096)
+def _known(metric: str) -> bool:
+    return catalogue().find_number(metric) is not None and len(metric) <= 64 and metric.isprintable()

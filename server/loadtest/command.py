@@ -29,8 +29,8 @@ def loadtest(
     """Try how much this machine and its disk take: agents that send what agents send, to a server of its own.
 
     It makes a home, a server and a bank for itself, and takes them away at the end; no server that is set up here is
-    met. Every observation has 20 numbers, of which a quarter changed; one in a hundred opens a condition or closes it, one in
-    twenty comes twice.
+    met. Every observation has 20 numbers, of which a quarter changed; one in a hundred opens a condition or closes it,
+    one in twenty comes twice.
 
     Example: branchfleet-server loadtest --agents 1000 --folder /var/lib
     """
