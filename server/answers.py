@@ -14,7 +14,7 @@ WIRE = (Batch, Ack, Assignment, *get_args(wire.IdentityAsk), *get_args(wire.Iden
 _REF = "#/components/schemas/Wire{name}"
 
 
-async def _accepted(request: Request) -> str:
+async def accepted(request: Request) -> str:
     accept = request.headers.get("accept", "")
     return MEDIA_JSON if MEDIA_JSON in accept and MEDIA_MSGPACK not in accept else MEDIA_MSGPACK
 
@@ -23,7 +23,7 @@ async def _asked(request: Request) -> tuple[bytes, str]:
     return await request.body(), request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-Accepted = Annotated[str, Depends(_accepted)]
+Accepted = Annotated[str, Depends(accepted)]
 Asked = Annotated[tuple[bytes, str], Depends(_asked)]  # a small body, and its media type
 
 T = TypeVar("T")

@@ -1,25 +1,24 @@
 """Which agent is asking: by its token, looked up at every request, so that a revoked agent is out at once.
 
-Where an address said too many that are none, only those are looked up there that were good before.
+Where an address said too many that are none, only those are looked up there that were good before. What brings records
+is believed as far as memory goes, and looked up by the writer, in the transaction that takes them (`ingest/door.py`).
 """
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlmodel import col, select
 
 from agent.wire import BEHIND
-from server.accounts.dependencies import Clock, StateOf
+from server.accounts.dependencies import StateOf
 from server.accounts.tokens import hash_token
+from server.agents.calling import Calling, whose
 from server.agents.limits import neighbours, strangers
-from server.agents.tables import AgentToken
-from server.errors import Unauthorized
-from server.inventory.tables import Subject
+from server.errors import NOT_LET_IN, Unauthorized
+from server.state import State
 
-_bearer = HTTPBearer(
+BEARER = HTTPBearer(
     auto_error=False, scheme_name="Agent", description='An agent\'s token, "bfa_...", from POST /api/agent/token.'
 )
 
@@ -30,19 +29,18 @@ def crowded() -> bool:
 
 
 async def _turn(state: StateOf, behind: Annotated[str, Header(alias=BEHIND, include_in_schema=False)] = "") -> None:
-    """`turns.py`. It asks for nothing that a thread would have to do."""
-    if behind and crowded():
+    if behind:
+        give_way(state)
+
+
+def give_way(state: State) -> None:
+    """Of who is behind: `turns.py`. It asks for nothing that a thread would have to do."""
+    if crowded():
         state.writer.figures.answered("unavailable")
         state.turns.wait()
 
 
 Turn = Depends(_turn)
-
-
-@dataclass(frozen=True)
-class Calling:
-    id: int
-    key: str
 
 
 async def address_of(request: Request) -> str:
@@ -53,33 +51,34 @@ Address = Annotated[str, Depends(address_of)]
 
 
 async def _digest(
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)], state: StateOf, address: Address
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)], state: StateOf, address: Address
 ) -> str:
     digest = hash_token(bearer.credentials if bearer else "")
-    if digest not in state.limits.good:
-        state.limits.token.look(neighbours(address))
+    may_be_looked_up(state, digest, address)
     return digest
 
 
-def _agent(digest: Annotated[str, Depends(_digest)], state: StateOf, address: Address, now: Clock) -> Calling:
-    asked = (
-        select(AgentToken.agent_id, Subject.key)
-        .join(Subject, col(Subject.id) == col(AgentToken.agent_id))
-        .where(
-            AgentToken.token_hash == digest,
-            AgentToken.expires_at > now(),
-            col(Subject.removed_at).is_(None),
-        )
-    )
-    with state.database.read() as session:
-        found = session.exec(asked).first()
+def may_be_looked_up(state: State, digest: str, address: str) -> None:
+    """TooMany where too many were looked up that are none."""
+    if digest not in state.limits.good:
+        state.limits.token.look(neighbours(address))
+
+
+def look_up(state: State, digest: str, address: str) -> Calling:
+    """Unauthorized if it is no agent's token, or no longer."""
+    found = whose(state.database, digest, state.now())
     if found is None:
         state.limits.good.forget(digest)
         with strangers(state.limits.token, address):
-            raise Unauthorized("This token is not an agent's, or no longer good: POST /api/agent/token gives another.")
-    state.limits.good.add(digest)
-    state.limits.agent.take(found[0])
-    return Calling(*found)
+            raise Unauthorized(NOT_LET_IN)
+    state.limits.good.add(digest, found)
+    return found
+
+
+def _agent(digest: Annotated[str, Depends(_digest)], state: StateOf, address: Address) -> Calling:
+    found = look_up(state, digest, address)
+    state.limits.agent.take(found.id)
+    return found
 
 
 AgentCaller = Annotated[Calling, Depends(_agent)]

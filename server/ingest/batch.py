@@ -111,6 +111,7 @@ class Parcel:
     ahead: list[Ahead]
     came: int = 0  # when the request came, before its body was read: on a slow line minutes earlier than `arrived`
     follows: Follows | None = None  # the stream before, where its numbers go on in this one
+    token: str | None = None  # the hash of what it came with, where that is still to be looked up
 
     @property
     def waited(self) -> bool:
@@ -118,7 +119,15 @@ class Parcel:
         return bool(self.records) and self.waiting > 0
 
 
-def open_batch(body: bytes, media: str, encoding: str, agent_id: int, arrived: int, came: int | None = None) -> Parcel:
+def open_batch(
+    body: bytes,
+    media: str,
+    encoding: str,
+    agent_id: int,
+    arrived: int,
+    came: int | None = None,
+    token: str | None = None,
+) -> Parcel:
     """`came` is `arrived` if nobody says. Raises TooLarge, WrongMedia or Invalid if it cannot be taken as a whole."""
     if media not in (MEDIA_MSGPACK, MEDIA_JSON):
         raise WrongMedia("A batch is {msgpack} or {json}.", msgpack=MEDIA_MSGPACK, json=MEDIA_JSON)
@@ -145,6 +154,7 @@ def open_batch(body: bytes, media: str, encoding: str, agent_id: int, arrived: i
         ahead=[ahead for raw in envelope.ahead if (ahead := _open_ahead(bytes(raw), media)) is not None],
         came=arrived if came is None else min(came, arrived),
         follows=envelope.follows,
+        token=token,
     )
 
 
