@@ -95,7 +95,7 @@ def msgspec_parcel(batch: Batch, machine: Any, token: str) -> Any:
     return open_batch(body, MEDIA_MSGPACK, "", machine.agent_id, machine.now(), token=hash_token(token))
 
 
-def test_a_known_token_costs_the_door_itself_no_look_at_the_database(post: Post, machine: Any, database: Database) -> None:
+def test_a_known_token_costs_the_door_no_look_at_the_database(post: Post, machine: Any, database: Database) -> None:
     assert post(machine.batch(machine.state(ATM))).status_code == 200
     asked: list[str] = []
     event.listen(database.engine, "before_cursor_execute", lambda _, __, statement, *___: asked.append(statement))
