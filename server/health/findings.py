@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -149,15 +150,16 @@ def _numbers(rule: str, when: When, merged: Merged, state: State) -> Iterator[Ve
     if any(word == "unknown" for word in given):
         return
     stands = all(merged.parts[part] == word for part, word in when.given.items())
-    for key in _of_family(when.number or "", merged.numbers):
+    for key in _of_family(when.number or "", tuple(merged.numbers)):
         number = merged.numbers[key]
         is_open = f"{rule} {key}" in state.open
         yield key, f"{number:g}", stands and _beyond(number, when.above, when.below, when.clear, is_open)
 
 
-def _of_family(family: str, keys: Iterable[str]) -> list[str]:
-    """Of "load" the keys "load" and "load.2"."""
-    return [key for key in keys if key.startswith(family) and family in (key, key.rpartition(".")[0])]
+@lru_cache(4096)
+def _of_family(family: str, keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Of "load" the keys "load" and "load.2"; positions of one model have the same keys."""
+    return tuple(key for key in keys if family in (key, key.rpartition(".")[0]))
 
 
 def _beyond(number: float, above: float | None, below: float | None, clear: float | None, is_open: bool) -> bool:

@@ -126,7 +126,7 @@ class Fleet:
         place, before = self.places[subject], self.states[subject]
         after, changes = judge(before, seen, place, self._around(place), now)
         if seen is not None and not place.removed:
-            self.sums.see(subject, before, seen, place.span)
+            self.sums.see(subject, before, after, seen, place.span)
         self.states[subject] = after
         self.touched.add(subject)
         self.changes += changes

@@ -13,7 +13,7 @@ from server.health.kept_out import kept_out_of, titled
 from server.health.rules import Rules
 from server.health.state import Closed, Opened, Place, Reworded
 from server.health.tables import Condition
-from server.ingest.link import link_in
+from server.ingest.link import Row, link_in
 from server.inventory.tables import Subject, SubjectKind
 from server.journal.deeds import Act
 from server.tickets.deeds import open_by_condition, tell_of_recovery
@@ -25,9 +25,16 @@ def write(session: Session, fleet: Fleet, act: Act, rules: Rules) -> None:
     """Everything but the cursor. Tickets, the journal and invalidations come last: from there on writers queue."""
     link = link_in(session)
     link.put(HEALTH, list(fleet.rows()))
-    link.put(ROLL_UP, [(*key, *astuple(fleet.sums.by_key[key])) for key in sorted(fleet.sums.by_key)])
+    link.put(ROLL_UP, list(_hours(fleet)))
     tickets = _changes(session, fleet, act, rules)
     invalidate_all(session, _shown(fleet, tickets), act.now)
+
+
+def _hours(fleet: Fleet) -> Iterator[Row]:
+    """Of hours that are over."""
+    for (subject, hour), metrics in sorted(fleet.sums.over.items()):
+        for metric in sorted(metrics):
+            yield subject, metric, hour, *astuple(metrics[metric])
 
 
 def _shown(fleet: Fleet, tickets: list[tuple[str, int]]) -> Iterator[tuple[str, str, int | None]]:
