@@ -34,8 +34,8 @@ _WEIGHT = {Level.FAULT: 3, Level.ATTENTION: 2, Level.UNKNOWN: 1, Level.GOOD: 0}
 def merge(state: State, now: int, catalogue: Catalogue) -> Merged | None:
     """Fresh views that answered count before those that did not; of several answers the gravest word counts."""
     views = sorted(state.views.values(), key=lambda view: view.at, reverse=True)
-    if not views:
-        return None
+    if len(views) <= 1:  # as nearly always: whatever it is, it is all there is
+        return _alone(views[0]) if views else None
     fresh = [view for view in views if view.fresh_to >= now] or views[:1]
     answered = [view for view in fresh if view.answered]
     asked = answered or fresh
@@ -53,10 +53,21 @@ def merge(state: State, now: int, catalogue: Catalogue) -> Merged | None:
     )
 
 
+def _alone(view: View) -> Merged:
+    told = view.answered or view.busy
+    return Merged(
+        device=view.device,
+        answered=view.answered,
+        unreachable=view.unreachable,
+        reason=view.reason,
+        parts=view.parts if told else {},
+        numbers=view.numbers if told else {},
+        as_of=view.as_of,
+    )
+
+
 def _said(views: list[View]) -> tuple[dict[str, str], dict[str, float]]:
     """Parts and numbers of all views, the newest first: newer ones overwrite, but never with "unknown"."""
-    if len(views) == 1:  # as nearly always, and no copy is needed
-        return views[0].parts, views[0].numbers
     parts: dict[str, str] = {}
     numbers: dict[str, float] = {}
     for view in reversed(views):
@@ -81,7 +92,10 @@ def find(rules: Iterable[Rule], merged: Merged, state: State, catalogue: Catalog
     met: dict[str, tuple[Rule, str]] = {}
     refuted: set[str] = set()
     taken: set[tuple[str, str]] = set()  # part and word that a rule of its own looks at
+    keys = tuple(merged.numbers)
     for rule in rules:
+        if rule.when is not None and rule.when.number is not None and not _of_family(rule.when.number, keys):
+            continue
         for part, word, verdict in _judged(rule, merged, state, catalogue, taken):
             key = f"{rule.key} {part}"
             if verdict:
@@ -156,7 +170,7 @@ def _numbers(rule: str, when: When, merged: Merged, state: State) -> Iterator[Ve
         yield key, f"{number:g}", stands and _beyond(number, when.above, when.below, when.clear, is_open)
 
 
-@lru_cache(4096)
+@lru_cache(512)  # what hostile devices name is not to fill the memory
 def _of_family(family: str, keys: tuple[str, ...]) -> tuple[str, ...]:
     """Of "load" the keys "load" and "load.2"; positions of one model have the same keys."""
     return tuple(key for key in keys if family in (key, key.rpartition(".")[0]))

@@ -109,10 +109,13 @@ def _counted(numbers: dict[str, float], state: State, agent: int, at: int) -> di
     return {
         metric: value
         for metric, value in numbers.items()
-        if _known(metric) and value == value and not (others and any(metric in other for other in others))
+        if len(metric) <= KEY_LIMIT
+        and _in_catalogue(metric)
+        and value == value
+        and not (others and any(metric in other for other in others))
     }
 
 
 @lru_cache(4096)
-def _known(metric: str) -> bool:
-    return catalogue().find_number(metric) is not None and len(metric) <= KEY_LIMIT and metric.isprintable()
+def _in_catalogue(metric: str) -> bool:
+    return catalogue().find_number(metric) is not None and metric.isprintable()

@@ -209,25 +209,30 @@ def _check(envelope: _Envelope) -> None:
 def _open_record(raw: bytes, media: str, sent: Clock) -> Incoming:
     """A record that can be taken, or one to be refused; Invalid if not even its number can be read."""
     try:
-        seq = _decoder(media, _Number).decode(raw).seq
+        record = None if len(raw) > RECORD_LIMIT else _decoder(media, AnyRecord).decode(raw)
+        why = f"longer than {RECORD_LIMIT} bytes"
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Invalid("A record of the batch has no number: {why}.", why=_why(error)) from None
+        record, why = None, _why(error)
+    seq = _seq(raw, media) if record is None else record.seq
     if not 1 <= seq <= LARGEST:
         raise Invalid("A record of the batch has the number {seq}, which is out of range.", seq=seq)
     if len(raw) > RECORD_LIMIT:
-        why = f"longer than {RECORD_LIMIT} bytes"
         return Incoming(seq, sent, "refused", raw[:KEPT], None, why, _state_of(raw, media))
-    try:
-        record = _decoder(media, AnyRecord).decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return Incoming(seq, _clock(raw, media, sent), "refused", raw, None, _why(error), _state_of(raw, media))
-    if why := _wrong_clock(record.clock) or _wrong(record):
+    if record is None or (why := _wrong_clock(record.clock) or _wrong(record)):
         return Incoming(seq, _clock(raw, media, sent), "refused", raw, None, why, _state_of(raw, media))
     try:
         body = raw if media == MEDIA_MSGPACK else msgspec.msgpack.encode(record)
     except OverflowError:  # JSON's numbers may have any length
         return Incoming(seq, record.clock, "refused", raw, None, "a number is out of range", _state_of(raw, media))
     return Incoming(seq, record.clock, str(record.__struct_config__.tag), body, record)
+
+
+def _seq(raw: bytes, media: str) -> int:
+    """The number of a record that cannot be read; Invalid if even that cannot."""
+    try:
+        return int(_decoder(media, _Number).decode(raw).seq)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid("A record of the batch has no number: {why}.", why=_why(error)) from None
 
 
 def _open_ahead(raw: bytes, media: str) -> Ahead | None:
