@@ -25,7 +25,7 @@ from server.loadtest.bank import found, position
 from server.loadtest.failed import Failed
 from server.loadtest.figures import Figures, cpu_of, figures, size_of
 from server.loadtest.load import Load, lag
-from server.settings import CONFIG, DATABASE, PREFIX
+from server.settings import PREFIX, database_url, load
 from server.storage.database import Database
 
 START_SECONDS = 120.0
@@ -43,40 +43,35 @@ class Asked:
     database: str | None  # URL of an empty one of PostgreSQL
 
 
-def trial(folder: Path, asked: Asked, act: Act, say: Callable[[str], None] = lambda _: None) -> Figures:
-    """In `folder`, which is there. NotEmpty if the database holds anything; Failed if the server falls short."""
+def trial(folder: Path, asked: Asked, act: Act, begun: Callable[[int], None] = lambda _: None) -> Figures:
+    """In `folder`, which is there. NotEmpty if the database holds anything; Failed if the server falls short.
+
+    `begun` is told when everything is filled and the measuring begins, with the server's process id.
+    """
     home = folder / "server"
     home.mkdir(mode=0o700)
-    url = f"sqlite:///{(home / DATABASE).absolute()}"
-    if asked.database is not None:
-        url = asked.database.replace("postgresql://", "postgresql+psycopg://", 1)
-        (home / CONFIG).write_text(f'database = "{asked.database}"\n', encoding="utf-8")
+    url = database_url(home, load(home, {"database": asked.database}, {}))
     with closing(Database(url)) as database:
-        if asked.database is not None:
-            _must_be_empty(database)
-        environ = _environ(home)
+        if asked.database is not None and inspect(database.engine).get_table_names():
+            raise NotEmpty(
+                "The database {url} is not empty. Make a new one and name it with --database.",
+                url=database.engine.url.render_as_string(),
+            )
+        environ = _environ(home, url)
         made = subprocess.run([*_SERVER, "init"], env=environ, capture_output=True, text=True, check=False)
         if made.returncode:
             raise Failed("{said}", said=made.stderr.strip())
         tokens = found(database, act, asked.agents, asked.positions)
         with _serving(environ, folder / "server.log") as (port, pid):
-            figures, agents = asyncio.run(_measure(database, home, tokens, asked, port, pid, say))
+            figures, agents = asyncio.run(_measure(database, home, tokens, asked, port, pid, begun))
         _count(database, agents)
     return figures
 
 
-def _must_be_empty(database: Database) -> None:
-    if inspect(database.engine).get_table_names():
-        raise NotEmpty(
-            "The database {url} is not empty, and a load test fills one: make a new one for it.",
-            url=database.engine.url.render_as_string(),
-        )
-
-
-def _environ(home: Path) -> dict[str, str]:
+def _environ(home: Path, url: str) -> dict[str, str]:
     """Nothing of a server that is set up here: its database is not to be met."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    return mine | {"BRANCHFLEET_HOME": str(home)}
+    return mine | {"BRANCHFLEET_HOME": str(home), "BRANCHFLEET_DATABASE": url, "BRANCHFLEET_LANG": "en"}
 
 
 @contextmanager
@@ -115,7 +110,7 @@ async def _measure(
     asked: Asked,
     port: int,
     pid: int,
-    say: Callable[[str], None],
+    begun: Callable[[int], None],
 ) -> tuple[Figures, list[Agent]]:
     agents = [
         Agent([position(number, slot) for slot in range(asked.positions)], number) for number in range(asked.agents)
@@ -125,7 +120,7 @@ async def _measure(
     try:
         await load.begin(database, asked.positions)
         await _judged(database)
-        say("begun")
+        begun(pid)
         size, server, generator = size_of(database), cpu_of(pid), time.process_time()
         tally = await load.go(database, asked.observations, asked.seconds, asked.rate)
         spent = time.process_time() - generator
