@@ -68,6 +68,8 @@ def figures(database: Database, agents: int, tally: Tally, spent: tuple[float | 
 
 def cpu_of(pid: int) -> float | None:
     """Seconds of processor time of a process; None where /proc is not."""
+    if sys.platform == "win32":
+        return None
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     except OSError:
