@@ -9,7 +9,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
-from agent.link import Away, LinkError, NotTaken, Rejected
+from agent.link_errors import Away, LinkError, NotTaken, Rejected
 from agent.tables import SpoolFull
 
 FIRST_WAIT = 1.0

@@ -14,13 +14,14 @@ import typer
 
 from agent.helptext import spoken
 from agent.inventory.problems import shown
-from agent.language import language
+from agent.language import language, legible, settle_streams
 from agent.texts import Gettext, gettext_for
 
-__all__ = ["language", "run"]
+__all__ = ["language", "legible", "run", "settle_streams"]
 
 STOPPED = 1  # by a person, at a question
 USAGE = 2
+DAY = "%Y-%m-%d"  # the one way a moment is said to a command
 _NO_COMMAND = re.compile(r"No such command '(?P<word>.*?)'\.(?: Did you mean (?P<near>.*)\?)?")
 _TOO_MUCH = re.compile(r"Got unexpected extra argument\(s\) \((?P<word>.*)\)", re.DOTALL)
 
@@ -97,6 +98,8 @@ def _bad_value(error: Any) -> tuple[str, dict[str, str]]:
         case "value_error" if choices:
             words = ", ".join(str(getattr(choice, "value", choice)) for choice in choices)
             return "{what} cannot be {value}: it is one of {words}.", {**values, "words": words}
+        case "value_error" if getattr(error.param.type_descriptor.parameter_info, "formats", None) == [DAY]:
+            return "{what} cannot be {value}: it is a day, as in 2026-11-30.", values
     return "", {}
 
 

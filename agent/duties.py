@@ -7,7 +7,8 @@ from pathlib import Path
 from agent.assignment import Target, keep, load, make_target
 from agent.backoff import Backoff
 from agent.clock import Clocks
-from agent.link import Link, LinkError
+from agent.link import Link
+from agent.link_errors import LinkError
 from agent.report import Report
 from agent.schedule import Schedule
 from agent.uplink import Uplink

@@ -27,7 +27,8 @@ from agent.identity import (
     public_of,
     sign,
 )
-from agent.link import LinkError, Rejected, open_line
+from agent.link import open_line
+from agent.link_errors import LinkError, Rejected
 from agent.proof import (
     NONCE_BYTES,
     Code,

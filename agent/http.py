@@ -58,20 +58,16 @@ class Connections:
     def __init__(self, server: str, context: ssl.SSLContext) -> None:
         parts = urlsplit(server)
         secure = parts.scheme == "https"
-        self._host = _ascii(parts.hostname or "")
+        self._host = parts.hostname or ""
         self._port = parts.port or (443 if secure else 80)
         self._context = context if secure else None
-        named = f"[{self._host}]" if ":" in self._host else self._host
-        self._named = named if parts.port is None else f"{named}:{parts.port}"
+        self._beside = "" if parts.port is None else f":{parts.port}"  # of the name, as it is said
         self._prefix = parts.path.rstrip("/")
         self._resting: list[_Connection] = []
         self._silence = SILENCE_SECONDS
 
     async def __call__(self, method: str, path: str, headers: Mapping[str, str], content: bytes, limit: int) -> Answer:
-        said = {"Host": self._named, **headers}
-        if content or method != "GET":
-            said["Content-Length"] = str(len(content))
-        request = h11.Request(method=method, target=self._prefix + path, headers=list(said.items()))
+        request = self._request(method, path, headers, content)
         if (rested := self._rested()) is not None:
             try:
                 return await self._ask(rested, request, content, limit)
@@ -80,6 +76,17 @@ class Connections:
                     raise
                 # The server had hung up meanwhile. Every question of an agent may be asked twice.
         return await self._ask(await self._open(), request, content, limit)
+
+    def _request(self, method: str, path: str, headers: Mapping[str, str], content: bytes) -> h11.Request:
+        host = _ascii(self._host)
+        named = f"[{host}]" if ":" in host else host
+        said = {"Host": named + self._beside, **headers}
+        if content or method != "GET":
+            said["Content-Length"] = str(len(content))
+        try:
+            return h11.Request(method=method, target=self._prefix + path, headers=list(said.items()))
+        except (h11.LocalProtocolError, UnicodeError):  # which repeats the header, and that may be a secret
+            raise HttpError("the question has a header or a path that HTTP cannot say") from None
 
     async def _ask(self, connection: "_Connection", request: h11.Request, content: bytes, limit: int) -> Answer:
         try:
@@ -118,14 +125,14 @@ class Connections:
         return None
 
     async def _open(self) -> "_Connection":
-        secure = self._context is not None
+        secure, host = self._context is not None, _ascii(self._host)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 reader, writer = await asyncio.open_connection(
-                    self._host,
+                    host,
                     self._port,
                     ssl=self._context,
-                    server_hostname=self._host if secure else None,
+                    server_hostname=host if secure else None,
                     ssl_handshake_timeout=TLS_SECONDS if secure else None,
                     happy_eyeballs_delay=EYEBALLS_SECONDS,
                 )
@@ -145,8 +152,14 @@ def _give_up_unheard(writer: asyncio.StreamWriter) -> None:
 
 
 def _ascii(host: str) -> str:
-    """A name that is not written in Latin letters, as the domain name system has it."""
-    return host if host.isascii() else host.encode("idna").decode("ascii")
+    """The name as the domain name system has it; gaierror of one that it cannot have: nobody knows that."""
+    try:
+        name = host.encode("idna").decode("ascii")
+    except UnicodeError:
+        name = ""
+    if not name.isprintable() or not name:
+        raise socket.gaierror(socket.EAI_NONAME, "it is no name")
+    return name
 
 
 class _Connection:
@@ -188,7 +201,8 @@ class _Connection:
 
     def done(self) -> bool:
         """Whether another question may follow. Begins to count how long it rests."""
-        if self._http.states != {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}:
+        behind, _ = self._http.trailing_data
+        if behind or self._http.states != {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}:
             return False
         self._http.start_next_cycle()
         self.rest()

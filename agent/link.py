@@ -14,6 +14,20 @@ import msgspec
 
 from agent.causes import chinese, untrusted
 from agent.http import Answer, Asks, Connections, HttpError, HungUp, TooLong
+from agent.link_errors import (
+    Away,
+    Elsewhere,
+    Ended,
+    LinkError,
+    Misnamed,
+    NoSuchName,
+    NotServing,
+    NotTaken,
+    OtherScheme,
+    Rejected,
+    Unable,
+    Untrusted,
+)
 from agent.tidy import tidy_text
 from agent.wire import BEHIND, MEDIA_MSGPACK, Ack, Assignment, Batch, encode
 
@@ -33,86 +47,6 @@ OTHER_NUMBERS = "What waits goes out under other numbers, because a copy of this
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-
-class LinkError(Exception):
-    """No answer that can be used; the message is a sentence, and `zh` the same in Chinese.
-
-    LinkError
-    ├── Away             no server, a cut line, half an answer: ask again after a while
-    │   ├── NoSuchName   the address has a name that nobody knows
-    │   ├── NotServing   its machine is there, and nothing listens at the port
-    │   └── Unable       it answers, or a proxy for it, and cannot do it now (429, 5xx of ours)
-    ├── Rejected         this agent is not let in (401, 403): only a person can help
-    ├── Elsewhere        something answers that is not a Branchfleet server (404, a redirect, a login page, a 5xx)
-    │   ├── Untrusted    its certificate is not of the CA this agent trusts
-    │   │   ├── Misnamed     it is, but made out to other names than the address
-    │   │   └── Ended        it is, but its time is over
-    │   └── OtherScheme  it speaks TLS and is asked without, or the other way round
-    └── NotTaken         the server cannot take this batch (400, 413, 415, 422); `judged` if it said so itself
-    """
-
-    answered = False  # whether the server itself said this; a class may say so of all its errors
-
-    def __init__(self, sentence: str, zh: str = "") -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.zh = zh or sentence
-
-
-class Away(LinkError):
-    def __init__(self, sentence: str, zh: str = "", wait: float = 0.0) -> None:
-        super().__init__(sentence, zh)
-        self.wait = wait  # seconds the server asked for
-
-
-class NoSuchName(Away):
-    pass
-
-
-class NotServing(Away):
-    pass
-
-
-class Unable(Away):
-    answered = True
-
-
-class Rejected(LinkError):
-    answered = True
-
-    def __init__(self, sentence: str, zh: str = "", *, unknown: bool, reason: str = "") -> None:
-        super().__init__(sentence, zh)
-        self.unknown = unknown  # 401: not this token, or not this key; another may do
-        self.reason = reason  # quarantine, waiting, revoked, replaced, removed, unknown: the server's word, or ""
-
-
-class Elsewhere(LinkError):
-    pass
-
-
-class Untrusted(Elsewhere):
-    pass
-
-
-class Misnamed(Untrusted):
-    pass
-
-
-class Ended(Untrusted):
-    pass
-
-
-class OtherScheme(Elsewhere):
-    pass
-
-
-class NotTaken(LinkError):
-    answered = True
-
-    def __init__(self, sentence: str, zh: str = "", *, judged: bool) -> None:
-        super().__init__(sentence, zh)
-        self.judged = judged
 
 
 class _Problem(msgspec.Struct):
@@ -170,6 +104,7 @@ class Link:
         self._passes = passes
         self._heard = heard  # told the server's time, UTC µs
         self.trouble: LinkError | None = None  # why the last question had no answer; None after one that had
+        self.troubled: Callable[[], None] = lambda: None  # told when that was found
         self._barred = False  # the server answered since then, and did not let this agent in
         self._said: set[str] = set()  # what trouble the log told of since the last good answer
 
@@ -245,6 +180,7 @@ class Link:
         self._barred = self._barred or isinstance(error, Rejected)
         if not isinstance(error, NotTaken):
             self.trouble = error
+            self.troubled()
         if trouble not in self._said and not isinstance(error, NotTaken):
             log.warning("%s Records are kept here meanwhile.", error.sentence)
             self._said.add(trouble)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from agent import secrets
 from agent.exit import Exit, Trouble
-from agent.language import language
+from agent.language import language, settle_streams
 from agent.logs import logging_to, narrate
 from agent.settings import find_home, load_settings, make_home
 from agent.texts import speak
@@ -53,10 +53,7 @@ def say(sentence: str) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """The entry of the command. Ends the process."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="replace")  # an old console's code page must not end a poll
+    settle_streams()
     known = secrets.Secrets()
     secrets.OF_THIS_RUN.set(known)
     narrate(known)

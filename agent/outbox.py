@@ -37,7 +37,7 @@ class Outbox:
         forget: Callable[[], None],
         days: int = DAYS,
         memory: int = MEMORY,
-        retry: float = RETRY_SECONDS,
+        retry: float | None = None,
     ) -> None:
         self._spool = spool
         self._clocks = clocks
@@ -45,12 +45,12 @@ class Outbox:
         self._days = days
         self._forget = forget  # states were lost: what the server was told is no longer what we think
         self._memory = memory
-        self._retry = retry
+        self._retry = RETRY_SECONDS if retry is None else retry
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")  # SQLite's fsync must not stop the loop
         self._queue: deque[AnyRecord] = deque()
         self._lost = 0
         self._lost_states = False
-        self._full = False
+        self.hindered = ""  # why nothing can be written just now: a Hindered
         self._hurry = False  # something queued is urgent
         self._damage = ""  # why the spool must be replaced, until it is; the thread's own
         self._begun_anew = False
@@ -71,6 +71,11 @@ class Outbox:
         self._hurry = self._hurry or urgent
         while len(self._queue) > self._memory:
             self._let_go()
+
+    @property
+    def kept(self) -> int:
+        """Records that wait in memory, and those that were let go of there and are still to be told of."""
+        return len(self._queue) + self._lost
 
     def _let_go(self) -> None:
         """Holds first: a hold left without its state would speak for an older one."""
@@ -101,13 +106,14 @@ class Outbox:
         except SpoolFull as error:
             self._queue.extendleft(reversed(group))
             self._lost += lost
-            if not self._full:
+            if not self.hindered:
                 log.error("%s News is kept in memory until there is room.", error)
-            self._full = True
+            self.hindered = error.why
+            self.news.set()  # that it cannot be written is news too
             return False
-        if self._full:
+        if self.hindered:
             log.warning("The spool can be written again; %d records were lost.", lost)
-            self._full = False
+            self.hindered = ""
         if dropped or (lost and self._lost_states):
             self._lost_states = False
             self.states_were_lost()

@@ -12,7 +12,8 @@ from agent.assignment import Target
 from agent.clock import Clocks, system_clocks
 from agent.duties import Duties
 from agent.exit import Exit, Trouble
-from agent.link import Away, Link, open_line
+from agent.link import Link, open_line
+from agent.link_errors import Away
 from agent.local.keep import Local
 from agent.notify import BEGUN, ENDING, beat, notify
 from agent.outbox import Outbox

@@ -13,7 +13,8 @@ import msgspec
 
 from agent.clock import Clocks
 from agent.files import write_private
-from agent.link import Link, LinkError, Rejected
+from agent.link import Link
+from agent.link_errors import LinkError, Rejected
 from agent.local import now
 from agent.local.box import Aside
 from agent.outbox import Outbox
@@ -47,6 +48,7 @@ class Trouble(msgspec.Struct, frozen=True):
     kind: str
     zh: str
     en: str
+    at: int = 0  # as of `Status`: when that was found last
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +80,8 @@ class Account:
         self._started = clocks().boot
         self._looked: dict[str, Looked] = {}
         self._answered: int | None = None
+        self._troubled = self._started
+        link.troubled = self._meets_trouble
         self.aside: Callable[[], Aside] = Aside
 
     def saw(self, position: str, seen: Seen, clock: Clock) -> None:
@@ -89,6 +93,9 @@ class Account:
     def answered(self) -> None:
         """The server took a batch."""
         self._answered = self._clocks().boot
+
+    def _meets_trouble(self) -> None:
+        self._troubled = self._clocks().boot
 
     async def run(self) -> None:
         """Write every EVERY_SECONDS until cancelled."""
@@ -105,7 +112,7 @@ class Account:
         status = Status(
             pid=os.getpid(), version=self._version, started=now.wall_at(self._started, at), at=at,
             spool=spool,
-            trouble=Trouble(type(trouble).__name__, trouble.zh, trouble.sentence) if trouble is not None else None,
+            trouble=self._told(trouble, at) if trouble is not None else None,
             kept_out=kept_out(trouble), answered=0 if self._answered is None else now.wall_at(self._answered, at),
             looked={key: msgspec.structs.replace(one, at=now.wall_at(one.at, at)) for key, one in self._looked.items()},
             aside=self.aside(),
@@ -114,6 +121,9 @@ class Account:
             await asyncio.to_thread(write_private, self._path, msgspec.json.encode(status))
         except OSError as error:
             log.debug("%s cannot be written: %s", self._path, error.strerror)  # the full disk is told by the spool
+
+    def _told(self, trouble: LinkError, at: Clock) -> Trouble:
+        return Trouble(type(trouble).__name__, trouble.zh, trouble.sentence, now.wall_at(self._troubled, at))
 
 
 def kept_out(trouble: LinkError | None) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import ClassVar
 from uuid import uuid4
 
+from agent.wire import Hindered
+
 SCHEMA = 3
 _FULL = {
     sqlite3.SQLITE_FULL,
@@ -117,6 +119,7 @@ class SpoolNewer(SpoolError):
 
 
 class SpoolFull(SpoolError):
+    why = Hindered.UNWRITABLE
     zh = "记录缓存写不进去：磁盘已满，或没有权限"
 
 
@@ -178,7 +181,9 @@ def translated(path: Path) -> Iterator[None]:
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise SpoolTaken(f"Another agent is running on the spool {path}.") from error
         if code in _FULL:
-            raise SpoolFull(f"The spool {path} cannot be written: {error}.") from error
+            full = SpoolFull(f"The spool {path} cannot be written: {error}.")
+            full.why = Hindered.FULL if code == sqlite3.SQLITE_FULL else Hindered.UNWRITABLE
+            raise full from error
         if code in _DAMAGED or isinstance(error, sqlite3.OperationalError):  # e.g. "no such table"
             raise SpoolDamaged(f"The spool {path} is damaged: {error}.") from error
         raise

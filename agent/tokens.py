@@ -29,7 +29,8 @@ from agent.identity import (
     public_of,
     sign,
 )
-from agent.link import OTHER_NUMBERS, Away, Line, LinkError, Rejected
+from agent.link import OTHER_NUMBERS, Line
+from agent.link_errors import Away, LinkError, Rejected
 from agent.proof import TEXT_LIMIT, rotation_message, token_message
 from agent.secrets import of_this_run
 from agent.spool import KEPT_MICROS

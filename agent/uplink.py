@@ -15,7 +15,8 @@ import msgspec
 
 from agent.backoff import LONGEST_WAIT, Backoff, Jitter, full_jitter
 from agent.clock import Clocks
-from agent.link import Away, Elsewhere, Link, LinkError, NotTaken
+from agent.link import Link
+from agent.link_errors import Away, Elsewhere, LinkError, NotTaken
 from agent.outbox import Outbox
 from agent.spool import Acked, Parcel, Spool
 from agent.tables import SpoolFull
@@ -58,6 +59,7 @@ class Uplink:
         self._not_taken = ""  # what the log said last of batches that no server took
         self._behind: Parcel | None = None  # what was sent last, while more waits
         self._wait = 0.0  # seconds the server asked for before more of what waits
+        self._said_hindered: int | None = None  # boot µs: when it was said last that nothing can be written here
         self._met = False  # the server said of each stream what it holds, since this agent began or it became another
         self._suspect: int | None = None  # number of the record that stopped the last batch by itself, it seems
 
@@ -111,6 +113,8 @@ class Uplink:
         if parcel.lost:
             self._outbox.states_were_lost()
         if not parcel.records:
+            if self._outbox.hindered:
+                await self._say_hindered(parcel)
             return False
         self._behind = parcel if parcel.waiting else None
         self._link.behind(parcel.waiting)
@@ -167,6 +171,15 @@ class Uplink:
             await asyncio.sleep(URGENT_SECONDS)
             await self._tell_ahead()
 
+    async def _say_hindered(self, parcel: Parcel) -> None:
+        """Nothing can be written down: this agent is there all the same, and so do its positions stand."""
+        self._behind = parcel
+        await self._tell_ahead()
+        boot = self._clocks().boot
+        if self._said_hindered is None or boot - self._said_hindered > AHEAD_MICROS:
+            self._on_ack(await self._post(parcel))
+            self._said_hindered = boot
+
     async def _tell_ahead(self) -> None:
         behind = self._behind
         if behind is None:
@@ -183,7 +196,7 @@ class Uplink:
                 raise
 
     async def _post(self, parcel: Parcel, ahead: list[Ahead] | None = None) -> Ack:
-        sent = self._clocks()
+        sent, hindered = self._clocks(), self._outbox.hindered
         batch = Batch(
             version=VERSION,
             stream=parcel.stream,
@@ -192,9 +205,10 @@ class Uplink:
             records=parcel.records,
             exchange=self._exchange,
             boots=[clock for clock in parcel.boots if clock.boot_id != sent.boot_id],
-            waiting=parcel.waiting,
+            waiting=parcel.waiting + (self._outbox.kept if hindered else 0),
             agent_version=self._version,
             ahead=ahead or [],
+            hindered=hindered,
         )
         ack = await self._link.send(batch, lambda: not (batch.records and self._outbox.parting))
         if ack.stream != parcel.stream:

@@ -6,7 +6,7 @@ person wants to read them; either may be zstd-packed.
 """
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -196,6 +196,13 @@ class Ahead(msgspec.Struct, frozen=True):
     held: int  # boot µs it was last found so, on the boot of the state's clock
 
 
+class Hindered(StrEnum):
+    """Why an agent cannot keep records."""
+
+    FULL = "full"  # its disk is
+    UNWRITABLE = "unwritable"  # its disk fails, or takes nothing from it
+
+
 class Follows(msgspec.Struct, frozen=True):
     """The stream that another goes on from: numbers below `first` count in it, and never come in the other."""
 
@@ -216,6 +223,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     waiting: int = 0  # records still in the spool after this batch
     agent_version: str = ""
     ahead: list[Ahead] = []  # while records wait: of every position
+    hindered: str = ""  # a Hindered: nothing can be written down there now, and what was seen waits in memory
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -396,7 +404,7 @@ class TokenAsk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    token: str
+    token: Annotated[str, msgspec.Meta(pattern=r"^[!-~]+\Z")]  # it goes into a header
     seconds: int  # that it is good for
     rotate: bool  # it is time for a fresh key
     # 0, or when (UTC µs) this home was found not to be the one heard last: its numbers may have been used by another,

@@ -41,6 +41,7 @@ from server.health.follower import Follower
 from server.ingest.writer import Writer
 from server.migrations import EPOCH, NAME
 from server.problems import RESPONSES, answer_with_problems
+from server.retention.sweeper import Sweeper
 from server.running.ready import Readiness
 from server.schemas.base import Problem
 from server.settings import Settings
@@ -94,6 +95,7 @@ def create_app(
         name = server.queries.setting(session, NAME, "")
     follower = Follower(database, now)
     entries = EntryFollower(database, now)
+    sweeper = Sweeper(database, now, settings.record_days)
 
     def committed() -> None:
         follower.wake()
@@ -115,6 +117,7 @@ def create_app(
         ticker=Ticker(database, now),
         follower=follower,
         entries=entries,
+        sweeper=sweeper,
         shelf=Shelf(database, now),
     )
 
@@ -126,6 +129,7 @@ def create_app(
         state.writer.start()
         follower.start()
         entries.start()
+        sweeper.start()
         try:
             yield
         finally:
@@ -134,6 +138,7 @@ def create_app(
             await asyncio.to_thread(state.writer.stop)
             await asyncio.to_thread(follower.stop)
             await asyncio.to_thread(entries.stop)
+            await asyncio.to_thread(sweeper.stop)
 
     app = FastAPI(
         title="Branchfleet",

@@ -13,6 +13,7 @@ from typing import NoReturn
 import typer
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from agent.commandline import legible, settle_streams
 from agent.commandline import run as run_words
 from agent.inventory.problems import InventoryError
 from server.backup.archive import Newer
@@ -26,6 +27,8 @@ from server.journal.clock import ClockLeapt
 from server.listening import AddressTaken
 from server.loadtest.failed import Failed
 from server.migrations import DatabaseNewer, DatabaseOlder
+from server.moving.move import Occupied, StillRuns
+from server.moving.rows import Differs, Unfit
 from server.secrets.key import KeyFileError
 from server.settings import SettingsError, default_home, load
 from server.storage.full import disk_is_full
@@ -50,6 +53,10 @@ CODES: dict[type[Told], Exit] = {
     DumpFailed: Exit.DATABASE,
     NoProgram: Exit.NO_SUCH_THING,
     Failed: Exit.FELL_SHORT,
+    Occupied: Exit.REFUSED,
+    StillRuns: Exit.BUSY,
+    Differs: Exit.DATABASE,
+    Unfit: Exit.DATABASE,
 }
 NO_ROOM = (
     errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT, errno.EIO,
@@ -73,6 +80,7 @@ def sentences(home: Path | None) -> Iterator[tuple[Path, Gettext]]:
 
 def run(command: typer.Typer, arguments: list[str] | None) -> None:
     """The whole command; ends the process. What it prints is flushed here: at Python's own end nobody could say it."""
+    settle_streams()
     try:
         try:
             code = run_words("branchfleet-server", command, arguments, language(default_home()))
@@ -81,7 +89,7 @@ def run(command: typer.Typer, arguments: list[str] | None) -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EPIPE):
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more as it ends
+        give_up_output()
         if error.errno == errno.EPIPE:  # `| head` has seen enough
             sys.exit(1)
         _ = gettext_for(language(default_home()))
@@ -90,12 +98,17 @@ def run(command: typer.Typer, arguments: list[str] | None) -> None:
     sys.exit(code)
 
 
+def give_up_output() -> None:
+    """Nothing more can be printed; else Python tries once more as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def language(home: Path) -> str:
-    """The language of the settings; Chinese where they cannot be read."""
+    """The language of the settings, Chinese where they cannot be read, as far as the terminal can show it."""
     try:
-        return load(home).lang
+        return legible(load(home).lang)
     except SettingsError:
-        return "en" if os.environ.get("BRANCHFLEET_LANG") == "en" else "zh"
+        return legible("en" if os.environ.get("BRANCHFLEET_LANG") == "en" else "zh")
 
 
 def end(code: Exit, sentence: str) -> NoReturn:

@@ -1,6 +1,5 @@
 """`branchfleet-server`: sets a server up, runs it, and does what needs no console."""
 
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,7 +15,7 @@ from server.aside.command import aside
 from server.authority.addresses import addresses
 from server.authority.context import Tls
 from server.authority.source import may_speak_plainly, source
-from server.border import end, sentences
+from server.border import end, language, sentences
 from server.border import run as run_command
 from server.clock import SteadyClock, day, leapt, utc_now
 from server.command import HomeOption, JsonOption, act, changing, local_time, reading, say, show, show_once
@@ -68,8 +67,9 @@ def init(
         passwords = Passwords(made.settings.password_memory)
         record(session, act(), deed="server.init", about="server")
         password = add_person(session, act(), passwords, login=login, name=name, role=Role.HEAD, branches=[])
-        say(_("The server's home is {home}. The one-time password below is shown only now.").format(home=path))
-        show_once({"home": str(path), "login": login, "password": password}, as_json)
+    say(_("The server's home is {home}. The one-time password below is shown only now.").format(home=path))
+    again = f"branchfleet-server person reset {login}"
+    show_once({"home": str(path), "login": login, "password": password}, as_json, _, again)
 
 
 @app.command()
@@ -126,15 +126,15 @@ def ca(
     from server.authority.command import change, show_ca
 
     if step is not None:
-        with changing(home) as (here, session):
-            sentence = change(here, session, act(), step, yes=yes)
+        with changing(home) as (here, session, _):
+            sentence = change(here, session, act(), step, yes=yes, _=_)
         say(sentence)
     with sentences(home) as (path, _):
         trusted, described = show_ca(Home(path), new=new)
     if as_pem:
         print(trusted.decode(), end="")
     else:
-        show(described, as_json)
+        show(described, as_json, _)
 
 
 @app.command()
@@ -159,7 +159,7 @@ def clock(
         with database.read() as session:
             last = passed(session)
             machine, journal = (day(at) if as_json else local_time(session, at) for at in (now, last))
-        show({"machine": machine, "journal": journal, "leapt": leapt(now, last)}, as_json)
+        show({"machine": machine, "journal": journal, "leapt": leapt(now, last)}, as_json, _)
 
 
 @app.command()
@@ -184,7 +184,7 @@ def backup(
     with sentences(home) as (path, _):
         manifest = verify(file) if check_it else make(Home(path), file, with_keys=with_keys, _=_)
         if as_json:
-            show(msgspec.to_builtins(manifest, str_keys=True), as_json)
+            show(msgspec.to_builtins(manifest, str_keys=True), as_json, _)
         else:
             print(*of_backup(manifest, file, _, checked=check_it), sep="\n")
         if not manifest.journal_ok:
@@ -210,13 +210,36 @@ def restore(
     with sentences(home) as (path, _):
         restored = put_back(file, path, act(), database, without_keys=without_keys, _=_)
         if as_json:
-            show(restored_as_json(restored, path), as_json)
+            show(restored_as_json(restored, path), as_json, _)
             if not restored.has_key:
                 say(keys_first(path, _))
         else:
             print(*of_restore(restored, path, _), sep="\n")
         if not restored.journal.ok:
             end(Exit.DATABASE, _("The journal in this backup does not hold: see `branchfleet-server journal check`."))
+
+
+@app.command("migrate-to")
+def migrate_to(
+    url: Annotated[str, typer.Argument(help="An empty database: postgresql://user@host/name.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Move the database from SQLite to PostgreSQL while no server runs: every row copied, then compared, or nothing.
+
+    The settings name the new database afterwards; the old file stays beside it, under another name.
+
+    Example: branchfleet-server migrate-to postgresql://branchfleet@db/branchfleet
+    """
+    from server.moving.command import migrate
+
+    with sentences(home) as (path, _):
+        rows, kept = migrate(Home(path), url, act(), _)
+        if as_json:
+            show({"rows": rows, "kept": str(kept)}, as_json, _)
+        else:
+            total = sum(rows.values())
+            say(_("{total} rows moved and compared. The old database lies in {kept}.").format(total=total, kept=kept))
 
 
 @app.command()
@@ -236,7 +259,7 @@ def apply(
         with here.database() as database:
             with database.read() as session:
                 refuse_a_leap(session, utc_now())
-            apply_path(database, inventory, act(via="inventory"), yes=yes, lang=here.settings.lang)
+            apply_path(database, inventory, act(via="inventory"), yes=yes, lang=language(path))
 
 
 @app.command()
@@ -245,19 +268,15 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     Example: branchfleet-server status --json
     """
-    with reading(home) as session:
+    with reading(home) as (session, _):
         figures = status_out(session, utc_now()).model_dump(mode="json")
         if not as_json:
             figures["at"] = local_time(session, figures["at"])
-    show(figures, as_json)
+    show(figures, as_json, _)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The entry of the command. Ends the process."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="replace")  # an old console's code page must not end a command
     run_command(app, arguments)
 
 

@@ -16,13 +16,17 @@ from typing import Annotated, Any
 import typer
 from sqlmodel import Session
 
-from server.border import sentences
+from server.border import end, give_up_output, sentences
 from server.clock import utc_now
+from server.errors import reason
+from server.exit import Exit
 from server.home import Home
 from server.journal.clock import refuse_a_leap
 from server.journal.deeds import Act
-from server.plain import plain
+from server.labels import label, word
+from server.plain import cells, plain
 from server.queries import bank_zone
+from server.texts import Gettext
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="The server's folder; else BRANCHFLEET_HOME.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -42,13 +46,14 @@ def local_time(session: Session, at: int) -> str:
     return datetime.fromtimestamp(at / 1_000_000, bank_zone(session)).isoformat(sep=" ", timespec="minutes")
 
 
-def show(values: dict[str, Any], as_json: bool) -> None:
+def show(values: dict[str, Any], as_json: bool, _: Gettext) -> None:
     if as_json:
         print(json.dumps(values, ensure_ascii=False))
         return
-    width = max(len(key) for key in values)
-    for key, value in values.items():
-        print(f"{key:{width}}  {'' if value is None else plain(value)}")
+    labels = {name: label(name, _) for name in values}
+    width = max(map(cells, labels.values()))
+    for name, value in values.items():
+        print(f"{labels[name]}{' ' * (width - cells(labels[name]))}  {plain(word(value, _))}")
 
 
 def show_row(*values: object) -> None:
@@ -56,10 +61,25 @@ def show_row(*values: object) -> None:
     print(*map(plain, values), sep="\t")
 
 
-def show_once(values: dict[str, Any], as_json: bool) -> None:
-    """What nobody can be told again. Said before the deed is done: if it cannot be, nothing was changed."""
-    show(values, as_json)
-    sys.stdout.flush()
+def show_once(values: dict[str, Any], as_json: bool, _: Gettext, again: str) -> None:
+    """What nobody can be told again, once it is durable: what a full disk took back must not have been read by anybody.
+
+    Where it cannot be shown nobody knows it, and `again` is the command that makes another.
+    """
+    with told_or(again, _):
+        show(values, as_json, _)
+
+
+@contextmanager
+def told_or(again: str, _: Gettext) -> Iterator[None]:
+    """What is printed within is on its way when this ends; else the command ends, and says how to have another."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        give_up_output()
+        said = _("It is made, but could not be shown ({why}): nobody knows it. Make another: {again}")
+        end(Exit.CANNOT_WRITE, said.format(why=reason(error).say(_), again=again))
 
 
 def say(sentence: str) -> None:
@@ -67,16 +87,16 @@ def say(sentence: str) -> None:
 
 
 @contextmanager
-def changing(home: Path | None) -> Iterator[tuple[Home, Session]]:
-    """A home and a session to change it in."""
+def changing(home: Path | None) -> Iterator[tuple[Home, Session, Gettext]]:
+    """A home, a session to change it in, and how to say what was done."""
     with sentences(home) as (path, _):
         here = Home(path)
         with here.database() as database, database.write() as session:
             refuse_a_leap(session, utc_now())
-            yield here, session
+            yield here, session, _
 
 
 @contextmanager
-def reading(home: Path | None) -> Iterator[Session]:
+def reading(home: Path | None) -> Iterator[tuple[Session, Gettext]]:
     with sentences(home) as (path, _), Home(path).database() as database, database.read() as session:
-        yield session
+        yield session, _

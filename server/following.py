@@ -1,4 +1,7 @@
-"""A thread that follows the record log: it steps, waits for news, and tries again what the database would not take."""
+"""A thread that follows the record log: it steps, waits for news, and tries again what the database would not take.
+
+Of several servers on one database one follows, and another takes over when that one is gone.
+"""
 
 import logging
 import threading
@@ -7,10 +10,13 @@ from abc import ABC, abstractmethod
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
+from server.storage.lead import Lead
+
 log = logging.getLogger(__name__)
 
 PASSING = (OperationalError, InterfaceError, NoConnection)  # locked, full, or away: trying again helps
 LONGEST_PAUSE = 10.0  # seconds between attempts
+STAND_BY = 0.5  # seconds between looks whether the server that follows is still there
 
 
 class Overtaken(Exception):
@@ -23,14 +29,21 @@ class Following(ABC):
     name: str
     pause: float  # seconds between looks at the log when nobody wakes it
 
-    def __init__(self) -> None:
+    def __init__(self, lead: Lead) -> None:
+        self._lead = lead
+        self.leads = False
         self._stopping = threading.Event()
         self._news = threading.Event()
         self._thread: threading.Thread | None = None
+        self.failing = False  # the last step ended by a defect
+        self.defects = 0  # how often something did since the server began
 
     @abstractmethod
     def step(self) -> int:
         """Take what is next; 0 if there was nothing. What it raises of PASSING has written nothing."""
+
+    def arrive(self) -> None:  # noqa: B027 - who guards each step by itself has nothing to do
+        """Others may have stepped since this one did last."""
 
     def start(self) -> None:
         self._stopping.clear()
@@ -53,20 +66,44 @@ class Following(ABC):
         self._news.set()
 
     def _run(self) -> None:
+        try:
+            self._follow()
+        finally:
+            self._lead.release()
+
+    def _follow(self) -> None:
         pause, hindered = self.pause, False
         while not self._stopping.is_set():
             try:
+                if not self._leading():
+                    self._stopping.wait(STAND_BY)
+                    continue
                 done = self.step()
-                if hindered:
-                    log.warning("What follows from records is written again (%s).", self.name)
-                hindered, pause = False, self.pause
             except PASSING as error:
                 if not hindered:
                     log.error("What follows from records (%s) is written when that is possible: %s", self.name, error)
-                done, hindered, pause = 0, True, min(pause * 2, LONGEST_PAUSE)
+                hindered, pause = True, min(pause * 2, LONGEST_PAUSE)
+                self._stopping.wait(pause)
             except Overtaken:
-                log.error("Another %s follows this database too; run one server for one database.", self.name)
-                done, pause = 0, LONGEST_PAUSE
-            if not done:
-                self._news.wait(pause)
-                self._news.clear()
+                log.warning("Another server took over what follows from records (%s).", self.name)
+                self._lead.release()
+                self.leads = False
+            except Exception:  # the border: what it stumbled over may be gone later, and nothing else writes it
+                if not self.failing:
+                    log.exception("What follows from records (%s) is tried again: it ended by a defect", self.name)
+                self.failing, self.defects = True, self.defects + 1
+                pause = min(pause * 2, LONGEST_PAUSE)
+                self._stopping.wait(pause)
+            else:
+                if hindered or self.failing:
+                    log.warning("What follows from records is written again (%s).", self.name)
+                hindered, self.failing, pause = False, False, self.pause
+                if not done:
+                    self._news.wait(pause)
+                    self._news.clear()
+
+    def _leading(self) -> bool:
+        led, self.leads = self.leads, self._lead.held()
+        if self.leads and not led:
+            self.arrive()
+        return self.leads

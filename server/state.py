@@ -13,6 +13,7 @@ from server.entries.follower import EntryFollower
 from server.events.ticker import Ticker
 from server.health.follower import Follower
 from server.ingest.writer import Writer
+from server.retention.sweeper import Sweeper
 from server.settings import Settings
 from server.storage.database import Database
 from server.storage.types import Now
@@ -35,5 +36,6 @@ class State:
     ticker: Ticker
     follower: Follower
     entries: EntryFollower
+    sweeper: Sweeper
     shelf: Shelf
     draining: bool = False  # the end is asked for

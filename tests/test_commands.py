@@ -8,6 +8,8 @@ import inspect
 import os
 import re
 import string
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -108,6 +110,8 @@ WRONG = [
         ["person", "add", "w", "--role", "x", "--name", "li"],
         '--role 不能是 "x"：可以是 branch, head, auditor。',
     ),
+    ("branchfleet coverage", ["coverage", "--from", "x"], '--from 不能是 "x"：应为日期，如 2026-11-30。'),
+    ("branchfleet coverage", ["coverage", "--to", "2026-02-30"], '--to 不能是 "2026-02-30"：应为日期，如 2026-11-30。'),
     ("branchfleet-agent poll", ["poll", "a", "b", "c"], "多写了：b c。"),
     ("branchfleet-agent poll", ["poll", "a", "--json=1"], "--json 后面不能写值。"),
 ]
@@ -145,6 +149,28 @@ def test_english_is_had_by_the_word_the_variable_or_the_settings(say: Any, tmp_p
     assert say("branchfleet", "zzz")[2] == "There is no command zzz. Help: branchfleet --help\n"
     assert say("branchfleet-server", "zzz")[2] == "There is no command zzz. Help: branchfleet-server --help\n"
     assert say("branchfleet", "--lang", "zh", "zzz")[2] == "没有 zzz 这个命令。帮助：branchfleet --help\n"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp437"])
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_terminal_without_chinese_letters_is_spoken_to_in_english(program: str, encoding: str) -> None:
+    """What the person typed comes back as a programmer writes it, and is no row of question marks."""
+    environ = {**os.environ, "PYTHONIOENCODING": encoding, "BRANCHFLEET_LANG": "zh"}
+    words = [sys.executable, "-m", PROGRAMS[program].replace("tui.cli", "tui"), "望禾"]
+    said = subprocess.run(words, env=environ, capture_output=True, cwd=ROOT, check=False)
+    assert said.returncode == 2
+    assert said.stderr.decode("ascii").startswith("There is no command \\u671b\\u79be.")
+
+
+@pytest.mark.parametrize("more", [{}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"PYTHONIOENCODING": "ascii"}])
+def test_the_c_locale_is_taken_for_utf_8(more: dict[str, str], tmp_path: Path) -> None:
+    plain = {key: value for key, value in os.environ.items() if not key.startswith(("LC_", "LANG", "PYTHON"))}
+    environ = {**plain, **more, "LC_ALL": "C", "BRANCHFLEET_HOME": str(tmp_path / "home")}
+    environ.pop("BRANCHFLEET_LANG", None)
+    words = [sys.executable, "-m", "server.cli", "init"]
+    said = subprocess.run(words, env=environ, capture_output=True, cwd=ROOT, check=False)
+    assert said.stderr.decode("utf-8").startswith("服务器目录为")
+    assert said.stdout.decode("utf-8").startswith(f"目录        {tmp_path / 'home'}\n登录名      admin\n")
 
 
 def test_a_program_without_words_shows_its_help(say: Any) -> None:

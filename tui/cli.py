@@ -53,6 +53,7 @@ def start(
         )
     except BadSettings as error:
         stop(Exit.BAD_FILE, str(error))
+    found = found.model_copy(update={"lang": commandline.legible(found.lang)})
     speak(found.lang)
     context.obj = Said(found, token.from_environment() or _kept_token(found))
     if context.invoked_subcommand is None:
@@ -160,6 +161,7 @@ def web(
 
 def main(words: Sequence[str] | None = None) -> None:
     """The entry of the command. Ends the process."""
+    commandline.settle_streams()
     lang = commandline.language(sys.argv[1:] if words is None else words, os.environ, _kept_language())
     speak(lang)
     try:

@@ -115,15 +115,23 @@ def told(
 
     While an agent of the branch is heard nothing is noted: the command says since when, and ends with 6.
     """
-    from server.schemas.entries import Answer, AnswerCreate
+    from server.schemas.entries import KEY, TEXT, Answer, AnswerCreate
     from tui.client import Client
     from tui.local.words import ANSWERS
+    from tui.plain import plain
 
     (said,) = _words([word], Answer, _("{word}: no such answer. There are: {known}"))
+    if len(text) > TEXT:
+        told = _("--text is {count} characters long, {most} at most; nothing was noted.")
+        stop(Exit.USAGE, told.format(count=len(text), most=TEXT))
+    if not 0 < len(branch) <= KEY:
+        stop(Exit.NO_SUCH_THING, _("There is no branch {code}.").format(code=plain(branch[:KEY])))
 
     async def ask(client: Client) -> None:
-        made = await client.told(AnswerCreate(branch=branch[:64], answer=said, text=text[:500]))
+        made = await client.told(AnswerCreate(branch=branch, answer=said, text=text))
         narrate(f"{made.branch}: {_(ANSWERS[made.answer])} ({made.who})")
+        if made.hint:
+            narrate(plain(made.hint))
 
     answer(context, ask)
 

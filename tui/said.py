@@ -43,7 +43,7 @@ def trusted(said: Said, *, without: bool = False) -> ssl.SSLContext | None:
 
     `without`: this PC's agent has something to show, though the server cannot be met.
     """
-    from tui.trust import NotMet, Untrusted, trust
+    from tui.trust import NoCa, NotMet, Untrusted, trust
 
     def accept(fingerprint: str) -> bool:
         narrate(
@@ -65,6 +65,8 @@ def trusted(said: Said, *, without: bool = False) -> ssl.SSLContext | None:
         if not without:
             stop(Exit.AWAY, str(error))
         return None
+    except NoCa as error:
+        stop(Exit.BAD_FILE, str(error))
     except Untrusted as error:
         stop(Exit.REFUSED, str(error))
 

@@ -35,6 +35,10 @@ class NotMet(Untrusted):
     """Nothing answers."""
 
 
+class NoCa(Untrusted):
+    """The file that should say whom to trust does not."""
+
+
 def trust(server: str, ca: str, folder: Path, accept: Callable[[str], bool]) -> ssl.SSLContext | None:
     """How to verify `server`; None of plain HTTP. `ca` is a file, "" for the one kept in `folder`.
 
@@ -49,8 +53,14 @@ def trust(server: str, ca: str, folder: Path, accept: Callable[[str], bool]) -> 
     try:
         context = ssl.create_default_context(cafile=path)
         return context if ca else _followed(server, path, context)
-    except (OSError, ssl.SSLError) as error:
-        raise Untrusted(_("{path}: no CA can be read from it: {why}").format(path=path, why=error)) from error
+    except ssl.SSLError as error:  # which is an OSError too
+        raise NoCa(
+            _("{path} holds no certificate of a CA; `branchfleet-server ca --pem` prints the server's.").format(
+                path=path
+            )
+        ) from error
+    except OSError as error:
+        raise NoCa(_("{path} cannot be read: {why}").format(path=path, why=_(error.strerror or ""))) from error
 
 
 def fingerprint(ca: str) -> str:

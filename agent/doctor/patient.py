@@ -16,7 +16,8 @@ from agent.clock import Clocks
 from agent.doctor.finding import Text
 from agent.exit import Trouble
 from agent.identity import public_of
-from agent.link import LinkError, open_line
+from agent.link import open_line
+from agent.link_errors import LinkError
 from agent.proof import made_at
 from agent.settings import Settings, load_settings
 from agent.standing import Standing, standing_of

@@ -3,9 +3,10 @@
 from urllib.parse import urlsplit
 
 from agent.doctor.finding import Finding, Text, Word, span
-from agent.doctor.patient import Patient
+from agent.doctor.patient import Answer, Patient
 from agent.exit import Exit, Trouble
 from agent.proof import LOOPBACK
+from agent.status import Trouble as Heard
 
 NOUN = Text("服务器", "server")
 RECENT = 120_000_000  # µs; a running agent speaks once a minute, so what it heard last is what holds
@@ -35,12 +36,7 @@ def look(patient: Patient) -> list[Finding]:
         trouble, kind = answer.trouble, type(answer.trouble).__name__
         return [_wrong(server, Text(f"连不上：{trouble.zh}", trouble.sentence), kind)]
     if patient.live is not None and (heard := patient.live.trouble) is not None:
-        kept_out = _KEPT_OUT.get(patient.live.kept_out)
-        does = "不接受本机采集程序" if patient.live.kept_out else "本机采集程序连不上"
-        said = Text(
-            f"{server} 有应答，但{does}：{kept_out or heard.zh}", f"{server} answers, but not this agent: {heard.en}"
-        )
-        return [_wrong(server, said, heard.kind)]
+        return [_unheard(server, answer, heard, patient.live.kept_out)]
     if patient.settings.identity.waiting:
         said = Text(
             f"{server} 有应答；本机待确认：{_KEPT_OUT['waiting']}", f"{server} answers; this agent has to be confirmed."
@@ -63,6 +59,39 @@ def look(patient: Patient) -> list[Finding]:
     if known:
         return [Finding(noun=NOUN, word=Word.WELL, said=said, facts=facts)]
     return [Finding(noun=NOUN, word=Word.UNSEEN, said=said, mend=_NEXT if patient.running else _START, facts=facts)]
+
+
+def _unheard(server: str, answer: Answer, heard: Heard, kept_out: str) -> Finding:
+    """It answers here and now; what the running agent heard when it asked last is told as of then."""
+    before = _before(heard.at, answer.asked)
+    if kept_out:
+        why = _KEPT_OUT.get(kept_out, heard.zh)
+        said = Text(
+            f"{server} 有应答，但{before.zh}不接受本机采集程序：{why}总行处理后，采集程序在 5 分钟内再试。",
+            f"{server} answers, but did not let this agent in {before.en}: {heard.en} "
+            "After head office has dealt with it, the agent tries again within 5 minutes.",
+        )
+        return _wrong(server, said, heard.kind)
+    if heard.kind not in _UNANSWERED:
+        said = Text(
+            f"{server} 有应答，但{before.zh}本机采集程序连不上：{heard.zh}",
+            f"{server} answers, but not this agent {before.en}: {heard.en}",
+        )
+        return _wrong(server, said, heard.kind)
+    took = answer.took / 1_000_000
+    said = Text(
+        f"{server} 现在有应答，用时 {took:.1f} 秒；{before.zh}采集程序还没连上，它会很快再试。",
+        f"{server} answers now, in {took:.1f} s; the agent had not reached it {before.en}, and soon tries again.",
+    )
+    facts = {"server": server, "kind": heard.kind, "took_ms": round(took * 1000)}
+    return Finding(noun=NOUN, word=Word.UNSEEN, said=said, mend=_AGAIN, facts=facts)
+
+
+def _before(at: int, now: int) -> Text:
+    if not at:  # told by an agent older than this command
+        return Text("刚才", "just now")
+    ago = span(max(now - at, 0))
+    return Text(f"{ago.zh}前", f"{ago.en} ago")
 
 
 def _let_in(server: str, took: float, agent: str, since: int) -> Text:
@@ -91,6 +120,12 @@ def _unset(why: Trouble | None) -> Finding:
     return Finding(noun=NOUN, word=Word.WRONG, said=said, mend=mend)
 
 
+_UNANSWERED = ("Away", "NoSuchName", "NotServing")  # kinds of trouble that an answer shows to be over
+_AGAIN = Text(
+    "一分钟后再查。如果还是这样，就是线路太慢或时断时续：报线路故障，并把这一行读给总行科技。",
+    "Look again after a minute. If it is still so, the line is too slow or comes and goes: report it, and read this "
+    "line to head office.",
+)
 _NEXT = Text(
     "要马上知道，请总行科技在采集程序页面查看本机。",
     "To know it at once, have head office look at this agent on its screen.",

@@ -24,7 +24,9 @@ class Problem:
         """One line: file, line, path and the sentence."""
         place = self.file if self.line is None else f"{self.file}:{self.line}"
         values = {name: translate(value) if name in _SENTENCES else value for name, value in self.values.items()}
-        return ": ".join(part for part in (place, self.path, translate(self.template).format(**values)) if part)
+        return _spelled(
+            ": ".join(part for part in (place, self.path, translate(self.template).format(**values)) if part)
+        )
 
     def __str__(self) -> str:
         return self.say()
@@ -39,6 +41,11 @@ class InventoryError(Exception):
 
     def say(self, translate: Callable[[str], str] = str) -> str:
         return "\n".join(problem.say(translate) for problem in self.problems)
+
+
+def _spelled(text: str) -> str:
+    """Harmless on a terminal: what is no letter to be seen as its number. The wide space of Chinese names stays."""
+    return "".join(char if char.isprintable() or char == "\u3000" else f"\\u{ord(char):04x}" for char in text)
 
 
 def nearest(wrong: str, right: Iterable[str]) -> str | None:
@@ -56,7 +63,7 @@ def shown(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         cut = value if len(value) <= SHOWN else value[:SHOWN] + "…"
-        return '"' + "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in cut) + '"'
+        return f'"{_spelled(cut)}"'
     if isinstance(value, dict):
         return "{...}"
     if isinstance(value, list):

@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from agent.texts import Gettext, _
 from agent.wire import Clock, Entry
 
 SIZE = 16_384  # bytes of one file
@@ -61,7 +62,16 @@ class Aside(msgspec.Struct, frozen=True):
 
 
 class NotTaken(Exception):
-    """Why a file is no entry; the message is a sentence."""
+    """Why a file is no entry: a sentence with blanks, English for the log, and as people read it beside the file."""
+
+    def __init__(self, template: str, **values: object) -> None:
+        super().__init__(template.format(**values))
+        self.template = template
+        self.values = values
+
+    def say(self, translate: Gettext) -> str:
+        said = {name: translate(value) if isinstance(value, str) else value for name, value in self.values.items()}
+        return translate(self.template).format(**said)
 
 
 class Box:
@@ -82,8 +92,10 @@ class Box:
                 found.append(read(self._box / name, subjects))
             except FileNotFoundError:
                 continue  # whoever left it took it back
-            except (NotTaken, OSError) as why:
-                self._set_aside(name, str(why) if isinstance(why, NotTaken) else f"It cannot be read: {why.strerror}.")
+            except NotTaken as why:
+                self._set_aside(name, why)
+            except OSError as error:
+                self._set_aside(name, NotTaken("it cannot be read: {why}.", why=error.strerror or type(error).__name__))
             if len(found) == AT_ONCE:
                 break
         self._keep_few()
@@ -97,7 +109,7 @@ class Box:
     def _names(self) -> Iterator[str]:
         try:
             with os.scandir(self._box) as entries:
-                names = [entry.name for entry, _ in zip(entries, range(NAMES), strict=False)]
+                names = [entry.name for entry, _number in zip(entries, range(NAMES), strict=False)]
         except OSError:
             return
         for name in names:
@@ -112,7 +124,7 @@ class Box:
             if time.time() - path.lstat().st_mtime > UNFINISHED:
                 path.unlink()
 
-    def _set_aside(self, name: str, why: str) -> None:
+    def _set_aside(self, name: str, why: NotTaken) -> None:
         shown = ascii(name)[:80]
         log.warning("%s in %s is no entry and is set aside: %s", shown, self._box, why)
         kept = name if _NAME.fullmatch(name) else f"{time.time_ns()}.unknown"
@@ -123,7 +135,7 @@ class Box:
             self._stuck.add(name)
             return
         with suppress(OSError):  # a full disk: it lies aside without its reason, which the log has
-            (self._aside / f"{kept}.why").write_text(f"{shown}: {why}\n", encoding="utf-8")
+            (self._aside / f"{kept}.why").write_text(f"{shown}: {why.say(_)}\n", encoding="utf-8")
 
     def _keep_few(self) -> None:
         """The newest of what lies aside, whatever it is: a folder, too, and what has no reason beside it."""
@@ -169,11 +181,11 @@ def read(path: Path, subjects: frozenset[str]) -> Dropped:
     try:
         dropped = msgspec.json.decode(_content(path), type=Dropped)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise NotTaken(f"{error}.") from None
+        raise NotTaken("it is not what a console writes: {why}.", why=str(error)) from None
     if dropped.uid != name[1]:
         raise NotTaken("its uid is not its name.")
-    if why := _wrong(dropped):
-        raise NotTaken(why)
+    if wrong := _wrong(dropped):
+        raise NotTaken(wrong)
     if dropped.subject not in subjects:
         raise NotTaken("its branch has no branch, line or position of that key.")
     return dropped
@@ -189,7 +201,7 @@ def _content(path: Path) -> bytes:
             raise NotTaken("it is no plain file.")
         content = file.read(SIZE + 1)
     if len(content) > SIZE:
-        raise NotTaken(f"it is longer than {SIZE} bytes.")
+        raise NotTaken("it is longer than {most} bytes.", most=SIZE)
     return content
 
 

@@ -10,7 +10,8 @@ import msgspec
 
 from agent.clock import Clocks
 from agent.duties import Duties
-from agent.link import Elsewhere, Link, NotServing, Rejected, Unable
+from agent.link import Link
+from agent.link_errors import Elsewhere, NotServing, Rejected, Unable
 from agent.local import folder, now
 from agent.local.box import Aside, Box, entry_of
 from agent.outbox import Outbox

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from server.accounts.deeds import add_person, disable_person, reset_password
+from server.accounts.deeds import add_person, disable_person, locked, reset_password
 from server.accounts.passwords import Passwords
 from server.accounts.queries import people, person_out
 from server.clock import utc_now
@@ -28,10 +28,10 @@ def person_add(
 
     Example: branchfleet-server person add wang --name 王某 --role branch --branch 1001
     """
-    with changing(home) as (here, session):
+    with changing(home) as (here, session, _):
         passwords = Passwords(here.settings.password_memory)
         password = add_person(session, act(), passwords, login=login, name=name, role=role, branches=branch or [])
-        show_once({"login": login, "password": password}, as_json)
+    show_once({"login": login, "password": password}, as_json, _, f"branchfleet-server person reset {login}")
 
 
 @person.command("list")
@@ -40,18 +40,18 @@ def person_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     Example: branchfleet-server person list
     """
-    with reading(home) as session:
+    with reading(home) as (session, _):
         now = utc_now()
         rows = [
             person_out(session, one).model_dump(mode="json")
-            | {"disabled": one.disabled_at is not None, "locked": one.locked_until > now}
+            | {"disabled": one.disabled_at is not None, "locked": locked(one, now)}
             for one in people(session)
         ]
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))
         return
     for row in rows:
-        kept_out = ",".join(word for word in ("disabled", "locked", "must_change") if row[word])
+        kept_out = ",".join(_(word) for word in ("disabled", "locked", "must_change") if row[word])
         show_row(row["login"], row["role"], row["name"], ",".join(row["branches"]), kept_out)
 
 
@@ -63,9 +63,9 @@ def person_reset(
 
     Example: branchfleet-server person reset wang
     """
-    with changing(home) as (here, session):
+    with changing(home) as (here, session, _):
         password = reset_password(session, act(), Passwords(here.settings.password_memory), login)
-        show_once({"login": login, "password": password}, as_json)
+    show_once({"login": login, "password": password}, as_json, _, f"branchfleet-server person reset {login}")
 
 
 @person.command("disable")
@@ -74,5 +74,5 @@ def person_disable(login: Annotated[str, typer.Argument(help="Whose access.")], 
 
     Example: branchfleet-server person disable wang
     """
-    with changing(home) as (_, session):
+    with changing(home) as (_home, session, _):
         disable_person(session, act(), login)

@@ -26,13 +26,18 @@ class SignedInAs:
     person: Person
 
 
+def locked(person: Person, now: int) -> bool:
+    """A lock that ends later than one of now could is of a clock that has been set back, and is over."""
+    return now < person.locked_until <= now + LOCKED_US
+
+
 def sign_in(session: Session, act: Act, person: Person, *, fits: bool, hours: int) -> SignedInAs | None:
     """Count what came of a password check made before; None if there is no entry, for whatever reason.
 
     The caller commits either way: a failure that is rolled back is not counted.
     """
     now = act.now
-    if person.locked_until > now or person.disabled_at is not None:
+    if locked(person, now) or person.disabled_at is not None:
         return None
     if not fits:
         person.failed += 1

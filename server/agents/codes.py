@@ -96,25 +96,27 @@ def find_code(session: Session, code_id: str, now: int) -> AgentCode | Forbidden
 
 
 def agent_for(session: Session, branch: str, named: str | None) -> Subject:
-    """The agent of `branch` a code is for: the one named, or the only one that has no key yet."""
+    """The agent of `branch` a code is for: the one named, or the only one, while it has no key.
+
+    Of several one is named: which of them has a key does not say which PC the person has in mind.
+    """
     agents = _agents_of(session, branch)
     keys = ", ".join(agents)
     if named is not None:
         if named not in agents:
             raise NotFound("Branch {branch} has no agent {key}; it has: {keys}.", branch=branch, key=named, keys=keys)
         return agents[named]
-    asked = select(AgentKey.agent_id).where(AgentKey.standing == KeyStanding.GOOD)
-    enrolled = set(session.exec(asked).all())
-    without = [agent for agent in agents.values() if agent.id not in enrolled]
-    if len(without) == 1:
-        return without[0]
-    if not without:
+    if len(agents) > 1:
+        raise Conflict("{branch} has several agents. Name one by --agent: {keys}.", branch=branch, keys=keys)
+    (only,) = agents.values()
+    enrolled = select(AgentKey).where(AgentKey.agent_id == only.id, AgentKey.standing == KeyStanding.GOOD)
+    if session.exec(enrolled).first() is not None:
         raise Conflict(
-            "Every agent of {branch} is enrolled. Name the one to enrol again by --agent: {keys}.",
+            "The agent of {branch} is enrolled. To enrol it again, name it by --agent: {keys}.",
             branch=branch,
             keys=keys,
         )
-    raise Conflict("{branch} has several agents. Name one by --agent: {keys}.", branch=branch, keys=keys)
+    return only
 
 
 def _agents_of(session: Session, branch: str) -> dict[str, Subject]:

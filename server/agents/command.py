@@ -1,14 +1,11 @@
 """`branchfleet-server agent`: who may speak as each agent, from the machine itself."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlmodel import Session
 
 from server.agents import deeds as agents
 from server.agents.codes import HOURS
@@ -17,16 +14,9 @@ from server.clock import utc_now
 from server.command import HomeOption, JsonOption, act, changing, local_time, reading, say, show_once, show_row
 from server.queries import Everything
 from server.schemas.agents import AgentOut
-from server.texts import Gettext, gettext_for
+from server.texts import Gettext
 
 agent = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Agents: who may speak as each.")
-
-
-@contextmanager
-def _deciding(home: Path | None) -> Iterator[tuple[Session, Gettext]]:
-    """A session to change who an agent is in, and how to say so."""
-    with changing(home) as (here, session):
-        yield session, gettext_for(here.settings.lang)
 
 
 AgentKey = Annotated[str, typer.Argument(help="The agent's key in the inventory.")]
@@ -44,9 +34,10 @@ def agent_code(
 
     Example: branchfleet-server agent code 1001
     """
-    with changing(home) as (here, session):
+    with changing(home) as (here, session, _):
         code, agent, until = agents.make_code(session, act(), here.key(), branch, key, hours)
-        show_once({"code": str(code), "agent": agent, "until": local_time(session, until)}, as_json)
+        shown = {"code": str(code), "agent": agent, "until": local_time(session, until)}
+    show_once(shown, as_json, _, f"branchfleet-server agent code {branch} --agent {agent}")
 
 
 @agent.command("list")
@@ -55,19 +46,19 @@ def agent_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     Example: branchfleet-server agent list
     """
-    with reading(home) as session:
+    with reading(home) as (session, _):
         rows = agents_out(session, Everything(), utc_now())
         zoned = partial(local_time, session)
-        lines = [(row, zoned(row.code_until) if row.code_until else "", _heard(row, zoned)) for row in rows]
+        lines = [(row, zoned(row.code_until) if row.code_until else "", _heard(row, zoned, _)) for row in rows]
     if as_json:
         print(json.dumps([row.model_dump(mode="json") for row in rows], ensure_ascii=False))
         return
     for row, until, heard in lines:
-        show_row(row.key, row.branch, row.identity, until, heard)
+        show_row(row.key, row.branch, _(row.identity.value), until, heard)
 
 
-def _heard(row: AgentOut, zoned: Callable[[int], str]) -> str:
-    return "; ".join(f"{one.what}: {one.host} {one.address} {zoned(one.at)}" for one in row.speakers)
+def _heard(row: AgentOut, zoned: Callable[[int], str], _: Gettext) -> str:
+    return "; ".join(f"{_(one.what)}: {one.host} {one.address} {zoned(one.at)}" for one in row.speakers)
 
 
 @agent.command("withdraw")
@@ -76,7 +67,7 @@ def agent_withdraw(key: AgentKey, home: HomeOption = None) -> None:
 
     Example: branchfleet-server agent withdraw centre
     """
-    with _deciding(home) as (session, _):
+    with changing(home) as (_home, session, _):
         agents.withdraw(session, act(), key)
     say(_("The open code and the waiting key of {key} are worth nothing any more.").format(key=key))
 
@@ -87,7 +78,7 @@ def agent_confirm(key: AgentKey, home: HomeOption = None) -> None:
 
     Example: branchfleet-server agent confirm 1001-pc
     """
-    with _deciding(home) as (session, _):
+    with changing(home) as (_home, session, _):
         agents.confirm(session, act(), key)
     say(_("{key} is the PC now that waited; the one before ends.").format(key=key))
 
@@ -102,7 +93,7 @@ def agent_revoke(
 
     Example: branchfleet-server agent revoke 1001-pc --reason "the PC was stolen"
     """
-    with _deciding(home) as (session, _):
+    with changing(home) as (_home, session, _):
         agents.revoke(session, act(), key, reason)
     say(_("Nobody speaks as {key} any more. A new code lets a PC in again.").format(key=key))
 
@@ -113,7 +104,7 @@ def agent_release(key: AgentKey, home: HomeOption = None) -> None:
 
     Example: branchfleet-server agent release 1001-pc
     """
-    with _deciding(home) as (session, _):
+    with changing(home) as (_home, session, _):
         agents.release(session, act(), key)
     say(
         _("The quarantine of {key} has ended: the PC that asks first is the agent, within five minutes.").format(
@@ -128,6 +119,6 @@ def agent_rotate(key: AgentKey, home: HomeOption = None) -> None:
 
     Example: branchfleet-server agent rotate centre
     """
-    with _deciding(home) as (session, _):
+    with changing(home) as (_home, session, _):
         agents.ask_rotation(session, act(), key)
     say(_("{key} makes a fresh key when it next asks for a token, within the hour.").format(key=key))

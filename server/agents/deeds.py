@@ -15,8 +15,9 @@ from server.agents.identity import (
     put,
 )
 from server.agents.tables import AgentKey, KeyStanding
-from server.errors import Conflict
+from server.errors import Conflict, Invalid
 from server.journal.deeds import Act
+from server.schemas.agents import REASON
 
 
 def make_code(
@@ -57,6 +58,8 @@ def confirm(session: Session, act: Act, agent: str) -> None:
 def revoke(session: Session, act: Act, agent: str, reason: str = "") -> None:
     """From the next request on nobody speaks as this agent, until it is enrolled with a code made after this."""
     whose = identity_by_key(session, agent)
+    if len(reason) > REASON:
+        raise Invalid("The reason is longer than {most} characters; nothing was changed.", most=REASON)
     keys = [key_of(session, whose.id, standing) for standing in (KeyStanding.GOOD, KeyStanding.WAITING)]
     code = withdraw_code(session, whose.id, act.now)
     if not any(keys) and not code:

@@ -95,6 +95,7 @@ class Limits:
         self.volume = Bucket(seconds, burst=4 << 30, rate=128 << 10)  # bytes of records: at once as of two full spools
         self.entries = Bucket(seconds, burst=1000, rate=1000 / 86_400)  # what people type at one PC
         self.key = Bucket(seconds, burst=60, rate=1)  # tokens of one key, which needs one an hour
+        self.rotation = Bucket(seconds, burst=10, rate=10 / 86_400)  # each stays in the journal for ever
         self.token = Bucket(
             seconds, burst=10_000, rate=200
         )  # unknown: of a bank whose server was restored, all at once

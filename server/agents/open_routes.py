@@ -35,11 +35,12 @@ def _written(state: State, change: Callable[[Session], T | ServerError]) -> T:
     return outcome
 
 
-def _known(state: State, public_key: bytes) -> None:
-    """That some agent has this key; looked up without a turn to write, which others wait for."""
+def _known(state: State, public_key: bytes) -> int:
+    """The agent that has this key; looked up without a turn to write, which others wait for."""
     with state.database.read() as session:
-        known(session, public_key)
+        agent = known(session, public_key).agent_id
     state.limits.key.take(public_key)
+    return agent
 
 
 @router.post(
@@ -96,5 +97,6 @@ def rotation(asked: Asked, state: StateOf, address: Address, now: Clock, media: 
     with strangers(state.limits.token, address):
         ask = read(asked, wire.RotationAsk)
         issued = signed_rotation(state.voice, ask, now())
-        _known(state, ask.public_key)
+        agent = _known(state, ask.public_key)
+    state.limits.rotation.take(agent)
     return answer(_written(state, lambda session: rotate(session, ask, issued, address, now())), media)

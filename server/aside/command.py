@@ -21,7 +21,7 @@ def aside_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     Example: branchfleet-server aside list
     """
-    with reading(home) as session:
+    with reading(home) as (session, _):
         found = listed(session)
         rows = [aside_out(*each) for each in found]
         times = [local_time(session, row.last_at) for row, _key in found]
@@ -44,11 +44,11 @@ def aside_show(
     Example: branchfleet-server aside show 3 -o batch.bin
     """
     with sentences(home):
-        with reading(home) as session:
+        with reading(home) as (session, _):
             row, key = aside_one(session, id)
             said = aside_out(row, key)
             if not as_json:
                 said |= {name: local_time(session, getattr(row, name)) for name in ("first_at", "last_at")}
         if output is not None:
             output.write_bytes(row.body)
-        show(said, as_json)
+        show(said, as_json, _)

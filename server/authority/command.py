@@ -14,7 +14,7 @@ from server.clock import utc_now
 from server.errors import Conflict
 from server.home import Home
 from server.journal.deeds import Act, record
-from server.texts import gettext_for
+from server.texts import Gettext
 
 Step = Literal["next", "switch", "drop"]
 
@@ -34,9 +34,8 @@ def show_ca(home: Home, *, new: bool) -> tuple[bytes, dict[str, object]]:
     return trusted, described
 
 
-def change(home: Home, session: Session, act: Act, step: Step, *, yes: bool) -> str:
+def change(home: Home, session: Session, act: Act, step: Step, *, yes: bool, _: Gettext) -> str:
     """One step, and the sentence for it. CertificateError, or Conflict while agents would be left behind."""
-    _ = gettext_for(home.settings.lang)
     folder = home.path / FOLDER
     if home.settings.certificate is not None:
         raise CertificateError(

@@ -7,18 +7,19 @@ from sqlmodel import Session, col, select
 from agent.wire import Clock, Entry
 from server.accounts.scope import known_branch
 from server.entries.tables import AnswerRow, EntryRow
-from server.errors import Conflict, Forbidden
+from server.errors import Conflict, Forbidden, Invalid
 from server.events.publish import invalidate
 from server.health.answers import ANSWERS, heard_now
 from server.ingest.tables import RecordRow
 from server.inventory.tables import Subject, SubjectKind
 from server.journal.deeds import Act, record
+from server.plain import clean
 from server.queries import bank_zone
-from server.schemas.entries import Answer, EntryKind
+from server.schemas.entries import TEXT, Answer, EntryKind
 from server.schemas.people import Role
 from server.schemas.tickets import Fault, TicketStatus
 from server.texts import gettext_for
-from server.tickets.deeds import Who, clean, note_from_branch, open_from_branch
+from server.tickets.deeds import Who, note_from_branch, open_from_branch
 from server.tickets.tables import Ticket
 
 VIA = "branch-pc"
@@ -74,6 +75,8 @@ def answer(session: Session, act: Act, who: Who, *, branch: str, said: Answer, t
     """
     if who.role is Role.AUDITOR:
         raise Forbidden("Your role may not do this.")
+    if len(text) > TEXT:
+        raise Invalid("What was said on the telephone is longer than {most} characters; nothing was noted.", most=TEXT)
     known_branch(session, who, branch)
     about = session.exec(select(Subject).where(Subject.kind == SubjectKind.BRANCH, Subject.key == branch)).one()
     voice = heard_now(session, about.branch_id, act.now)
@@ -88,7 +91,7 @@ def answer(session: Session, act: Act, who: Who, *, branch: str, said: Answer, t
             seconds=max(0, act.now - voice.last) // 1_000_000,
         )
     row = _answered(session, act, about, said, act.now)
-    after = {"subject": about.key, "answer": said.value, "text": clean(text)[:500], "signed_in": True}
+    after = {"subject": about.key, "answer": said.value, "text": clean(text), "signed_in": True}
     record(session, act, deed="entry.note", about=f"branch:{about.key}", after=after)
     return row
 

@@ -14,6 +14,7 @@ from server.health.tables import Follower as FollowerRow
 from server.ingest.tables import RecordRow, Stream
 from server.inventory.tables import Subject
 from server.storage.database import Database
+from server.storage.lead import Lead, Role
 from server.storage.types import Now
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ class EntryFollower(Following):
     pause = 2.0
 
     def __init__(self, database: Database, now: Now) -> None:
-        super().__init__()
+        super().__init__(Lead(database, Role.ENTRIES))
         self._database = database
         self._now = now
         self._begun = False
@@ -45,6 +46,7 @@ class EntryFollower(Following):
             raise
         except Exception:  # the border: whatever one entry provokes, the rest must be taken
             log.exception("An entry is kept in the log and nothing was made of it")
+            self.defects += 1
             with self._database.write() as session:
                 self._take_next(session, make=False)
         return 1

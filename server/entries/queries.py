@@ -8,9 +8,12 @@ from sqlmodel import Session, col
 
 from server.accounts.scope import Scoped, in_scope
 from server.entries.tables import EntryRow
+from server.health.answers import held_off
 from server.health.queries import Home
+from server.health.titles import cause_title
 from server.inventory.tables import Subject
 from server.schemas.entries import EntryKind, EntryOut, EntryPage
+from server.texts import gettext_for
 from server.tickets.numbers import number_text
 from server.tickets.tables import Ticket
 
@@ -61,3 +64,15 @@ def _out(entry: EntryRow, subject: Subject, home: Subject, agent: str, ticket: T
         answer=entry.answer,
         ticket=number_text(ticket.year, ticket.number) if ticket else None,
     )
+
+
+def not_shown(session: Session, branch: int, lang: str) -> str:
+    """Where an answer of the telephone is not the cause that is shown, in one sentence; else ""."""
+    held = held_off(session, branch)
+    if held is None:
+        return ""
+    said = gettext_for(lang)(
+        "The server lets {agent} not in ({why}): that stays the cause of its silence, and what was said is shown of "
+        "the branch's lines and devices alone."
+    )
+    return said.format(agent=held[0], why=cause_title(held[1].value, lang))

@@ -27,4 +27,5 @@ def list_entries(
 @router.post("/answers", status_code=201, summary="What was said on the telephone of a branch that is silent")
 def tell(viewer: Viewer, session: WriteSession, act: ActNow, ask: AnswerCreate) -> AnswerOut:
     row = deeds.answer(session, act, viewer, branch=ask.branch, said=ask.answer, text=ask.text)
-    return AnswerOut(branch=ask.branch, answer=row.answer, at=row.at, who=row.who)
+    hint = queries.not_shown(session, row.branch_id, viewer.lang)
+    return AnswerOut(branch=ask.branch, answer=row.answer, at=row.at, who=row.who, hint=hint)

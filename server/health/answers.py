@@ -19,7 +19,8 @@ from server.health.rules import LEAST_SILENCE, SILENT, STALE
 from server.health.state import MINUTE, Evidence, State
 from server.health.tables import Condition, HealthRow
 from server.ingest.tables import AgentSeen
-from server.inventory.tables import Subject
+from server.inventory.tables import Subject, SubjectKind
+from server.schemas.agents import IdentityStanding
 from server.schemas.entries import Answer
 from server.schemas.standing import Standing
 
@@ -82,6 +83,43 @@ def told_of(session: Session, conditions: Iterable[tuple[Condition, int]]) -> di
         if until is not None or (against is not None and not against.speaks(branch, said[-1])):
             found[one.id or 0] = said[-1]
     return found
+
+
+def told_of_unheard(session: Session, branches: Iterable[int]) -> dict[int, AnswerRow]:
+    """Of branches that something never reported from, what was said last, unless something answered since: by branch.
+
+    Nobody can miss what was never heard, so no condition is there that the answer could explain.
+    """
+    last = {branch: said[-1] for branch, said in _answers(session, set(branches)).items()}
+    if not last:
+        return {}
+    against = _Against(session, set(last))
+    asked = (
+        select(col(Subject.branch_id), func.max(col(HealthRow.seen_at)))
+        .join(HealthRow, col(HealthRow.subject_id) == col(Subject.id))
+        .where(col(Subject.branch_id).in_(last), col(Subject.removed_at).is_(None))
+        .where(col(Subject.kind) == SubjectKind.POSITION, col(HealthRow.device).not_in(QUIET))
+        .group_by(col(Subject.branch_id))
+    )
+    answered = {branch: at or 0 for branch, at in session.execute(asked)}
+    return {
+        branch: said
+        for branch, said in last.items()
+        if answered.get(branch, 0) <= said.at and not against.speaks(branch, said)
+    }
+
+
+def held_off(session: Session, branch: int) -> tuple[str, IdentityStanding] | None:
+    """The agent of a branch that the server lets not in, and why: that is the cause of its silence all the same."""
+    asked = (
+        select(col(Subject.key), col(KeptOut.why))
+        .join(KeptOut, col(KeptOut.agent_id) == col(Subject.id))
+        .where(col(Subject.branch_id) == branch, col(Subject.removed_at).is_(None))
+        .where(col(KeptOut.why).in_(HELD_OFF), col(KeptOut.end).is_(None))
+        .order_by(col(Subject.key))
+    )
+    found = session.execute(asked).first()
+    return (found[0], IdentityStanding(found[1])) if found else None
 
 
 def _is_silence(one: Condition) -> bool:

@@ -7,6 +7,7 @@ from server.health.blame import blame, quiet_since
 from server.health.findings import Merged, merge
 from server.health.rules import SILENT, Rule
 from server.health.state import (
+    DAY,
     MINUTE,
     Around,
     Change,
@@ -20,9 +21,11 @@ from server.health.state import (
 )
 from server.inventory.tables import SubjectKind
 
-FLAPS = 3  # closings within FLAP_TIME that make a condition a flapping one
-FLAP_TIME = 30 * MINUTE
-FLAP_CLEAR = 10 * MINUTE  # a flapping condition must be away this long before it closes
+# How many ends before this one within how long make a condition a flapping one, and how long it must then be away.
+FLAPPING = ((3, 30 * MINUTE, 10 * MINUTE), (12, DAY, 60 * MINUTE))
+OF_ALL = 4  # times as many ends at one subject make all its conditions flapping ones
+REMEMBERED = max(flaps for flaps, _, _ in FLAPPING)  # ends of one condition, before the newest
+OPEN_AT_MOST = 60  # conditions of one subject, waiting ones included: who has more says what no machine says
 
 
 def key_of(rule: str, part: str = "") -> str:
@@ -39,7 +42,7 @@ class Case:
             ahead={agent: view for agent, view in state.ahead.items() if view.fresh_to >= now},
             pending=dict(state.pending),
             open=dict(state.open),
-            closings={key: list(times) for key, times in state.closings.items()},
+            ends={key: list(times) for key, times in state.ends.items()},
             explained="",
             due=None,
         )
@@ -64,7 +67,7 @@ class Case:
         elif pending is not None:
             known = self.now if pending.known is None else pending.known
             self.state.pending[key] = msgspec.structs.replace(pending, word=word, known=known, hearsay=hearsay)
-        else:
+        elif len(self.state.open) + len(self.state.pending) < OPEN_AT_MOST:
             newest = self.state.newest
             record = newest.record if newest else None
             self.state.pending[key] = Pending(word, at, self.now, record, hearsay)
@@ -76,7 +79,8 @@ class Case:
         open_ = self.state.open.get(key)
         if open_ is not None and open_.ended is None:
             self.state.open[key] = msgspec.structs.replace(open_, ended=at, known=self.now)
-            if self._clear_after(key) == 0:
+            self._ended(key, at)
+            if self._clear_after(key, at) == 0:
                 self._close(key, at)
 
     # -- maturing -----------------------------------------------------------------------------------
@@ -88,7 +92,7 @@ class Case:
             if pending.known is not None and self._base(key, pending) + rule.after <= at:
                 self._open(key, at)
         for key, open_ in list(self.state.open.items()):
-            if open_.ended is not None and open_.ended + self._clear_after(key) <= at:
+            if open_.ended is not None and open_.ended + self._clear_after(key, open_.ended) <= at:
                 self._close(key, open_.ended)
 
     def _base(self, key: str, pending: Pending) -> int:
@@ -134,9 +138,17 @@ class Case:
         if open_ is None:
             return
         at = max(at, open_.began)
-        times = [t for t in self.state.closings.get(key, []) if at - t < FLAP_TIME]
-        self.state.closings[key] = [*times[-FLAPS:], at]
         self.changes.append(Closed(self.place.id, *split(key), at, cause))
+
+    def _ended(self, key: str, at: int) -> None:
+        """Remember it, whether it then closes or not: what flaps while it is held open still flaps."""
+        ends = self.state.ends
+        times = ends.pop(key, [])
+        for other in [other for other, known in ends.items() if known[-1] <= at - DAY]:
+            del ends[other]
+        if len(ends) == OPEN_AT_MOST:
+            del ends[min(ends, key=lambda other: ends[other][-1])]
+        ends[key] = [*times[-REMEMBERED:], at]
 
     def close_all(self, cause: str) -> None:
         for key in list(self.state.open):
@@ -145,13 +157,23 @@ class Case:
         self.state.views.clear()
         self.state.ahead.clear()
 
-    def _clear_after(self, key: str) -> int:
-        rule = self.rules[key.partition(" ")[0]]
-        recent = [t for t in self.state.closings.get(key, []) if self.now - t < FLAP_TIME]
-        return max(rule.clear_after, FLAP_CLEAR) if len(recent) >= FLAPS else rule.clear_after
+    def _clear_after(self, key: str, ended: int) -> int:
+        """How long it must be away before it closes. By the times things happened, whenever they were told of."""
+        least = self.rules[key.partition(" ")[0]].clear_after
+        before = [at for at in self.state.ends.get(key, []) if at < ended]
+        of_all = [at for times in self.state.ends.values() for at in times if at < ended]
+        for flaps, within, clear in FLAPPING:
+            since = ended - within
+            if _since(before, since) >= flaps or _since(of_all, since) >= flaps * OF_ALL:
+                least = max(least, clear)
+        return least
 
     def _merged(self, at: int | None = None) -> Merged | None:
         return merge(self.state, self.now if at is None else at, self.words)
+
+
+def _since(times: list[int], since: int) -> int:
+    return sum(at > since for at in times)
 
 
 def unend(open_: Open) -> Open:

@@ -34,6 +34,8 @@ class Fleet:
         self._session = session
         self._rules = rules
         self._behind = set(session.exec(select(AgentSeen.agent_id).where(AgentSeen.behind)))
+        hindered = select(AgentSeen.agent_id, AgentSeen.hindered).where(AgentSeen.hindered != "")
+        self.hindered = dict(session.exec(hindered).all())  # agents that can write nothing down, and why
         self.places: dict[int, Place] = {}
         self.states: dict[int, State] = {}
         self.evidence: dict[int, Evidence] = {}  # branch id ->

@@ -19,7 +19,7 @@ from server.following import PASSING, Following, Overtaken
 from server.health.fleet import Fleet
 from server.health.log import Entry, entries, newest, told_ahead
 from server.health.rules import SECOND, Rules, load
-from server.health.set_back import rows_set_back
+from server.health.set_back import heard_set_back, rows_set_back
 from server.health.sitting import ABSENCE, Sitting
 from server.health.tables import Follower as FollowerRow
 from server.health.tables import HealthRow
@@ -28,6 +28,7 @@ from server.ingest.ahead import caught_up, mark_seen
 from server.ingest.tables import AheadRow, RecordRow
 from server.journal.deeds import HEALTH, Act
 from server.storage.database import Database
+from server.storage.lead import Lead, Role
 from server.storage.types import Now
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class Follower(Following):
     pause = 0.25
 
     def __init__(self, database: Database, now: Now, batch: int = 2000) -> None:
-        super().__init__()
+        super().__init__(Lead(database, Role.HEALTH))
         self._database = database
         self._now = now
         self._batch = batch
@@ -92,13 +93,18 @@ class Follower(Following):
             self._write(step)
         except (*PASSING, Overtaken):
             raise
-        except Exception:
+        except Exception as error:
             # The border of judging: whatever one record or subject provokes, the rest must be judged.
+            isolated = self._isolate(step, error)
             log.exception("Health failed on a batch; going on one by one")
-            return self._isolate(step)
+            self.defects += 1
+            return isolated
         self._single = max(0, self._single - 1)
         self._measure(step, time.monotonic() - began)
         return len(step.entries) + len(step.history) + len(step.fleet.touched)
+
+    def arrive(self) -> None:
+        self._beat_at = None
 
     def _measure(self, step: _Step, seconds: float) -> None:
         """Take as much the next time as fits, by how long this took on a machine as busy as it is."""
@@ -141,6 +147,7 @@ class Follower(Following):
             with self._database.write() as session:
                 subject = rows_set_back(session, now, max(subject, 0))
         with self._database.write() as session:
+            heard_set_back(session, now)
             session.merge(FollowerRow(name=RESUMED, cursor=0, at=now))  # since now, nobody has been silent
             session.get_one(FollowerRow, NAME).at = now
         self._resumed, self._beat_at, self._back = now, now, False
@@ -220,8 +227,8 @@ class Follower(Following):
         if step.history or self._beat_is_due():
             caught_up(session, past)
 
-    def _isolate(self, step: _Step | None) -> int:
-        """After a failure: one by one; and of one alone, leave it out and say so."""
+    def _isolate(self, step: _Step | None, error: Exception) -> int:
+        """After a failure: one by one; and of one alone, leave it out and say so. Raises an error that is of none."""
         if not self._single:
             self._single = self._batch + 1
             return 1
@@ -235,6 +242,8 @@ class Follower(Following):
                 log.error("Subject %d is left as it stands until it is heard of again.", step.alone)
                 session.get_one(HealthRow, step.alone).due_at = None
                 return 1
+            if not (step.entries or step.history or step.ahead):
+                raise error
             for entry in step.entries or step.history:
                 log.error("Record %d is kept in the log and not judged.", entry.id)
             self._move(session, step, self._now())

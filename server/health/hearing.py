@@ -4,7 +4,7 @@ import msgspec
 
 from server.health.case import Case, key_of
 from server.health.clocks import Stamp, wrongs
-from server.health.rules import CLOCKS, SECOND, SILENT
+from server.health.rules import CLOCKS, DISK, SECOND, SILENT
 from server.health.standing import stand
 from server.health.state import MINUTE, Heard, Pending, Seen, State
 from server.schemas.standing import Standing
@@ -20,7 +20,14 @@ def same_breath(state: State, seen: Heard, now: int) -> State | None:
     A batch has many records and one clock, and hearing each of them out costs as much as looking at what it tells.
     """
     before, stamp = state.stamp, seen.stamp
-    if before is None or stamp is None or seen.goodbye or state.heard != now or state.standing is not Standing.GOOD:
+    if (
+        before is None
+        or stamp is None
+        or seen.goodbye
+        or seen.hindered
+        or state.heard != now
+        or state.standing is not Standing.GOOD
+    ):
         return None
     if state.open or state.pending.keys() - {key_of(SILENT)} or stamp.boot_id != before.boot_id:
         return None
@@ -48,6 +55,8 @@ class Hearing(Case):
             state.pending.pop(key, None)
             if self.now > since and key in state.open:
                 self._close(key, self.now)  # heard again now, however long ago it said this: so long it was not heard
+            if seen.hindered is not None:
+                self._look_at_disk(seen.hindered)
             if seen.stamp is not None:
                 self._look_at_clock(seen.stamp)
             if rule is not None and not seen.goodbye and key not in state.open:
@@ -59,6 +68,19 @@ class Hearing(Case):
         stand(state, None, self.now, gone=goodbye or (seen is None and state.standing == "closed"), words=self.words)
         if rule is not None and key in state.pending:
             state.due = state.heard + rule.after
+
+    def _look_at_disk(self, hindered: str) -> None:
+        """By the server's clock: what cannot be written down has no times of its own."""
+        rule, key = self.rules.get(DISK), key_of(DISK)
+        if rule is None:
+            return
+        if not hindered:
+            self._refuted(key, self.now)
+            return
+        self._met(key, rule, hindered, self.now, hearsay=False)
+        pending = self.state.pending.get(key)
+        if pending is not None and pending.began + rule.after <= self.now:
+            self._open(key, self.now)
 
     def _look_at_clock(self, stamp: Stamp) -> None:
         before, at = self.state.stamp, stamp.at

@@ -155,7 +155,7 @@ class Looking(Case):
         for key, open_ in list(self.state.open.items()):
             if open_.ended is None or open_.known is None:
                 continue
-            if open_.known + self._clear_after(key) <= min(self.now, self.state.fresh_until):
+            if open_.known + self._clear_after(key, open_.ended) <= min(self.now, self.state.fresh_until):
                 self._close(key, open_.ended)
 
     def _stale(self) -> None:
@@ -193,7 +193,9 @@ class Looking(Case):
             if pending.known is not None:
                 rule = self.rules[key.partition(" ")[0]]
                 times.append(max(pending.known, self._base(key, pending)) + rule.after)
-        times += [o.known + self._clear_after(key) for key, o in state.open.items() if o.known is not None]
+        for key, open_ in state.open.items():
+            if open_.known is not None and open_.ended is not None:
+                times.append(open_.known + self._clear_after(key, open_.ended))
         times = [time if time > self.now else self.now + 30 * SECOND for time in times]
         if self.now <= state.fresh_until:
             times.append(state.fresh_until + 1)

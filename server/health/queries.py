@@ -1,6 +1,7 @@
 """What is asked of conditions."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, select
@@ -10,12 +11,14 @@ from sqlmodel import Session, col
 from server.accounts.scope import Scoped, in_scope
 from server.coverage.present import of_branch, present
 from server.entries.tables import AnswerRow
+from server.health import answers
 from server.health.answers import ANSWERS, told_of
 from server.health.kept_out import kept_out_of
 from server.health.rules import Rules, load
 from server.health.tables import Condition, Severity
 from server.health.titles import cause_title, condition_title, fix_card
 from server.inventory.tables import Position, Subject
+from server.queries import bank_zone
 from server.schemas.conditions import ConditionOut, ConditionPage
 from server.texts import gettext_for
 from server.tickets.numbers import number_text
@@ -124,6 +127,18 @@ def outs(session: Session, rows: Sequence[Any], lang: str) -> list[ConditionOut]
         )
         for condition, subject, home, cls in rows
     ]
+
+
+def told_of_unheard(session: Session, branches: Iterable[int], lang: str) -> dict[int, str]:
+    """Of branches that something never reported from, that and what was said on the telephone, with its day."""
+    found = answers.told_of_unheard(session, branches)
+    zone, _ = bank_zone(session), gettext_for(lang)
+    return {
+        branch: _("never reported; {day}: {said}").format(
+            day=f"{datetime.fromtimestamp(said.at / 1_000_000, zone):%Y-%m-%d %H:%M}", said=_told(said, lang)
+        )
+        for branch, said in found.items()
+    }
 
 
 def _told(said: AnswerRow, lang: str) -> str:

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from server.health.state import MINUTE, Evidence, Open, Pending, State, View, Watch, dump
 from server.health.tables import HealthRow
+from server.ingest.tables import AgentSeen
 from server.inventory.tables import Subject, SubjectKind
 
 AT_ONCE = 1000  # rows of one transaction
@@ -46,6 +47,12 @@ def rows_set_back(session: Session, now: int, after: int) -> int:
     return found[-1][0] if found else 0
 
 
+def heard_set_back(session: Session, now: int) -> None:
+    """Nobody was heard later than now: a branch whose agent is silent may be called so."""
+    later = col(AgentSeen.at) > now
+    session.execute(update(AgentSeen).where(later).values(at=_to(now)(now + 1)))
+
+
 def state_set_back(state: State, now: int) -> State:
     """The same, of no later time. It is judged at once, and what comes from a minute ago on is newer."""
     back = _to(now)
@@ -57,7 +64,7 @@ def state_set_back(state: State, now: int) -> State:
         ahead={},
         pending={key: _pending(one, back) for key, one in state.pending.items()},
         open={key: _open(one, back) for key, one in state.open.items()},
-        closings={key: [back(at) for at in times] for key, times in state.closings.items()},
+        ends={key: [back(at) for at in times] for key, times in state.ends.items()},
         fresh_until=fresh_until - (state.heard - back(state.heard)),
         due=None if state.due is None else min(state.due, now),
         heard=back(state.heard),

@@ -87,7 +87,7 @@ class Sitting:
         return view is not None and self._attested.get(view.record or 0, 0) >= seen.at
 
     def _hear(self, agent: int, said: Heard, now: int) -> None:
-        state = self._fleet.states[agent]
+        state, said = self._fleet.states[agent], self._now_of(agent, said)
         same = None if self._fleet.places[agent].removed else same_breath(state, said, now)
         if same is not None:
             self._fleet.states[agent] = same
@@ -99,6 +99,10 @@ class Sitting:
         if before is Standing.STALE or (after is not before and Standing.CLOSED in (before, after)):
             for subject in self._fleet.polled_by(agent):
                 self._judge(subject, None, now)
+
+    def _now_of(self, agent: int, said: Heard) -> Heard:
+        """The same, with what an agent says of itself now, whatever time its records are of."""
+        return msgspec.structs.replace(said, hindered=self._fleet.hindered.get(agent, ""))
 
     def _judge(self, subject: int, seen: Seen | None, now: int) -> None:
         self._fleet.see(subject, seen, now)
@@ -127,7 +131,8 @@ class Sitting:
         after = next((each.after for each in rule if each.key == SILENT), 0)
         seen = self._session.get(AgentSeen, agent)
         if seen is not None and state.heard < seen.at <= due + after:
-            self._judge(agent, Heard(seen.at if seen.waiting == 0 else state.told), seen.at)
+            said = Heard(seen.at if seen.waiting == 0 else state.told)
+            self._judge(agent, self._now_of(agent, said), seen.at)
             return True
         if self._resumed > state.heard and self._resumed + after > due:
             fleet.states[agent] = msgspec.structs.replace(state, due=self._resumed + after)

@@ -49,11 +49,14 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """Anything from an agent, about the time `at`. `goodbye` says that it ends on purpose; `stamp` is its clocks."""
+    """Anything from an agent, about the time `at`. `goodbye` says that it ends on purpose; `stamp` is its clocks;
+    `hindered` is why it can write nothing down by now, "" if it can, None if that is not known.
+    """
 
     at: int
     goodbye: bool = False
     stamp: Stamp | None = None
+    hindered: str | None = None
 
 
 class Ahead(msgspec.Struct, frozen=True):
@@ -153,7 +156,7 @@ class Sum(msgspec.Struct, array_like=True):
 
 
 class State(msgspec.Struct, omit_defaults=True):
-    """Everything health remembers of one subject. Keys of `pending`, `open` and `closings`: "rule part"."""
+    """Everything health remembers of one subject. Keys of `pending`, `open` and `ends`: "rule part"."""
 
     standing: Standing = Standing.NEVER
     since: int = 0
@@ -161,7 +164,7 @@ class State(msgspec.Struct, omit_defaults=True):
     ahead: dict[str, View] = {}  # likewise, of agents that are behind: it is shown, and judged when its record comes
     pending: dict[str, Pending] = {}
     open: dict[str, Open] = {}
-    closings: dict[str, list[int]] = {}  # when it last closed, for the guard against flapping
+    ends: dict[str, list[int]] = {}  # when it was last over, for the guard against flapping
     device: str = ""  # the word that counts, of all views
     driver: str = ""
     fresh_until: int = 0

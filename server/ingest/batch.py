@@ -21,6 +21,7 @@ from agent.wire import (
     Entry,
     Exchange,
     Follows,
+    Hindered,
     Hold,
     State,
 )
@@ -64,6 +65,7 @@ class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int = 0
     agent_version: str = ""
     ahead: list[msgspec.Raw] = []
+    hindered: str = ""
 
 
 class _Number(msgspec.Struct, frozen=True):
@@ -112,6 +114,7 @@ class Parcel:
     came: int = 0  # when the request came, before its body was read: on a slow line minutes earlier than `arrived`
     follows: Follows | None = None  # the stream before, where its numbers go on in this one
     token: str | None = None  # the hash of what it came with, where that is still to be looked up
+    hindered: str = ""  # a Hindered
 
     @property
     def waited(self) -> bool:
@@ -155,7 +158,13 @@ def open_batch(
         came=arrived if came is None else min(came, arrived),
         follows=envelope.follows,
         token=token,
+        hindered=_hindered(envelope.hindered),
     )
+
+
+def _hindered(said: str) -> str:
+    """What a newer agent may be hindered by is a hindrance too."""
+    return said if said in ("", *Hindered) else Hindered.UNWRITABLE
 
 
 def unpack(body: bytes, encoding: str) -> bytes:

@@ -54,7 +54,15 @@ OFFSET = Bulk(
 )
 SEEN = Bulk(
     "agent_seen",
-    {"agent_id": "int8", "at": "int8", "version": "varchar", "waiting": "int4", "boot_id": "varchar", "behind": "bool"},
+    {
+        "agent_id": "int8",
+        "at": "int8",
+        "version": "varchar",
+        "waiting": "int4",
+        "boot_id": "varchar",
+        "behind": "bool",
+        "hindered": "varchar",
+    },
     ("agent_id",),
     "at",
 )

@@ -25,6 +25,12 @@ WITH RECURSIVE past (id, after_id, first, below, back) AS (
 )
 SELECT id, below FROM past ORDER BY back
 """
+_SIBLINGS = """
+SELECT other.id, record.body FROM stream
+JOIN stream AS other ON other.after_id = stream.after_id AND other.id <> stream.id
+JOIN record ON record.stream_id = other.id
+WHERE stream.id = ? AND record.seq = ? ORDER BY other.id
+"""
 _THERE = "SELECT seq, body FROM record WHERE seq BETWEEN ? AND ? AND stream_id"
 
 
@@ -58,6 +64,13 @@ def first_own(link: Link, past: Past, first: int, records: Iterable[Incoming]) -
     while (first, again.get(first)) in there:
         first += 1
     return first
+
+
+def sibling(link: Link, stream_id: int, first: int, records: Iterable[Incoming]) -> int | None:
+    """Another stream that goes on from the same one and has this number, byte for byte: of a copy of the same home."""
+    body = next((incoming.body for incoming in records if incoming.seq == first), None)
+    rows = [] if body is None else link.rows(_SIBLINGS, stream_id, first)
+    return next((row[0] for row in rows if bytes(row[1]) == body), None)
 
 
 def overtaken(link: Link, stream_id: int) -> int:

@@ -128,6 +128,8 @@ class AgentSeen(SQLModel, table=True):
     boot_id: str = ""
     # records wait at the agent, or here unjudged, that lie before its newest; health says when that is over
     behind: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    # why it can write nothing down: a Hindered
+    hindered: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
 
 
 class AheadRow(SQLModel, table=True):

@@ -89,7 +89,8 @@ class Transaction:
         agent_id = parcel.agent_id
         boot_id = parcel.sent.boot_id
         history = self._behind[agent_id] = parcel.waiting > 0 or self._is_behind(agent_id)
-        self._seen[agent_id] = (agent_id, parcel.arrived, parcel.agent_version, parcel.waiting, boot_id, history)
+        said = (parcel.agent_version, parcel.waiting, boot_id, history, parcel.hindered)
+        self._seen[agent_id] = (agent_id, parcel.arrived, *said)
         overtaken = lineage.overtaken(self._link, stream.id)
         came = Arrivals(stream.numbers, self._unbroken(stream), overtaken, parcel)
         fresh = came.fresh
@@ -305,6 +306,11 @@ class Transaction:
         self._flush()  # what came before may have come in this transaction
         was = numbers.before[-1][1] + 1 if numbers.before else 1
         first = lineage.first_own(self._link, stream.past, was, parcel.records)
+        twin = lineage.sibling(self._link, stream.id, first, parcel.records)
+        if twin is not None:  # what a copy of the same home sent already is the past of both
+            self._link.run("UPDATE stream SET after_id = ?, first = ? WHERE id = ?", twin, first, stream.id)
+            past = lineage.past_of(self._link, stream.id)
+            first = lineage.first_own(self._link, past, first, parcel.records)
         if first == was:
             return stream
         self._link.run("UPDATE stream SET first = ? WHERE id = ?", first, stream.id)

@@ -85,8 +85,9 @@ class Writer:
 
     def stop(self) -> None:
         """Write what was submitted, then end."""
-        self._closing = True
-        self._put(END, None)
+        with self._guard:  # so nothing is put behind the end
+            self._closing = True
+            self._put(END, None)
         self._thread.join()
 
     def submit(self, parcel: Parcel) -> "Future[Taken]":
@@ -94,20 +95,20 @@ class Writer:
         future: Future[Taken] = Future()
         future.set_running_or_notify_cancel()  # whoever gives up waiting for it cannot take it back
         turn = HISTORY if parcel.waited else LIVE
-        if self._closing:
-            future.set_exception(Unavailable(CLOSING))
-        elif self._jobs.qsize() >= WAITING or not self._admit(turn):
-            future.set_exception(Unavailable(BUSY))
-        else:
-            self._put(turn, (parcel, future))
+        with self._guard:
+            refused = self._why_not(turn)
+            if refused is None:
+                self._history += turn == HISTORY
+                self._put(turn, (parcel, future))
+        if refused is not None:
+            future.set_exception(refused)
         return future
 
-    def _admit(self, turn: int) -> bool:
-        with self._guard:
-            if turn == HISTORY and self._history >= HISTORY_WAITING:
-                return False
-            self._history += turn == HISTORY
-            return True
+    def _why_not(self, turn: int) -> Unavailable | None:
+        if self._closing:
+            return Unavailable(CLOSING)
+        full = turn == HISTORY and self._history >= HISTORY_WAITING
+        return Unavailable(BUSY) if full or self._jobs.qsize() >= WAITING else None
 
     def _put(self, turn: int, job: Job | None) -> None:
         self._jobs.put(_Queued(turn, next(self._numbers), job))

@@ -11,7 +11,7 @@ from agent.inventory.read import read_inventory
 from server.errors import Conflict, Told
 from server.inventory.deeds import apply, planned, refuse_blocked
 from server.inventory.plan import Plan
-from server.inventory.told import plain_secrets, secret_names, tell
+from server.inventory.told import plain_secrets, secret_names, tell, who_polls
 from server.journal.deeds import Act
 from server.secrets.tables import Secret
 from server.storage.database import Database
@@ -47,7 +47,7 @@ def apply_path(database: Database, path: Path, act: Act, *, yes: bool, lang: str
         missing = _unset(session, shown)
     for line in tell(shown, _):
         print(line)
-    for sentence in _warnings(shown, missing, _):
+    for sentence in (*who_polls(inventory, _), *_warnings(shown, missing, _)):
         _say(sentence)
     refuse_blocked(shown)
     if not shown:

@@ -7,8 +7,11 @@ from typing import Any
 
 from sqlmodel import Session
 
+from agent.inventory.schema import Inventory
 from server.inventory.plan import ORDER, Change, Op, Plan
+from server.inventory.wanted import Agents, position_key
 from server.journal.personal import seal_personal
+from server.plain import plain
 from server.secrets.sealing import REFERENCE, names_in
 from server.storage.types import canonical
 from server.texts import Gettext
@@ -90,9 +93,9 @@ def tell(plan: Plan, _: Gettext) -> Iterator[str]:
     for change in plan.changes:
         yield _change(change, _)
     for seed in plan.seeds:
-        line = f"+ {_('machine')} {seed.device.asset} {_shown(seed.device.name)}"
+        line = f"+ {_('machine')} {_shown(seed.device.asset)} {_shown(seed.device.name)}"
         if seed.filled_by:
-            line += "  " + _("(as a spare: {asset} fills its position)").format(asset=seed.filled_by)
+            line += "  " + _("(as a spare: {asset} fills its position)").format(asset=_shown(seed.filled_by))
         yield line
     yield from _left(plan, _)
     if not plan:
@@ -126,19 +129,48 @@ def _left(plan: Plan, _: Gettext) -> Iterator[str]:
             f"{_(CARD.get(name, name))}: {_shown(ledger)} ≠ {_shown(said)}"
             for name, (ledger, said) in different.items()
         )
-        yield _("= machine {asset} stays as the ledger says: {differences}").format(asset=asset, differences=names)
+        yield _("= machine {asset} stays as the ledger says: {differences}").format(
+            asset=_shown(asset), differences=names
+        )
     if len(plan.differing) > LISTED:
         yield _("= and {count} more machines that the ledger describes otherwise.").format(
             count=len(plan.differing) - LISTED
         )
     for asset, key in plan.stranded.items():
         yield _("! machine {asset} still stands at {key}, which goes away; move it in the ledger.").format(
-            asset=asset, key=key
+            asset=_shown(asset), key=key
         )
     for key in plan.kept:
         yield _("= class {key} is kept: machines in the ledger are of it.").format(key=key)
     if plan.known:
         yield _("= {count} machines are in the ledger already; the ledger owns them.").format(count=plan.known)
+
+
+def who_polls(inventory: Inventory, _: Gettext) -> Iterator[str]:
+    """What is polled by an agent, or by none, without the inventory saying so in as many words."""
+    agents = Agents(inventory.agent)
+    polled = [one for one in inventory.position if one.driver is not None]
+    for branch, keys in agents.several.items():
+        left = [one.key for one in polled if one.branch == branch and one.agent is None]
+        if left:
+            template = _(
+                "Branch {branch} has several agents: {agents}. {agent} polls what names none of them, which is {count} "
+                'positions: {positions}. For another, write agent = "KEY" into the position.'
+            )
+            yield template.format(
+                branch=branch, agents=" ".join(keys), agent=keys[0], count=len(left), positions=_first(left)
+            )
+    nobodys = [position_key(one) for one in polled if not agents.of_position(one)]
+    if nobodys:
+        template = _(
+            "Nobody polls {count} positions that have a driver: {positions}. Their branch has no agent, and none is "
+            "called centre."
+        )
+        yield template.format(count=len(nobodys), positions=_first(nobodys))
+
+
+def _first(keys: list[str]) -> str:
+    return " ".join(keys[:LISTED]) + (" …" if len(keys) > LISTED else "")
 
 
 def _counts(plan: Plan, kind: str, _: Gettext) -> Iterator[str]:
@@ -163,8 +195,8 @@ def _shown(value: Any) -> str:
         return "∅"
     if isinstance(value, list):
         value = " ".join(map(str, value)) or "∅"
-    plain = "".join(char if char.isprintable() else "?" for char in str(value))
-    return plain if len(plain) <= SHOWN else plain[:SHOWN] + "…"
+    text = plain(value)
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 
 
 def journal_lines(session: Session, changes: list[Change]) -> list[str]:
@@ -210,8 +242,8 @@ def _hidden(value: Any, name: str = "") -> Any:
         return {key: _hidden(inner, key) for key, inner in value.items()}
     if isinstance(value, list):
         return [_hidden(inner, name) for inner in value]
-    plain = isinstance(value, str) and _SECRETIVE.search(name) and not value.startswith(REFERENCE)
-    return HIDDEN if plain else value
+    is_plain = isinstance(value, str) and _SECRETIVE.search(name) and not value.startswith(REFERENCE)
+    return HIDDEN if is_plain else value
 
 
 def plain_secrets(plan: Plan) -> list[str]:

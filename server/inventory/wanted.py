@@ -99,16 +99,21 @@ class Agents:
 
     def __init__(self, agents: list[Agent]) -> None:
         self._keys = {agent.key for agent in agents}
-        self._by_branch: dict[str, str] = {}
+        self._by_branch: dict[str, list[str]] = {}
         for agent in sorted(agents, key=lambda agent: agent.key != CENTRE):
-            self._by_branch.setdefault(agent.branch, agent.key)
+            self._by_branch.setdefault(agent.branch, []).append(agent.key)
+
+    @property
+    def several(self) -> dict[str, list[str]]:
+        """The agents of each branch that has more than one; the first polls what names none."""
+        return {branch: keys for branch, keys in self._by_branch.items() if len(keys) > 1}
 
     def of_position(self, position: Position) -> list[str]:
         if position.driver is None:
             return []
         if position.agent is not None:
             return [position.agent] if isinstance(position.agent, str) else sorted(position.agent)
-        return self._default(self._by_branch.get(position.branch))
+        return self._default(self._by_branch.get(position.branch, [None])[0])
 
     def of_line(self, line: Line) -> list[str]:
         """A line is probed from the centre: from behind it, a cut line looks like everything else being cut."""

@@ -15,8 +15,8 @@ def journal_check(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     Example: branchfleet-server journal check
     """
-    with reading(home) as session:
+    with reading(home) as (session, _):
         found = check(session)
-    show(found.model_dump(mode="json"), as_json)
+    show(found.model_dump(mode="json"), as_json, _)
     if not found.ok:
         raise typer.Exit(Exit.DATABASE)

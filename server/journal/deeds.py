@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlmodel import Session, select
 
 from server.journal.tables import JournalRow
+from server.plain import clean
 from server.storage.types import canonical
 
 GENESIS = "0" * 64  # the hash before the first row
@@ -47,7 +48,7 @@ def record(
         deed=deed,
         before=None if before is None else canonical(before),
         after=None if after is None else canonical(after),
-        reason=reason,
+        reason=clean(reason),  # whoever reads the journal at a terminal takes no orders from it
         effective_at=act.now if effective_at is None else effective_at,
         previous=last.hash if last else GENESIS,
         hash="",

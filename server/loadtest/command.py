@@ -45,6 +45,6 @@ def loadtest(
         with tempfile.TemporaryDirectory(prefix="branchfleet-loadtest-", dir=folder) as own:
             made = trial(Path(own), asked, act())
         if as_json:
-            show(made.plain() | {"machine": machine()}, as_json)
+            show(made.plain() | {"machine": machine()}, as_json, _)
         else:
             print(*of_load(made, machine(), _), sep="\n")

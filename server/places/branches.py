@@ -195,6 +195,8 @@ def outs(session: Session, ids: list[int], added: dict[int, Sum], lang: str) -> 
     rows = {subject.id: (subject, branch) for subject, branch in session.execute(asked)}
     parents = _keys(session, [branch.parent_id for _, branch in rows.values() if branch.parent_id is not None])
     worst = _worst(session, ids, lang)
+    unheard = [own for own in ids if own not in worst and added.get(own, Sum()).by.get(Standing.NEVER)]
+    worst |= health.told_of_unheard(session, unheard, lang)
     made = []
     for own in ids:
         subject, branch = rows[own]

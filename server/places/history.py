@@ -12,6 +12,9 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from agent.wire import State as StateRecord
+from server.coverage.hours import midnight
+from server.coverage.kept import kept_until
+from server.coverage.spans import MINUTE
 from server.errors import Invalid
 from server.health import queries as health
 from server.health.hours import hours_of
@@ -20,6 +23,7 @@ from server.health.state import DAY, KEY_LIMIT, span
 from server.health.titles import number_of, part_title
 from server.ingest.tables import Attested, RecordRow
 from server.inventory.tables import Position, Subject
+from server.queries import bank_zone
 from server.schemas.positions import History, Point
 
 RAW_WINDOW = 2 * DAY
@@ -53,7 +57,8 @@ def history(
     if not 0 <= start < end or end - start > LONGEST:
         raise Invalid("The time asked for must end after it begins, and be no longer than three years.")
     own, metric = subject.id or 0, metric[:KEY_LIMIT]
-    if end - start <= RAW_WINDOW:
+    gone = kept_until(session)
+    if end - start <= RAW_WINDOW and not (gone and start < midnight(gone, bank_zone(session)) * MINUTE):
         found = _from_records(session, own, metric, start, end, span(position.interval_us))
         least = LEAST_STEP
     else:

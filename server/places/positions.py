@@ -62,7 +62,10 @@ def rows_of(session: Session, ids: Sequence[int], lang: str, now: int) -> list[P
         gravest.setdefault(condition.subject, condition)
     rules = load(session)
     found = {}
-    for subject, home, position, cls_name, row, said in session.execute(statement):
+    shown = session.execute(statement).all()
+    unheard = {home.id for _subject, home, *_rest, said in shown if said == Standing.NEVER}
+    told = health.told_of_unheard(session, unheard, lang) if unheard else {}
+    for subject, home, position, cls_name, row, said in shown:
         own = subject.id or 0
         standing = Standing(said)
         seen = watchers.get(own, [])
@@ -77,7 +80,7 @@ def rows_of(session: Session, ids: Sequence[int], lang: str, now: int) -> list[P
             standing=standing,
             fresh_until=row.fresh_until if row and standing in FRESH else None,
             device=row.device if row else "",
-            detail=_detail(standing, row, gravest.get(subject.key), seen, lang, rules),
+            detail=_detail(standing, row, gravest.get(subject.key), seen, told.get(home.id, ""), lang, rules),
             since=_since(standing, row),
             seen_at=row.seen_at if row else None,
             as_of=row.as_of if row else None,
@@ -103,10 +106,11 @@ def _detail(
     row: HealthRow | None,
     gravest: ConditionOut | None,
     watchers: list[Watcher],
+    told: str,
     lang: str,
     rules: Rules,
 ) -> str:
-    """The gravest open condition; else why it stands as it does; nothing when all is well."""
+    """The gravest open condition; else why it stands as it does; nothing when all is well. `told`: by telephone."""
     if gravest is not None:
         return f"{gravest.title} ({gravest.cause})" if gravest.cause else gravest.title
     _ = gettext_for(lang)
@@ -114,7 +118,7 @@ def _detail(
         case Standing.GOOD | Standing.FAULT:
             return ""
         case Standing.NEVER:
-            return _("never reported")
+            return told or _("never reported")
         case Standing.UNPOLLED:
             return _("listed only, not polled")
         case Standing.CLOSED:

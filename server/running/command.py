@@ -2,7 +2,7 @@
 
 import typer
 
-from server.command import HomeOption, act, changing
+from server.command import HomeOption, act, changing, told_or
 from server.running.access import issue_metrics_token
 
 metrics = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Figures for Prometheus.")
@@ -14,5 +14,7 @@ def metrics_token(home: HomeOption = None) -> None:
 
     Example: branchfleet-server metrics token > /etc/prometheus/branchfleet.token
     """
-    with changing(home) as (_, session):
-        print(issue_metrics_token(session, act()), flush=True)
+    with changing(home) as (_home, session, _):
+        token = issue_metrics_token(session, act())
+    with told_or("branchfleet-server metrics token", _):
+        print(token)

@@ -33,7 +33,7 @@ def metrics(state: State) -> list[Family]:
     """Everything there is to tell just now, of one moment of the database."""
     with state.database.read() as session:
         of_database = [*_bank(session, state.now()), *_work(session, state.now()), *_storage(session, state)]
-    return [*_ingest(state), *of_database, *_process()]
+    return [*_ingest(state), *_followers(state), *of_database, *_process()]
 
 
 def _ingest(state: State) -> list[Family]:
@@ -55,6 +55,17 @@ def _ingest(state: State) -> list[Family]:
         ),
         one(f"{name}_waiting_batches", "gauge", "Batches that wait for the writer.", state.writer.waiting),
         one("branchfleet_event_clients", "gauge", "Screens that listen to events.", state.ticker.clients),
+    ]
+
+
+def _followers(state: State) -> list[Family]:
+    every = (state.follower, state.entries, state.sweeper)
+    defects = {one.name: float(one.defects) for one in every}
+    leads = {one.name: float(one.leads) for one in every}
+    said = "Defects met in what follows from records."
+    return [
+        each("branchfleet_follower_defects_total", "counter", said, "follower", defects),
+        each("branchfleet_follows", "gauge", "Whether it is this server that follows.", "follower", leads),
     ]
 
 

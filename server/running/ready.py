@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 
 from server.clock import SteadyClock
+from server.following import Following
 from server.migrations import heads
 from server.running.lag import Lag, lag_of
 from server.state import State
@@ -49,8 +50,8 @@ class Readiness:
         return {
             "database": database,
             "writer": "dead" if not writer.alive else "failing" if writer.failing else OK,
-            "health": health if self._state.follower.alive else "dead",
-            "entries": OK if self._state.entries.alive else "dead",
+            "health": _follows(self._state.follower, health),
+            "entries": _follows(self._state.entries, OK),
             "disk": self._disk(),
             "clock": self._clock(),
         }
@@ -81,6 +82,10 @@ class Readiness:
             return OK if shutil.disk_usage(folder).free >= ROOM else "full"
         except OSError:
             return "away"
+
+
+def _follows(following: Following, how: str) -> str:
+    return "dead" if not following.alive else "failing" if following.failing else how
 
 
 def _how(lag: Lag) -> str:

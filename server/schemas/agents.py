@@ -8,6 +8,8 @@ from pydantic import Field
 from server.schemas.base import Schema
 from server.schemas.standing import Standing
 
+REASON = 500  # characters
+
 
 class IdentityStanding(StrEnum):
     """Who may speak as an agent."""
@@ -65,4 +67,4 @@ class AgentStep(Schema):
     """What a person decides about who an agent is."""
 
     step: Literal["confirm", "withdraw", "revoke", "release", "rotate"]
-    reason: Annotated[str, Field(max_length=500)] = ""
+    reason: Annotated[str, Field(max_length=REASON)] = ""

@@ -18,7 +18,7 @@ class BranchOut(Schema):
     coverage: Coverage
     conditions: int
     tickets: int
-    worst: str  # one line: the gravest open condition, or ""
+    worst: str  # one line: the gravest open condition, else what was said of one that was never heard, or ""
 
 
 class BranchPage(Page):

@@ -7,6 +7,9 @@ from pydantic import Field
 
 from server.schemas.base import Page, Schema
 
+KEY = 64  # characters of a branch's
+TEXT = 500  # characters of what was said on the telephone
+
 
 class EntryKind(StrEnum):
     """What a person enters at a branch PC: a fault report, a line for the day's register, what the telephone said."""
@@ -46,9 +49,9 @@ class EntryOut(Schema):
 class AnswerCreate(Schema):
     """What somebody said on the telephone of a branch that is silent."""
 
-    branch: Annotated[str, Field(min_length=1, max_length=64)]
+    branch: Annotated[str, Field(min_length=1, max_length=KEY)]
     answer: Answer
-    text: Annotated[str, Field(max_length=500)] = ""
+    text: Annotated[str, Field(max_length=TEXT)] = ""
 
 
 class AnswerOut(Schema):
@@ -56,6 +59,7 @@ class AnswerOut(Schema):
     answer: Answer
     at: int
     who: str
+    hint: str = ""  # where it is not shown, in one sentence
 
 
 class EntryPage(Page):

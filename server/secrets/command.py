@@ -20,6 +20,6 @@ def secret_set(
 
     Example: printf %s public-ro | branchfleet-server secret set atm-ro
     """
-    with changing(home) as (here, session):
+    with changing(home) as (here, session, _):
         value = getpass.getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
         set_secret(session, act(), here.key(), name, value)

@@ -14,6 +14,7 @@ from server.events.publish import invalidate
 from server.health.tables import Condition
 from server.inventory.tables import Subject, SubjectKind
 from server.journal.deeds import Act, record
+from server.plain import clean
 from server.schemas.people import Role
 from server.schemas.tickets import Fault, TicketStatus
 from server.texts import gettext_for
@@ -28,11 +29,6 @@ class Who(Scoped, Protocol):
 
     @property
     def role(self) -> Role: ...
-
-
-def clean(text: str) -> str:
-    """A person's text as it is kept: no control characters but line ends, no space around."""
-    return "".join(c if c.isprintable() or c == "\n" else " " for c in text.replace("\r\n", "\n")).strip()
 
 
 def find(session: Session, who: Scoped, number: str) -> tuple[Ticket, Subject]:

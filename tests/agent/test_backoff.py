@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from agent.backoff import Backoff
-from agent.link import Away, Elsewhere, NotTaken, Rejected, Unable
+from agent.link_errors import Away, Elsewhere, NotTaken, Rejected, Unable
 from agent.tables import SpoolFull
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from agent import link
+from agent import link_errors
 from agent.assignment import keep
 from agent.cli import main
 from agent.clock import Clocks, system_clocks
@@ -27,7 +27,7 @@ from agent.identity import keep_identity, load_identity
 from agent.local.box import Aside
 from agent.spool import Spool
 from agent.standing import Standing
-from agent.status import Status, read_status
+from agent.status import Status, Trouble, read_status
 from agent.wire import Assignment, Event, EventName, Polled
 from drivers.errors import Reason
 from tests.agent.enrolled import enrolled
@@ -399,10 +399,10 @@ async def test_a_missing_ca_is_said_with_its_path_and_its_step(home: Path) -> No
 
 
 async def test_every_way_the_server_can_fail_to_answer_has_a_step(home: Path) -> None:
-    def kinds(of: type[link.LinkError]) -> set[str]:
+    def kinds(of: type[link_errors.LinkError]) -> set[str]:
         return {of.__name__}.union(*(kinds(one) for one in of.__subclasses__()))
 
-    assert kinds(link.LinkError) - {"NotTaken"} == set(doctor_server._MENDS)
+    assert kinds(link_errors.LinkError) - {"NotTaken"} == set(doctor_server._MENDS)
 
 
 async def test_what_the_running_agent_hears_of_the_server_is_told_with_the_step_of_its_kind(
@@ -420,6 +420,35 @@ async def test_what_the_running_agent_hears_of_the_server_is_told_with_the_step_
     assert found.word is Word.WRONG
     assert "不接受本机" in found.said.zh
     assert found.mend is doctor_server._MENDS["Rejected"]
+
+
+async def test_what_the_agent_heard_before_the_server_answered_is_told_with_its_age(centre: Centre, home: Path) -> None:
+    """Never "it answers" and "it does not answer" at once, and no quarantine as if it were of now."""
+    enrolled(home, centre.url)
+    patient = await look_at(home, {}, system_clocks(home))
+
+    def found(kind: str, kept_out: str = "") -> Finding:
+        trouble = Trouble(kind, "服务器没有应答。", "It does not answer.", patient.now.wall - 40_000_000)
+        status = Status(pid=1, version="1", started=0, at=patient.now, trouble=trouble, kept_out=kept_out)
+        (one,) = doctor_server.look(
+            msgspec.structs.replace(patient, status=status, spool=SpoolFile(there=True, taken=True))
+        )
+        return one
+
+    away = found("Away")
+    assert away.word is Word.UNSEEN
+    assert "现在有应答" in away.said.zh
+    assert "40 秒前" in away.said.zh
+    assert "没有应答" not in away.said.zh
+    assert "does not answer" not in away.said.en
+    unable = found("Unable")
+    assert unable.word is Word.WRONG
+    assert "40 秒前" in unable.said.zh
+    barred = found("Rejected", "quarantine")
+    assert barred.word is Word.WRONG
+    assert "40 秒前不接受本机" in barred.said.zh
+    assert "5 分钟" in barred.said.zh
+    assert "5 minutes" in barred.said.en
 
 
 async def test_a_server_that_answers_is_well_only_if_it_let_the_agent_in_of_late(centre: Centre, home: Path) -> None:

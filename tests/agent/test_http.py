@@ -108,6 +108,30 @@ async def test_after_half_an_answer_the_rest_of_it_is_nobodys() -> None:
     assert server.heard == [0, 1]
 
 
+async def test_what_comes_behind_an_answer_is_not_taken_for_the_next_ones() -> None:
+    server = Server([GOOD + GOOD.replace(b"ok", b"no")], [GOOD])
+    async with asking(server) as connections:
+        assert await ask(connections) == await ask(connections) == GOOD[-2:]
+    assert server.heard == [0, 1]
+
+
+@pytest.mark.parametrize("said", ["bfa_\r\nX-Admin: 1", "bfa_\x00", "令牌"])
+async def test_a_header_that_http_cannot_say_is_a_sentence_that_does_not_repeat_it(said: str) -> None:
+    async with asking(Server()) as connections:
+        with pytest.raises(HttpError) as refused:
+            await connections("GET", "/x", {"Authorization": said}, b"", 100)
+    assert said not in str(refused.value)
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64, "中..心", "a%00b"])
+async def test_a_name_that_no_resolver_can_be_asked_for_is_one_that_nobody_knows(host: str) -> None:
+    connections = Connections(f"https://{host.replace('%00', chr(0))}:8088", unproven())
+    with pytest.raises(socket.gaierror):
+        await ask(connections)
+    with pytest.raises(socket.gaierror):
+        await connections.opens()
+
+
 async def test_two_questions_at_once_do_not_share_a_connection() -> None:
     server = Server([GOOD], [GOOD])
     async with asking(server) as connections:

@@ -14,11 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.http import HttpError, HungUp
-from agent.link import (
+from agent.link import Line, Link, open_line
+from agent.link_errors import (
     Away,
     Elsewhere,
-    Line,
-    Link,
     LinkError,
     NoSuchName,
     NotServing,
@@ -26,10 +25,10 @@ from agent.link import (
     OtherScheme,
     Rejected,
     Unable,
-    open_line,
 )
+from agent.tokens import post
 from agent.trust import unproven
-from agent.wire import Ack, Assignment, Batch, Clock
+from agent.wire import Ack, Assignment, Batch, ChallengeAsk, Clock, Token
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
 BATCH = Batch(version=1, stream="s", sent=Clock(1, 2, "b"), records=[])
@@ -126,6 +125,14 @@ async def test_a_chinese_sentence_holds_no_english_one(status: int) -> None:
     assert "disk" in english.sentence
     assert "disk" not in english.zh
     assert "磁盘已满" in chinese.zh
+
+
+@pytest.mark.parametrize("token", ["", "bfa_1\n", "bfa_1\r\nX: 1", "bfa 1", "令牌"])
+async def test_a_token_that_no_header_can_say_is_not_of_a_branchfleet_server(token: str) -> None:
+    body = msgspec.msgpack.encode(Token(token=token, seconds=3600, rotate=False, forked_at=0, server=0))
+    async with answering(http(200, body)) as url, open_line(url, unproven()) as line:
+        with pytest.raises(Elsewhere):
+            await post(line, "/api/agent/token", ChallengeAsk(b""), Token)
 
 
 async def test_only_the_server_itself_can_judge_a_batch() -> None:

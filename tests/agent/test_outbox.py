@@ -10,6 +10,7 @@ import pytest
 from agent.outbox import Outbox
 from agent.spool import Spool
 from agent.wire import AnyRecord, Clock, DeviceWord, Event, EventName, Hold, Reading, State
+from tests.agent.full import fill_disk, free_disk
 
 Clocks = Callable[[], Clock]
 Until = Callable[[Callable[[], object]], Awaitable[None]]
@@ -47,23 +48,6 @@ def open_outbox(path: Path, clocks: Clocks, forgotten: list[str], memory: int = 
 
 async def waiting(outbox: Outbox) -> list[AnyRecord]:
     return (await outbox.ask(lambda spool: spool.next_batch(10_000, 1 << 30))).records
-
-
-async def fill_disk(outbox: Outbox) -> None:
-    """SQLite's own "database or disk is full"."""
-
-    def fill(spool: Spool) -> None:
-        pages = spool._db.execute("PRAGMA page_count").fetchone()[0]
-        spool._db.execute(f"PRAGMA max_page_count = {pages}")
-
-    await outbox.ask(fill)
-
-
-async def free_disk(outbox: Outbox) -> None:
-    def free(spool: Spool) -> None:
-        spool._db.execute("PRAGMA max_page_count = 1000000")
-
-    await outbox.ask(free)
 
 
 async def test_what_is_put_is_written_in_order(tmp_path: Path, clocks: Clocks, forgotten: list[str]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.link import Link, open_line
+from agent.link_errors import NotServing
 from agent.outbox import Outbox
 from agent.poll import Seen
 from agent.spool import LIMIT, Spool
@@ -14,6 +15,13 @@ from agent.wire import DeviceWord, Reading
 from tests.agent.conftest import FakeClocks
 
 HOUR = 3_600_000_000
+
+
+class Given:
+    async def current(self) -> str:
+        return "bfa_1"
+
+    def drop(self, token: str) -> None: ...
 
 
 class NoTokens:
@@ -50,3 +58,20 @@ async def test_a_server_that_never_answered_is_told_as_such(tmp_path: Path, cloc
     status = read_status(tmp_path)
     assert status is not None
     assert status.answered == 0
+
+
+async def test_why_there_is_no_answer_is_told_with_the_time_it_was_found(tmp_path: Path, clocks: FakeClocks) -> None:
+    outbox = Outbox(Spool(tmp_path / "spool.db", clocks), clocks, LIMIT, forget=lambda: None)
+    async with open_line("http://127.0.0.1:1", unproven()) as line:
+        link = Link(line, Given())
+        account = Account(tmp_path, clocks, outbox, link, "1")
+        with pytest.raises(NotServing):
+            await link.assignment()
+        clocks.forward(40)
+        await account.write()
+    await outbox.close()
+    status = read_status(tmp_path)
+    assert status is not None
+    assert status.trouble is not None
+    assert status.trouble.kind == "NotServing"
+    assert status.at.wall - status.trouble.at == 40_000_000

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from agent.link import Away, Link, open_line
+from agent.link import Link, open_line
+from agent.link_errors import Away
 from agent.outbox import Outbox
 from agent.spool import Spool
 from agent.trust import unproven
 from agent.uplink import Uplink
 from agent.wire import Ack, Ahead, Clock, DeviceWord, Event, EventName, Reading, State
+from tests.agent.full import fill_disk, free_disk
 
 if TYPE_CHECKING:
     from tests.agent.conftest import Centre
@@ -23,6 +25,7 @@ else:
     Centre = Any
 
 Clocks = Callable[[], Clock]
+Until = Callable[[Callable[[], object]], Awaitable[None]]
 
 
 class Given:
@@ -299,3 +302,29 @@ async def test_a_server_that_does_not_take_what_is_told_ahead_gets_the_records(
             running.cancel()
     assert not any(batch.ahead for batch in centre.batches)
     assert sum("in their turn only" in text for text in caplog.messages) == 1
+
+
+async def test_an_agent_that_can_write_nothing_down_says_that_it_is_there_and_why(
+    tmp_path: Path, clocks: Clocks, centre: Centre, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.uplink.GATHER_SECONDS", 0.01)
+    monkeypatch.setattr("agent.outbox.RETRY_SECONDS", 0.01)
+    now = [Ahead(State(seq=0, clock=clocks(), position="1001/a", reading=Reading(device=DeviceWord.ONLINE)), 7)]
+    async with uplinked(tmp_path, clocks, centre.url, lambda _: 0.0, lambda: now) as (uplink, outbox):
+        outbox.put([event(clocks)])
+        running = asyncio.create_task(uplink.run())
+        await until(lambda: centre.order)
+        await until(lambda: not outbox.hindered)
+        await fill_disk(outbox)
+        big = Reading(device=DeviceWord.ONLINE, texts={"console": "x" * 9000})
+        outbox.put([State(seq=0, clock=clocks(), position="1001/a", reading=big)] * 50)
+        await until(lambda: any(batch.hindered and not batch.ahead for batch in centre.batches))
+        told = [batch for batch in centre.batches if batch.hindered]
+        await free_disk(outbox)
+        await until(lambda: len(centre.order) == 51)
+        running.cancel()
+    assert {(batch.hindered, len(batch.records)) for batch in told} == {("full", 0)}
+    assert [batch.ahead for batch in told] == [now, []]
+    assert {batch.waiting for batch in told} == {50}
+    assert centre.batches[-1].hindered == ""
+    assert centre.events(EventName.GAP) == []

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.faults import count as counting
-from tests.faults import fast, full, kills, order, outage, weather
+from tests.faults import fast, full, kills, order, outage, servers, weather
 from tests.faults.count import Count
 
 
@@ -33,6 +33,9 @@ def main(arguments: Sequence[str]) -> int:
     bad.add_argument("--seconds", type=float, default=30.0, help="each kind of weather lasts")
     filling = proofs.add_parser("full", help="full disks of server and agent; root")
     filling.add_argument("--seconds", type=float, default=30.0, help="each lasts")
+    three = proofs.add_parser("servers", help="three servers on one PostgreSQL behind nginx, killed in turn")
+    three.add_argument("--database", required=True, help="an empty one: postgresql+psycopg://user@/name?host=/folder")
+    three.add_argument("--kills", type=int, default=20)
     said = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="branchfleet-faults-") as temporary:
         if said.proof == "outage" and not fast.is_fast():
@@ -70,6 +73,11 @@ def fill(said: argparse.Namespace, home: Path) -> int:
     return tell(full.say(found), found.counted)
 
 
+def outlive(said: argparse.Namespace, home: Path) -> int:
+    found = servers.run(home, said.database, said.kills)
+    return tell(servers.say(found), found.counted)
+
+
 def tell(lines: Iterable[str], counted: Count) -> int:
     print("\n".join([*lines, *counting.say(counted)]))  # noqa: T201
     return 0 if counted.whole else 1
@@ -77,6 +85,7 @@ def tell(lines: Iterable[str], counted: Count) -> int:
 
 PROOFS: dict[str, Callable[[argparse.Namespace, Path], int]] = {
     "full": fill,
+    "servers": outlive,
     "kills": kill,
     "outage": cut,
     "order": trace,

@@ -129,10 +129,11 @@ class Bench:
 
     # -- running ------------------------------------------------------------------------------------
 
-    def start_server(self) -> Running:
+    def start_server(self, name: str = "server", port: int = 0) -> Running:
         """Start it and wait until its port answers."""
-        process = self._run("server", "branchfleet-server", ["run", "--host", self.host, "--port", str(self.port)])
-        until(lambda: self._answers(process), "the server to answer")
+        port = port or self.port
+        process = self._run(name, "branchfleet-server", ["run", "--host", self.host, "--port", str(port)])
+        until(lambda: self._answers(process, port), "the server to answer")
         return process
 
     def start_agent(self, key: str = "agent-1001") -> Running:
@@ -163,11 +164,16 @@ class Bench:
     def _start(self, name: str, words: list[str], *, talks: bool = False) -> subprocess.Popen[bytes]:
         return self.started.start(name, [*self._wrap.get(name, ()), *words], talks=talks)
 
-    def _answers(self, process: Running) -> bool:
+    def start(self, name: str, words: list[str], port: int) -> None:
+        """Start any other program that listens."""
+        process = self._start(name, words)
+        until(lambda: self._answers(process, port), f"{name} to answer")
+
+    def _answers(self, process: Running, port: int) -> bool:
         if process.poll() is not None:
-            raise DidNotWork(f"The server ended with {process.poll()}; see {self.home / 'logs' / 'server.log'}")
+            raise DidNotWork(f"It ended with {process.poll()}; see {self.home / 'logs'}")
         try:
-            socket.create_connection((self.host, self.port), 0.5 * FAST).close()
+            socket.create_connection((self.host, port), 0.5 * FAST).close()
         except OSError:
             return False
         return True

@@ -30,7 +30,8 @@ from sqlalchemy import make_url
 
 from agent.enroll import _enroll
 from agent.identity import LAST, load_identity, public_of
-from agent.link import Line, Link, LinkError
+from agent.link import Line, Link
+from agent.link_errors import LinkError
 from agent.outbox import Outbox
 from agent.poll import Seen
 from agent.report import Report

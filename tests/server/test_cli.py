@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx2
 import pytest
@@ -24,6 +24,8 @@ import pytest
 from server.backup.told import keys_first
 from server.cli import main
 from server.exit import Exit
+from server.labels import LABELS
+from server.schemas.agents import IdentityStanding, SpeakerOut
 from server.texts import gettext_for
 
 DEADLINE = 90.0
@@ -152,6 +154,31 @@ def test_what_came_in_before_is_listed_without_its_orders(home: Path, made: Any,
     assert say("person", "list").stdout == "liming\thead\t\\x1b[31m李\\t\\x9b明\t\tmust_change\n"
 
 
+def test_what_commands_print_is_labelled_in_chinese_and_in_english_where_that_is_set(made: Any, say: Any) -> None:
+    for words in (("status",), ("clock",), ("ca",), ("journal", "check"), ("person", "reset", "liming")):
+        chinese, english = (say(*words, BRANCHFLEET_LANG=lang).stdout.splitlines() for lang in ("zh", "en"))
+        labels = [line.partition("  ")[0] for line in chinese]
+        assert [one for one in labels if not re.search("[\u4e00-\u9fff]", one) and one != "CA"] == [], words
+        assert not re.search("[\u4e00-\u9fff]", "".join(line for line in english if "bank" not in line)), words
+        assert len(chinese) == len(english) > 1
+
+
+def test_an_init_and_a_list_of_agents_are_said_in_chinese(home: Path, say: Any, tmp_path: Path) -> None:
+    said = say("init", BRANCHFLEET_LANG="zh")
+    assert [line.split()[0] for line in said.stdout.splitlines()] == ["目录", "登录名", "一次性密码"]
+    (tmp_path / "bank.toml").write_text(BANK, encoding="utf-8")
+    say("apply", str(tmp_path / "bank.toml"), "--yes")
+    assert say("agent", "list", BRANCHFLEET_LANG="zh").stdout == "1001-pc\t1001\t未登记\t\t\n"
+    assert "一次性密码" not in say("agent", "code", "1001", BRANCHFLEET_LANG="zh").stdout
+    assert say("agent", "list", BRANCHFLEET_LANG="zh").stdout.startswith("1001-pc\t1001\t已发码\t")
+    assert say("person", "list", BRANCHFLEET_LANG="zh").stdout.endswith("\t须改密码\n")
+
+
+def test_every_label_and_word_is_there_in_chinese() -> None:
+    words = [*LABELS.values(), *IdentityStanding, *get_args(SpeakerOut.model_fields["what"].annotation)]
+    assert [word for word in words if gettext_for("zh")(word) == word and word not in ("CA", "SHA-256")] == []
+
+
 def test_what_cannot_be_listened_on_is_said_in_chinese(made: Any, say: Any) -> None:
     def told(*words: str) -> str:
         said: str = say("run", *words, BRANCHFLEET_LANG="zh").stderr.strip()
@@ -214,6 +241,17 @@ def test_who_may_speak_as_an_agent_is_decided_at_the_command_line(made: Any, say
     for step in ("withdraw", "confirm", "revoke", "release", "rotate"):
         failed(say("agent", step, "1001-pc"), Exit.REFUSED, "1001-pc")
         failed(say("agent", step, "nobody"), Exit.NO_SUCH_THING, "no agent nobody")
+
+
+def test_no_reason_gives_orders_to_whoever_reads_the_journal(home: Path, made: Any, say: Any, tmp_path: Path) -> None:
+    (tmp_path / "bank.toml").write_text(BANK, encoding="utf-8")
+    say("apply", str(tmp_path / "bank.toml"), "--yes")
+    say("agent", "code", "1001")
+    failed(say("agent", "revoke", "1001-pc", "--reason", "长" * 501), Exit.BAD_INPUT, "500")
+    assert say("agent", "revoke", "1001-pc", "--reason", "\x1b[2J被\u202e盗\n").returncode == Exit.DONE
+    with closing(sqlite3.connect(home / "branchfleet.db")) as database:
+        [(reason,)] = database.execute("SELECT reason FROM journal WHERE deed = 'agent.revoke'")
+    assert reason == "[2J被 盗"
 
 
 def test_the_journal_is_checked_and_a_change_is_found(home: Path, made: Any, say: Any) -> None:
@@ -315,18 +353,50 @@ def test_an_init_on_a_full_disk_leaves_nothing_behind(home: Path, say: Any, full
     assert not new.exists()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("person", "add", "wang", "--name", "王某", "--role", "head"),
+        ("person", "reset", "liming"),
+        ("agent", "code", "1001"),
+        ("metrics", "token"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_shown_once_is_durable_before_it_is_shown(
+    home: Path, made: Any, say: Any, full_disk: Callable[[Path], Path], tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """The disk has room for the questions, and none for the answer: what was printed before would be worth nothing."""
+    (tmp_path / "bank.toml").write_text(BANK, encoding="utf-8")
+    assert say("apply", str(tmp_path / "bank.toml"), "--yes").returncode == Exit.DONE
+    with closing(sqlite3.connect(home / "branchfleet.db")) as reader:
+        reader.execute("SELECT count(*) FROM person").fetchall()  # the files beside the database are there and stay
+        said = say(*words, BRANCHFLEET_HOME=str(full_disk(home)))
+    failed(said, Exit.CANNOT_WRITE, FULL)
+    assert said.stdout == ""
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to a full disk by /dev/full: needs Linux")
-def test_a_password_that_could_not_be_printed_is_nobodys(home: Path, environ: dict[str, str], made: Any) -> None:
+@pytest.mark.parametrize(
+    ("words", "again"),
+    [
+        (["person", "add", "wang", "--name", "王某", "--role", "head"], "person reset wang"),
+        (["person", "reset", "liming"], "person reset liming"),
+        (["metrics", "token"], "metrics token"),
+    ],
+)
+def test_what_could_not_be_shown_is_nobodys_and_is_made_again(
+    environ: dict[str, str], made: Any, say: Any, words: list[str], again: str
+) -> None:
     server = Path(sys.executable).with_name("branchfleet-server")
-    words = ["person", "add", "wang", "--name", "王某", "--role", "head"]
     with Path("/dev/full").open("w") as full:
         ran = subprocess.run(
             [server, *words], stdout=full, stderr=subprocess.PIPE, text=True, env=os.environ | environ, check=False
         )
     assert ran.returncode == Exit.CANNOT_WRITE, ran.stderr
     assert ran.stderr.count("\n") == 1
-    with closing(sqlite3.connect(home / "branchfleet.db")) as database:
-        assert database.execute("SELECT login FROM person").fetchall() == [("liming",)]
+    assert ran.stderr.endswith(f"Make another: branchfleet-server {again}\n")
+    assert say(*again.split()).returncode == Exit.DONE
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to a full disk by /dev/full: needs Linux")

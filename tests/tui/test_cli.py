@@ -225,6 +225,9 @@ def test_what_the_telephone_said_is_noted_by_name(bank: Any, run: Run) -> None:
     assert said.stderr.decode().startswith("1001: 停电 (")
     assert run("told", "9999", "power", token=token).returncode == Exit.NO_SUCH_THING
     assert run("told", "1001", "fire", token=token).returncode == Exit.USAGE
+    said = run("told", "1001", "power", "--text", "长" * 501, token=token)
+    assert (said.returncode, said.stderr.decode()) == (Exit.USAGE, "--text 有 501 个字，最多 500 个；未登记。\n")
+    assert run("told", "9" * 80, "power", token=token).returncode == Exit.NO_SUCH_THING
     assert run("told", "1001", "power", token=bank.token("audit", Role.AUDITOR)).returncode == Exit.REFUSED
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -95,6 +96,21 @@ async def test_where_a_certificate_is_not_of_this_day_the_pcs_own_clock_is_said(
     assert f"本机时间是 {datetime.now().astimezone():%Y-%m-%d}" in caught.value.sentence
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"no certificate", b"\xff\xfe", None], ids=["empty", "text", "bytes", "a folder"]
+)
+def test_a_file_of_ca_that_is_none_is_bad_input_and_said_in_chinese(
+    tmp_path: Path, run: Any, content: bytes | None
+) -> None:
+    path = tmp_path / "ca.pem"
+    path.mkdir() if content is None else path.write_bytes(content)
+    for file in (path, tmp_path / "nowhere.pem"):
+        said = run("--ca", str(file), "devices", token="bfs_x", server="https://127.0.0.1:1")
+        sentence = said.stderr.decode()
+        assert said.returncode == Exit.BAD_FILE, sentence
+        assert not re.search("[A-Za-z]{4,}", sentence.replace(str(file), "").replace("branchfleet-server ca --pem", ""))
+
+
 async def test_another_ca_at_that_address_is_refused_and_the_token_is_not_sent(tls_bank: Any, tmp_path: Path) -> None:
     known = trust(tls_bank.url, "", tmp_path, lambda _: True)
     tls_bank.close()
@@ -151,7 +167,7 @@ def test_a_script_names_the_ca_and_without_one_nothing_is_asked(tls_bank: Any, r
     assert said.returncode == Exit.DONE
     assert json.loads(said.stdout)["total"] > 0
     said = run("--ca", str(tmp_path / "gone.pem"), "devices", token=token)
-    assert said.returncode == Exit.REFUSED
+    assert said.returncode == Exit.BAD_FILE
     assert "gone.pem" in said.stderr.decode()
 
 

@@ -53,13 +53,14 @@ class AskText(ModalScreen[T | None], Generic[T]):
         if not value:
             self.say(_("Please write something."))
         elif not self._sending:  # a second Enter must not do it twice
+            self._sending = True
             self._send(value)
 
     @work
     async def _send(self, value: str) -> None:
-        self._sending = True
         self.say(_("Sending…"))
         done = await self.app.do(self._deed(value), lambda why: self.say(_(STAYS).format(why=why)))
-        self._sending = False
-        if done is not None:
+        if done is None:
+            self._sending = False
+        else:
             self.dismiss(done)

@@ -12,7 +12,7 @@
 import asyncio
 from collections.abc import Iterable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import getters, work
@@ -74,8 +74,7 @@ class LocalReport(Report):
             return
         await super().action_send()
 
-    @work(exclusive=True)
-    async def _send(self, ticket: TicketCreate) -> None:
+    async def deliver(self, ticket: TicketCreate) -> Any:
         entry = fresh_entry(
             subject=ticket.subject,
             what=EntryKind.TICKET,
@@ -87,8 +86,8 @@ class LocalReport(Report):
         )
         if why := await _left(self._folder, entry):
             self.say(why)
-        else:
-            self.dismiss(entry)  # type: ignore[arg-type]
+            return None
+        return entry
 
 
 class Register(ModalScreen[Entry | None]):
@@ -106,6 +105,7 @@ class Register(ModalScreen[Entry | None]):
     def __init__(self, folder: Path, subject: str, name: str, who: str) -> None:
         super().__init__()
         self._folder, self._subject, self._called, self._by = folder, subject, name, who
+        self._leaving = False  # and for good once it was left: a second Enter must not leave it twice
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box") as box:
@@ -128,6 +128,8 @@ class Register(ModalScreen[Entry | None]):
         answer = self.query_one("#answer", Pick).value
         text = self.query_one("#text", Input).value.strip()
         who = self.query_one("#who", Input).value.strip()
+        if self._leaving:
+            return
         if not (answer or text):
             self.say(_("The note is empty."))
             self.set_focus(self.query_one("#text"))
@@ -135,12 +137,14 @@ class Register(ModalScreen[Entry | None]):
             self.say(_(NOBODY))
             self.set_focus(self.query_one("#who"))
         else:
+            self._leaving = True
             what = EntryKind.ANSWER if answer else EntryKind.NOTE
             self._leave(fresh_entry(subject=self._subject, what=what, who=who, text=text, answer=answer))
 
-    @work(exclusive=True)
+    @work
     async def _leave(self, entry: Entry) -> None:
         if why := await _left(self._folder, entry):
+            self._leaving = False
             self.say(why)
         else:
             self.dismiss(entry)

@@ -11,7 +11,7 @@
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import getters, work
@@ -56,6 +56,7 @@ class Report(ModalScreen[str | None]):
     def __init__(self, subject: str, name: str, title: str) -> None:
         super().__init__()
         self._subject, self._called, self._wrong = subject, name, title
+        self._sending = False  # and for good once it was taken: a second Enter must not make a second ticket
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box") as box:
@@ -85,11 +86,14 @@ class Report(ModalScreen[str | None]):
 
     async def action_send(self) -> None:
         await all_typed(self)
+        if self._sending:
+            return
         title = self.query_one("#title", Input).value.strip()
         if not title:
             self.say(_("Say in a few words what is wrong."))
             self.set_focus(self.query_one("#title"))
             return
+        self._sending = True
         self._send(
             TicketCreate(
                 subject=self._subject,
@@ -100,10 +104,17 @@ class Report(ModalScreen[str | None]):
             )
         )
 
-    @work(exclusive=True)
+    @work
     async def _send(self, ticket: TicketCreate) -> None:
-        """What was typed stays on the screen until the server has taken it."""
+        """What was typed stays on the screen until it was taken."""
         self.say(_("Sending…"))
+        given = await self.deliver(ticket)
+        if given is None:
+            self._sending = False
+        else:
+            self.dismiss(given)
+
+    async def deliver(self, ticket: TicketCreate) -> Any:
+        """What the screen gives, or None after saying why it was not taken."""
         answer = await self.app.do(self.app.client.report(ticket), lambda why: self.say(_(STAYS).format(why=why)))
-        if answer is not None:
-            self.dismiss(answer.ticket.number)
+        return answer.ticket.number if answer is not None else None

@@ -76,6 +76,16 @@ def test_dates_may_stand_with_and_without_quotes(tmp_path: Path, well_written: s
         ('"secret:snmp"', '"secret:a", port = "secret:b"', 26, "position[1001/atm-1].options.port", "a whole number"),
         ('"secret:snmp"', '"secret:a", port = 2024-01-01', 26, "position[1001/atm-1].options.port", "whole number"),
         ('"正午支行"', '"正午\\u0007支行"', 11, "branch[1001].name", '"正午\\u0007支行" holds a control character'),
+        (
+            '"正午支行"',
+            '"正午\u200b支行"',
+            11,
+            "branch[1001].name",
+            '"正午\\u200b支行" holds a letter that nobody sees, U+200B',
+        ),
+        ('"正午支行"', '"正午支行\\u202E"', 11, "branch[1001].name", 'it is number 5, after "正午支行"'),
+        ('"正午支行"', '"支行"\nwas = "\u202e1002"', 12, "branch[1001].was", "U+202E"),
+        ('"secret:snmp"', '"public-\ufeffcommunity"', 26, "position[1001/atm-1].options.community", "U+FEFF"),
         ('"正午支行"', '"支行"\nparent = "1001"', 12, "branch[1001].parent", "in a circle: 1001 > 1001"),
         ('"正午支行"', '"支行"\nwas = "1001"', 12, "branch[1001].was", "1001 is still there"),
         ('"正午支行"', '"支行"\npeople = { c = "王某" }', 12, "branch[1001].people.c", '"c" is not one of "a", "b"'),
@@ -92,6 +102,24 @@ def test_a_mistake_is_told_with_its_line_and_the_way_out(
     problems = [problem for problem in complain(well_written.replace(old, new, 1)) if problem.path == path]
     assert [problem.line for problem in problems] == [line]
     assert sentence in str(problems[0]), str(problems[0])
+
+
+def test_the_wide_space_of_chinese_names_is_no_mistake(well_written: str, complain: Complain) -> None:
+    assert complain(well_written.replace('"正午支行"', '"正　午支行"')) == []
+
+
+@pytest.mark.parametrize("letter", ["\u202e", "\u200b", "\u009b"])
+def test_no_mistake_gives_orders_to_the_terminal_it_is_told_on(
+    letter: str, well_written: str, complain: Complain
+) -> None:
+    for text in (
+        well_written.replace("name", f'"na{letter}me"', 1),
+        well_written.replace('"1001"', f'"10{letter}01"', 1),
+        well_written.replace("[[class]]", f'[["cla{letter}ss"]]', 1),
+    ):
+        told = "\n".join(map(str, complain(text)))
+        assert told
+        assert letter not in told
 
 
 def test_all_mistakes_are_told_at_once_and_in_the_order_of_the_file(well_written: str, complain: Complain) -> None:

@@ -1,8 +1,9 @@
 """The drop box: whatever is left in it, an entry is taken and nothing else harms."""
 
 import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import agent.local.box as box_source
 from agent.local.box import AT_ONCE, KEPT_ASIDE, SIZE, Box, Dropped, NotTaken, entry_of, read
+from agent.texts import gettext_for, speak
 from agent.wire import Clock
 
 Leave = Callable[..., str]
@@ -20,8 +23,10 @@ UID = "0" * 32
 
 
 @pytest.fixture
-def box(place: Path) -> Box:
-    return Box(place / "in", place / "aside")
+def box(place: Path) -> Iterator[Box]:
+    speak("en")
+    yield Box(place / "in", place / "aside")
+    speak("zh")
 
 
 def why(place: Path) -> str:
@@ -74,6 +79,26 @@ def test_a_torn_or_foreign_file_is_set_aside(box: Box, place: Path, content: byt
     assert box.look(SUBJECTS) == []
     assert list((place / "in").iterdir()) == []
     assert why(place)
+
+
+def test_the_people_of_the_branch_read_the_reason_in_their_own_language(box: Box, leave: Leave, place: Path) -> None:
+    speak("zh")
+    uid, torn = leave(who=" "), UID
+    (place / "in" / f"{torn}.json").write_text("{")
+    (place / "in" / "notes.txt").write_text("x")
+    assert box.look(SUBJECTS) == []
+    said = {path.name: path.read_text(encoding="utf-8") for path in (place / "aside").glob("*.why")}
+    assert said[f"{uid}.json.why"] == f"'{uid}.json': 没有写明是谁填的。\n"
+    assert said[f"{torn}.json.why"].startswith(f"'{torn}.json': 不是控制台写的条目：")
+    assert any("十六进制" in one for one in said.values())
+
+
+def test_every_reason_is_there_in_chinese() -> None:
+    reasons = re.findall(
+        r'"((?:it|its|an|a|only) [^"]*\.)"', Path(str(box_source.__file__)).read_text(encoding="utf-8")
+    )
+    assert len(reasons) > 12
+    assert [one for one in reasons if gettext_for("zh")(one) == one] == []
 
 
 @given(content=st.binary(max_size=300))

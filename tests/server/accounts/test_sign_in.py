@@ -115,6 +115,15 @@ def test_a_success_between_failures_starts_the_count_again(client: TestClient, g
         assert ask(client, given) == 200
 
 
+def test_a_lock_of_a_clock_that_was_years_ahead_is_not_one_for_years(
+    client: TestClient, given: str, now: SetClock
+) -> None:
+    now.forward(2 * 365 * 1440 * MINUTE)
+    assert [ask(client, "wrong") for _ in range(5)] == [401] * 5
+    now.forward(-2 * 365 * 1440 * MINUTE)
+    assert ask(client, given) == 200
+
+
 def test_a_sign_in_ends_after_its_hours(client: TestClient, given: str, now: SetClock) -> None:
     token = client.post("/api/sign-in", json={"login": "zhou", "password": given}).json()["token"]
     now.forward(12 * 3600 - 1)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.link import Away, Rejected
+from agent.link_errors import Away, Rejected
 from server.errors import Conflict
 from server.storage.database import Database
 

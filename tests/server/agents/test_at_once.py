@@ -8,7 +8,8 @@ import pytest
 from fastapi import FastAPI
 
 from agent.identity import new_key, public_of, sign
-from agent.link import Away, Line, Rejected
+from agent.link import Line
+from agent.link_errors import Away, Rejected
 from agent.proof import NONCE_BYTES, Code, enrollment_message, enrollment_proof, read_code
 from agent.tokens import post
 from agent.wire import Enrollment, EnrollmentAsk, IntroductionAsk

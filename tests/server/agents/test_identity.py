@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from sqlmodel import select
 
 from agent.exit import Exit, Trouble
 from agent.identity import LAST, load_identity
-from agent.link import Away, Rejected
+from agent.link_errors import Away, Rejected
 from agent.wire import Assignment
+from server.agents.limits import Limits
 from server.agents.tables import AgentCode, AgentKey, AgentToken
 from server.clock import SetClock
 from server.errors import Conflict, NotFound, Told
@@ -286,6 +288,24 @@ async def test_a_fresh_key_takes_the_old_ones_place(front: Any, head: Any, datab
     assert deeds_of(database)[-3:] == ["agent.rotate", "agent.rotated", "agent.rotated"]
 
 
+async def test_an_agent_that_makes_one_key_after_another_writes_few_of_them_down(
+    front: Any, app: FastAPI, database: Database, now: SetClock
+) -> None:
+    app.state.branchfleet.limits = Limits(seconds := SetClock(0))
+
+    async def rotates(times: int) -> int:
+        for _ in range(times):
+            now.forward(1)
+            async with front._client() as client:
+                await front._passes(client)._rotate(now())
+        return deeds_of(database).count("agent.rotated")
+
+    assert await rotates(15) == 10
+    seconds.at += 86_400
+    assert await rotates(15) == 20
+    await front.asks()
+
+
 @pytest.mark.parametrize("heard", [True, False])
 async def test_a_rotation_that_ended_half_way_locks_nobody_out(
     front: Any, head: Any, now: SetClock, monkeypatch: pytest.MonkeyPatch, heard: bool
@@ -414,6 +434,26 @@ async def test_when_all_are_enrolled_the_one_to_replace_is_named(pc: MakePc, hea
     await pc("front").enroll(head.code())
     with database.read() as session, pytest.raises(Conflict, match="--agent: 1001-pc"):
         agent_for(session, "1001", None)
+
+
+async def test_of_several_agents_the_one_a_code_is_for_is_named(pc: MakePc, head: Any, database: Database) -> None:
+    """Which of them is enrolled says nothing of which PC the person stands at."""
+    from server.agents.codes import agent_for
+    from server.inventory.tables import Agent, Subject, SubjectKind
+
+    with database.write() as session:
+        branch = session.exec(select(Subject).where(Subject.key == "1001")).one()
+        other = Subject(kind=SubjectKind.AGENT, key="1001-b", name="", branch_id=branch.id or 0)
+        session.add(other)
+        session.flush()
+        session.add(Agent(id=other.id or 0))
+    with database.read() as session, pytest.raises(Conflict, match=r"several agents.*--agent: 1001-b, 1001-pc"):
+        agent_for(session, "1001", None)
+    await pc("front").enroll(head.code(agent="1001-pc"))
+    with database.read() as session, pytest.raises(Conflict, match="several agents"):
+        agent_for(session, "1001", None)
+    with database.read() as session:
+        assert agent_for(session, "1001", "1001-b").key == "1001-b"
 
 
 @pytest.mark.parametrize("step", ["withdraw", "confirm", "revoke", "release", "ask_rotation"])

@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import SQLModel, select
 
 from agent.identity import Earlier, keep_identity, last_instances, new_key
-from agent.link import Away, Rejected
+from agent.link_errors import Away, Rejected
 from agent.tokens import Tokens
 from server.agents import granting
 from server.agents.tables import AgentIdentity, AgentInstance, AgentKey, AgentToken

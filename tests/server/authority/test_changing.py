@@ -12,7 +12,8 @@ from fastapi import FastAPI
 from agent.clock import system_clocks
 from agent.enroll import enroll
 from agent.identity import load_identity
-from agent.link import Elsewhere, Link, open_line
+from agent.link import Link, open_line
+from agent.link_errors import Elsewhere
 from agent.tokens import Tokens
 from agent.trust import Trust
 from server.agents import deeds
@@ -214,7 +215,7 @@ def test_the_command_says_who_would_be_left_behind(
     assert says("ca", "--new")[0] == Exit.BAD_INPUT
     assert (home / "tls" / "ca.pem").read_bytes() == before
     code, told = says("ca", "--step", "next")
-    assert (code, "agents_to_learn   0" in told, "trusted_too" in told) == (Exit.DONE, True, True)
+    assert (code, "agents to learn the next CA  0" in told, "trusted too" in told) == (Exit.DONE, True, True)
     monkeypatch.setattr("server.authority.command.strangers_to", lambda *_: ["1001-pc", "1002-pc"])
     code, told = says("ca", "--step", "switch")
     assert (code, "2 agents do not know the next CA yet, the first is 1001-pc" in told) == (Exit.REFUSED, True)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.exit import Trouble
-from agent.link import Elsewhere, Ended, Misnamed, OtherScheme, Untrusted, open_line
+from agent.link import open_line
+from agent.link_errors import Elsewhere, Ended, Misnamed, OtherScheme, Untrusted
 from agent.trust import Trust, keep_ca
 from agent.wire import BUILT, Assignment
 from server.authority.context import Tls

@@ -67,11 +67,12 @@ class Pc:
     spoiled: str = ""  # states of this position leave so that no server can read them
     hold_back: int = 0  # of what waits, so many of the oldest records are sent last
     epoch: str = "epoch"
+    wrong: int = 0  # µs its wall clock is ahead
     spool: Spool | None = None
 
     def clock(self) -> Clock:
         at = self.now()
-        return Clock(wall=at, boot=at - self.booted, boot_id=self.boot_id)
+        return Clock(wall=at + self.wrong, boot=at - self.booted, boot_id=self.boot_id)
 
     def start(self) -> None:
         """Boot, and start the agent."""

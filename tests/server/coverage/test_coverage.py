@@ -482,6 +482,10 @@ def test_the_report_is_asked_for_over_the_api(sign_in: Callable[..., TestClient]
         "Coverage is asked for from a day to the same or a later one, 92 days at most.",
     )
     assert head.get("/api/coverage?from=2027-01-01").status_code == 422
+    for asked in ("from=0001-01-01&to=0001-12-31", "to=0001-01-02", "from=2026-10-01&to=2026-11-03"):
+        answer = head.get(f"/api/coverage?{asked}")
+        told = "There is nothing so early: what was due is known from 2026-11-04 on."
+        assert (answer.status_code, answer.json()["detail"]) == (422, told)
     branch = sign_in(Role.BRANCH, ["1001"]).get("/api/coverage").json()
     assert [one["code"] for one in branch["branches"]] == ["1001"]
 

@@ -78,9 +78,9 @@ class Court:
     def fail(self, at: float, device: str = "offline", kind: str = "unreachable") -> None:
         self.tell(at, device, failure=kind)
 
-    def hold(self, at: float, *, since: float | None = None, agent: int = AGENT) -> None:
-        self.pass_to(at + 0.2)
-        self.see(Held(agent, self.at(at - 60 if since is None else since), self.at(at), 1), at + 0.2)
+    def hold(self, at: float, *, since: float | None = None, agent: int = AGENT, late: float = 0.2) -> None:
+        self.pass_to(at + late)
+        self.see(Held(agent, self.at(at - 60 if since is None else since), self.at(at), 1), at + late)
 
     def hear(self, at: float, *, goodbye: bool = False) -> None:
         self.pass_to(at)

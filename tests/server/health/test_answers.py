@@ -8,12 +8,15 @@ from sqlmodel import select
 from server.agents.tables import KeptOut
 from server.clock import SetClock
 from server.entries.deeds import answer
+from server.entries.queries import not_shown
 from server.entries.tables import AnswerRow
-from server.errors import Conflict, Forbidden, NotFound
+from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.health.follower import Follower
 from server.health.queries import page
 from server.ingest.tables import AgentSeen
 from server.journal.deeds import Act
+from server.places import branches
+from server.places.positions import rows_of
 from server.queries import Everything
 from server.schemas.agents import IdentityStanding
 from server.schemas.entries import Answer
@@ -131,6 +134,42 @@ def test_nothing_is_noted_of_a_branch_whose_agent_is_heard_and_it_says_since_whe
     now.forward(81)
     tell(database, now, Answer.POWER)  # it may be silent already, and the server does not say so yet
     assert noted(database) == 2
+
+
+def test_of_a_branch_that_was_never_heard_it_stands_beside_its_devices(
+    database: Database, feed: Any, follower: Follower, now: SetClock, bank: dict[str, int]
+) -> None:
+    def shown() -> tuple[str, str]:
+        with database.read() as session:
+            position = rows_of(session, [bank[PRINTER]], "zh", now())[0]
+            return position.detail, branches.one(session, Everything(), "1001", "zh", now()).worst
+
+    assert shown() == ("从未上报", "")
+    tell(database, now, Answer.LINE)
+    tell(database, now, Answer.POWER)
+    assert shown() == ("从未上报；2026-11-04 12:00 停电（王某 电话告知）",) * 2
+    now.forward(60)
+    with database.write() as session:
+        session.add(AgentSeen(agent_id=bank["1001-pc"], at=now()))
+    assert shown() == ("从未上报", "")
+
+
+def test_of_an_agent_that_is_held_off_it_is_said_where_the_answer_is_not_shown(
+    database: Database, silent: Any, now: SetClock, bank: dict[str, int]
+) -> None:
+    with database.write() as session:
+        assert not_shown(session, bank["1001"], "zh") == ""
+        session.add(KeptOut(agent_id=bank["1001-pc"], why=IdentityStanding.REVOKED, start=now()))
+    tell(database, now, Answer.CLOSED)
+    assert causes(database, now) == {"1001-pc": "已吊销"}
+    with database.read() as session:
+        assert not_shown(session, bank["1001"], "zh").startswith("服务器不接收采集程序 1001-pc（已吊销）")
+        assert not_shown(session, bank["1002"], "zh") == ""
+
+
+def test_what_was_said_is_refused_where_it_was_cut(database: Database, silent: Any, now: SetClock) -> None:
+    with database.write() as session, pytest.raises(Invalid, match="500"):
+        answer(session, Act("王某", "api", now()), Head(), branch="1001", said=Answer.POWER, text="长" * 501)
 
 
 @pytest.mark.parametrize("how", ["goodbye", "quarantine"])

@@ -316,6 +316,27 @@ def test_a_record_the_database_refuses_stops_no_other(
         assert session.get_one(FollowerRow, "health").cursor == 3
 
 
+def test_what_fails_and_is_of_no_record_is_not_tried_without_end_in_one_go(
+    database: Database, feed: Any, follower: Follower, now: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is left to whoever follows, which tries again after a while and says so; records are judged meanwhile."""
+
+    def fails(_: Session) -> list[int]:
+        raise KeyError("a defect")
+
+    monkeypatch.setattr("server.health.follower.open_conditions_of_removed", fails)
+    run(follower)
+    now.forward(60)
+    with pytest.raises(KeyError):
+        run(follower)
+    feed.state("1001-pc", PRINTER, 10)
+    feed.write()
+    with pytest.raises(KeyError):
+        run(follower)
+    with database.read() as session:
+        assert session.get_one(FollowerRow, "health").cursor == 1
+
+
 def test_hostile_text_from_a_device_is_only_text(
     database: Database, bank: dict[str, int], feed: Any, follower: Follower, now: SetClock
 ) -> None:

@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 
 from server.clock import SetClock
+from server.health.answers import heard_now
 from server.health.clocks import Stamp
 from server.health.follower import Follower
 from server.health.set_back import state_set_back
 from server.health.state import MINUTE, Open, Pending, SelfTest, State, View, dump
 from server.health.tables import Severity
+from server.ingest.tables import AgentSeen
 from server.schemas.standing import Standing
 from server.storage.database import Database
 from tests.server.health.test_follower import ATM, LINE, PRINTER, conditions, health, run
@@ -76,6 +78,21 @@ def test_who_falls_silent_afterwards_is_not_heard_for_a_day(
         assert any(rule == "agent.silent" for _, rule, *_ in conditions(session))
 
 
+def test_who_was_heard_by_the_clock_of_before_was_not_heard_just_now(
+    database: Database, bank: dict[str, int], ahead: Follower, now: SetClock
+) -> None:
+    """Else what the telephone says of its branch is refused for a day: "its agent speaks"."""
+    with database.write() as session:
+        session.merge(AgentSeen(agent_id=bank[AGENT], at=now()))
+    now.forward(60 - DAY)
+    run(ahead)
+    with database.read() as session:
+        assert session.get_one(AgentSeen, bank[AGENT]).at <= now()
+    now.forward(600)
+    with database.read() as session:
+        assert heard_now(session, bank["1001"], now()) is None
+
+
 def test_what_was_open_goes_on_and_is_closed_when_it_is_over(
     database: Database, feed: Any, ahead: Follower, now: SetClock
 ) -> None:
@@ -113,7 +130,7 @@ def test_nothing_is_remembered_of_later_than_now() -> None:
         ahead={"1": view},
         pending={"a ": Pending("a", later, later), "b ": Pending("b", now)},
         open={"c ": Open("c", Severity.FAULT, later, later, later), "d ": Open("d", Severity.FAULT, now)},
-        closings={"c ": [now, later]},
+        ends={"c ": [now, later]},
         fresh_until=later + 16 * MINUTE,
         due=later,
         heard=later,

@@ -53,6 +53,7 @@ class Machine:
     seq: int = 0
     waiting: int = 0  # that wait behind a batch, as it says
     ahead: list[Ahead] = field(default_factory=list)
+    hindered: str = ""
     told: list[Clock] = field(default_factory=list)  # what its batches say of earlier boots
     booted: int = field(init=False)
 
@@ -111,6 +112,7 @@ class Machine:
             waiting=self.waiting,
             agent_version="0.1.0",
             ahead=self.ahead,
+            hindered=self.hindered,
         )
 
 

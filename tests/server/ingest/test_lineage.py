@@ -101,6 +101,33 @@ def test_what_two_streams_share_is_not_the_past_of_a_third_that_goes_on_from_bef
     assert {of[row.record_id]: row.good for row in rows(Attested)} == {(1, "state"): 3, (2, "state"): 1}
 
 
+def test_what_two_copies_of_one_home_both_send_is_there_once(machine: Any, now: Any, deliver: Any, rows: Any) -> None:
+    """Both go on from the same number, with what waited when the home was copied; then each says something else."""
+    deliver(machine, machine.state(ATM), exchange=machine.exchange())
+    parent = machine.stream
+    now.forward(60)
+    waited = [machine.state(ATM, "offline")]
+    for _ in range(3):
+        now.forward(60)
+        waited.append(machine.hold(1, **HELD))
+    machine.go_on(2)
+    one = machine.stream
+    now.forward(60)
+    deliver(machine, *waited, machine.hold(1, **HELD), exchange=machine.exchange())
+    machine.stream, machine.seq = parent, 5
+    machine.go_on(2)
+    now.forward(60)
+    assert deliver(machine, *waited[:2], exchange=machine.exchange()).ranges == [(1, 3)]
+    assert deliver(machine, *waited[2:], machine.hold(2, **HELD)).ranges == [(1, 6)]
+    assert ranges(rows, one) == [(1, 6)]
+    assert sorted(row.seq for row in rows(RecordRow)) == [1, 2, 3, 4, 5, 6, 6]
+    of = {row.id: row.seq for row in rows(RecordRow)}
+    attested = {of[row.record_id]: (row.good, row.end - row.start) for row in rows(Attested)}
+    assert attested[1] == (1, 0)
+    assert attested[2][1] == 5 * MINUTE
+    assert len(attested) == 2
+
+
 def test_time_does_not_run_back_over_the_change(machine: Any, now: Any, deliver: Any, rows: Any) -> None:
     """The second batch comes with a better idea of the clock, by which all was ten seconds earlier."""
     first = machine.state(ATM)

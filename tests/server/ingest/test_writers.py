@@ -72,6 +72,28 @@ def test_what_was_submitted_before_the_end_is_written(database: Database, machin
         writer.submit(parcel(machine)).result(0)
 
 
+def test_what_is_submitted_at_the_instant_of_the_end_is_answered_too(
+    database: Database, machine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = Writer(database)
+    writer.start()
+    ending = threading.Thread(target=writer.stop)
+
+    def look() -> int:
+        """The end comes while `submit` looks how much waits."""
+        ending.start()
+        writer._thread.join(0.5)
+        return 0
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer._jobs, "qsize", look)
+        future = writer.submit(parcel(machine, machine.state(ATM)))
+    ending.join(30)
+    assert not writer.alive
+    assert future.done()
+    assert future.result().ranges == [(1, 1)]
+
+
 def test_an_answer_nobody_waits_for_any_more_is_no_defect(
     database: Database, machine: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

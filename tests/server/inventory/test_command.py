@@ -56,7 +56,7 @@ def test_the_plan_is_shown_in_chinese_before_it_is_done(run: Run, capsys: pytest
     said = capsys.readouterr()
     assert "+ 点位 1001/ups-1 机房 UPS" in said.out
     assert "机构: 新增 1" in said.out
-    assert said.err == "已执行。\n"
+    assert said.err.endswith("已执行。\n")
     run(BANK + BRANCH + CLASS + POSITION + 'address = "10.0.0.2:161"\n')
     assert "~ 点位 1001/ups-1  地址: 10.0.0.1:161 → 10.0.0.2:161" in capsys.readouterr().out
     run(BANK + BRANCH + CLASS + POSITION + 'address = "10.0.0.2:161"\n')
@@ -101,6 +101,47 @@ def test_secrets_are_warned_of_and_never_shown(run: Run, capsys: pytest.CaptureF
     said = capsys.readouterr()
     assert "第一处：1001/ups-1" in said.err
     assert "hunter2" not in said.out + said.err
+
+
+def test_a_name_that_came_in_before_gives_the_plan_no_orders(
+    run: Run, capsys: pytest.CaptureFixture[str], database: Database
+) -> None:
+    run(BANK + BRANCH)
+    with database.write() as session:
+        session.exec(select(Subject)).one().name = "\x1b[2J\u202e城\u3000关"
+    capsys.readouterr()
+    run(BANK + BRANCH)
+    assert "~ 机构 1001  名称: \\x1b[2J\\u202e城\u3000关 → 城关支行" in capsys.readouterr().out
+
+
+AGENTS = "".join(f'[[agent]]\nkey = "{key}"\nname = "柜员机"\nbranch = "1001"\n' for key in ("pc-b", "pc-a"))
+
+
+def test_it_is_said_who_polls_what_where_a_branch_has_several_agents(
+    run: Run, capsys: pytest.CaptureFixture[str], database: Database
+) -> None:
+    at = 'address = "10.0.0.1:161"\n'
+    second = POSITION.replace("ups-1", "ups-2") + at + 'agent = "pc-a"\n'
+    run(BANK + BRANCH + CLASS + AGENTS + POSITION + at + second, lang="en")
+    told = capsys.readouterr().err
+    assert (
+        "Branch 1001 has several agents: pc-b pc-a. pc-b polls what names none of them, which is 1 positions: ups-1."
+        in told
+    )
+    with database.read() as session:
+        names = {row.id: row.key for row in session.exec(select(Subject))}
+        polled = {names[row.subject_id]: names[row.agent_id] for row in session.exec(select(Observer))}
+    assert polled == {"1001/ups-1": "pc-b", "1001/ups-2": "pc-a"}
+    run(BANK + BRANCH + CLASS + AGENTS + POSITION + at + 'agent = "pc-b"\n' + second, lang="en")
+    assert "several" not in capsys.readouterr().err
+
+
+def test_it_is_said_that_nobody_polls_a_position(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    at = 'address = "10.0.0.1:161"\n'
+    run(BANK + BRANCH + CLASS + POSITION + at)
+    assert "有 1 个点位写了驱动，但没有采集程序去采集：1001/ups-1。" in capsys.readouterr().err
+    run(BANK + BRANCH + CLASS + AGENTS.partition('[[agent]]\nkey = "pc-a"')[0] + POSITION + at)
+    assert "没有采集程序" not in capsys.readouterr().err
 
 
 def test_the_inventory_that_comes_with_the_program_is_a_whole_bank(

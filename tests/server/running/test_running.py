@@ -70,6 +70,8 @@ def test_a_server_whose_health_is_dead_silent_or_behind_is_not_ready(
     client: TestClient, app: FastAPI, deliver: Any, machine: Any, now: SetClock
 ) -> None:
     until_ready(client)
+    state_of(app).follower.failing = True
+    assert client.get("/readyz").json()["checks"]["health"] == "failing"
     state_of(app).follower.stop()
     assert client.get("/readyz").json()["checks"]["health"] == "dead"
     state_of(app).follower = follower = Follower(state_of(app).database, now)
@@ -170,7 +172,7 @@ def test_no_figure_names_a_branch_a_position_or_a_person(here: TestClient, bank:
     said = here.get("/metrics").text
     words = re.sub(r" \S+$", "", said, flags=re.MULTILINE)  # without the figures: 41002 bytes name no branch
     assert not re.search(r"1001|1002|atm-1|centre|城关|青禾", words)
-    assert set(re.findall(r"[{,](\w+)=", said)) == {"outcome", "le", "standing", "severity", "version"}
+    assert set(re.findall(r"[{,](\w+)=", said)) == {"outcome", "le", "standing", "severity", "version", "follower"}
 
 
 def test_from_elsewhere_only_the_token_for_metrics_opens_them(

@@ -1,5 +1,6 @@
 """Lists: searched, filtered, entered; and one position, one ticket, one card."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from server.schemas.people import Role
+from server.schemas.tickets import TicketCreate, TicketDetail
 from tui.app import ConsoleApp
 from tui.screens.devices import Devices
 from tui.screens.position import Position
@@ -98,6 +100,37 @@ async def test_a_report_takes_one_key_and_enter_from_a_device(
         assert "2号钞箱 钞空" in text(pilot)
     tickets = bank.ask(bank.token("li", Role.HEAD), "/api/tickets?branch=1001")
     assert [ticket["source"] for ticket in tickets["rows"]] == ["hand", "condition"]
+
+
+async def test_a_second_enter_while_a_report_is_on_its_way_makes_no_second_ticket(
+    bank: Any, console: MakeConsole, until: Until, text: Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server has the report, and its answer is slow to come."""
+    app = console(bank.token("wang", Role.BRANCH, ["1001"]))
+    li, answers = head(bank), asyncio.Event()
+    report = app.client.report
+
+    async def slow(ticket: TicketCreate) -> TicketDetail:
+        taken = await report(ticket)
+        await answers.wait()
+        return taken
+
+    monkeypatch.setattr(app.client, "report", slow)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "处理提示" in text(pilot))
+        await pilot.press("f7")
+        await until(pilot, lambda: "报修：大堂 ATM-1" in text(pilot))
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: hand_made(bank, li))
+        await pilot.press("enter", "f7")
+        answers.set()
+        await until(pilot, lambda: isinstance(app.screen, Ticket) and "新建" in text(pilot))
+    assert len(hand_made(bank, li)) == 1
+
+
+def hand_made(bank: Any, token: str) -> list[Any]:
+    tickets = bank.ask(token, "/api/tickets?branch=1001")
+    return [ticket for ticket in tickets["rows"] if ticket["source"] == "hand"]
 
 
 async def test_a_report_without_a_word_is_not_sent(bank: Any, console: MakeConsole, until: Until, text: Text) -> None:

@@ -1,0 +1,1 @@
+"""Moves a server from SQLite to PostgreSQL, once and whole."""

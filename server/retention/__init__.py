@@ -1,0 +1,1 @@
+"""What is not kept for ever, and what is written of it before it goes."""

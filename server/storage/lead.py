@@ -1,0 +1,81 @@
+"""Which of several servers on one database does what one alone should do. PostgreSQL keeps the answer.
+
+A lock of a session of its own: whoever has it leads, and it is free again as soon as that session is gone, by a kill,
+a cut line or a machine that burnt. What is led stays right without it: every step guards its cursor.
+"""
+
+import logging
+from contextlib import suppress
+from enum import IntEnum
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from server.storage.database import Database
+
+ADVISORY = 0x6272_6C64  # "brld", the first of PostgreSQL's two numbers
+# A machine that is gone without a word is missed after 20 s of silence; PostgreSQL's own default is two hours.
+KEEPALIVE = ("tcp_keepalives_idle = 5", "tcp_keepalives_interval = 5", "tcp_keepalives_count = 3")
+
+_log = logging.getLogger(__name__)
+
+
+class Role(IntEnum):
+    """What one server alone does."""
+
+    HEALTH = 1
+    ENTRIES = 2
+    RETENTION = 3
+
+
+class Lead:
+    """One role of one server. Used by one thread."""
+
+    def __init__(self, database: Database, role: Role) -> None:
+        self._database = database
+        self._role = role
+        self._session: Connection | None = None  # has the lock
+
+    def held(self) -> bool:
+        """Whether this server leads now; it does from here on if nobody else does.
+
+        Raises DBAPIError where the database cannot be asked.
+        """
+        if self._database.sqlite:
+            return True
+        if self._session is None or not self._stands(self._session):
+            self._session = self._taken()
+        return self._session is not None
+
+    def release(self) -> None:
+        """Let another lead."""
+        session, self._session = self._session, None
+        if session is not None:
+            with suppress(SQLAlchemyError):  # it may be lost
+                session.execute(text("SELECT pg_advisory_unlock_all()"))  # sooner than the end of a session is noticed
+            with suppress(SQLAlchemyError):
+                session.close()
+
+    def _stands(self, session: Connection) -> bool:
+        try:
+            session.execute(text("SELECT 1"))
+        except DBAPIError as error:
+            _log.warning("This server lost its session with the database, and leads no more: %s", error.orig)
+            self.release()
+            return False
+        return True
+
+    def _taken(self) -> Connection | None:
+        session = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        session.detach()  # from the pool: it is kept for as long as this server leads
+        try:
+            for setting in KEEPALIVE:
+                session.execute(text(f"SET {setting}"))
+            asked = text("SELECT pg_try_advisory_lock(:kind, :number)")
+            if session.execute(asked, {"kind": ADVISORY, "number": int(self._role)}).scalar_one():
+                return session
+        except BaseException:
+            session.close()
+            raise
+        session.close()
+        return None

@@ -1,0 +1,186 @@
+"""Three servers on one PostgreSQL behind a plain TCP balancer, killed in turn while agents report."""
+
+import asyncio
+import random
+import re
+import shutil
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+
+from tests.faults.bank import Bank
+from tests.faults.bench import Bench, Running, bench, comes, free_port, kill, until
+from tests.faults.count import Count, count
+
+SERVERS = 3
+INSTALL = "apt-get install -y nginx-light libnginx-mod-stream"
+MODULE = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
+BALANCER = """\
+load_module {module};
+daemon off;
+pid {folder}/nginx.pid;
+error_log stderr;
+events {{}}
+stream {{
+    upstream servers {{
+{servers}
+    }}
+    server {{
+        listen 127.0.0.1:{port};
+        proxy_connect_timeout 1s;
+        proxy_pass servers;
+    }}
+}}
+"""
+
+
+def missing() -> str:
+    """What this machine lacks for it, or ""."""
+    if shutil.which("nginx", path="/usr/sbin:/usr/bin") is None or not MODULE.exists():
+        return f"a balancer needs: {INSTALL}"
+    return ""
+
+
+@dataclass
+class Found:
+    leaders: int = 0  # kills that hit the one that judged
+    others: int = 0
+    taken: list[float] = field(default_factory=list)  # seconds from each kill to the next record taken
+    judged: list[float] = field(default_factory=list)  # and from each that hit the leader till another judged
+    conditions: int = 0
+    counted: Count = field(default_factory=lambda: Count([]))
+
+
+class Servers:
+    """All of them on the home of one bench, whose port is the balancer's."""
+
+    def __init__(self, made: Bench) -> None:
+        self.made = made
+        self.ports = [free_port() for _ in range(SERVERS)]
+        self.running: list[Running] = []
+
+    def start(self) -> None:
+        with ThreadPoolExecutor(SERVERS) as at_once:
+            self.running = list(at_once.map(self._start, range(SERVERS)))
+        folder = self.made.home / "nginx"
+        folder.mkdir()
+        servers = "\n".join(f"        server 127.0.0.1:{port} max_fails=1 fail_timeout=1s;" for port in self.ports)
+        said = BALANCER.format(module=MODULE, folder=folder, servers=servers, port=self.made.port)
+        (folder / "nginx.conf").write_text(said, encoding="utf-8")
+        nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin") or "nginx"
+        self.made.start("nginx", [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")], self.made.port)
+
+    def _start(self, number: int) -> Running:
+        return self.made.start_server("server" if number == 0 else f"server-{number}", self.ports[number])
+
+    def leader(self) -> int | None:
+        """Which of them judges."""
+        return next((number for number in range(SERVERS) if self._judges(number)), None)
+
+    def _judges(self, number: int) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[number]}/metrics", timeout=5) as answer:
+                return bool(re.search(rb'^branchfleet_follows\{follower="health"\} 1', answer.read(), re.MULTILINE))
+        except OSError:
+            return False
+
+    def kill(self, number: int) -> None:
+        kill(self.running[number])
+
+    def again(self, number: int) -> None:
+        self.running[number] = self._start(number)
+
+
+class Log:
+    """What the database holds, asked by nobody's program of ours."""
+
+    def __init__(self, url: str) -> None:
+        self._link = psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
+
+    def number(self, sql: str) -> int:
+        found = self._link.execute(sql.encode()).fetchone()
+        return int(found[0] or 0) if found else 0
+
+    def taken(self) -> int:
+        return self.number("SELECT max(id) FROM record")
+
+    def judged(self) -> int:
+        return self.number("SELECT cursor FROM follower WHERE name = 'health'")
+
+    def close(self) -> None:
+        self._link.close()
+
+
+def run(home: Path, url: str, kills: int, seed: int = 1, bank: Bank | None = None) -> Found:
+    """`url` is of an empty database of PostgreSQL. Every other kill hits the server that judges."""
+    bank = bank or Bank(devices=6, interval=0.5, change=12.0)
+    chance = random.Random(seed)
+    found = Found()
+    with bench(home, bank, database=url) as made, closing(Log(url)) as log:
+        servers = Servers(made)
+        servers.start()
+        made.enrol("agent-1001", made.url)
+        made.start_agent()
+        made.tell_story()
+        until(lambda: log.judged() > 10, "records to be judged")
+        for turn in range(kills):
+            _kill(servers, log, found, chance, leads=turn % 2 == 0)
+        asyncio.run(_see(made, found))
+        taken = log.taken()
+        until(lambda: log.taken() > taken + 3, "more records")
+        made.end_story()
+        time.sleep(2 * bank.interval)  # what was shown last is polled; the count says whether it was
+        made.stop("agent-1001")
+        until(lambda: log.judged() >= log.taken(), "all to be judged")
+        for name in _names():
+            made.stop(name)
+        found.counted = count(made.database, made.shown, [made.agent_home() / "spool.db"])
+    return found
+
+
+def _names() -> Iterator[str]:
+    yield "server"
+    yield from (f"server-{number}" for number in range(1, SERVERS))
+
+
+def _kill(servers: Servers, log: Log, found: Found, chance: random.Random, *, leads: bool) -> None:
+    until(lambda: servers.leader() is not None, "a server to judge")
+    leader = servers.leader() or 0
+    others = [number for number in range(SERVERS) if number != leader]
+    struck = leader if leads else chance.choice(others)
+    found.leaders, found.others = found.leaders + leads, found.others + (not leads)
+    servers.kill(struck)
+    taken, judged = log.taken(), log.judged()
+    found.taken.append(until(lambda: log.taken() > taken, "a record to be taken by another"))
+    if leads:
+        found.judged.append(until(lambda: log.judged() > judged, "another to judge"))
+    servers.again(struck)
+
+
+async def _see(made: Bench, found: Found) -> None:
+    """A person signs in through the balancer, at whichever server it is."""
+    async with made.client() as client:
+        await made.signed_in(client)
+
+        async def shown() -> bool:
+            found.conditions = len((await client.conditions()).rows)
+            return found.conditions > 0
+
+        await comes(shown, "the conditions of UPSes on battery")
+
+
+def say(found: Found) -> list[str]:
+    def seconds(many: list[float]) -> str:
+        return " ".join(f"{one:.1f}" for one in many)
+
+    return [
+        f"killed: {found.leaders} times the one that judged, {found.others} times another",
+        f"seconds to the next record taken: {seconds(found.taken)}",
+        f"seconds till another judged: {seconds(found.judged)}",
+    ]

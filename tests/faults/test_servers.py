@@ -1,0 +1,26 @@
+"""`python -m tests.faults servers` in its shortest form."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults import servers
+
+
+def test_nothing_is_lost_when_one_of_three_servers_is_killed_and_another_goes_on_judging(
+    tmp_path: Path, cluster: Any
+) -> None:
+    if lacks := servers.missing():
+        pytest.skip(lacks)
+    name, url = cluster.create()
+    try:
+        found = servers.run(tmp_path, url, kills=2)
+    finally:
+        cluster.drop(name)
+    assert (found.leaders, found.others) == (1, 1)
+    assert len(found.taken) == 2
+    assert len(found.judged) == 1
+    assert found.conditions
+    assert found.counted.shown
+    assert found.counted.whole, (found.counted.streams, found.counted.lost)
