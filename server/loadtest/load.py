@@ -1,6 +1,6 @@
 """The load: agents take turns at telling, so many at once, and somebody watches how far health is behind.
 
-Without a rate they tell as fast as the server keeps up: while health is more than a second behind, the next waits.
+Without a rate they tell as fast as the server keeps up: while health is more than half a second behind, the next waits.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from server.loadtest.line import Line
 from server.running.lag import Lag, lag_of
 from server.storage.database import Database
 
-AT_ONCE = 32  # batches under way
+AT_ONCE = 16  # batches under way
 LOOK = 0.2  # seconds between looks at health
-BEHIND = 1.0  # seconds health may be behind before the next waits, where no rate is asked for
+BEHIND = 0.5  # seconds health may be behind before the next waits, where no rate is asked for
 RESTED = (429, 503)  # what an agent waits for and sends again
 
 
