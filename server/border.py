@@ -25,6 +25,7 @@ from server.exit import Exit
 from server.home import AlreadySetUp, Broken, NotSetUp
 from server.journal.clock import ClockLeapt
 from server.listening import AddressTaken
+from server.loadtest.failed import Failed
 from server.migrations import DatabaseNewer, DatabaseOlder
 from server.moving.move import Occupied, StillRuns
 from server.moving.rows import Differs, Unfit
@@ -51,6 +52,7 @@ CODES: dict[type[Told], Exit] = {
     NotWhole: Exit.DATABASE,
     DumpFailed: Exit.DATABASE,
     NoProgram: Exit.NO_SUCH_THING,
+    Failed: Exit.FELL_SHORT,
     Occupied: Exit.REFUSED,
     StillRuns: Exit.BUSY,
     Differs: Exit.DATABASE,

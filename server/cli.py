@@ -25,6 +25,7 @@ from server.journal.clock import passed, refuse_a_leap
 from server.journal.command import journal
 from server.journal.deeds import record
 from server.listening import listening
+from server.loadtest.command import loadtest
 from server.narrating import narrate
 from server.queries import status_out
 from server.running.command import metrics
@@ -38,6 +39,7 @@ app.add_typer(secret, name="secret")
 app.add_typer(journal, name="journal")
 app.add_typer(aside, name="aside")
 app.add_typer(metrics, name="metrics")
+app.command()(loadtest)
 
 
 @app.callback()

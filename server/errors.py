@@ -14,6 +14,7 @@ Told
 from collections.abc import Callable
 from typing import ClassVar
 
+NOT_LET_IN = "This token is not an agent's, or no longer good: POST /api/agent/token gives another."
 BROKEN = "The server met a defect of its own; its log has the details."
 FULL = "The server cannot write: its disk is full. Free some space; nothing that was acknowledged is lost."
 AWAY = "The server cannot reach its database just now. Try again shortly."

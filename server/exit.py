@@ -14,6 +14,7 @@ class Exit(IntEnum):
     DATABASE = 8
     CANNOT_WRITE = 9
     NOT_SET_UP = 10
+    FELL_SHORT = 11
     DEFECT = 70
 
     @property
@@ -32,5 +33,6 @@ _SENTENCES = {
     Exit.DATABASE: "The database is newer than this program, or not whole.",
     Exit.CANNOT_WRITE: "The disk is full, or the place may not be written.",
     Exit.NOT_SET_UP: "There is no server in this home; `branchfleet-server init` makes one.",
+    Exit.FELL_SHORT: "The server of a load test did not do what a server must.",
     Exit.DEFECT: "This is a defect of the program.",
 }

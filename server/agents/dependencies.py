@@ -1,23 +1,21 @@
 """Which agent is asking: by its token, looked up at every request, so that a revoked agent is out at once.
 
-Where an address said too many that are none, only those are looked up there that were good before.
+Where an address said too many that are none, only those are looked up there that were good before. What brings records
+is believed as far as memory goes, and looked up by the writer, in the transaction that takes them (`ingest/door.py`).
 """
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlmodel import col, select
 
 from agent.wire import BEHIND
 from server.accounts.dependencies import StateOf
 from server.accounts.tokens import hash_token
+from server.agents.calling import Calling, whose
 from server.agents.limits import neighbours, strangers
-from server.agents.tables import AgentToken
-from server.errors import Unauthorized
-from server.inventory.tables import Subject
+from server.errors import NOT_LET_IN, Unauthorized
 from server.state import State
 
 BEARER = HTTPBearer(
@@ -31,19 +29,18 @@ def crowded() -> bool:
 
 
 async def _turn(state: StateOf, behind: Annotated[str, Header(alias=BEHIND, include_in_schema=False)] = "") -> None:
-    """`turns.py`. It asks for nothing that a thread would have to do."""
-    if behind and crowded():
+    if behind:
+        give_way(state)
+
+
+def give_way(state: State) -> None:
+    """Of who is behind: `turns.py`. It asks for nothing that a thread would have to do."""
+    if crowded():
         state.writer.figures.answered("unavailable")
         state.turns.wait()
 
 
 Turn = Depends(_turn)
-
-
-@dataclass(frozen=True)
-class Calling:
-    id: int
-    key: str
 
 
 async def address_of(request: Request) -> str:
@@ -69,23 +66,13 @@ def may_be_looked_up(state: State, digest: str, address: str) -> None:
 
 def look_up(state: State, digest: str, address: str) -> Calling:
     """Unauthorized if it is no agent's token, or no longer."""
-    asked = (
-        select(AgentToken.agent_id, Subject.key)
-        .join(Subject, col(Subject.id) == col(AgentToken.agent_id))
-        .where(
-            AgentToken.token_hash == digest,
-            AgentToken.expires_at > state.now(),
-            col(Subject.removed_at).is_(None),
-        )
-    )
-    with state.database.read() as session:
-        found = session.exec(asked).first()
+    found = whose(state.database, digest, state.now())
     if found is None:
         state.limits.good.forget(digest)
         with strangers(state.limits.token, address):
-            raise Unauthorized("This token is not an agent's, or no longer good: POST /api/agent/token gives another.")
-    state.limits.good.add(digest)
-    return Calling(*found)
+            raise Unauthorized(NOT_LET_IN)
+    state.limits.good.add(digest, found)
+    return found
 
 
 def _agent(digest: Annotated[str, Depends(_digest)], state: StateOf, address: Address) -> Calling:

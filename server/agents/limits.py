@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar
 
+from server.agents.calling import Calling
 from server.errors import Forbidden, Invalid, ServerError, Unauthorized
 
 KNOWN = 20_000  # callers remembered at most
@@ -61,18 +62,24 @@ class Bucket:
 
 
 class Seen:
-    """Hashes of tokens that were good here lately: they are looked up whatever else their address asks."""
+    """Hashes of tokens that were good here lately, and whose they are once that was looked up.
+
+    They are looked up whatever else their address asks; that one is in here says nothing of whether it still is good.
+    """
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._hashes: OrderedDict[str, None] = OrderedDict()
+        self._hashes: OrderedDict[str, Calling | None] = OrderedDict()
 
-    def add(self, digest: str) -> None:
+    def add(self, digest: str, whose: Calling | None = None) -> None:
         with self._guard:
-            self._hashes[digest] = None
+            self._hashes[digest] = whose or self._hashes.get(digest)
             self._hashes.move_to_end(digest)
             if len(self._hashes) > KNOWN:
                 self._hashes.popitem(last=False)
+
+    def whose(self, digest: str) -> Calling | None:
+        return self._hashes.get(digest)
 
     def forget(self, digest: str) -> None:
         with self._guard:

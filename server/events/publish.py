@@ -1,5 +1,8 @@
 """Saying what changed, in the transaction that changes it."""
 
+from collections.abc import Iterable
+
+from sqlalchemy import insert
 from sqlmodel import Session
 
 from server.events.tables import Invalidation
@@ -14,3 +17,11 @@ def invalidate(session: Session, topic: str, key: str, branch_id: int | None, no
     """
     take_turn(session)
     session.add(Invalidation(at=now, topic=topic, key=key, branch_id=branch_id))
+
+
+def invalidate_all(session: Session, about: Iterable[tuple[str, str, int | None]], now: int) -> None:
+    """The same of many, each a topic, a key and a branch: they take their turn once."""
+    rows = [{"at": now, "topic": topic, "key": key, "branch_id": branch} for topic, key, branch in about]
+    if rows:
+        take_turn(session)
+        session.execute(insert(Invalidation), rows)

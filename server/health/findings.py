@@ -4,13 +4,14 @@
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import msgspec
 
 from agent.inventory.schema import When
 from agent.wire import Catalogue, Level
 from server.health.rules import UNREADABLE, Rule
-from server.health.state import State
+from server.health.state import State, View
 
 UNTOLD = frozenset({"unknown", "inUse", ""})  # device words that say nothing of how the device is
 
@@ -33,18 +34,14 @@ _WEIGHT = {Level.FAULT: 3, Level.ATTENTION: 2, Level.UNKNOWN: 1, Level.GOOD: 0}
 def merge(state: State, now: int, catalogue: Catalogue) -> Merged | None:
     """Fresh views that answered count before those that did not; of several answers the gravest word counts."""
     views = sorted(state.views.values(), key=lambda view: view.at, reverse=True)
-    if not views:
-        return None
+    if len(views) <= 1:  # as nearly always: whatever it is, it is all there is
+        return _alone(views[0]) if views else None
     fresh = [view for view in views if view.fresh_to >= now] or views[:1]
     answered = [view for view in fresh if view.answered]
     asked = answered or fresh
     gravest = max(asked, key=lambda view: _weight(catalogue, view.device))
     tell = answered or [view for view in fresh if view.busy]  # of a device in use its print queue may tell
-    parts: dict[str, str] = {}
-    numbers: dict[str, float] = {}
-    for view in reversed(tell):  # newer ones overwrite, but never with "unknown"
-        parts.update({key: w for key, w in view.parts.items() if w != "unknown" or key not in parts})
-        numbers.update(view.numbers)
+    parts, numbers = _said(tell)
     return Merged(
         device=gravest.device,
         answered=bool(answered),
@@ -54,6 +51,29 @@ def merge(state: State, now: int, catalogue: Catalogue) -> Merged | None:
         numbers=numbers,
         as_of=asked[0].as_of,
     )
+
+
+def _alone(view: View) -> Merged:
+    told = view.answered or view.busy
+    return Merged(
+        device=view.device,
+        answered=view.answered,
+        unreachable=view.unreachable,
+        reason=view.reason,
+        parts=view.parts if told else {},
+        numbers=view.numbers if told else {},
+        as_of=view.as_of,
+    )
+
+
+def _said(views: list[View]) -> tuple[dict[str, str], dict[str, float]]:
+    """Parts and numbers of all views, the newest first: newer ones overwrite, but never with "unknown"."""
+    parts: dict[str, str] = {}
+    numbers: dict[str, float] = {}
+    for view in reversed(views):
+        parts.update({key: w for key, w in view.parts.items() if w != "unknown" or key not in parts})
+        numbers.update(view.numbers)
+    return parts, numbers
 
 
 def _weight(catalogue: Catalogue, device: str) -> int:
@@ -72,7 +92,10 @@ def find(rules: Iterable[Rule], merged: Merged, state: State, catalogue: Catalog
     met: dict[str, tuple[Rule, str]] = {}
     refuted: set[str] = set()
     taken: set[tuple[str, str]] = set()  # part and word that a rule of its own looks at
+    keys = tuple(merged.numbers)
     for rule in rules:
+        if rule.when is not None and rule.when.number is not None and not _of_family(rule.when.number, keys):
+            continue
         for part, word, verdict in _judged(rule, merged, state, catalogue, taken):
             key = f"{rule.key} {part}"
             if verdict:
@@ -141,11 +164,16 @@ def _numbers(rule: str, when: When, merged: Merged, state: State) -> Iterator[Ve
     if any(word == "unknown" for word in given):
         return
     stands = all(merged.parts[part] == word for part, word in when.given.items())
-    for key, number in merged.numbers.items():
-        if when.number not in (key, key.rpartition(".")[0]):
-            continue
+    for key in _of_family(when.number or "", tuple(merged.numbers)):
+        number = merged.numbers[key]
         is_open = f"{rule} {key}" in state.open
         yield key, f"{number:g}", stands and _beyond(number, when.above, when.below, when.clear, is_open)
+
+
+@lru_cache(512)  # what hostile devices name is not to fill the memory
+def _of_family(family: str, keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Of "load" the keys "load" and "load.2"; positions of one model have the same keys."""
+    return tuple(key for key in keys if family in (key, key.rpartition(".")[0]))
 
 
 def _beyond(number: float, above: float | None, below: float | None, clear: float | None, is_open: bool) -> bool:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
+from sqlalchemy import Text, type_coerce
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from agent.wire import Level, catalogue
@@ -15,9 +17,14 @@ from server.health.rollups import Sums
 from server.health.rules import Rules
 from server.health.state import Ahead, Around, Change, Evidence, Held, Place, Seen, State, Told, Voice
 from server.health.tables import HealthRow
+from server.ingest.link import Row
 from server.ingest.tables import AgentSeen
 from server.inventory.tables import Line, Observer, Position, Subject, SubjectKind
 from server.schemas.standing import Standing
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_state = msgspec.json.Decoder(State).decode
+_evidence = msgspec.json.Decoder(Evidence).decode
 
 
 class Fleet:
@@ -32,7 +39,6 @@ class Fleet:
         self.places: dict[int, Place] = {}
         self.states: dict[int, State] = {}
         self.evidence: dict[int, Evidence] = {}  # branch id ->
-        self.stored: set[int] = set()  # subjects that have a row
         self.touched: set[int] = set()
         self.marked: set[int] = set()  # branches whose evidence changed
         self.changes: list[Change] = []
@@ -60,38 +66,41 @@ class Fleet:
         return found
 
     def _load_places(self, ids: list[int], observers: dict[int, set[int]]) -> None:
+        columns: tuple[Any, ...] = (
+            *(Subject.id, Subject.kind, Subject.key, Subject.name, Subject.branch_id, Subject.removed_at),
+            *(Position.cls, Position.driver, Position.interval_us, Line.interval_us),
+        )
         asked = (
-            select(Subject, Position, Line)
+            sql_select(*columns)
+            .select_from(Subject)
             .join(Position, col(Position.id) == Subject.id, isouter=True)
             .join(Line, col(Line.id) == Subject.id, isouter=True)
             .where(col(Subject.id).in_(ids))
         )
-        for subject, position, line in self._session.exec(asked):
-            cls = position.cls if position else ""
-            own = subject.id or 0
+        for own, kind, key, name, branch, removed, cls, driver, interval, of_line in self._session.execute(asked):
             self.places[own] = Place(
                 id=own,
-                kind=subject.kind,
-                key=subject.key,
-                name=subject.name,
-                branch=subject.branch_id,
-                cls=cls,
-                driver=position.driver if position else None,
-                interval=position.interval_us if position else line.interval_us if line else 0,
+                kind=kind,
+                key=key,
+                name=name,
+                branch=branch,
+                cls=cls or "",
+                driver=driver,
+                interval=interval or of_line or 0,
                 agents=frozenset(observers.get(own, ())),
-                rules=self._rules.of(subject.kind, cls),
-                removed=subject.removed_at is not None,
+                rules=self._rules.of(kind, cls or ""),
+                removed=removed is not None,
             )
 
     def _load_states(self, ids: set[int], branches: set[int]) -> None:
         for part in chunks(ids):
-            asked = select(HealthRow.subject_id, HealthRow.state).where(col(HealthRow.subject_id).in_(part))
+            plain = type_coerce(col(HealthRow.state), Text)
+            asked = select(HealthRow.subject_id, plain).where(col(HealthRow.subject_id).in_(part))
             for subject, state in self._session.exec(asked):
-                self.stored.add(subject)
                 if subject in branches:
-                    self.evidence[subject] = msgspec.convert(state, Evidence)
+                    self.evidence[subject] = _evidence(state)
                 else:
-                    self.states[subject] = msgspec.convert(state, State)
+                    self.states[subject] = _state(state)
         for branch in branches - self.evidence.keys():
             self.evidence[branch] = Evidence()
         for subject in ids - branches - self.states.keys():
@@ -119,7 +128,7 @@ class Fleet:
         place, before = self.places[subject], self.states[subject]
         after, changes = judge(before, seen, place, self._around(place), now)
         if seen is not None and not place.removed:
-            self.sums.see(subject, before, seen, place.span)
+            self.sums.see(subject, before, after, seen, place.span)
         self.states[subject] = after
         self.touched.add(subject)
         self.changes += changes
@@ -166,41 +175,16 @@ class Fleet:
 
     # -- rows ---------------------------------------------------------------------------------------
 
-    def rows(self) -> Iterator[tuple[bool, dict[str, Any]]]:
-        """Whether the row is there already, and what it is to hold."""
+    def rows(self) -> Iterator[Row]:
+        """Of every subject that was touched, as `bulks.HEALTH` has them."""
         for subject in sorted(self.touched):
             state = self.states[subject]
             newest = state.newest
-            ahead = list(state.ahead.values())
-            seen_at = max((view.held_to for view in state.shown.values()), default=None)
-            yield (
-                subject in self.stored,
-                {
-                    "subject_id": subject,
-                    "standing": state.standing,
-                    "since": state.since,
-                    "fresh_until": max(state.fresh_until, *(view.fresh_to for view in ahead), 0),
-                    "device": state.device[:16],
-                    "seen_at": state.heard or seen_at,
-                    "as_of": newest.as_of if newest else None,
-                    "due_at": state.due,
-                    "record_id": newest.record if newest else None,
-                    "state": msgspec.to_builtins(state),
-                },
-            )
-        for branch in sorted(self.marked):
-            yield (
-                branch in self.stored,
-                {
-                    "subject_id": branch,
-                    "standing": Standing.UNPOLLED,  # a branch has no standing of its own: lists add it up
-                    "since": 0,
-                    "fresh_until": 0,
-                    "device": "",
-                    "seen_at": None,
-                    "as_of": None,
-                    "due_at": None,
-                    "record_id": None,
-                    "state": msgspec.to_builtins(self.evidence[branch]),
-                },
-            )
+            fresh_until = max(state.fresh_until, *(view.fresh_to for view in state.ahead.values()), 0)
+            seen_at = state.heard or max((view.held_to for view in state.shown.values()), default=None)
+            as_of, record = (newest.as_of, newest.record) if newest else (None, None)
+            shown = (subject, state.standing.value, state.since, fresh_until, state.device[:16], seen_at)
+            yield *shown, as_of, state.due, record, _encode(state).decode()
+        for branch in sorted(self.marked):  # a branch has no standing of its own: lists add it up
+            evidence = _encode(self.evidence[branch]).decode()
+            yield branch, Standing.UNPOLLED.value, 0, 0, "", None, None, None, None, evidence

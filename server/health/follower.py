@@ -38,8 +38,9 @@ PAST = "health.history"  # the cursor of what waited at agents
 RESUMED = "health.resumed"  # its `at` is when the follower came back after an absence
 GRACE = SECOND  # what was committed this long after its arrival is still judged before time passes on
 BEAT = 10 * SECOND  # an idle follower says this often that it lives
-STEP = 0.3  # seconds a step may take with what waited at agents: what is live waits as long for it, and no longer
-LEAST, MOST = 20, 500  # of that in a step
+STEP = 0.3  # seconds a step may take: what comes meanwhile waits as long for it, and no longer
+LEAST, MOST = 20, 500  # of what waited at agents in a step
+LEAST_LIVE = 100  # of what is live; below that a step is dearer than what is in it
 
 
 @dataclass
@@ -66,7 +67,8 @@ class Follower(Following):
         self._database = database
         self._now = now
         self._batch = batch
-        self._waited = 100  # at agents: as many of it as fit into STEP seconds
+        self._live = min(500, batch)  # as many of it as fit into STEP seconds,
+        self._waited = 100  # and of what waited at agents
         self._single = 0  # steps still to be taken one record at a time, after one failed
         self._beat_at: int | None = None
         self._resumed = 0
@@ -82,7 +84,7 @@ class Follower(Following):
             self._back = True
         if self._back:
             self._set_back()
-        limit = 1 if self._single else self._batch
+        limit = 1 if self._single else self._live
         step: _Step | None = None
         began = time.monotonic()
         try:
@@ -106,9 +108,13 @@ class Follower(Following):
 
     def _measure(self, step: _Step, seconds: float) -> None:
         """Take as much the next time as fits, by how long this took on a machine as busy as it is."""
+        more = min(STEP / max(seconds, 0.001), 1.5)
         if len(step.history) + len(step.ahead) >= self._waited or seconds > STEP:
-            fits = self._waited * min(STEP / max(seconds, 0.001), 1.5)
+            fits = self._waited * more
             self._waited = round(min(max(fits, LEAST), MOST))
+        if len(step.entries) >= self._live or seconds > STEP:
+            fits = self._live * more
+            self._live = round(min(max(fits, LEAST_LIVE), self._batch))
 
     def _arrive(self) -> None:
         """Begin, and note an absence: while nobody listened nobody can have been silent."""

@@ -4,13 +4,39 @@ import msgspec
 
 from server.health.case import Case, key_of
 from server.health.clocks import Stamp, wrongs
-from server.health.rules import CLOCKS, DISK, SILENT
+from server.health.rules import CLOCKS, DISK, SECOND, SILENT
 from server.health.standing import stand
-from server.health.state import MINUTE, Heard, Pending, Seen
+from server.health.state import MINUTE, Heard, Pending, Seen, State
 from server.schemas.standing import Standing
 
 AWAY = (Standing.NEVER, Standing.STALE, Standing.CLOSED)  # how an agent stands of whom nothing was to be heard
+BREATH = 1000  # µs clocks may differ from one another and say the same all the same
 BREAK = 10 * MINUTE  # an agent that tells of nothing for longer has been away, whatever it was heard to say
+
+
+def same_breath(state: State, seen: Heard, now: int) -> State | None:
+    """The state after another record of a batch whose clocks say what those of the one before said; None: hear it out.
+
+    A batch has many records and one clock, and hearing each of them out costs as much as looking at what it tells.
+    """
+    before, stamp = state.stamp, seen.stamp
+    if (
+        before is None
+        or stamp is None
+        or seen.goodbye
+        or seen.hindered
+        or state.heard != now
+        or state.standing is not Standing.GOOD
+    ):
+        return None
+    if state.open or state.pending.keys() - {key_of(SILENT)} or stamp.boot_id != before.boot_id:
+        return None
+    passed = stamp.at - before.at, stamp.boot - before.boot, stamp.wall - before.wall
+    if not 0 <= passed[0] <= SECOND or abs(stamp.confidence - before.confidence) > BREATH:
+        return None
+    if max(passed) - min(passed) > BREATH:
+        return None
+    return msgspec.structs.replace(state, told=max(seen.at, state.told), stamp=stamp)
 
 
 class Hearing(Case):

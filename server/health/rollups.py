@@ -1,86 +1,84 @@
-"""Hourly roll-ups of numbers: what was attested, weighted by how long. A hole is not bridged. Pure."""
+"""Hourly roll-ups of numbers: what was attested, weighted by how long. A hole is not bridged. Pure.
+
+The sums of the hour that goes on are kept in the subject's state, and added to the table once a later hour has begun:
+a row of the table for each number of each observation would cost more than all the rest of judging it.
+"""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 
 from agent.wire import catalogue
-from server.health.state import Held, Seen, State, Told, View
+from server.health.state import KEY_LIMIT, Held, Seen, State, Sum, Told, View
 
 HOUR = 3_600_000_000  # µs
 
-Key = tuple[int, str, int]  # subject, metric, first µs of the hour
-
-
-class Sum(msgspec.Struct):
-    """One number in one hour, as the table `roll_up` has it."""
-
-    n: int = 0
-    low: float = 0.0
-    high: float = 0.0
-    weighted: float = 0.0
-    seconds: float = 0.0
-    last: float = 0.0
-    last_at: int = -1
-
-    def value(self, value: float, at: int, polls: int) -> None:
-        if self.last_at < 0:
-            self.low = self.high = value
-        self.low, self.high = min(self.low, value), max(self.high, value)
-        self.n += polls
-        if at >= self.last_at:
-            self.last, self.last_at = value, at
-
-    def hold(self, value: float, seconds: float) -> None:
-        self.weighted += value * seconds
-        self.seconds += seconds
+Metrics = dict[str, Sum]
 
 
 class Sums(msgspec.Struct):
-    """The sums a batch of records adds to."""
+    """What a batch of records adds to hours that are over, by subject and the first µs of the hour."""
 
-    by_key: dict[Key, Sum] = {}
+    over: dict[tuple[int, int], Metrics] = {}
 
-    def see(self, subject: int, state: State, seen: Seen, span: int) -> None:
-        """Count `seen`, told of `subject` while it was in `state`."""
+    def see(self, subject: int, before: State, after: State, seen: Seen, span: int) -> None:
+        """Count `seen`, told of `subject` while it was in `before`; `after` has the hour that goes on."""
         if isinstance(seen, Told):
-            self._told(subject, state, seen, span)
+            self._told(subject, before, after, seen, span)
         elif isinstance(seen, Held):
-            self._held(subject, state, seen, span)
+            self._held(subject, before, after, seen, span)
 
-    def _told(self, subject: int, state: State, told: Told, span: int) -> None:
-        before = state.views.get(str(told.agent))
-        if before is not None and told.at < before.held_to:
+    def _told(self, subject: int, before: State, after: State, told: Told, span: int) -> None:
+        view = before.views.get(str(told.agent))
+        if view is not None and told.at < view.held_to:
             return
-        if before is not None and told.at - before.held_to <= span:
-            self._stretch(subject, state, told.agent, before, before.held_to, told.at)
+        if view is not None and told.at - view.held_to <= span:
+            self._stretch(subject, before, after, told.agent, view, view.held_to, told.at)
         if told.failure is None:
-            for metric, value in told.reading.numbers.items():
-                if _counted(state, told.agent, metric, told.at, value):
-                    self._sum(subject, metric, told.at).value(value, told.at, 1)
+            counted = _counted(told.reading.numbers, before, told.agent, told.at)
+            self._add(subject, after, counted, told.at, polls=1)
 
-    def _held(self, subject: int, state: State, held: Held, span: int) -> None:
-        view = state.views.get(str(held.agent))
+    def _held(self, subject: int, before: State, after: State, held: Held, span: int) -> None:
+        view = before.views.get(str(held.agent))
         if view is None or held.polls <= 0 or held.at < view.held_to:
             return
         start = view.held_to if held.since - view.held_to <= span else held.since
-        self._stretch(subject, state, held.agent, view, start, held.at)
-        for metric, value in view.numbers.items():
-            if _counted(state, held.agent, metric, held.at, value):
-                self._sum(subject, metric, held.at).value(value, held.at, held.polls)
+        self._stretch(subject, before, after, held.agent, view, start, held.at)
+        counted = _counted(view.numbers, before, held.agent, held.at)
+        self._add(subject, after, counted, held.at, polls=held.polls)
 
-    def _stretch(self, subject: int, state: State, agent: int, view: View, start: int, end: int) -> None:
+    def _stretch(self, subject: int, before: State, after: State, agent: int, view: View, start: int, end: int) -> None:
         """The numbers of `view` held from `start` to `end`."""
-        for metric, value in view.numbers.items():
-            if not _counted(state, agent, metric, end, value):
-                continue
-            for lo, hi in hours(start, end):
-                found = self._sum(subject, metric, lo)
-                found.value(value, hi - 1, 0)
-                found.hold(value, (hi - lo) / 1e6)
+        counted = _counted(view.numbers, before, agent, end)
+        for lo, hi in hours(start, end):
+            self._add(subject, after, counted, hi - 1, seconds=(hi - lo) / 1e6)
 
-    def _sum(self, subject: int, metric: str, at: int) -> Sum:
-        return self.by_key.setdefault((subject, metric, at - at % HOUR), Sum())
+    def _add(
+        self, subject: int, after: State, counted: dict[str, float], at: int, *, polls: int = 0, seconds: float = 0
+    ) -> None:
+        found = self._of_hour(subject, after, at - at % HOUR)
+        for metric, value in counted.items():
+            known = found.get(metric)
+            if known is None:
+                found[metric] = Sum(polls, value, value, value * seconds, seconds, value, at)
+            else:
+                known.add(value, at, polls, seconds)
+
+    def _of_hour(self, subject: int, after: State, hour: int) -> Metrics:
+        if hour > after.hour:
+            if after.sums:
+                self._end(subject, after)
+            after.hour, after.sums = hour, {}
+        if hour == after.hour:
+            return after.sums
+        return self.over.setdefault((subject, hour), {})
+
+    def _end(self, subject: int, after: State) -> None:
+        """The hour that went on is over."""
+        found = self.over.setdefault((subject, after.hour), {})
+        for metric, total in after.sums.items():
+            found[metric] = merged(found[metric], total) if metric in found else total
 
 
 def hours(start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -91,28 +89,33 @@ def hours(start: int, end: int) -> Iterator[tuple[int, int]]:
         start = cut
 
 
-def _counted(state: State, agent: int, metric: str, at: int, value: float) -> bool:
-    """Known numbers only, and of two agents that see the same one only the first that is fresh."""
-    if catalogue().find_number(metric) is None or len(metric) > 64 or not metric.isprintable() or value != value:
-        return False
-    return not any(
-        int(other) < agent and metric in view.numbers and view.fresh_to >= at for other, view in state.views.items()
-    )
-
-
-def merged(into: Sum, more: Sum) -> Sum:
-    """Two sums of the same hour as one; `more` came later."""
-    if into.last_at < 0:
-        return more
-    if more.last_at < 0:
-        return into
-    newest = more if more.last_at >= into.last_at else into
+def merged(one: Sum, other: Sum) -> Sum:
+    """Two sums of the same hour as one."""
+    newest = other if other.last_at >= one.last_at else one
     return Sum(
-        n=into.n + more.n,
-        low=min(into.low, more.low),
-        high=max(into.high, more.high),
-        weighted=into.weighted + more.weighted,
-        seconds=into.seconds + more.seconds,
+        n=one.n + other.n,
+        low=min(one.low, other.low),
+        high=max(one.high, other.high),
+        weighted=one.weighted + other.weighted,
+        seconds=one.seconds + other.seconds,
         last=newest.last,
         last_at=newest.last_at,
     )
+
+
+def _counted(numbers: dict[str, float], state: State, agent: int, at: int) -> dict[str, float]:
+    """Known numbers only, and of two agents that see the same one only the first that is fresh."""
+    others = [view.numbers for other, view in state.views.items() if int(other) < agent and view.fresh_to >= at]
+    return {
+        metric: value
+        for metric, value in numbers.items()
+        if len(metric) <= KEY_LIMIT
+        and _in_catalogue(metric)
+        and value == value
+        and not (others and any(metric in other for other in others))
+    }
+
+
+@lru_cache(4096)
+def _in_catalogue(metric: str) -> bool:
+    return catalogue().find_number(metric) is not None and metric.isprintable()

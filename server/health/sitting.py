@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from agent.wire import AnyRecord, Hold
 from server.health.fleet import Fleet
+from server.health.hearing import same_breath
 from server.health.log import Entry, ahead_of, attested_to, decode, heard, told
 from server.health.rules import SILENT
 from server.health.state import MINUTE, Heard, Held, Seen
@@ -86,8 +87,14 @@ class Sitting:
         return view is not None and self._attested.get(view.record or 0, 0) >= seen.at
 
     def _hear(self, agent: int, said: Heard, now: int) -> None:
-        before = self._fleet.states[agent].standing
-        self._judge(agent, self._now_of(agent, said), now)
+        state, said = self._fleet.states[agent], self._now_of(agent, said)
+        same = None if self._fleet.places[agent].removed else same_breath(state, said, now)
+        if same is not None:
+            self._fleet.states[agent] = same
+            self._fleet.touched.add(agent)
+            return
+        before = state.standing
+        self._judge(agent, said, now)
         after = self._fleet.states[agent].standing
         if before is Standing.STALE or (after is not before and Standing.CLOSED in (before, after)):
             for subject in self._fleet.polled_by(agent):

@@ -131,6 +131,30 @@ class Open(msgspec.Struct, frozen=True, omit_defaults=True):
     hearsay: bool = False
 
 
+class Sum(msgspec.Struct, array_like=True):
+    """One number in one hour, as the table `roll_up` has it."""
+
+    n: int
+    low: float
+    high: float
+    weighted: float  # Σ value · seconds it held
+    seconds: float
+    last: float
+    last_at: int
+
+    def add(self, value: float, at: int, polls: int, seconds: float) -> None:
+        """Found so at `at` by so many polls, and for so many seconds."""
+        if value < self.low:
+            self.low = value
+        elif value > self.high:
+            self.high = value
+        self.n += polls
+        self.weighted += value * seconds
+        self.seconds += seconds
+        if at >= self.last_at:
+            self.last, self.last_at = value, at
+
+
 class State(msgspec.Struct, omit_defaults=True):
     """Everything health remembers of one subject. Keys of `pending`, `open` and `ends`: "rule part"."""
 
@@ -150,6 +174,8 @@ class State(msgspec.Struct, omit_defaults=True):
     told: int = 0  # of agents: the newest corrected time it spoke of
     steady: int = 0  # of agents: since when it speaks without a break, corrected
     stamp: Stamp | None = None  # of agents: its clocks at its newest record
+    hour: int = 0  # first µs of the hour that goes on,
+    sums: dict[str, Sum] = {}  # and its numbers so far: `rollups.py`
 
     @property
     def newest(self) -> View | None:

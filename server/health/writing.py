@@ -1,19 +1,19 @@
 """Writing what a step found: rows of health, roll-ups, conditions with their tickets, and what screens must fetch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from sqlalchemy import insert, tuple_, update
+from msgspec.structs import astuple
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from server.events.publish import invalidate
-from server.health import rollups
+from server.events.publish import invalidate_all
+from server.health.bulks import HEALTH, ROLL_UP
 from server.health.fleet import Fleet
 from server.health.kept_out import kept_out_of, titled
-from server.health.rollups import Sum
 from server.health.rules import Rules
 from server.health.state import Closed, Opened, Place, Reworded
-from server.health.tables import Condition, HealthRow, RollUp
+from server.health.tables import Condition
+from server.ingest.link import Row, link_in
 from server.inventory.tables import Subject, SubjectKind
 from server.journal.deeds import Act
 from server.tickets.deeds import open_by_condition, tell_of_recovery
@@ -23,57 +23,29 @@ WORD = 64  # characters of a condition's word
 
 def write(session: Session, fleet: Fleet, act: Act, rules: Rules) -> None:
     """Everything but the cursor. Tickets, the journal and invalidations come last: from there on writers queue."""
-    _health(session, fleet)
-    _sums(session, fleet.sums.by_key)
+    link = link_in(session)
+    link.put(HEALTH, list(fleet.rows()))
+    link.put(ROLL_UP, list(_hours(fleet)))
     tickets = _changes(session, fleet, act, rules)
+    invalidate_all(session, _shown(fleet, tickets), act.now)
+
+
+def _hours(fleet: Fleet) -> Iterator[Row]:
+    """Of hours that are over."""
+    for (subject, hour), metrics in sorted(fleet.sums.over.items()):
+        for metric in sorted(metrics):
+            yield subject, metric, hour, *astuple(metrics[metric])
+
+
+def _shown(fleet: Fleet, tickets: list[tuple[str, int]]) -> Iterator[tuple[str, str, int | None]]:
     for subject in sorted(fleet.shown):
         place = fleet.places[subject]
-        topic = "agent" if place.kind is SubjectKind.AGENT else "position"
-        invalidate(session, topic, place.key, place.branch, act.now)
+        yield "agent" if place.kind is SubjectKind.AGENT else "position", place.key, place.branch
     for subject in sorted({change.subject for change in fleet.changes}):
         place = fleet.places[subject]
-        invalidate(session, "condition", place.key, place.branch, act.now)
+        yield "condition", place.key, place.branch
     for number, branch in tickets:
-        invalidate(session, "ticket", number, branch, act.now)
-
-
-def _health(session: Session, fleet: Fleet) -> None:
-    rows = list(fleet.rows())
-    fresh = [row for there, row in rows if not there]
-    known = [row for there, row in rows if there]
-    if fresh:
-        session.execute(insert(HealthRow), fresh)
-    if known:
-        session.execute(update(HealthRow), known)
-
-
-def _sums(session: Session, sums: dict[rollups.Key, Sum]) -> None:
-    """Add to the hours that are there, and begin those that are not."""
-    keys = sorted(sums)
-    there: dict[rollups.Key, Sum] = {}
-    for start in range(0, len(keys), 200):
-        part = keys[start : start + 200]
-        found = tuple_(col(RollUp.subject_id), col(RollUp.metric), col(RollUp.hour)).in_(part)
-        for row in session.exec(select(RollUp).where(found)):
-            there[(row.subject_id, row.metric, row.hour)] = Sum(
-                row.n, row.low, row.high, row.weighted, row.seconds, row.last, row.last_at
-            )
-    fresh = [_row(key, sums[key]) for key in keys if key not in there]
-    known = [_row(key, rollups.merged(there[key], sums[key])) for key in keys if key in there]
-    if fresh:
-        session.execute(insert(RollUp), fresh)
-    if known:
-        session.execute(update(RollUp), known)
-
-
-def _row(key: rollups.Key, total: Sum) -> dict[str, object]:
-    subject, metric, hour = key
-    return {
-        "subject_id": subject,
-        "metric": metric,
-        "hour": hour,
-        **{name: getattr(total, name) for name in total.__struct_fields__},
-    }
+        yield "ticket", number, branch
 
 
 def _changes(session: Session, fleet: Fleet, act: Act, rules: Rules) -> list[tuple[str, int]]:

@@ -113,6 +113,7 @@ class Parcel:
     ahead: list[Ahead]
     came: int = 0  # when the request came, before its body was read: on a slow line minutes earlier than `arrived`
     follows: Follows | None = None  # the stream before, where its numbers go on in this one
+    token: str | None = None  # the hash of what it came with, where that is still to be looked up
     hindered: str = ""  # a Hindered
 
     @property
@@ -121,7 +122,15 @@ class Parcel:
         return bool(self.records) and self.waiting > 0
 
 
-def open_batch(body: bytes, media: str, encoding: str, agent_id: int, arrived: int, came: int | None = None) -> Parcel:
+def open_batch(
+    body: bytes,
+    media: str,
+    encoding: str,
+    agent_id: int,
+    arrived: int,
+    came: int | None = None,
+    token: str | None = None,
+) -> Parcel:
     """`came` is `arrived` if nobody says. Raises TooLarge, WrongMedia or Invalid if it cannot be taken as a whole."""
     if media not in (MEDIA_MSGPACK, MEDIA_JSON):
         raise WrongMedia("A batch is {msgpack} or {json}.", msgpack=MEDIA_MSGPACK, json=MEDIA_JSON)
@@ -148,6 +157,7 @@ def open_batch(body: bytes, media: str, encoding: str, agent_id: int, arrived: i
         ahead=[ahead for raw in envelope.ahead if (ahead := _open_ahead(bytes(raw), media)) is not None],
         came=arrived if came is None else min(came, arrived),
         follows=envelope.follows,
+        token=token,
         hindered=_hindered(envelope.hindered),
     )
 
@@ -208,25 +218,30 @@ def _check(envelope: _Envelope) -> None:
 def _open_record(raw: bytes, media: str, sent: Clock) -> Incoming:
     """A record that can be taken, or one to be refused; Invalid if not even its number can be read."""
     try:
-        seq = _decoder(media, _Number).decode(raw).seq
+        record = None if len(raw) > RECORD_LIMIT else _decoder(media, AnyRecord).decode(raw)
+        why = f"longer than {RECORD_LIMIT} bytes"
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Invalid("A record of the batch has no number: {why}.", why=_why(error)) from None
+        record, why = None, _why(error)
+    seq = _seq(raw, media) if record is None else record.seq
     if not 1 <= seq <= LARGEST:
         raise Invalid("A record of the batch has the number {seq}, which is out of range.", seq=seq)
     if len(raw) > RECORD_LIMIT:
-        why = f"longer than {RECORD_LIMIT} bytes"
         return Incoming(seq, sent, "refused", raw[:KEPT], None, why, _state_of(raw, media))
-    try:
-        record = _decoder(media, AnyRecord).decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return Incoming(seq, _clock(raw, media, sent), "refused", raw, None, _why(error), _state_of(raw, media))
-    if why := _wrong_clock(record.clock) or _wrong(record):
+    if record is None or (why := _wrong_clock(record.clock) or _wrong(record)):
         return Incoming(seq, _clock(raw, media, sent), "refused", raw, None, why, _state_of(raw, media))
     try:
         body = raw if media == MEDIA_MSGPACK else msgspec.msgpack.encode(record)
     except OverflowError:  # JSON's numbers may have any length
         return Incoming(seq, record.clock, "refused", raw, None, "a number is out of range", _state_of(raw, media))
     return Incoming(seq, record.clock, str(record.__struct_config__.tag), body, record)
+
+
+def _seq(raw: bytes, media: str) -> int:
+    """The number of a record that cannot be read; Invalid if even that cannot."""
+    try:
+        return int(_decoder(media, _Number).decode(raw).seq)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid("A record of the batch has no number: {why}.", why=_why(error)) from None
 
 
 def _open_ahead(raw: bytes, media: str) -> Ahead | None:

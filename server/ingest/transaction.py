@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from agent.wire import Entry, Event, EventName, Hold, Refusal, State
-from server.errors import Forbidden
+from server.errors import NOT_LET_IN, Forbidden, Unauthorized
 from server.ingest import late, lineage, times
 from server.ingest.arrivals import Arrivals, Delayed
 from server.ingest.batch import Incoming, Parcel
@@ -29,6 +29,12 @@ from server.ingest.views import Views
 UNKNOWN = "this agent polls no position or line of that key"
 ELSEWHERE = "its branch has no branch, line or position of that key"
 
+# Who sends is known from memory; whether that is still let in, the database says, in the transaction that takes it.
+LET_IN = """
+SELECT 1 FROM agent_token JOIN subject ON subject.id = agent_token.agent_id
+WHERE agent_token.token_hash = ? AND agent_token.agent_id = ? AND agent_token.expires_at > ?
+AND subject.removed_at IS NULL
+"""
 BEFORE = "SELECT at FROM record WHERE stream_id = ? AND seq < ? ORDER BY seq DESC LIMIT 1"
 AFTER = "SELECT at FROM record WHERE stream_id = ? AND seq > ? ORDER BY seq LIMIT 1"
 OFFSETS_KEPT = 64  # of a boot, the newest: one every six hours, and every record is held against each
@@ -76,7 +82,9 @@ class Transaction:
         self._ahead: dict[tuple[int, int], Row] = {}
 
     def take(self, parcel: Parcel) -> Taken:
-        """Forbidden, with nothing changed, if the stream belongs to another agent."""
+        """With nothing changed, Unauthorized if its token has ended, Forbidden if the stream is another agent's."""
+        if parcel.token is not None and not self._link.rows(LET_IN, parcel.token, parcel.agent_id, parcel.arrived):
+            raise Unauthorized(NOT_LET_IN)
         stream = self._begun(self._stream(parcel), parcel)
         agent_id = parcel.agent_id
         boot_id = parcel.sent.boot_id

@@ -5,6 +5,7 @@ from typing import Final
 DEEDS: Final[dict[str, tuple[str, str]]] = {
     "server.init": ("初始化服务器", "Server set up"),
     "server.restore": ("从备份恢复", "Restored from a backup"),
+    "server.move": ("数据库迁移到 PostgreSQL", "Moved to PostgreSQL"),
     "server.ca": ("更换 CA", "CA changed"),
     "server.clock": ("确认服务器时间正确", "Machine's clock said to be right"),
     "metrics.token": ("发放监控令牌", "Metrics token issued"),

@@ -17,9 +17,9 @@ from server.coverage.kept import kept_until
 from server.coverage.spans import MINUTE
 from server.errors import Invalid
 from server.health import queries as health
+from server.health.hours import hours_of
 from server.health.rollups import HOUR
 from server.health.state import DAY, KEY_LIMIT, span
-from server.health.tables import RollUp
 from server.health.titles import number_of, part_title
 from server.ingest.tables import Attested, RecordRow
 from server.inventory.tables import Position, Subject
@@ -102,19 +102,9 @@ def _number(body: bytes, metric: str) -> float | None:
 
 
 def _from_roll_ups(session: Session, own: int, metric: str, start: int, end: int) -> Iterator[Stretch]:
-    asked = (
-        select(RollUp)
-        .where(
-            col(RollUp.subject_id) == own,
-            col(RollUp.metric) == metric,
-            col(RollUp.hour) >= start - start % HOUR,
-            col(RollUp.hour) <= end,
-        )
-        .order_by(col(RollUp.hour))
-    )
-    for row in session.execute(asked).scalars():
-        mean = row.weighted / row.seconds if row.seconds else row.last
-        yield Stretch(row.hour, row.hour + round(row.seconds * 1e6), row.low, row.high, mean)
+    for hour, total in hours_of(session, own, metric, start - start % HOUR, end):
+        mean = total.weighted / total.seconds if total.seconds else total.last
+        yield Stretch(hour, hour + round(total.seconds * 1e6), total.low, total.high, mean)
 
 
 def gather(stretches: Iterable[Stretch], start: int, end: int, step: int) -> list[Point]:

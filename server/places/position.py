@@ -8,8 +8,8 @@ from agent.wire import State as StateRecord
 from server.accounts.scope import Scoped, sees
 from server.errors import NotFound
 from server.health import queries as health
+from server.health.hours import metrics_of
 from server.health.state import DAY
-from server.health.tables import RollUp
 from server.health.titles import reason_title
 from server.ingest.tables import AheadRow, Latest, RecordRow
 from server.inventory.tables import Position, Subject, SubjectKind
@@ -38,7 +38,6 @@ def find(session: Session, viewer: Scoped, branch: str, slug: str) -> tuple[Subj
 def detail(session: Session, viewer: Scoped, branch: str, slug: str, lang: str, now: int) -> PositionDetail:
     subject, position = find(session, viewer, branch, slug)
     own = subject.id or 0
-    metrics = select(col(RollUp.metric)).where(col(RollUp.subject_id) == own).distinct().order_by(col(RollUp.metric))
     return PositionDetail(
         row=rows_of(session, [own], lang, now)[0],
         address=position.address,
@@ -48,7 +47,7 @@ def detail(session: Session, viewer: Scoped, branch: str, slug: str, lang: str, 
         tickets=tickets.of_subjects(session, [own], lang),
         card=cards_at(session, [own]).get(own),
         machines=machines_at(session, own),
-        metrics=list(session.execute(metrics).scalars()),
+        metrics=metrics_of(session, own),
     )
 
 

@@ -12,6 +12,8 @@ from sqlmodel import Session, select
 from server.clock import SetClock
 from server.events.tables import Invalidation
 from server.health.follower import LEAST, MOST, PAST, Follower
+from server.health.hours import hours_of, metrics_of
+from server.health.state import Sum
 from server.health.tables import Condition, HealthRow, RollUp
 from server.health.tables import Follower as FollowerRow
 from server.ingest.tables import AgentSeen, RecordRow
@@ -30,6 +32,10 @@ PRINTER, ATM, OTHER, LINE = "1001/printer-1", "1001/atm-1", "1002/atm-1", "1001/
 @pytest.fixture
 def follower(database: Database, now: SetClock) -> Follower:
     return Follower(database, now)
+
+
+def sums(session: Session, key: str, metric: str) -> list[tuple[int, Sum]]:
+    return hours_of(session, session.exec(select(Subject.id).where(Subject.key == key)).one() or 0, metric)
 
 
 def run(follower: Follower, limit: int = 1000) -> None:
@@ -127,7 +133,7 @@ def test_the_same_row_is_judged_once_however_often_the_follower_starts(
     with database.read() as session:
         assert len(conditions(session)) == 1
         assert len(session.exec(select(Ticket)).all()) == 1
-        assert session.exec(select(RollUp.n)).all() == [1]
+        assert [total.n for _, total in sums(session, PRINTER, "pages")] == [1]
 
 
 def test_a_step_that_dies_before_its_commit_has_done_nothing(
@@ -159,7 +165,7 @@ def test_a_step_that_dies_before_its_commit_has_done_nothing(
     run(Follower(database, now))
     with database.read() as session:
         assert len(conditions(session)) == 1
-        assert session.exec(select(RollUp.n)).all() == [1]
+        assert [total.n for _, total in sums(session, PRINTER, "pages")] == [1]
         assert session.get_one(FollowerRow, "health").cursor == 1
 
 
@@ -332,7 +338,7 @@ def test_what_fails_and_is_of_no_record_is_not_tried_without_end_in_one_go(
 
 
 def test_hostile_text_from_a_device_is_only_text(
-    database: Database, feed: Any, follower: Follower, now: SetClock
+    database: Database, bank: dict[str, int], feed: Any, follower: Follower, now: SetClock
 ) -> None:
     evil = {"paper": "out", "x\x00y": "out", "[/x]": "=cmd|", "long" * 99: "out", "toner": "'; DROP TABLE record"}
     feed.state("1001-pc", PRINTER, 0, parts=evil, numbers={"load.\x00": 99.0, "no.such": 1.0})
@@ -341,7 +347,7 @@ def test_hostile_text_from_a_device_is_only_text(
     run(follower)
     with database.read() as session:
         assert conditions(session) == [(PRINTER, "part.fault", "paper", 0, None)]
-        assert session.exec(select(RollUp)).all() == []
+        assert metrics_of(session, bank[PRINTER]) == []
 
 
 def test_a_record_of_an_unknown_subject_is_passed(database: Database, feed: Any, follower: Follower) -> None:
@@ -396,7 +402,7 @@ def test_numbers_are_rolled_up_by_how_long_they_held(
     now.forward(2400)
     run(follower)
     with database.read() as session:
-        [row] = session.exec(select(RollUp)).all()
+        [(_, row)] = sums(session, PRINTER, "load")
         assert (row.low, row.high, row.last, row.seconds) == (10, 40, 40, 2400)
         assert row.weighted == pytest.approx(10 * 1800 + 40 * 600)
 
@@ -410,8 +416,7 @@ def test_a_hole_is_not_bridged(database: Database, feed: Any, follower: Follower
     now.forward(4 * HOUR)
     run(follower)
     with database.read() as session:
-        rows = session.exec(select(RollUp).order_by(RollUp.hour)).all()  # type: ignore[arg-type]
-        assert [(row.seconds, row.last) for row in rows] == [(60, 10), (60, 40)]
+        assert [(row.seconds, row.last) for _, row in sums(session, PRINTER, "load")] == [(60, 10), (60, 40)]
 
 
 def test_a_value_held_over_the_hour_counts_in_both(
@@ -423,8 +428,28 @@ def test_a_value_held_over_the_hour_counts_in_both(
     now.forward(2 * HOUR)
     run(follower)
     with database.read() as session:
-        rows = session.exec(select(RollUp).order_by(RollUp.hour)).all()  # type: ignore[arg-type]
-        assert [(row.n, row.seconds, row.low) for row in rows] == [(1, 100, 10), (1, 50, 10)]
+        rows = sums(session, PRINTER, "load")
+        assert [(row.n, row.seconds, row.low) for _, row in rows] == [(1, 100, 10), (1, 50, 10)]
+        assert session.exec(select(RollUp.hour)).all() == [rows[0][0]]  # the hour that goes on is not in the table yet
+
+
+def test_an_hour_that_is_over_is_added_to_by_what_comes_late(
+    database: Database, feed: Any, follower: Follower, now: SetClock
+) -> None:
+    """Another agent, which was cut off, tells of that hour after the next has begun."""
+    feed.state("1001-pc", ATM, 10, numbers={"load": 10})
+    feed.hold("1001-pc", [ATM], HOUR + 60, since=10)
+    feed.write()
+    now.forward(HOUR + 60)
+    run(follower)
+    feed.state("centre", ATM, 20, numbers={"pages": 7})
+    feed.hold("centre", [ATM], 50, since=20)
+    feed.write()
+    run(follower)
+    with database.read() as session:
+        assert [total.seconds for _, total in sums(session, ATM, "load")] == [HOUR - 10, 60]
+        assert [total.seconds for _, total in sums(session, ATM, "pages")] == [30]
+        assert sorted(session.exec(select(RollUp.metric))) == ["load", "pages"]
 
 
 def test_two_followers_do_not_judge_the_same_record_twice(
@@ -443,7 +468,7 @@ def test_two_followers_do_not_judge_the_same_record_twice(
     with pytest.raises(Overtaken):
         second._write(step)
     with database.read() as session:
-        assert session.exec(select(RollUp.n)).all() == [1]
+        assert [total.n for _, total in sums(session, PRINTER, "load")] == [1]
 
 
 def test_the_thread_judges_within_a_second_and_stops(database: Database, bank: dict[str, int], feed: Any) -> None:

@@ -13,8 +13,9 @@ from sqlmodel import select
 
 from server.clock import SetClock
 from server.health.follower import Follower
+from server.health.hours import hours_of, metrics_of
 from server.health.state import Closed, Opened
-from server.health.tables import Condition, HealthRow, RollUp
+from server.health.tables import Condition, HealthRow
 from server.inventory.tables import Agent, Branch, Line, Observer, Position, Setting, Subject, SubjectKind
 from server.schemas.standing import Standing
 from server.storage.database import Database
@@ -98,7 +99,12 @@ def outcome(database: Database) -> tuple[list[Any], list[Any], dict[int, Standin
             (c.subject_id, c.rule, c.part, c.opened_at, c.closed_at or 0, c.word, c.cause, c.noticed_at)
             for c in session.exec(select(Condition))
         )
-        sums = sorted((r.subject_id, r.metric, r.hour, r.n, round(r.weighted, 3)) for r in session.exec(select(RollUp)))
+        sums = [
+            (subject, metric, hour, total.n, round(total.weighted, 3))
+            for subject in sorted(session.exec(select(HealthRow.subject_id)))
+            for metric in metrics_of(session, subject)
+            for hour, total in hours_of(session, subject, metric)
+        ]
         return conditions, sums, {row.subject_id: row.standing for row in session.exec(select(HealthRow))}
 
 

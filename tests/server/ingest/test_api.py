@@ -101,11 +101,11 @@ def test_who_is_behind_hears_what_it_is_to_poll_when_there_is_room(
     post: Any, machine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     behind = {"waiting": 100}
-    monkeypatch.setattr("server.ingest.routes.crowded", lambda: True)
+    monkeypatch.setattr("server.ingest.door.crowded", lambda: True)
     first = msgspec.structs.replace(machine.batch(machine.state(ATM)), **behind)
     assert ack(post(first)).assignment == ""
     caught_up = ack(post(machine.batch(machine.state(ATM)))).assignment
-    monkeypatch.setattr("server.ingest.routes.crowded", lambda: False)
+    monkeypatch.setattr("server.ingest.door.crowded", lambda: False)
     again = msgspec.structs.replace(machine.batch(machine.state(ATM)), **behind)
     assert ack(post(again)).assignment == caught_up != ""
 
