@@ -86,8 +86,10 @@ class Listing(Frame, Generic[T]):
             yield SearchLine(self.q, placeholder=_(self.SEARCH), select_on_focus=False)
         yield from self.above()
         yield Static(id="told", classes="line muted")
-        table: Table[T] = Table(self.columns(), self.key, empty=_(self.EMPTY))
-        yield table
+        yield self.rows()
+
+    def rows(self) -> Table[T]:
+        return Table(self.columns(), self.key, empty=_(self.EMPTY))
 
     @property
     def table(self) -> Table[Any]:
@@ -99,7 +101,9 @@ class Listing(Frame, Generic[T]):
         self.table.focus()
 
     async def fetch(self) -> None:
+        await self.table.still()  # rows that changed come first
         self.table.reload(self._source())
+        await self.table.still()
 
     def ask_anew(self) -> None:
         """The question is another one: from the top."""

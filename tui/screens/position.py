@@ -25,6 +25,7 @@ from tui.cells import said
 from tui.plain import plain
 from tui.screens.frame import Frame
 from tui.screens.told import card_text, head_text, reading_text
+from tui.shell import Changed
 from tui.texts import N_, _
 from tui.times import DAY, HOUR, day
 from tui.widgets.columns import Column
@@ -94,6 +95,12 @@ class Position(Frame):
     def on_mount(self) -> None:
         super().on_mount()
         self.place(plain(self._key))
+
+    def on_changed(self, message: Changed) -> None:
+        """Other positions are none of this page's business."""
+        event = message.event
+        if event is None or event.topic not in ("position", "condition") or event.key == self._key:
+            super().on_changed(message)
 
     async def fetch(self) -> None:
         detail = await self.app.ask(self.app.client.position(self._key))
