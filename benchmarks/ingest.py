@@ -121,7 +121,7 @@ async def measure(tokens: list[str], port: int, database: Database, pid: int) ->
 
 
 async def answering(port: int) -> None:
-    for _ in range(200):
+    for _ in range(600):
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:

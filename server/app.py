@@ -56,8 +56,8 @@ HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
-# What comes as it is: what is packed already, streams, what agents read, and files whose length is said before. The page
-# of a list is packed to a tenth, and over a branch's line that is the difference between half a second and five.
+# What comes as it is: what is packed already, streams, what agents read, files whose length is said before. The page of
+# a list is packed to a tenth, and over a branch's line that is the difference between half a second and five.
 UNPACKED = (
     *DEFAULT_EXCLUDED_CONTENT_TYPES,
     MEDIA_MSGPACK,

@@ -180,19 +180,22 @@ class Table(ScrollView, Generic[T], can_focus=True):
 
     @work(group="pages")
     async def _fetch(self) -> None:
-        """Fetch what is in view until all of it is of this generation; scrolling meanwhile only moves the aim."""
         try:
-            while (page := self._wanted()) is not None and self._source is not None:
-                question, generation = self._question, self._generation
-                answer = await self._source(page * PAGE, PAGE)
-                if answer is None:
-                    self._none_came()
-                    return
-                if question == self._question:  # older than the last reload, it is newer than what is shown
-                    self._take(page, generation, answer)
+            await self._fetch_in_view()
         finally:
             self._asking = False
-            self._rest()
+        self._rest()
+
+    async def _fetch_in_view(self) -> None:
+        """Until all of it is of this generation; scrolling meanwhile only moves the aim."""
+        while (page := self._wanted()) is not None and self._source is not None:
+            question, generation = self._question, self._generation
+            answer = await self._source(page * PAGE, PAGE)
+            if answer is None:
+                self._none_came()
+                return
+            if question == self._question:  # older than the last reload, it is newer than what is shown
+                self._take(page, generation, answer)
 
     def _none_came(self) -> None:
         if self._unanswered:
@@ -247,15 +250,15 @@ class Table(ScrollView, Generic[T], can_focus=True):
                 self._changed.clear()  # what is not in view is asked for with its page
                 rows = await anew(keys)
                 if rows is None:
-                    return
+                    break
                 self._put_in({self._key(row): row for row in rows})
         finally:
             self._renewing = False
             self._changed.clear()
-            self._rest()
+        self._rest()
 
     async def still(self) -> None:
-        """Returns once nothing is asked for any more."""
+        """Returns once nothing is asked for any more; whoever waits while the table goes away goes with it."""
         await self._still.wait()
 
     def _rest(self) -> None:
