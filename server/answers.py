@@ -7,14 +7,14 @@ from fastapi import Depends, Request, Response
 
 from agent import wire
 from agent.proof import ASK_LIMIT
-from agent.wire import MEDIA_JSON, MEDIA_MSGPACK, Ack, Assignment, Batch
+from agent.wire import MEDIA_JSON, MEDIA_MSGPACK, Ack, Assignment, Batch, Orders
 from server.errors import Invalid
 
-WIRE = (Batch, Ack, Assignment, *get_args(wire.IdentityAsk), *get_args(wire.IdentityAnswer))
+WIRE = (Batch, Ack, Assignment, Orders, *get_args(wire.IdentityAsk), *get_args(wire.IdentityAnswer))
 _REF = "#/components/schemas/Wire{name}"
 
 
-async def _accepted(request: Request) -> str:
+async def accepted(request: Request) -> str:
     accept = request.headers.get("accept", "")
     return MEDIA_JSON if MEDIA_JSON in accept and MEDIA_MSGPACK not in accept else MEDIA_MSGPACK
 
@@ -23,7 +23,7 @@ async def _asked(request: Request) -> tuple[bytes, str]:
     return await request.body(), request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-Accepted = Annotated[str, Depends(_accepted)]
+Accepted = Annotated[str, Depends(accepted)]
 Asked = Annotated[tuple[bytes, str], Depends(_asked)]  # a small body, and its media type
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ def read(asked: tuple[bytes, str], kind: type[T]) -> T:
         raise Invalid("The question cannot be read: {why}.", why=str(error)[:200].rstrip(".")) from None
 
 
-def answer(body: Ack | Assignment | wire.IdentityAnswer, media: str) -> Response:
+def answer(body: Ack | Assignment | Orders | wire.IdentityAnswer, media: str) -> Response:
     encoder = msgspec.json if media == MEDIA_JSON else msgspec.msgpack
     return Response(encoder.encode(body), media_type=media)
 

@@ -23,6 +23,7 @@ import server.health.routes
 import server.ingest.routes
 import server.journal.routes
 import server.ledger.routes
+import server.orders.routes
 import server.places.routes
 import server.queries
 import server.routes
@@ -42,6 +43,8 @@ from server.events.ticker import Ticker
 from server.health.follower import Follower
 from server.ingest.writer import Writer
 from server.migrations import EPOCH, NAME
+from server.orders.follower import OrderFollower
+from server.orders.hub import Hub
 from server.problems import RESPONSES, answer_with_problems
 from server.running.ready import Readiness
 from server.schemas.base import Problem
@@ -73,6 +76,7 @@ def routers() -> list[APIRouter]:
         server.places.routes.router,
         server.health.routes.router,
         server.tickets.routes.router,
+        server.orders.routes.router,
         server.entries.routes.router,
         server.ledger.routes.router,
         server.journal.routes.router,
@@ -104,10 +108,14 @@ def create_app(
         name = server.queries.setting(session, NAME, "")
     follower = Follower(database, now)
     entries = EntryFollower(database, now)
+    orders = OrderFollower(database, now)
+    limits = Limits()
+    hub = Hub(database, now, admit=limits.agent.take)
 
     def committed() -> None:
         follower.wake()
         entries.wake()
+        orders.wake()
 
     state = State(
         database=database,
@@ -117,14 +125,16 @@ def create_app(
         epoch=epoch,
         voice=voice(name, key, trusted),
         addresses=addresses,
-        limits=Limits(),
+        limits=limits,
         turns=Turns(),
         passwords=Passwords(settings.password_memory),
         writer=Writer(database, committed=committed),
         revisions=Revisions(database, key, now),
-        ticker=Ticker(database, now),
+        ticker=Ticker(database, now, heard=hub.hear),
         follower=follower,
         entries=entries,
+        orders=orders,
+        hub=hub,
         shelf=Shelf(database, now),
     )
 
@@ -133,17 +143,22 @@ def create_app(
         current_default_thread_limiter().total_tokens = THREADS
         await state.ticker.begin()
         ticking = asyncio.create_task(state.ticker.run(), name="ticker")
+        handing = asyncio.create_task(hub.run(), name="orders")
         state.writer.start()
         follower.start()
         entries.start()
+        orders.start()
         try:
             yield
         finally:
             state.ticker.close()
+            hub.close()
             await ticking  # not cancelled: the thread that looks for it would outlive it
+            await handing
             await asyncio.to_thread(state.writer.stop)
             await asyncio.to_thread(follower.stop)
             await asyncio.to_thread(entries.stop)
+            await asyncio.to_thread(orders.stop)
 
     app = FastAPI(
         title="Branchfleet",

@@ -68,6 +68,7 @@ class _Server(uvicorn.Server):
                 break
             await asyncio.sleep(0.1)
         self._state.ticker.close()
+        self._state.hub.close()
         await asyncio.sleep(0)  # lets the streams say their end
         await super().shutdown(sockets)
 

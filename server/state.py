@@ -13,6 +13,8 @@ from server.entries.follower import EntryFollower
 from server.events.ticker import Ticker
 from server.health.follower import Follower
 from server.ingest.writer import Writer
+from server.orders.follower import OrderFollower
+from server.orders.hub import Hub
 from server.settings import Settings
 from server.storage.database import Database
 from server.storage.types import Now
@@ -35,5 +37,7 @@ class State:
     ticker: Ticker
     follower: Follower
     entries: EntryFollower
+    orders: OrderFollower
+    hub: Hub
     shelf: Shelf
     draining: bool = False  # the end is asked for

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from agent import commandline
-from tui import questions, settings, signing, token
+from tui import pushing, questions, settings, signing, token
 from tui.exit import Exit
 from tui.said import Json, Said, narrate, stop, trusted
 from tui.settings import BadSettings, Settings
@@ -28,6 +28,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(questions.app)
+app.add_typer(pushing.app)
 app.add_typer(signing.app)
 
 

@@ -21,6 +21,7 @@ from server.schemas.home import Home
 from server.schemas.journal import JournalCheck, JournalPage
 from server.schemas.ledger import CardDetail, CardPage
 from server.schemas.observations import ObservationPage
+from server.schemas.orders import OrderPage, OrderState, PushCreate, PushOut, PushPage
 from server.schemas.people import PasswordChange, PersonOut, SignInAsk, SignInOut
 from server.schemas.positions import History, PositionDetail, PositionPage
 from server.schemas.standing import Standing
@@ -217,6 +218,28 @@ class Client(Line):
     async def note(self, number: str, text: str) -> TicketDetail:
         body = TicketNoteCreate(text=text)
         return await self._post(TicketDetail, f"/api/tickets/{quote(number, safe='')}/notes", body)
+
+    # pushes
+
+    async def push(self, push: PushCreate) -> PushOut:
+        return await self._post(PushOut, "/api/pushes", push)
+
+    async def pushes(self, *, about: str | None = None, offset: int = 0, limit: int = 100) -> PushPage:
+        """Newest first; of one branch, position or agent where `about` names it."""
+        return await self._get(PushPage, "/api/pushes", about=about, offset=offset, limit=limit)
+
+    async def pushed(self, uid: str) -> PushOut:
+        return await self._get(PushOut, f"/api/pushes/{quote(uid, safe='')}")
+
+    async def orders(
+        self, uid: str, *, state: tuple[OrderState, ...] = (), offset: int = 0, limit: int = 100
+    ) -> OrderPage:
+        """Of a push: those that were not done first."""
+        path = f"/api/pushes/{quote(uid, safe='')}/orders"
+        return await self._get(OrderPage, path, state=state, offset=offset, limit=limit)
+
+    async def cancel_push(self, uid: str) -> PushOut:
+        return await self._post(PushOut, f"/api/pushes/{quote(uid, safe='')}/cancel")
 
     # ledger and journal
 

@@ -15,7 +15,9 @@ class Exit(IntEnum):
     BUSY = 7
     CANNOT_WRITE = 9
     NOT_SET_UP = 10
+    NOT_ALL = 12
     DEFECT = 70
+    STOPPED = 130
 
     @property
     def sentence(self) -> str:
@@ -30,6 +32,8 @@ class Exit(IntEnum):
                 Exit.BUSY: N_("The port is in use."),
                 Exit.CANNOT_WRITE: N_("The file cannot be written."),
                 Exit.NOT_SET_UP: N_("Nobody is signed in here."),
+                Exit.NOT_ALL: N_("Not every order was carried out."),
                 Exit.DEFECT: N_("This is a defect of the program."),
+                Exit.STOPPED: N_("Stopped; the orders go on."),
             }[self]
         )

@@ -83,7 +83,7 @@ class Line:
             self.offset = answer.at - ticks()
         return answer
 
-    async def _post(self, kind: type[T], path: str, body: Schema) -> T:
+    async def _post(self, kind: type[T], path: str, body: Schema | None = None) -> T:
         return parsed(kind, (await self._send("POST", path, body=body)).content)
 
     async def _send(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from server.schemas.agents import IdentityStanding
+from server.schemas.orders import OrderState
 from server.schemas.standing import Standing
 from server.schemas.tickets import TicketStatus
 from tui.texts import N_, _
@@ -49,6 +50,16 @@ TICKETS: dict[TicketStatus, Mark] = {
     TicketStatus.ACCEPTED: Mark("▲", N_("accepted"), "attention"),
     TicketStatus.IN_PROGRESS: Mark("▲", N_("in progress"), "attention"),
     TicketStatus.DONE: Mark("●", N_("done"), "good"),
+}
+
+ORDERS: dict[OrderState, Mark] = {
+    OrderState.WAITING: Mark("○", N_("waiting"), "unknown"),
+    OrderState.HANDED: Mark("◇", N_("handed over"), "idle"),
+    OrderState.DONE: Mark("●", N_("carried out"), "good"),
+    OrderState.FAILED: Mark("■", N_("failed"), "fault"),
+    OrderState.REFUSED: Mark("■", N_("refused"), "fault"),
+    OrderState.EXPIRED: Mark("▲", N_("expired"), "attention"),
+    OrderState.CANCELLED: Mark("◇", N_("cancelled"), "idle"),
 }
 
 IDENTITIES: dict[IdentityStanding, Mark] = {

@@ -118,12 +118,14 @@ class Revisions:
         return revision
 
     def _last_deed(self, session: Session) -> int:
-        """As this session sees it. What health opens and closes is a deed too, more often than all else."""
+        """As this session sees it. What health opens and closes is a deed too, more often than all else; and a push
+        has every agent send at once."""
         now = self._now()
         with self._guard:
             since, deed = self._journal, self._deed
         newest = func.max(JournalRow.seq)
-        asked = select(newest, newest.filter(col(JournalRow.via) != HEALTH)).where(col(JournalRow.seq) > since)
+        changing = newest.filter(col(JournalRow.via) != HEALTH, col(JournalRow.deed).not_like("push.%"))
+        asked = select(newest, changing).where(col(JournalRow.seq) > since)
         [(seq, later)] = session.exec(asked)
         deed = later or deed
         with self._guard:

@@ -12,14 +12,15 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlmodel import col, select
 
 from agent.wire import BEHIND
-from server.accounts.dependencies import Clock, StateOf
+from server.accounts.dependencies import StateOf
 from server.accounts.tokens import hash_token
 from server.agents.limits import neighbours, strangers
 from server.agents.tables import AgentToken
 from server.errors import Unauthorized
 from server.inventory.tables import Subject
+from server.state import State
 
-_bearer = HTTPBearer(
+BEARER = HTTPBearer(
     auto_error=False, scheme_name="Agent", description='An agent\'s token, "bfa_...", from POST /api/agent/token.'
 )
 
@@ -53,21 +54,27 @@ Address = Annotated[str, Depends(address_of)]
 
 
 async def _digest(
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)], state: StateOf, address: Address
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)], state: StateOf, address: Address
 ) -> str:
     digest = hash_token(bearer.credentials if bearer else "")
-    if digest not in state.limits.good:
-        state.limits.token.look(neighbours(address))
+    may_be_looked_up(state, digest, address)
     return digest
 
 
-def _agent(digest: Annotated[str, Depends(_digest)], state: StateOf, address: Address, now: Clock) -> Calling:
+def may_be_looked_up(state: State, digest: str, address: str) -> None:
+    """TooMany where too many were looked up that are none."""
+    if digest not in state.limits.good:
+        state.limits.token.look(neighbours(address))
+
+
+def look_up(state: State, digest: str, address: str) -> Calling:
+    """Unauthorized if it is no agent's token, or no longer."""
     asked = (
         select(AgentToken.agent_id, Subject.key)
         .join(Subject, col(Subject.id) == col(AgentToken.agent_id))
         .where(
             AgentToken.token_hash == digest,
-            AgentToken.expires_at > now(),
+            AgentToken.expires_at > state.now(),
             col(Subject.removed_at).is_(None),
         )
     )
@@ -78,8 +85,13 @@ def _agent(digest: Annotated[str, Depends(_digest)], state: StateOf, address: Ad
         with strangers(state.limits.token, address):
             raise Unauthorized("This token is not an agent's, or no longer good: POST /api/agent/token gives another.")
     state.limits.good.add(digest)
-    state.limits.agent.take(found[0])
     return Calling(*found)
+
+
+def _agent(digest: Annotated[str, Depends(_digest)], state: StateOf, address: Address) -> Calling:
+    found = look_up(state, digest, address)
+    state.limits.agent.take(found.id)
+    return found
 
 
 AgentCaller = Annotated[Calling, Depends(_agent)]

@@ -164,6 +164,27 @@ def unenrolled(session: Session, viewer: Scoped) -> int:
     return counted
 
 
+def barred(session: Session, agents: Select[Any], now: int) -> dict[int, IdentityStanding]:
+    """Of the agents whose ids `agents` selects, those nobody may speak as now: what is sent to them waits in vain."""
+    tokens = select(col(AgentToken.agent_id)).where(col(AgentToken.expires_at) > now)
+    speaking = set(session.execute(tokens.where(col(AgentToken.agent_id).in_(agents))).scalars())
+    off = dict.fromkeys(session.execute(agents).scalars(), IdentityStanding.NONE)
+    identity = select(col(AgentIdentity.agent_id), col(AgentIdentity.quarantined_at), col(AgentIdentity.revoked_at))
+    for own, quarantined, revoked in session.execute(identity.where(col(AgentIdentity.agent_id).in_(agents))):
+        if quarantined is not None:
+            off[own] = IdentityStanding.QUARANTINED
+        elif revoked is not None:
+            off[own] = IdentityStanding.REVOKED
+    held = (KeyStanding.GOOD, KeyStanding.WAITING)
+    keys = select(col(AgentKey.agent_id), col(AgentKey.standing)).where(col(AgentKey.standing).in_(held))
+    for own, standing in session.execute(keys.where(col(AgentKey.agent_id).in_(agents))):
+        if standing is KeyStanding.GOOD:
+            speaking.add(own)
+        elif off[own] is not IdentityStanding.QUARANTINED:
+            off[own] = IdentityStanding.WAITING
+    return {own: why for own, why in off.items() if own not in speaking or why is IdentityStanding.QUARANTINED}
+
+
 def strangers_to(session: Session, authority: str) -> list[str]:
     """Keys of enrolled agents that did not say yet that they trust the CA of this print."""
     asked = (

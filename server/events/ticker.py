@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -54,9 +54,10 @@ class Subscription:
 class Ticker:
     """`run` it as a task of the event loop; `close` ends it, and every stream."""
 
-    def __init__(self, database: Database, now: Now) -> None:
+    def __init__(self, database: Database, now: Now, heard: Callable[[list[Invalidation]], None] | None = None) -> None:
         self._database = database
         self._now = now
+        self._heard = heard  # by whoever is no screen
         self._subscriptions: set[Subscription] = set()
         self._pruned_at = 0
         self._closed = asyncio.Event()
@@ -86,6 +87,9 @@ class Ticker:
         rows = await run_in_threadpool(self._look)
         for row in rows:
             self.cursor = max(self.cursor, row.id or 0)
+        rows = _once(rows)
+        if self._heard is not None and rows:
+            self._heard(rows)
         for subscription in self._subscriptions:
             subscription.tell(rows)
 
@@ -142,8 +146,13 @@ class Ticker:
             rows = list(session.exec(asked).all())
         if len(rows) == AT_ONCE:
             return [Invalidated(cursor=until, topic=EVERYTHING, key="")]
-        last = {(row.topic, row.key): row for row in rows if sees(scope, row.branch_id)}
-        return [_told(row) for row in sorted(last.values(), key=lambda row: row.id or 0)]
+        return [_told(row) for row in _once([row for row in rows if sees(scope, row.branch_id)])]
+
+
+def _once(rows: list[Invalidation]) -> list[Invalidation]:
+    """Each thing once, by its last change: what changed a hundred times is fetched once."""
+    last = {(row.topic, row.key, row.branch_id): row for row in rows}
+    return sorted(last.values(), key=lambda row: row.id or 0)
 
 
 def _remembered(session: Session, after: int, until: int) -> bool:

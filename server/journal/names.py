@@ -41,6 +41,10 @@ DEEDS: Final[dict[str, tuple[str, str]]] = {
     "ticket.start": ("开始处理报修单", "Ticket started"),
     "ticket.finish": ("办结报修单", "Ticket finished"),
     "ticket.note": ("报修单备注", "Note on a ticket"),
+    "push.make": ("下发指令", "Orders pushed to agents"),
+    "push.cancel": ("取消下发", "Push cancelled"),
+    "push.end": ("下发全部结束", "All orders of a push ended"),
+    "push.amend": ("下发结束后又有结果", "Results came after a push had ended"),
     "entry.note": ("网点登记", "Note of a branch"),
 }
 

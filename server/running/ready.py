@@ -51,6 +51,7 @@ class Readiness:
             "writer": "dead" if not writer.alive else "failing" if writer.failing else OK,
             "health": health if self._state.follower.alive else "dead",
             "entries": OK if self._state.entries.alive else "dead",
+            "orders": OK if self._state.orders.alive else "dead",
             "disk": self._disk(),
             "clock": self._clock(),
         }

@@ -184,6 +184,7 @@ def serving() -> Iterator[Callable[[FastAPI], str]]:
             state = getattr(self.config.app, "state", None)
             if state is not None:
                 state.branchfleet.ticker.close()  # streams of screens would hold it up
+                state.branchfleet.hub.close()
             await asyncio.sleep(0)  # lets them say their end
             await super().shutdown(sockets)
 
@@ -200,8 +201,13 @@ def serving() -> Iterator[Callable[[FastAPI], str]]:
         servers.append((server, thread, listener))
         return f"{'https' if tls else 'http'}://127.0.0.1:{listener.getsockname()[1]}"
 
+    def end() -> None:
+        while servers:
+            server, thread, listener = servers.pop()
+            server.should_exit = True
+            thread.join()
+            listener.close()
+
+    serve.end = end  # type: ignore[attr-defined]
     yield serve
-    for server, thread, listener in servers:
-        server.should_exit = True
-        thread.join()
-        listener.close()
+    end()

@@ -1,0 +1,71 @@
+"""The door at which every agent waits: each request costs its share of a look of the hub, and no thread.
+
+FastAPI describes it and solves nothing for it. Whose the token is, and whether it is good, the hub looks up for all
+that came together.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+
+from agent.wire import Orders
+from server.accounts.tokens import hash_token
+from server.agents.dependencies import address_of, look_up, may_be_looked_up
+from server.answers import accepted, answer
+from server.errors import Invalid
+from server.orders.hub import LookAgain, Told
+from server.state import State
+
+LONGEST = 50.0  # seconds a request is held
+HAVE_LIMIT = 1_000  # orders an agent may say it has
+
+
+class Door(APIRoute):
+    """A route whose dependencies only describe it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        return hold
+
+
+async def hold(request: Request) -> Response:
+    state: State = request.app.state.branchfleet
+    came = state.now()
+    have, wait = _asked(request)
+    address = await address_of(request)
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    digest = hash_token(token.strip() if scheme.lower() == "bearer" else "")
+    may_be_looked_up(state, digest, address)
+    gone = asyncio.ensure_future(_gone(request))
+    try:
+        told = await state.hub.hold(digest, have, wait, gone)
+    except LookAgain:
+        await run_in_threadpool(look_up, state, digest, address)
+        told = Told()  # it is let in after all, and comes again
+    finally:
+        gone.cancel()
+    orders = Orders(orders=told.orders, cancelled=told.cancelled, came=came, server=state.now())
+    return answer(orders, await accepted(request))
+
+
+def _asked(request: Request) -> tuple[frozenset[str], float]:
+    said = request.query_params
+    have = frozenset(said.get("have", "").split(",")) - {""}
+    if len(have) > HAVE_LIMIT:
+        raise Invalid("An agent has {most} orders at most.", most=HAVE_LIMIT)
+    try:
+        wait = float(said.get("wait", LONGEST))
+    except ValueError:
+        wait = -1
+    if not 0 <= wait <= LONGEST:
+        raise Invalid("A request is held for 0 to {most} seconds.", most=int(LONGEST))
+    return have, wait
+
+
+async def _gone(request: Request) -> None:
+    """Until the client hangs up."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,113 @@
+"""Ends orders: by the results in the record log, in its order and in a transaction with the cursor; and by time."""
+
+import logging
+from contextlib import suppress
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col
+
+from agent.wire import AnyRecord, Result
+from server.following import PASSING, Following
+from server.health.tables import Follower as FollowerRow
+from server.ingest.tables import RecordRow, Stream
+from server.orders.ending import answer, lapse, overdue
+from server.storage.database import Database
+from server.storage.types import Now
+
+log = logging.getLogger(__name__)
+
+NAME = "orders"
+AT_ONCE = 500  # results in one transaction: a thousand agents answer within a second
+
+_decode = msgspec.msgpack.Decoder(AnyRecord).decode
+
+
+class OrderFollower(Following):
+    name = NAME
+    pause = 0.5
+
+    def __init__(self, database: Database, now: Now) -> None:
+        super().__init__()
+        self._database = database
+        self._now = now
+        self._begun = False
+        self._single = 0  # steps still to be taken one result at a time, after one failed
+
+    def step(self) -> int:
+        """End what the next results end, and what is overdue; 0 if there was neither."""
+        if not self._begun:
+            self._begin()
+        limit = 1 if self._single else AT_ONCE
+        with self._database.read() as session:
+            news = _next(session, _cursor(session), 1)
+            late = overdue(session, self._now())
+        if news:
+            self._take(limit)
+        return len(news) + (self._lapse(late) if late else 0)
+
+    def _lapse(self, late: list[int]) -> int:
+        try:
+            with self._database.write() as session:
+                lapse(session, self._now(), late)
+        except PASSING:
+            raise
+        except Exception:  # the border: results are taken whatever happens to what is overdue
+            log.exception("What is overdue could not be ended")
+            return 0
+        return len(late)
+
+    def _take(self, limit: int) -> None:
+        try:
+            with self._database.write() as session:
+                self._take_next(session, limit)
+            self._single = max(0, self._single - 1)
+        except PASSING:
+            raise
+        except Exception:  # the border: whatever one result provokes, the rest must be taken
+            log.exception("A result could not be taken; going on one by one")
+            if not self._single:
+                self._single = AT_ONCE
+                return
+            with self._database.write() as session:
+                self._take_next(session, 1, end=False)
+
+    def _begin(self) -> None:
+        """Have a cursor, before anything hangs on it; another server may have made it meanwhile."""
+        with suppress(IntegrityError), self._database.write() as session:
+            if session.get(FollowerRow, NAME) is None:
+                session.add(FollowerRow(name=NAME, cursor=0, at=self._now()))
+        self._begun = True
+
+    def _take_next(self, session: Session, limit: int, *, end: bool = True) -> None:
+        # of two servers on one database the second waits here, and then finds the cursor moved
+        mine = select(FollowerRow).where(col(FollowerRow.name) == NAME).with_for_update()
+        cursor: FollowerRow = session.execute(mine).scalar_one()
+        rows = _next(session, cursor.cursor, limit)
+        if not rows:
+            return
+        cursor.cursor, cursor.at = rows[-1][0], self._now()
+        session.add(cursor)
+        session.flush()
+        if end:
+            said = [(agent, at, _decode(body)) for _, agent, at, body in rows]
+            heard = [(agent, at, record) for agent, at, record in said if isinstance(record, Result)]
+            answer(session, self._now(), heard)
+        else:
+            log.error("Record %d is kept in the log and ends no order.", rows[-1][0])
+
+
+def _cursor(session: Session) -> int:
+    row = session.get(FollowerRow, NAME)
+    return row.cursor if row else 0
+
+
+def _next(session: Session, after: int, limit: int) -> list[tuple[int, int, int, bytes]]:
+    """Results: the record's id, its agent's, its corrected time, and what it says."""
+    asked = (
+        select(col(RecordRow.id), col(Stream.agent_id), col(RecordRow.at), col(RecordRow.body))
+        .join(Stream, col(Stream.id) == col(RecordRow.stream_id))
+        .where(col(RecordRow.kind) == "result", col(RecordRow.id) > after)
+    )
+    return [tuple(row) for row in session.execute(asked.order_by(col(RecordRow.id)).limit(limit))]

@@ -1,0 +1,140 @@
+"""`branchfleet push`: an agent that waits carries it out, and the command says how it ended, and ends as it ended."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+import pytest
+
+from agent.wire import Orders, Result
+from server.schemas.people import Role
+from tui.exit import Exit
+
+Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+class Obeying:
+    """The agent `centre` of the bank: it asks for orders and answers each as `answers` says, until it is ended."""
+
+    def __init__(self, bank: Any) -> None:
+        self.bank = bank
+        self.answers: dict[str, Any] = {"done": True}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        headers = {"Authorization": f"Bearer {self.bank._agent_token}"}
+        have: list[str] = []
+        while not self._ended.is_set():
+            asked = {"wait": "1", "have": ",".join(have)}
+            answer = httpx2.get(f"{self.bank.url}/api/agent/orders", params=asked, headers=headers, timeout=30)
+            for order in msgspec.msgpack.decode(answer.content, type=Orders).orders:
+                have.append(order.uid)
+                result = Result(seq=self.bank._next(), clock=self.bank._clock(0), order=order.uid, **self.answers)
+                self.bank.tell(result)
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+
+@pytest.fixture
+def agent(bank: Any) -> Iterator[Obeying]:
+    made = Obeying(bank)
+    yield made
+    made.end()
+
+
+def test_a_poll_is_waited_for_and_told(bank: Any, run: Run, agent: Obeying) -> None:
+    agent.answers = {"done": True, "polls": {"1001/atm-1": "", "1001/atm-2": "noAnswer", "1001/printer-1": ""}}
+    said = run("push", "poll", "1001", "--reason", "核对", token=bank.token("li", Role.HEAD))
+    lines = said.stdout.decode().splitlines()
+    assert said.returncode == Exit.DONE, said.stderr.decode()
+    assert lines[0].split() == ["状态", "采集程序", "网点", "结束", "结果"]
+    assert lines[1].startswith("● 已完成  centre")
+    assert lines[2].strip() == "1001/atm-2: 没有应答"
+    assert "已完成 1/1。" in said.stderr.decode().replace(". ", "。")
+    assert "其中 1 个没有读数" in said.stderr.decode()
+    assert b"\x1b" not in said.stdout + said.stderr  # nobody looks on
+
+
+def test_what_was_not_carried_out_ends_with_a_code_of_its_own(bank: Any, run: Run, agent: Obeying) -> None:
+    agent.answers = {"done": False, "why": "error", "said": "no\x1b[2J room"}
+    token = bank.token("li", Role.HEAD)
+    said = run("push", "doctor", "--all", "--json", token=token)
+    document = json.loads(said.stdout)
+    assert said.returncode == Exit.NOT_ALL
+    assert (document["counts"]["failed"], document["orders"][0]["state"]) == (1, "failed")
+    shown = run("push", "show", document["uid"], token=token)
+    assert shown.returncode == Exit.DONE
+    assert "■ 失败" in shown.stdout.decode()
+    assert b"\x1b" not in shown.stdout
+
+
+def test_a_push_can_be_left_listed_and_cancelled(bank: Any, run: Run) -> None:
+    token = bank.token("li", Role.HEAD)
+    made = run("push", "facts", "centre", "--expires", "1d", "--no-wait", token=token)
+    uid = made.stdout.decode().strip()
+    assert (made.returncode, len(uid)) == (Exit.DONE, 36)
+    (row,) = run("pushes", token=token).stdout.decode().splitlines()[1:]
+    assert (uid in row, "等待 1" in row) == (True, True)
+    cancelled = run("push", "cancel", uid, token=token)
+    assert (cancelled.returncode, "已取消 1" in cancelled.stderr.decode()) == (Exit.DONE, True)
+    assert run("push", "cancel", uid, token=token).returncode == Exit.REFUSED
+    assert run("push", "show", "none", token=token).returncode == Exit.NO_SUCH_THING
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["1001", "--all"],
+        ["1001", "--expires", "soon"],
+        ["1001", "--expires", "1s"],
+        ["1001", "--window", "whenever"],
+        ["1001", "--starts", "tomorrow"],
+    ],
+)
+def test_what_cannot_be_pushed_is_told_before_anybody_is_asked(bank: Any, run: Run, words: list[str]) -> None:
+    token = bank.token("li", Role.HEAD)
+    said = run("push", "poll", *words, token=token)
+    assert said.returncode == Exit.USAGE
+    assert len(said.stderr.decode().splitlines()) == 1
+    assert bank.ask(token, "/api/pushes")["total"] == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
+def test_on_a_terminal_the_progress_is_live_and_ctrl_c_ends_the_waiting_alone(bank: Any, tmp_path: Path) -> None:
+    import pty
+
+    token = bank.token("li", Role.HEAD)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("BRANCHFLEET_")},
+        "BRANCHFLEET_CONFIG": str(tmp_path / "config"),
+        "BRANCHFLEET_SERVER": bank.url,
+        "BRANCHFLEET_TOKEN": token,
+        "PYTHONIOENCODING": "utf-8",
+    }
+    command = [sys.executable, "-m", "tui", "push", "facts", "centre", "--expires", "1d"]
+    terminal, end = pty.openpty()
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=end) as process:
+        os.close(end)
+        seen = b""
+        while "已完成 0/1 · 等待 1".encode() not in seen:
+            seen += os.read(terminal, 4096)
+        process.send_signal(signal.SIGINT)
+        [push] = bank.ask(token, "/api/pushes")["rows"]
+        while f"branchfleet push show {push['uid']}".encode() not in seen:
+            seen += os.read(terminal, 4096)
+        assert process.wait(60) == Exit.STOPPED
+    os.close(terminal)
+    assert bank.ask(token, f"/api/pushes/{push['uid']}")["counts"]["waiting"] == 1

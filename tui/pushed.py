@@ -1,0 +1,64 @@
+"""A push in words: how far it is in one line, and its orders as lines that line up."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from server.schemas.orders import OrderOut, OrderState, PushOut
+from tui.marks import ORDERS
+from tui.texts import N_, _
+from tui.times import local, moment
+
+WHATS = {
+    "poll": N_("read now"),
+    "facts": N_("host facts"),
+    "doctor": N_("self-check"),
+    "spool": N_("spool"),
+    "assignment": N_("fetch assignment"),
+}
+ENDS = (OrderState.DONE, OrderState.FAILED, OrderState.REFUSED, OrderState.EXPIRED, OrderState.CANCELLED)
+
+
+def what(push: PushOut) -> str:
+    return _(WHATS.get(push.what, push.what))
+
+
+def progress(push: PushOut) -> str:
+    """ "carried out 37/60 · failed 1 · waiting 22": every order is in it."""
+    done = f"{ORDERS[OrderState.DONE].title} {push.counts.get(OrderState.DONE, 0)}/{push.total}"
+    others = [state for state in (*ENDS[1:], OrderState.HANDED, OrderState.WAITING) if push.counts.get(state)]
+    return " · ".join([done, *(f"{ORDERS[state].title} {push.counts[state]}" for state in others)])
+
+
+def readings(push: PushOut) -> str:
+    """Of a poll: how many positions were read; "" of anything else."""
+    if not push.positions:
+        return ""
+    said = _("{count} positions were polled, {unread} of them without a reading.")
+    return said.format(count=push.positions, unread=push.unread)
+
+
+def push_lines(rows: Sequence[PushOut], now: int) -> list[list[str]]:
+    head = [_("When"), _("What"), _("Where"), _("Who"), _("Progress"), _("Number")]
+    return [
+        head,
+        *([moment(row.at, now), what(row), row.about_name, row.by, progress(row), row.uid] for row in rows),
+    ]
+
+
+def order_lines(rows: Iterable[OrderOut]) -> list[list[str]]:
+    """A line an order, and below it what its agent told that is not well."""
+    head = [_("State"), _("Agent"), _("Branch"), _("Ended"), _("What came of it")]
+    return [head, *(line for row in rows for line in _order(row))]
+
+
+def _order(row: OrderOut) -> Iterator[list[str]]:
+    mark = ORDERS[row.state]
+    ended = f"{local(row.ended_at):%m-%d %H:%M:%S}" if row.ended_at else ""
+    figures = " · ".join(f"{key} {value}" for key, value in row.detail.items())
+    yield [f"{mark.shape} {mark.title}", row.agent, row.branch_name, ended, row.why or figures]
+    for position, why in row.polls.items():
+        if why:
+            yield ["", "", "", "", f"{position}: {why}"]
+    for finding in row.findings:
+        if finding.good is not True:
+            shape = "■" if finding.good is False else "○"
+            yield ["", "", "", "", f"{shape} {finding.sentence} {finding.mend}".rstrip()]

@@ -1,0 +1,220 @@
+"""`branchfleet push` and `branchfleet pushes`: have agents do something now, and see what came of it."""
+
+import re
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tui.exit import Exit
+from tui.said import Json, answer, narrate, stop
+from tui.texts import _
+
+if TYPE_CHECKING:
+    from server.schemas.orders import OrderOut, PushCreate, PushOut
+    from tui.client import Client
+
+app = typer.Typer(rich_markup_mode=None)
+push_app = typer.Typer(
+    rich_markup_mode=None,
+    help="Have agents do something now, or when it suits.",
+    epilog="Example: branchfleet push poll 1001",
+)
+app.add_typer(push_app, name="push")
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+STAMPS = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"]
+
+Key = Annotated[str, typer.Argument(help="Key of a position, line, branch or agent.", show_default=False)]
+All = Annotated[bool, typer.Option("--all", help="Every branch.")]
+Starts = Annotated[
+    datetime | None, typer.Option(formats=STAMPS, help="Not before this time of the bank.", show_default="now")
+]
+Expires = Annotated[str, typer.Option(help="How long after that it may still be begun: 30s, 10m, 8h, 2d.")]
+Window = Annotated[str, typer.Option(help="Only in these hours of the bank's day: 17:30-08:00.")]
+Reason = Annotated[str, typer.Option(help="Why, for the journal.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Print the push's number and end; the orders go on.")]
+
+
+def _kind(what: str, help: str, example: str) -> None:
+    """The command that pushes one kind of order."""
+
+    @push_app.command(what, help=help, epilog=f"Example: branchfleet push {example}")
+    def command(
+        context: typer.Context,
+        key: Key = "",
+        everything: All = False,
+        starts: Starts = None,
+        expires: Expires = "2m",
+        window: Window = "",
+        reason: Reason = "",
+        no_wait: NoWait = False,
+        json: Json = False,
+    ) -> None:
+        _push(context, _ask(what, key, everything, starts, expires, window, reason), wait=not no_wait, json=json)
+
+
+_kind(
+    "poll",
+    "Poll positions now: one, those of a branch or of an agent, or all. Ends with 12 if not every order was carried "
+    "out; Ctrl+C ends the waiting and not the orders.",
+    "poll 1001/atm-1",
+)
+_kind(
+    "facts",
+    "Have PCs tell what they are: names, system, memory, disks, addresses.",
+    "facts --all --expires 1d --no-wait",
+)
+_kind("doctor", "Have agents look themselves over, as branchfleet-agent doctor does.", "doctor 1001-pc")
+_kind(
+    "spool", "Have agents tell how their spools stand: records that wait, bytes, the oldest.", "spool 1001-pc --json"
+)
+_kind("assignment", "Have agents fetch anew what they are to poll.", "assignment 1001-pc")
+
+
+Number = Annotated[str, typer.Argument(help="The push's number, as branchfleet pushes lists it.", show_default=False)]
+
+
+@push_app.command(epilog="Example: branchfleet push show 0192f0c1-7d3e-7000-8000-000000000000")
+def show(context: typer.Context, uid: Number, json: Json = False) -> None:
+    """Show a push and every order of it, those first that were not carried out."""
+
+    async def ask(client: "Client") -> None:
+        push = await client.pushed(uid)
+        _tell(push, await _orders(client, push), json)
+
+    answer(context, ask)
+
+
+@push_app.command(epilog="Example: branchfleet push cancel 0192f0c1-7d3e-7000-8000-000000000000")
+def cancel(context: typer.Context, uid: Number) -> None:
+    """Have nobody begin it any more. What was begun goes on to its end."""
+    from tui.pushed import progress
+
+    async def ask(client: "Client") -> None:
+        narrate(progress(await client.cancel_push(uid)))
+
+    answer(context, ask)
+
+
+@app.command(epilog="Example: branchfleet pushes --about 1001 --json")
+def pushes(
+    context: typer.Context,
+    about: Annotated[str, typer.Option(help="Key of a position, line, branch or agent.")] = "",
+    json: Json = False,
+) -> None:
+    """List what was pushed, the newest first."""
+    from tui.listed import all_pages
+    from tui.pushed import push_lines
+
+    async def ask(client: "Client") -> None:
+        await all_pages(
+            lambda offset, limit: client.pushes(about=about or None, offset=offset, limit=limit), push_lines, json
+        )
+
+    answer(context, ask)
+
+
+# -- how it is done ---------------------------------------------------------------------------------
+
+
+def _ask(
+    what: str, key: str, everything: bool, starts: datetime | None, expires: str, window: str, reason: str
+) -> "PushCreate":
+    """What was said, checked here as far as it can be."""
+    from pydantic import ValidationError
+
+    from server.schemas.orders import PushCreate
+    from tui.times import SECOND, ZONE
+
+    if bool(key) == everything:
+        stop(Exit.USAGE, _("Say what it is about: a KEY, or --all."))
+    found = re.fullmatch(r"(\d{1,7})([smhd])", expires)
+    if found is None:
+        stop(Exit.USAGE, _("--expires {said} is no length of time: 30s, 10m, 8h, 2d.").format(said=expires))
+    at = int(starts.replace(tzinfo=ZONE).timestamp()) * SECOND if starts else None
+    said = {"what": what, "about": key, "starts": at, "window": window, "reason": reason}
+    try:
+        return PushCreate.model_validate({**said, "seconds": int(found[1]) * UNITS[found[2]]})
+    except ValidationError as error:
+        named = {"seconds": "--expires", "window": "--window", "reason": "--reason", "about": "KEY"}
+        option = named.get(str(error.errors()[0]["loc"][0]), "")
+        stop(Exit.USAGE, _("{option} is not right; see --help.").format(option=option))
+
+
+def _push(context: typer.Context, ask: "PushCreate", *, wait: bool, json: bool) -> None:
+    """Push, wait with a line of progress, and tell what came of it."""
+    from server.schemas.orders import OrderState
+    from tui.awaiting import push_and_wait
+    from tui.plain import to_json
+
+    made: list[PushOut] = []
+    line = _Line(made.append)
+
+    async def run(client: "Client") -> None:
+        if not wait:
+            push = await client.push(ask)
+            typer.echo(to_json(push.model_dump(mode="json")) if json else push.uid)
+            return
+        push = await push_and_wait(client, ask, line.show)
+        line.end()
+        _tell(push, await _orders(client, push), json)
+        if push.counts.get(OrderState.DONE, 0) < push.total:
+            stop(Exit.NOT_ALL)
+
+    try:
+        answer(context, run)
+    except KeyboardInterrupt:
+        line.end()
+        if not made:
+            stop(Exit.STOPPED, _("Stopped before the server answered: branchfleet pushes says whether it was pushed."))
+        stop(Exit.STOPPED, _("Stopped; the orders go on: branchfleet push show {uid}").format(uid=made[0].uid))
+
+
+class _Line:
+    """One line of stderr that is written over, where a person looks on."""
+
+    def __init__(self, note: "Callable[[PushOut], None]") -> None:
+        self._note = note
+        self._live = sys.stderr.isatty()
+        self._said = ""
+
+    def show(self, push: "PushOut") -> None:
+        from tui.pushed import progress
+
+        self._note(push)
+        said = progress(push)
+        if self._live and said != self._said:
+            self._said = said
+            typer.echo(f"\r\x1b[K{said}", nl=False, err=True)
+
+    def end(self) -> None:
+        if self._said:
+            typer.echo("\r\x1b[K", nl=False, err=True)
+            self._said = ""
+
+
+async def _orders(client: "Client", push: "PushOut") -> "list[OrderOut]":
+    found: list[OrderOut] = []
+    while len(found) < push.total:
+        page = await client.orders(push.uid, offset=len(found), limit=500)
+        if not page.rows:
+            break
+        found += page.rows
+    return found
+
+
+def _tell(push: "PushOut", orders: "list[OrderOut]", json: bool) -> None:
+    from tui.listed import aligned
+    from tui.plain import plain, to_json
+    from tui.pushed import order_lines, progress, readings, what
+
+    if json:
+        rows = [order.model_dump(mode="json") for order in orders]
+        typer.echo(to_json({**push.model_dump(mode="json"), "orders": rows}))
+        return
+    for line in aligned(order_lines(orders)):
+        typer.echo(line)
+    narrate(plain(f"{what(push)} {push.about_name}: {progress(push)}. {readings(push)}".rstrip()))
