@@ -68,9 +68,7 @@ _kind(
     "facts --all --expires 1d --no-wait",
 )
 _kind("doctor", "Have agents look themselves over, as branchfleet-agent doctor does.", "doctor 1001-pc")
-_kind(
-    "spool", "Have agents tell how their spools stand: records that wait, bytes, the oldest.", "spool 1001-pc --json"
-)
+_kind("spool", "Have agents tell how their spools stand: records that wait, bytes, the oldest.", "spool 1001-pc --json")
 _kind("assignment", "Have agents fetch anew what they are to poll.", "assignment 1001-pc")
 
 

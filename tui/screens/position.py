@@ -3,7 +3,7 @@
 ```
  ■ 故障  1号窗口 存折打印机   正午支行 · 存折打印机
  设备状态 硬件故障 · 12 秒前 (每 60 秒) · 10.20.1.9:9100 · centre · passbook
- 1 现状  2 异常与报修  3 设备卡片  4 原始数据
+ 1 现状  2 异常与报修  3 设备卡片  4 原始数据        5 现在读一次
  前盖    ■ 未关        │ 应答时间 (ms) …
 ```
 """
@@ -24,6 +24,7 @@ from server.schemas.tickets import TicketOut
 from tui.cells import said
 from tui.plain import plain
 from tui.screens.frame import Frame
+from tui.screens.read_now import may_push, read_now
 from tui.screens.told import card_text, head_text, reading_text
 from tui.shell import Changed
 from tui.texts import N_, _
@@ -48,6 +49,7 @@ class Position(Frame):
     CSS_PATH = ["frame.tcss", "position.tcss"]  # noqa: RUF012 - Textual's own declaration
     HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (100, "-broad")]  # noqa: RUF012 - Textual's own declaration
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("5", "read_now", N_("Read now")),
         Binding("f7", "report", N_("Report a fault")),
         Binding("f6", "metric(1)", N_("Next figure")),
         Binding("f4", "window", N_("Time span")),
@@ -206,7 +208,12 @@ class Position(Frame):
         self._window = 0 if self._window is None else self._window + 1
         self._draw()
 
+    def action_read_now(self) -> None:
+        read_now(self.app, self._key, self._key, many=False)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "read_now":
+            return may_push(self.app, self._key)
         if action == "metric":
             return (
                 self.query_one(ContentSwitcher).current == "now"
