@@ -171,7 +171,7 @@ def tell(url: str, tokens: list[str], seconds: float, out: Connection) -> None:
 
     async def all_of_them() -> dict[str, float]:
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
-        async with httpx2.AsyncClient(base_url=url, limits=limits, timeout=60, trust_env=False) as http:
+        async with httpx2.AsyncClient(base_url=url, limits=limits, timeout=300, trust_env=False) as http:
             told = await asyncio.gather(*(report(http, token, n, seconds) for n, token in enumerate(tokens)))
         return dict(told)
 
