@@ -151,9 +151,13 @@ class Listing(Frame, Generic[T]):
             self._typing.stop()
         self._typing = self.set_timer(TYPING, self.ask_anew)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "search":
+            return self.SEARCHED
+        return super().check_action(action, parameters)
+
     def action_search(self) -> None:
-        if self.SEARCHED:
-            self.set_focus(self.query_one(SearchLine))  # at once: the next key is meant for it
+        self.set_focus(self.query_one(SearchLine))  # at once: the next key is meant for it
 
     def action_to_rows(self) -> None:
         self.set_focus(self.table)

@@ -20,7 +20,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from server.schemas.orders import OrderOut, PushOut
-from tui.cells import said
+from tui.cells import order_width, said
 from tui.marks import ORDERS, push_mark
 from tui.plain import plain
 from tui.pushed import progress, readings, told_of, what
@@ -108,15 +108,15 @@ class Push(Frame):
         window = _("only {window}").format(window=push.window) if push.window else ""
         cancelled = _("cancelled by {who}").format(who=push.cancelled_by) if push.cancelled_by else ""
         facts = " · ".join(plain(one) for one in (made, begins, window, until, ended, cancelled, push.reason) if one)
-        lines = [head, Text(" · ".join(one for one in (progress(push), readings(push)) if one)), cells.dim(facts)]
-        if self.old:
-            lines.insert(0, cells.ink(_("{ago}: {what}").format(ago=self.old, what=""), "fault"))
+        told = " · ".join(one for one in (progress(push), readings(push)) if one)
+        told = _("{ago}: {what}").format(ago=self.old, what=told) if self.old else told
+        lines = [head, Text(told), cells.dim(facts)]
         self.query_one("#head", Static).update(Text("\n").join(lines))
 
     def _columns(self) -> list[Column[OrderOut]]:
         cells = self.cells
         return [
-            Column(_("State"), lambda row: cells.mark(ORDERS[row.state]), 10),
+            Column(_("State"), lambda row: cells.mark(ORDERS[row.state]), order_width()),
             Column(_("Agent"), lambda row: said(row.agent_name or row.agent), 10, grow=1),
             Column(_("Branch"), lambda row: said(row.branch_name), 10, grow=1, drop=2),
             Column(_("Ended"), lambda row: cells.moment(row.ended_at) if row.ended_at else said(""), 11, drop=3),

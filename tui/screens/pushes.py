@@ -7,15 +7,14 @@
 ```
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.widget import Widget
 
 from server.schemas.base import Page
 from server.schemas.orders import PushOut
-from tui.cells import said
+from tui.cells import push_width, said
 from tui.marks import push_mark
 from tui.pushed import progress, what
 from tui.screens.listing import Listing
@@ -37,20 +36,17 @@ class Pushes(Listing[PushOut]):
     def columns(self) -> list[Column[PushOut]]:
         cells = self.cells
         return [
-            Column(_("State"), lambda row: cells.mark(push_mark(row)), 10),
-            Column(_("When"), lambda row: cells.moment(row.at), 11, drop=2),
-            Column(_("What"), lambda row: said(what(row)), 10, drop=3),
-            Column(_("Where"), lambda row: said(row.about_name), 10, grow=2),
+            Column(_("State"), lambda row: cells.mark(push_mark(row)), push_width()),
+            Column(_("Pushed"), lambda row: cells.moment(row.at), 11, drop=2),
+            Column(_("Order"), lambda row: said(what(row)), 10, drop=3),
+            Column(_("About"), lambda row: said(row.about_name), 10, grow=2),
             Column(_("Progress"), lambda row: said(progress(row)), 12, grow=3),
-            Column(_("Who"), lambda row: cells.dim(row.by), 8, drop=4),
+            Column(_("By"), lambda row: cells.dim(row.by), 8, drop=4),
             Column(_("Reason"), lambda row: cells.dim(row.reason), 10, grow=1, drop=5),
         ]
 
     def key(self, row: PushOut) -> object:
         return row.uid
-
-    def above(self) -> Iterable[Widget]:
-        return ()
 
     async def page(self, offset: int, limit: int) -> tuple[Sequence[PushOut], Page] | None:
         answer = await self.app.ask(self.app.client.pushes(about=self._about, offset=offset, limit=limit))
