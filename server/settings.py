@@ -50,7 +50,7 @@ class Settings(BaseModel):
     lang: Literal["zh", "en"] = "zh"
     metrics: Literal["loopback", "token", "off"] = "loopback"  # who may read them
     drain_seconds: Annotated[int, Field(ge=0, le=300)] = 0  # to answer on as not ready, once the end is asked for
-    connections: Annotated[int, Field(ge=16, le=100_000)] = 4096  # at once; more are told to come again
+    connections: Annotated[int, Field(ge=16, le=100_000)] = 10_000  # at once; more are told to come again
     session_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 12
     password_memory: Annotated[int, Field(ge=32, le=1 << 20)] = 65_536  # KiB to hash one password with
 

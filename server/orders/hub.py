@@ -76,6 +76,7 @@ class Hub:
         self._admit = admit
         self._seconds = seconds
         self._arrived: dict[Held, None] = {}  # to be looked up, in their order
+        self._later: dict[Held, float] = {}  # to be looked up again, and when: what they were told lately is still open
         self._held: dict[int, Held] = {}  # by agent: a request takes the place of the one before
         self._pushes: set[str] = set()  # that changed: uids
         self._told: dict[tuple[str, bool], float] = {}  # orders, cancelled or not, and when to tell it again
@@ -147,6 +148,7 @@ class Hub:
             return Told()
         finally:
             self._arrived.pop(held, None)
+            self._later.pop(held, None)
             if held.agent is not None and self._held.get(held.agent.id) is held:
                 del self._held[held.agent.id]
 
@@ -162,7 +164,7 @@ class Hub:
 
     async def _once(self) -> float:
         """Look once for all; seconds until the next look is due by itself."""
-        arrived, self._arrived = self._arrived, {}
+        arrived, self._arrived = self._arrived | self._due(), {}
         pushes, self._pushes = self._pushes, set()
         asked = Asked(
             {held.digest: held.have for held in arrived},
@@ -178,7 +180,16 @@ class Hub:
             raise
         for held in arrived:
             self._let_in(held, found.known.get(held.digest))
-        return min(LONGEST, found.opens_in, self._answer(found))
+        self._answer(found)
+        again = min(self._later.values(), default=float("inf")) - self._seconds()
+        return min(LONGEST, found.opens_in, max(again, GATHER))
+
+    def _due(self) -> dict[Held, None]:
+        now = self._seconds()
+        due = [held for held, at in self._later.items() if at <= now or held.answer.done()]
+        for held in due:
+            del self._later[held]
+        return {held: None for held in due if not held.answer.done()}
 
     def _let_in(self, held: Held, agent: Known | None) -> None:
         if held.answer.done() or self._closed:
@@ -198,14 +209,13 @@ class Hub:
             before.tell(Told())  # its agent gave it up, and nobody told the server
         self._held[agent.id] = held
 
-    def _answer(self, found: Found) -> float:
-        """Tell each what was found for it; seconds until something is to be told again."""
+    def _answer(self, found: Found) -> None:
+        """Tell each what was found for it, unless it was told a moment ago."""
         now = self._seconds()
         self._told = {what: again for what, again in self._told.items() if again > now}
         for agent_id in found.strangers:
             if held := self._held.get(agent_id):
                 held.end(LookAgain())
-        delay = LONGEST
         for agent_id in (found.orders.keys() | found.cancelled.keys()) - found.strangers:
             held = self._held.get(agent_id)
             if held is None:
@@ -221,6 +231,4 @@ class Hub:
                     self._told.update(((order.uid, False), now + AGAIN) for order in told.orders)
                     self._told.update(((uid, True), now + CANCELLED_AGAIN) for uid in told.cancelled)
             elif orders:
-                self._arrived[held] = None
-                delay = min([delay, *(self._told[order.uid, False] - now for order in orders)])
-        return max(delay, GATHER)
+                self._later[held] = min(self._told[order.uid, False] for order in orders)

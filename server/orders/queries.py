@@ -25,6 +25,7 @@ ORDER = (
     *(OrderState.HANDED, OrderState.WAITING, OrderState.DONE),
 )
 EVERYTHING = "all branches"
+DAY = 86_400_000_000  # µs
 
 
 def page(
@@ -100,6 +101,18 @@ def orders(
     rows = session.execute(asked.order_by(rank, col(agent.key)).offset(offset).limit(limit)).all()
     said = _Said(lang, gettext_for(lang), bank_zone(session), push.cancelled_by or "")
     return OrderPage(total=total, offset=offset, at=now, rows=[said.of(*row) for row in rows])
+
+
+def of_a_day(session: Session, now: int) -> dict[OrderState, int]:
+    """Orders pushed within the last 24 hours, by how they stand."""
+    asked = (
+        select(col(AgentOrder.state), func.count())
+        .join(Push, col(Push.id) == col(AgentOrder.push_id))
+        .where(col(Push.at) > now - DAY)
+        .group_by(col(AgentOrder.state))
+    )
+    found = {state: count for state, count in session.execute(asked)}  # noqa: C416  (rows are not pairs to mypy)
+    return dict.fromkeys(OrderState, 0) | found
 
 
 @dataclass(frozen=True)

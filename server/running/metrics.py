@@ -17,6 +17,7 @@ from server.health.tables import Condition, HealthRow, Severity
 from server.ingest.figures import BOUNDS
 from server.inventory.tables import Position, Subject
 from server.journal.queries import head_seq
+from server.orders.queries import of_a_day
 from server.queries import Everything
 from server.running.exposition import Family, each, histogram, one
 from server.running.lag import lag_of
@@ -55,6 +56,7 @@ def _ingest(state: State) -> list[Family]:
         ),
         one(f"{name}_waiting_batches", "gauge", "Batches that wait for the writer.", state.writer.waiting),
         one("branchfleet_event_clients", "gauge", "Screens that listen to events.", state.ticker.clients),
+        one("branchfleet_orders_held_requests", "gauge", "Agents that wait for orders here.", state.hub.held),
     ]
 
 
@@ -102,11 +104,13 @@ def _work(session: Session, now: int) -> list[Family]:
         select(func.count()).select_from(Ticket).where(col(Ticket.status) != TicketStatus.DONE)
     ).scalar_one()
     aside = kept(session)
+    orders = {state.value: count for state, count in of_a_day(session, now).items()}
     return [
         one("branchfleet_health_lag_records", "gauge", "Records health has not judged yet.", lag.records),
         one("branchfleet_health_lag_seconds", "gauge", "Age of the oldest record not judged yet.", lag.seconds),
         each("branchfleet_conditions_open", "gauge", "Conditions that are open.", "severity", conditions),
         one("branchfleet_tickets_open", "gauge", "Tickets that are not done.", tickets),
+        each("branchfleet_orders", "gauge", "Orders pushed within a day, by how they stand.", "state", orders),
         one("branchfleet_journal_head", "gauge", "Number of the newest deed in the journal.", head_seq(session)),
         one("branchfleet_aside_batches", "gauge", "Unreadable batches that are kept aside.", aside.number),
         one("branchfleet_aside_bytes", "gauge", "Bytes of the batches kept aside.", aside.bytes),

@@ -62,7 +62,15 @@ def until_ready(client: TestClient) -> None:
 def test_a_server_that_works_is_alive_and_ready(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"alive": True}
     until_ready(client)
-    checks = {"database": "ok", "writer": "ok", "health": "ok", "entries": "ok", "disk": "ok", "clock": "ok"}
+    checks = {
+        "database": "ok",
+        "writer": "ok",
+        "health": "ok",
+        "entries": "ok",
+        "orders": "ok",
+        "disk": "ok",
+        "clock": "ok",
+    }
     assert client.get("/readyz").json() == {"ready": True, "checks": checks}
 
 
@@ -90,7 +98,15 @@ def test_a_server_whose_health_is_dead_silent_or_behind_is_not_ready(
         session.connection().execute(text("UPDATE record SET arrived = arrived - 100000000"))
     assert client.get("/readyz").json() == {
         "ready": False,
-        "checks": {"database": "ok", "writer": "ok", "health": "behind", "entries": "ok", "disk": "ok", "clock": "ok"},
+        "checks": {
+            "database": "ok",
+            "writer": "ok",
+            "health": "behind",
+            "entries": "ok",
+            "orders": "ok",
+            "disk": "ok",
+            "clock": "ok",
+        },
     }
     follower._thread = None
 
@@ -170,7 +186,7 @@ def test_no_figure_names_a_branch_a_position_or_a_person(here: TestClient, bank:
     said = here.get("/metrics").text
     words = re.sub(r" \S+$", "", said, flags=re.MULTILINE)  # without the figures: 41002 bytes name no branch
     assert not re.search(r"1001|1002|atm-1|centre|城关|青禾", words)
-    assert set(re.findall(r"[{,](\w+)=", said)) == {"outcome", "le", "standing", "severity", "version"}
+    assert set(re.findall(r"[{,](\w+)=", said)) == {"outcome", "le", "standing", "severity", "state", "version"}
 
 
 def test_from_elsewhere_only_the_token_for_metrics_opens_them(
