@@ -1,4 +1,4 @@
-"""One push: how far it is as it goes on, and each order that was not carried out with its reason. It can be found again.
+"""One push: how far it is as it goes on, and each order that was not carried out with its reason.
 
 ```
  ◇ 进行中  现在读一次   正午支行
