@@ -94,6 +94,7 @@ async def look(app: ConsoleApp, way: Line, device: Device, page: str, changes: i
     await asyncio.sleep(APART)
     figures: dict[str, Any] = {"opened s": round(opened, 2), "opened bytes": way.carried - before}
     lags: list[float] = []
+    drawn: list[int] = []
     cost: list[int] = []
     connections = way.connections
     for turn in range(changes):
@@ -102,10 +103,12 @@ async def look(app: ConsoleApp, way: Line, device: Device, page: str, changes: i
         await device.says(word)
         began = time.monotonic()
         lags.append((await until(partial(reads, SAYS[word])) - began) * 1000)
+        drawn.append(way.carried - before)
         await asyncio.sleep(APART)
         cost.append(way.carried - before)
     figures["drawn p50 ms"] = round(statistics.median(lags))
     figures["drawn worst ms"] = round(max(lags))
+    figures["bytes until drawn"] = round(statistics.mean(drawn))
     figures["bytes a change"] = round(statistics.mean(cost))
     figures["new connections"] = way.connections - connections
     print(page, json.dumps(figures), flush=True)

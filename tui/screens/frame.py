@@ -11,6 +11,7 @@ from typing import ClassVar
 from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
@@ -96,11 +97,15 @@ class Frame(Screen[None]):
         self._asking += 1
         try:
             await self.fetch()
+            self.age()
+        except NoMatches:
+            if self in self.app.screen_stack and self.query(TitleLine):
+                raise
+            return  # it was left while the answer was under way: what it would draw on is gone
         finally:
             self._asking -= 1
             ended = time.monotonic()
             self._free = ended + max(SETTLE, ended - began)
-        self.age()
         if self._due:
             self._due = False
             self.on_changed(Changed(None))

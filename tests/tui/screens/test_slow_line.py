@@ -68,6 +68,7 @@ class Slow(Frame):
     async def fetch(self) -> None:
         self.began += 1
         await self.answer.wait()
+        self.query_one(Static).update("")
         self.shown += 1
 
 
@@ -87,3 +88,19 @@ async def test_changes_wait_for_the_answer_under_way_and_then_ask_once(
         assert (page.began, page.shown) == (1, 0)
         page.answer.set()
         await until(pilot, lambda: page.shown == 2)
+
+
+async def test_a_page_that_was_left_before_its_answer_came_has_nothing_to_draw_on(
+    bank: Any, console: MakeConsole, until: Until
+) -> None:
+    app = console(bank.token("li", Role.HEAD))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.link is Link.LIVE)
+        page = Slow()
+        await app.push_screen(page)
+        await until(pilot, lambda: page.began == 1)
+        app.pop_screen()
+        await page.query_one(Static).remove()
+        page.answer.set()
+        await until(pilot, lambda: not page.is_running)
+        assert page.shown == 0
