@@ -53,6 +53,8 @@ from server.state import State
 from server.storage.database import THREADS, Database
 from server.storage.types import Now
 
+BUSY = 64  # batches that wait for the writer: agents that are told to answer can wait a moment
+
 HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -109,13 +111,15 @@ def create_app(
     follower = Follower(database, now)
     entries = EntryFollower(database, now)
     orders = OrderFollower(database, now)
-    limits = Limits()
-    hub = Hub(database, now, admit=limits.agent.take)
 
     def committed() -> None:
         follower.wake()
         entries.wake()
         orders.wake()
+
+    limits = Limits()
+    writer = Writer(database, committed=committed)
+    hub = Hub(database, now, admit=limits.agent.take, busy=lambda: writer.waiting > BUSY)
 
     state = State(
         database=database,
@@ -128,7 +132,7 @@ def create_app(
         limits=limits,
         turns=Turns(),
         passwords=Passwords(settings.password_memory),
-        writer=Writer(database, committed=committed),
+        writer=writer,
         revisions=Revisions(database, key, now),
         ticker=Ticker(database, now, heard=hub.hear),
         follower=follower,

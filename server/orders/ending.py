@@ -37,25 +37,27 @@ def answer(session: Session, now: int, said: Iterable[tuple[int, int, Result]]) 
     The first result of an order's own agent counts, also where the server had given the order up; nothing after it.
     """
     heard = list(said)
-    uids = {result.order for _, _, result in heard}
-    of_them = col(AgentOrder.uid).in_(uids)
+    of_them = col(AgentOrder.uid).in_({result.order for _, _, result in heard})
     pushes = take(session, session.execute(select(col(AgentOrder.push_id)).where(of_them).distinct()).scalars())
-    orders = {order.uid: order for order in session.execute(select(AgentOrder).where(of_them)).scalars()}
+    asked = select(
+        *(col(AgentOrder.uid), col(AgentOrder.id), col(AgentOrder.push_id), col(AgentOrder.agent_id)),
+        col(AgentOrder.positions),
+    ).where(of_them, col(AgentOrder.answered).is_(False), col(AgentOrder.state) != OrderState.REFUSED)
+    orders = {uid: order for uid, *order in session.execute(asked)}
+    rows: list[dict[str, Any]] = []
     ended: set[int] = set()
-    count = 0
     for agent, at, result in heard:
-        order = orders.get(result.order)
-        if order is None or order.agent_id != agent or order.answered or order.state is OrderState.REFUSED:
-            continue
-        results.apply(order, result, at)
-        session.add(order)
-        ended.add(order.push_id)
-        count += 1
-    session.flush()
-    for push in pushes:
-        if push.id in ended:
-            settle(session, push, now)
-    return count
+        own, push, whose, positions = orders.get(result.order, (0, 0, None, []))
+        if whose == agent:
+            rows.append({"id": own, **results.ended(positions, result, at)})
+            ended.add(push)
+            del orders[result.order]
+    if rows:
+        session.execute(update(AgentOrder), rows)
+    for push_row in pushes:
+        if push_row.id in ended:
+            settle(session, push_row, now)
+    return len(rows)
 
 
 def overdue(session: Session, now: int) -> list[int]:

@@ -8,6 +8,7 @@ connection to the database. The server's clock alone says when an order may be h
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -22,6 +23,8 @@ from server.storage.database import Database
 from server.storage.types import Now
 
 GATHER = 0.02  # seconds between the beginnings of two looks: who comes within is looked up together
+AT_ONCE = 64  # agents told in one go: a thousand that are told at once would send a thousand results at once
+PACE = 0.02  # seconds between them, and longer while the writer has more than it can take
 AGAIN = 2.0  # seconds until what was told is told again: its result may have come and not be read yet
 CANCELLED_AGAIN = 10.0  # and that it was cancelled: who had begun it has it until it is done
 LONGEST = 5.0  # seconds between looks: whoever sets the clock moves no hours by more
@@ -63,22 +66,30 @@ class Held:
 
 
 class Hub:
-    """Belongs to one event loop, but for `changed`. `admit` raises what an agent is told that asks too often."""
+    """Belongs to one event loop, but for `changed`.
+
+    `admit` raises what an agent is told that asks too often; while the server is `busy` with what agents send, only the
+    first are told to send more.
+    """
 
     def __init__(
         self,
         database: Database,
         now: Now,
         admit: Callable[[int], None] = lambda _: None,
+        busy: Callable[[], bool] = lambda: False,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._look = Look(database, now)
         self._admit = admit
+        self._busy = busy
         self._seconds = seconds
         self._arrived: dict[Held, None] = {}  # to be looked up, in their order
         self._later: dict[Held, float] = {}  # to be looked up again, and when: what they were told lately is still open
         self._held: dict[int, Held] = {}  # by agent: a request takes the place of the one before
         self._pushes: set[str] = set()  # that changed: uids
+        self._to_tell: deque[tuple[Held, Told]] = deque()
+        self._telling: asyncio.Task[None] | None = None
         self._told: dict[tuple[str, bool], float] = {}  # orders, cancelled or not, and when to tell it again
         self._news = asyncio.Event()
         self._closed = False
@@ -102,6 +113,8 @@ class Hub:
                     _log.error("No order is handed out: %s", getattr(error, "orig", error))
                 delay, failing = AFTER_FAILURE, True
             await asyncio.sleep(next_look - self._loop.time())
+        if self._telling is not None:
+            await self._telling
 
     def close(self) -> None:
         """Answer whoever is held, and hold nobody any more."""
@@ -216,6 +229,7 @@ class Hub:
         for agent_id in found.strangers:
             if held := self._held.get(agent_id):
                 held.end(LookAgain())
+        news: list[tuple[Held, Told]] = []
         for agent_id in (found.orders.keys() | found.cancelled.keys()) - found.strangers:
             held = self._held.get(agent_id)
             if held is None:
@@ -227,8 +241,23 @@ class Hub:
                 [uid for uid in cancelled if (uid, True) not in self._told],
             )
             if told.orders or told.cancelled:
-                if held.tell(told):
-                    self._told.update(((order.uid, False), now + AGAIN) for order in told.orders)
-                    self._told.update(((uid, True), now + CANCELLED_AGAIN) for uid in told.cancelled)
+                news.append((held, told))
             elif orders:
                 self._later[held] = min(self._told[order.uid, False] for order in orders)
+        self._tell(news[:AT_ONCE])
+        self._to_tell.extend(news[AT_ONCE:])
+        if self._to_tell and (self._telling is None or self._telling.done()):
+            self._telling = asyncio.create_task(self._tell_the_rest())
+
+    async def _tell_the_rest(self) -> None:
+        while self._to_tell and not self._closed:
+            await asyncio.sleep(PACE)
+            if not self._busy():
+                self._tell([self._to_tell.popleft() for _ in range(min(AT_ONCE, len(self._to_tell)))])
+
+    def _tell(self, news: list[tuple[Held, Told]]) -> None:
+        now = self._seconds()
+        for held, told in news:
+            if held.tell(told):
+                self._told.update(((order.uid, False), now + AGAIN) for order in told.orders)
+                self._told.update(((uid, True), now + CANCELLED_AGAIN) for uid in told.cancelled)

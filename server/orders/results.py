@@ -17,18 +17,24 @@ FINDINGS = 100
 FIGURES = 100
 
 
-def apply(order: AgentOrder, result: Result, at: int) -> None:
-    """The order ended as its agent says, at `at` in corrected time."""
-    order.state = OrderState.DONE if result.done else _end(result.why)
-    order.why = "" if result.done else _word(result.why)[:32] or Why.ERROR.value
-    order.said = _sentence(result.said)
-    order.ended_at = at
-    order.answered = True
-    order.heard_at = None
-    polls = _polls(order, result.polls)
-    order.polled, order.unread = len(polls), sum(map(bool, polls.values()))
+def ended(positions: list[str], result: Result, at: int) -> dict[str, Any]:
+    """What the row of an order says once its agent said how it ended, at `at` in corrected time.
+
+    `positions`: those the order named; of others nothing is kept. None named are all.
+    """
+    polls = _polls(positions, result.polls)
     kept = {"polls": polls, "findings": list(map(_finding, result.findings[:FINDINGS])), "detail": _detail(result)}
-    order.result = {key: value for key, value in kept.items() if value}
+    return {
+        "state": OrderState.DONE if result.done else _end(result.why),
+        "why": "" if result.done else _word(result.why)[:32] or Why.ERROR.value,
+        "said": _sentence(result.said),
+        "ended_at": at,
+        "answered": True,
+        "heard_at": None,
+        "polled": len(polls),
+        "unread": sum(map(bool, polls.values())),
+        "result": {key: value for key, value in kept.items() if value},
+    }
 
 
 def line(order: AgentOrder) -> str:
@@ -49,9 +55,8 @@ def _end(why: str) -> OrderState:
     return ENDS.get(Why(why), OrderState.FAILED) if why in set(Why) else OrderState.FAILED
 
 
-def _polls(order: AgentOrder, polls: dict[str, str]) -> dict[str, str]:
-    """Of the positions the order names; where it names none, of all that are told."""
-    asked = set(order.positions)
+def _polls(positions: list[str], polls: dict[str, str]) -> dict[str, str]:
+    asked = set(positions)
     told = [(key, why) for key, why in polls.items() if not asked or key in asked]
     return {_word(key, 200): _word(why) for key, why in sorted(told)[:POSITIONS]}
 

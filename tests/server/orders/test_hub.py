@@ -1,5 +1,6 @@
 """Requests that are held: answered when there is something, at no cost until then, and in order at the end."""
 
+import asyncio
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from server.inventory.tables import Agent, Subject, SubjectKind
 from server.journal.deeds import Act
 from server.orders import hub as holding
 from server.orders.deeds import make
+from server.orders.hub import Hub
 from server.orders.looking import Asked, Look
 from server.queries import Everything
 from server.schemas.orders import PushCreate
@@ -327,3 +329,34 @@ def test_too_many_orders_come_in_more_than_one_answer(database: Database, bank: 
         assert len(found) == expected
         told += found
     assert len({order.uid for order in told}) == 45
+
+
+async def test_a_crowd_is_told_no_faster_than_the_server_takes_its_answers(
+    database: Database, bank: dict[str, int], now: SetClock
+) -> None:
+    tokens = crowd(database, bank["0001"], 200).values()
+    busy = True
+    hub = Hub(database, now, busy=lambda: busy)
+    running = asyncio.create_task(hub.run())
+    never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    waiting = [asyncio.create_task(hub.hold(digest, frozenset(), 50, never)) for digest in tokens]
+
+    async def until_so(so: Callable[[], bool]) -> None:
+        async with asyncio.timeout(90):
+            while not so():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    def told() -> int:
+        return sum(task.done() for task in waiting)
+
+    await until_so(lambda: hub.held == 200)
+    with database.write() as session:
+        uid = pushed(session, now)
+    hub.changed(uid)
+    await until_so(lambda: told() > 0)
+    assert told() == holding.AT_ONCE
+    busy = False
+    await until_so(lambda: told() == 200)
+    assert {len(task.result().orders) for task in waiting} == {1}
+    hub.close()
+    await running
