@@ -59,7 +59,7 @@ def test_four_kinds_of_not_good_are_told_apart(
 def test_single_rows_are_asked_for_by_their_keys(sign_in: SignIn, bank: dict[str, int]) -> None:
     head = sign_in(Role.HEAD)
     assert set(keys(head, f"key={PRINTER}&key={OTHER}&key=nothing")) == {PRINTER, OTHER}
-    assert keys(sign_in(Role.BRANCH, "1002"), f"key={PRINTER}&key={OTHER}") == [OTHER]
+    assert keys(sign_in(Role.BRANCH, ["1002"]), f"key={PRINTER}&key={OTHER}") == [OTHER]
     assert head.get("/api/positions?" + "&".join(["key=a"] * 101)).status_code == 422
 
 
