@@ -1,8 +1,10 @@
 """A bank in a database, as the wire sees it: branches of one agent each, with so many positions."""
 
-from server.accounts.tokens import AGENT, hash_token, new_token
+from server.accounts.tables import Person, SignIn
+from server.accounts.tokens import AGENT, PERSON, hash_token, new_token
 from server.agents.tables import AgentToken
 from server.inventory.tables import Agent, Branch, Observer, Position, Subject, SubjectKind
+from server.schemas.people import Role
 from server.storage.database import Database
 from server.storage.types import FOREVER
 
@@ -46,3 +48,14 @@ def seed(database: Database, branches: int, positions: int) -> list[str]:
             session.add(AgentToken(token_hash=hash_token(tokens[-1]), agent_id=agent, expires_at=FOREVER))
             session.add_all(Observer(subject_id=own, agent_id=agent) for own in ids)
     return tokens
+
+
+def signed_in(database: Database, login: str) -> str:
+    """The token of somebody of head office who has signed in already."""
+    token = new_token(PERSON)
+    with database.write() as session:
+        person = Person(login=login, name=login, role=Role.HEAD, password_hash="")
+        session.add(person)
+        session.flush()
+        session.add(SignIn(token_hash=hash_token(token), person_id=person.id or 0, created_at=1, expires_at=FOREVER))
+    return token

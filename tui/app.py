@@ -32,6 +32,8 @@ from tui.screens.ledger import Ledger
 from tui.screens.ledger import query_of as ledger_query
 from tui.screens.local import LocalHome
 from tui.screens.position import Position
+from tui.screens.push import Push
+from tui.screens.pushes import Pushes
 from tui.screens.report import Report
 from tui.screens.sign_in import NewPassword, SignIn
 from tui.screens.ticket import Ticket
@@ -55,6 +57,7 @@ def _screens() -> dict[str, Callable[[Place], Screen[None]]]:
         "conditions": lambda to: Conditions(to.one("branch"), to.one("subject"), to.one("open") != "false"),
         "agents": lambda to: Agent(to.key) if to.key else Agents(),
         "coverage": lambda to: Days(to.one("agent"), to.one("branch")) if to.asked else Coverages(),
+        "pushes": lambda to: Push(to.key) if to.key else Pushes(to.one("about")),
         "journal": lambda to: Journal(to.key or to.one("about") or ""),
     }
 

@@ -9,7 +9,7 @@ from server.schemas.conditions import ConditionOut
 from server.schemas.positions import PositionRow
 from server.schemas.standing import FRESH, Standing
 from server.schemas.tickets import TicketOut
-from tui.marks import IDENTITIES, LEVELS, STANDINGS, TICKETS, Mark
+from tui.marks import IDENTITIES, LEVELS, ORDERS, PUSHES, STANDINGS, TICKETS, Mark
 from tui.plain import plain
 from tui.shell import Shell
 from tui.texts import _
@@ -108,3 +108,11 @@ def identity_width() -> int:
 
 def ticket_width() -> int:
     return 2 + max(cell_len(mark.title) for mark in TICKETS.values())
+
+
+def order_width() -> int:
+    return 2 + max(cell_len(mark.title) for mark in ORDERS.values())
+
+
+def push_width() -> int:
+    return 2 + max(cell_len(mark.title) for mark in PUSHES.values())

@@ -36,6 +36,7 @@ WRITING = 900.0  # seconds an export may take before its first byte: it is whole
 
 @dataclass(frozen=True)
 class PositionQuery:
+    key: tuple[str, ...] = ()  # only these
     q: str = ""
     branch: str | None = None
     standing: tuple[Standing, ...] = ()
@@ -151,6 +152,7 @@ class Client(Line):
         return await self._get(
             PositionPage,
             "/api/positions",
+            key=query.key,
             q=query.q,
             branch=query.branch,
             standing=query.standing,

@@ -48,6 +48,7 @@ class Going(Provider):
             (_("Tickets"), _("reports and their handling"), to("tickets")),
             (_("Ledger"), _("the register of machines; export"), to("ledger")),
             (_("Agents"), _("the programs that poll"), to("agents")),
+            (_("Pushes"), _("what agents were asked to do now, and what came of it"), to("pushes")),
             (_("Data coverage"), _("what was due, attested and missing, by branch and day"), to("coverage")),
             *local,
             *(journal if app.person.role is not Role.BRANCH else []),

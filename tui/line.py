@@ -24,6 +24,7 @@ Value = str | int | bool | None | Sequence[str]
 
 CONNECT = 5.0  # seconds; a branch line may be slow, a screen must not be
 ANSWER = 20.0  # seconds
+KEPT = 55.0  # seconds a connection is kept for the next question; the server keeps it somewhat longer
 
 
 class Line:
@@ -40,6 +41,7 @@ class Line:
             base_url=self.server,
             headers={"Accept-Language": lang, "User-Agent": f"branchfleet/{version('branchfleet')}"},
             timeout=httpx2.Timeout(ANSWER, connect=CONNECT),
+            limits=httpx2.Limits(keepalive_expiry=KEPT),
             trust_env=False,
             verify=trust if trust is not None else True,
         )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from server.schemas.agents import IdentityStanding
-from server.schemas.orders import OrderState
+from server.schemas.orders import OrderState, PushOut
 from server.schemas.standing import Standing
 from server.schemas.tickets import TicketStatus
 from tui.texts import N_, _
@@ -61,6 +61,20 @@ ORDERS: dict[OrderState, Mark] = {
     OrderState.EXPIRED: Mark("▲", N_("expired"), "attention"),
     OrderState.CANCELLED: Mark("◇", N_("cancelled"), "idle"),
 }
+
+PUSHES = {
+    "under way": Mark("◇", N_("under way"), "idle"),
+    "done": Mark("●", N_("all done"), "good"),
+    "not all": Mark("▲", N_("not all"), "attention"),
+}
+
+
+def push_mark(push: PushOut) -> Mark:
+    """What was done to the last order is good; a poll in which a device gave no reading is not all of it."""
+    if push.ended_at is None:
+        return PUSHES["under way"]
+    return PUSHES["done" if push.counts.get(OrderState.DONE, 0) == push.total and not push.unread else "not all"]
+
 
 IDENTITIES: dict[IdentityStanding, Mark] = {
     IdentityStanding.NONE: Mark("○", N_("not enrolled"), "unknown"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from server.schemas.orders import OrderOut, OrderState, PushOut
+from server.schemas.orders import FindingOut, OrderOut, OrderState, PushOut
 from tui.marks import ORDERS
 from tui.texts import N_, _
 from tui.times import local, moment
@@ -36,6 +36,31 @@ def readings(push: PushOut) -> str:
     return said.format(count=push.positions, unread=push.unread)
 
 
+def told_of(row: OrderOut) -> list[str]:
+    """What came of an order, a line each: the reason first, then what was not well, then figures."""
+    lines = [row.why] if row.why else []
+    if row.polls:
+        unread = sum(1 for why in row.polls.values() if why)
+        lines.append(
+            _("{count} positions were polled, {unread} of them without a reading.").format(
+                count=len(row.polls), unread=unread
+            )
+        )
+    lines += [f"{position}: {why}" for position, why in row.polls.items() if why]
+    lines += [line for finding in row.findings if (line := _finding(finding))]
+    if row.detail:
+        lines.append(" · ".join(f"{key} {value}" for key, value in row.detail.items()))
+    return lines
+
+
+def _finding(finding: FindingOut) -> str:
+    """What a self-check found, unless all is well."""
+    if finding.good is True:
+        return ""
+    shape = "■" if finding.good is False else "○"
+    return f"{shape} {finding.sentence} {finding.mend}".rstrip()
+
+
 def push_lines(rows: Sequence[PushOut], now: int) -> list[list[str]]:
     head = [_("When"), _("What"), _("Where"), _("Who"), _("Progress"), _("Number")]
     return [
@@ -59,6 +84,5 @@ def _order(row: OrderOut) -> Iterator[list[str]]:
         if why:
             yield ["", "", "", "", f"{position}: {why}"]
     for finding in row.findings:
-        if finding.good is not True:
-            shape = "■" if finding.good is False else "○"
-            yield ["", "", "", "", f"{shape} {finding.sentence} {finding.mend}".rstrip()]
+        if line := _finding(finding):
+            yield ["", "", "", "", line]

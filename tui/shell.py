@@ -1,7 +1,7 @@
 """What every screen may ask of the app: the client, the person, the words, the state of the line."""
 
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -12,8 +12,9 @@ from textual.theme import Theme
 
 from server.schemas.catalogue import CatalogueOut
 from server.schemas.people import PersonOut, Role
+from server.schemas.positions import PositionRow
 from server.schemas.status import Invalidated
-from tui.client import Client
+from tui.client import Client, PositionQuery
 from tui.failures import Away, Defect, Refused, SignedOut, Unreached
 from tui.narrow import AsciiFilter, ControlFilter
 from tui.plain import plain
@@ -145,6 +146,11 @@ class Shell(App[int]):
         That the server is away, every title line says.
         """
         return await self._heard(question, self._warn, lambda _away: None)
+
+    async def position_rows(self, keys: Sequence[str]) -> Sequence[PositionRow] | None:
+        """The rows of these positions as they are now."""
+        page = await self.ask(self.client.positions(PositionQuery(key=tuple(keys)), limit=len(keys)))
+        return None if page is None else page.rows
 
     async def do(self, deed: Awaitable[T], say: Callable[[str], None] | None = None) -> T | None:
         """What a deed gave, or None after telling whoever did it, in one sentence, what came of it instead."""

@@ -35,15 +35,16 @@ class Subscription:
     queue: asyncio.Queue[Invalidated | None] = field(default_factory=lambda: asyncio.Queue(WAITING + 1))
     overrun: bool = False
 
-    def tell(self, rows: list[Invalidation]) -> None:
-        for row in rows:
-            if self.overrun or not sees(self.scope, row.branch_id):
+    def tell(self, news: list[tuple[int | None, Invalidated]]) -> None:
+        """Of which branch, and what: made once for all screens."""
+        for branch_id, event in news:
+            if self.overrun or not sees(self.scope, branch_id):
                 continue
             if self.queue.qsize() >= WAITING:
                 self.overrun = True
                 self.queue.put_nowait(None)
             else:
-                self.queue.put_nowait(_told(row))
+                self.queue.put_nowait(event)
 
     def end(self) -> None:
         if not self.overrun:
@@ -90,8 +91,9 @@ class Ticker:
         rows = _once(rows)
         if self._heard is not None and rows:
             self._heard(rows)
+        news = [(row.branch_id, _told(row)) for row in rows]
         for subscription in self._subscriptions:
-            subscription.tell(rows)
+            subscription.tell(news)
 
     async def begin(self) -> None:
         """What was published before the server began is for those who resume."""

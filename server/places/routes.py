@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 from server.accounts.dependencies import Clock, OfBranch, ReadSession, Viewer
 from server.health.state import DAY
@@ -20,6 +21,7 @@ router = APIRouter(prefix="/api", tags=["places"])
 Offset = Annotated[int, Query(ge=0)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Words = Annotated[str, Query(max_length=200)]
+Key = Annotated[str, Field(max_length=200)]
 Code = Annotated[str | None, Query(max_length=64)]
 
 
@@ -52,6 +54,7 @@ def get_positions(
     session: ReadSession,
     now: Clock,
     branch: OfBranch,
+    key: Annotated[list[Key], Query(max_length=100, description="only these")] = [],  # noqa: B006
     q: Annotated[str, Query(max_length=200, description="in name, key, class, asset number, model, serial")] = "",
     standing: Annotated[list[Standing], Query()] = [],  # noqa: B006
     device: Annotated[str | None, Query(max_length=16, description="a device word: offline")] = None,
@@ -61,7 +64,7 @@ def get_positions(
     limit: Limit = 100,
 ) -> PositionPage:
     """The coverage is of all places asked for, whatever standing is shown of them."""
-    asked = Asked(branch=branch, q=q, standings=standing, device=device, cls=cls, sort=sort)
+    asked = Asked(keys=key, branch=branch, q=q, standings=standing, device=device, cls=cls, sort=sort)
     return positions.page(session, viewer, asked, lang=viewer.lang, now=now(), offset=offset, limit=limit)
 
 

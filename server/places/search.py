@@ -40,8 +40,9 @@ FEW = 500  # ids named in a statement; more are left to a subquery
 
 @dataclass(frozen=True)
 class Asked:
-    """Which positions, in which order. `device` narrows to a device word: "offline"."""
+    """Which positions, in which order. `device` narrows to a device word: "offline"; `keys`, if any, to these."""
 
+    keys: Sequence[str] = ()
     branch: str | None = None
     q: str = ""
     standings: Sequence[Standing] = ()
@@ -113,6 +114,8 @@ def _shown(asked: Asked, now: int) -> ColumnElement[bool] | None:
 
 def _places(session: Session, viewer: Scoped, asked: Asked) -> list[ColumnElement[bool]]:
     wanted = [in_scope(viewer, col(Subject.branch_id)), col(Subject.removed_at).is_(None)]
+    if asked.keys:
+        wanted += [col(Subject.kind) == SubjectKind.POSITION, col(Subject.key).in_(asked.keys)]
     if asked.branch is not None:
         wanted.append(col(Subject.branch_id) == _branch_id(asked.branch))
     if asked.cls is not None:

@@ -22,6 +22,8 @@ else:
     from backports import zstd
 
 PIECE = 65536
+PACKET = 1400  # bytes that a line with a rate carries at once
+ROOM = 48  # packets under way in one direction of a connection: a router's buffer is no larger
 TLS_HANDSHAKE = 0x16  # the first byte of a TLS client
 RECORDS = b"POST /api/agent/records"
 PORTAL = b"<html><head><title>Welcome</title></head><body>Please sign in to use this network.</body></html>"
@@ -94,6 +96,7 @@ class Line:
         self.host = host
         self.port = 0
         self.delay = 0.0  # seconds each way
+        self.rate = 0.0  # bytes a second each way, of all connections together; 0: as fast as it goes
         self.weather = Weather.FINE
         self.cut_after: Callable[[], int] = lambda: 0
         self.lies_by: ssl.SSLContext | None = None  # with which a portal does its TLS; None: it speaks plain HTTP
@@ -101,11 +104,18 @@ class Line:
         self.exchange: Exchange | None = None  # the last one that began
         self.acked = 0  # answers that passed whole
         self.connections = 0
+        self.questions: list[bytes] = []  # first lines of the HTTP requests that passed; nothing over TLS
         self.on_phase: Callable[[Phase], None] = lambda phase: None  # called in the line's thread
+        self._up, self._down = _Way(self), _Way(self)
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run, name="line")
         self._ready = threading.Event()
+
+    @property
+    def carried(self) -> int:
+        """Bytes that came from the server."""
+        return self._down.carried
 
     @property
     def url(self) -> str:
@@ -191,8 +201,8 @@ class Line:
     ) -> None:
         talk = _Talk(self)
         left = self.cut_after() if self.weather is Weather.CUTS else -1
-        up = asyncio.create_task(self._pump(reader, beyond, talk.hear_question, left, Weather.MUTE))
-        down = asyncio.create_task(self._pump(there, writer, talk.hear_answer, left, Weather.DEAF))
+        up = asyncio.create_task(self._pump(reader, beyond, talk.hear_question, left, self._up, Weather.MUTE))
+        down = asyncio.create_task(self._pump(there, writer, talk.hear_answer, left, self._down, Weather.DEAF))
         try:
             await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -207,26 +217,58 @@ class Line:
         sink: asyncio.StreamWriter,
         hear: Callable[[bytes], None],
         left: int,
+        way: "_Way",
         deaf: Weather,
     ) -> None:
         """Bytes from one end to the other, until either is gone or `left` bytes have passed (-1: no such end)."""
-        with suppress(OSError):
-            while piece := await source.read(PIECE):
-                if left >= 0:
-                    piece, left = piece[:left], max(0, left - len(piece))
-                if self.delay:
-                    await asyncio.sleep(self.delay)
-                if self.weather not in (Weather.SWALLOWS, deaf):
-                    hear(piece)
-                    sink.write(piece)
-                    await sink.drain()
-                if left == 0:
-                    return
+        under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(ROOM)
+
+        async def leave() -> None:
+            nonlocal left
+            with suppress(OSError):
+                while left and (piece := await source.read(PACKET if self.rate else PIECE)):
+                    if left > 0:
+                        piece, left = piece[:left], max(0, left - len(piece))
+                    await under_way.put((way.arrives(len(piece)), piece))
+            await under_way.put((0.0, b""))
+
+        async def arrive() -> None:
+            with suppress(OSError):
+                while (packet := await under_way.get())[1]:
+                    await asyncio.sleep(packet[0] - asyncio.get_running_loop().time())
+                    if self.weather not in (Weather.SWALLOWS, deaf):
+                        way.carried += len(packet[1])
+                        hear(packet[1])
+                        sink.write(packet[1])
+                        await sink.drain()
+
+        leaving, arriving = asyncio.create_task(leave()), asyncio.create_task(arrive())
+        try:
+            await arriving  # ends behind the last piece, or because there is nobody to take it
+        finally:
+            leaving.cancel()
+            arriving.cancel()
+            await asyncio.gather(leaving, arriving, return_exceptions=True)
 
     def turn(self, phase: Phase) -> None:
         if phase is not self.phase:
             self.phase = phase
             self.on_phase(phase)
+
+
+class _Way:
+    """One direction of a line: what leaves waits until all that left before it is through."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._free = 0.0  # when the next byte may leave
+        self.carried = 0  # bytes
+
+    def arrives(self, size: int) -> float:
+        """When what leaves now is at the other end, by the loop's clock."""
+        now = asyncio.get_running_loop().time()
+        self._free = max(self._free, now) + (size / self._line.rate if self._line.rate else 0.0)
+        return self._free + self._line.delay
 
 
 class _Talk:
@@ -244,6 +286,7 @@ class _Talk:
             self._line.turn(Phase.ASKING)
         while (message := self._asked.message()) is not None:
             exchange = None
+            self._line.questions.append(message[0].partition(b"\r\n")[0])
             if message[0].startswith(RECORDS):
                 exchange = self._line.exchange = Exchange(
                     msgspec.msgpack.decode(zstd.decompress(message[1]), type=Batch)

@@ -239,3 +239,18 @@ def test_every_deed_and_setting_is_documented() -> None:
     assert [deed for deed, (zh, _) in DEEDS.items() if f"| `{deed}` | {zh} |" not in journal] == []
     settings = (docs / "settings.md").read_text(encoding="utf-8")
     assert [key for key in Settings.model_fields if f"| `{key}` | `BRANCHFLEET_{key.upper()}` |" not in settings] == []
+
+
+def test_a_page_is_packed_for_whoever_can_unpack_it(sign_in: SignInAs, bank: dict[str, int]) -> None:
+    head = sign_in(Role.HEAD)
+    answers = {how: head.get("/api/positions", headers={"Accept-Encoding": how}) for how in ("gzip", "identity")}
+    assert answers["gzip"].headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in answers["identity"].headers
+    assert int(answers["gzip"].headers["content-length"]) < int(answers["identity"].headers["content-length"]) / 2
+    assert answers["gzip"].json()["rows"] == answers["identity"].json()["rows"]
+
+
+@pytest.mark.parametrize("format", ["csv", "xlsx"])
+def test_a_file_says_its_length_before_it_comes(sign_in: SignInAs, bank: dict[str, int], format: str) -> None:
+    answer = sign_in(Role.HEAD).get(f"/api/ledger/export?format={format}", headers={"Accept-Encoding": "gzip"})
+    assert int(answer.headers["content-length"]) == len(answer.content)

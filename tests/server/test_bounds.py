@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import uvicorn
 from fastapi import FastAPI
 
 from agent import http
@@ -15,9 +16,10 @@ from server import bodies
 from server.app import create_app
 from server.bodies import BoundedBody
 from server.clock import SetClock
-from server.patience import patient_protocol, room_for
+from server.patience import PERSON_SECONDS, patient_protocol, room_for
 from server.settings import Settings
 from server.storage.database import Database
+from tui.line import KEPT
 
 HEAD = b"POST /api/sign-in HTTP/1.1\r\nHost: x\r\nAccept-Language: en\r\nContent-Type: application/json\r\n"
 Serve = Callable[..., str]
@@ -115,6 +117,23 @@ def test_a_head_that_does_not_come_to_its_end_is_given_up(app: FastAPI, serving:
     with connected(serving(app, patient_protocol(Base, 0.3))) as line:
         line.sendall(sent)
         assert not answered(line).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/api/agent/assignment"])
+def test_a_persons_connection_is_kept_for_the_next_question(app: FastAPI, serving: Serve, path: str) -> None:
+    made: list[Any] = []
+
+    class Seen(patient_protocol()):  # type: ignore[misc]
+        def connection_made(self, transport: Any) -> None:
+            made.append(self)
+            super().connection_made(transport)
+
+    with connected(serving(app, Seen)) as line:
+        usual = uvicorn.Config(app).timeout_keep_alive
+        line.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert line.recv(65536).startswith(b"HTTP/1.1 ")
+        assert made[-1].timeout_keep_alive == (PERSON_SECONDS if path == "/healthz" else usual)
+        assert KEPT < PERSON_SECONDS  # or a console would ask on a connection that is just being closed
 
 
 def test_a_second_head_on_the_same_connection_is_waited_for_no_longer(app: FastAPI, serving: Serve) -> None:

@@ -14,6 +14,7 @@ from server.schemas.positions import PositionRow
 from tui.client import PositionQuery
 from tui.plain import plain
 from tui.screens.devices import Devices
+from tui.screens.read_now import may_push, read_now
 from tui.texts import N_, _
 from tui.widgets.columns import Column
 
@@ -24,6 +25,8 @@ class Branch(Devices):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f8", "tickets", N_("Tickets")),
         Binding("7", "coverage", N_("Data coverage")),
+        Binding("8", "read_now", N_("Read now")),
+        Binding("9", "pushes", N_("Pushes"), show=False),
     ]
 
     def __init__(self, code: str) -> None:
@@ -68,6 +71,17 @@ class Branch(Devices):
 
     def action_coverage(self) -> None:
         self.app.open(f"coverage?branch={self._code}")
+
+    def action_pushes(self) -> None:
+        self.app.open(f"pushes?about={self._code}")
+
+    def action_read_now(self) -> None:
+        read_now(self.app, self._code, self._branch.name if self._branch else self._code, many=True)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "read_now":
+            return may_push(self.app, self._code)
+        return super().check_action(action, parameters)
 
     def told(self, page: Page) -> list[str]:
         return super().told(page)[:-1]  # the title says which branch

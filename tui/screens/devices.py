@@ -27,10 +27,12 @@ from tui.pinyin import is_initials
 from tui.screens.choose import Choice, Choose
 from tui.screens.initials import Initials
 from tui.screens.listing import Listing
+from tui.shell import Changed
 from tui.texts import N_, _
 from tui.times import span
 from tui.widgets.columns import Column
 from tui.widgets.menu import Menu
+from tui.widgets.table import Table
 from tui.words import coverage
 
 NO_DATA = (Standing.UNKNOWN, Standing.STALE, Standing.NEVER, Standing.UNPOLLED)
@@ -103,6 +105,14 @@ class Devices(Listing[PositionRow]):
 
     def key(self, row: PositionRow) -> object:
         return row.key
+
+    def rows(self) -> Table[PositionRow]:
+        return Table(self.columns(), self.key, empty=_(self.EMPTY), anew=self.app.position_rows)
+
+    def on_changed(self, message: Changed) -> None:
+        if message.event is not None:
+            self.table.changed(message.event.key)
+        super().on_changed(message)
 
     def above(self) -> Iterable[Widget]:
         yield Menu(

@@ -4,12 +4,14 @@ A screen says what it shows (`body`), how it gets it (`fetch`, in a worker) and 
 away the last good rows stay, and the title line tells their age.
 """
 
+import time
 from collections.abc import Iterable
 from typing import ClassVar
 
 from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
@@ -21,7 +23,8 @@ from tui.times import ago
 from tui.widgets.frame import KeyLine, TitleLine
 from tui.widgets.table import NOTHING_KNOWN, Table
 
-SETTLE = 0.4  # seconds changes are gathered before fetching
+TOGETHER = 0.05  # seconds within which changes are one
+SETTLE = 0.4  # seconds between fetches because of changes; on a slow line as long as one takes
 EVERY = 30.0  # seconds between fetches when nothing is heard
 REDRAW = 5.0  # seconds between drawings of the ages
 
@@ -43,6 +46,9 @@ class Frame(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._settling: Timer | None = None
+        self._asking = 0  # fetches under way
+        self._due = False  # something changed since the one under way began
+        self._free = 0.0  # monotonic seconds: until then the line is left to others
 
     @property
     def cells(self) -> Cells:
@@ -70,12 +76,16 @@ class Frame(Screen[None]):
         self.reload()
 
     def on_changed(self, message: Changed) -> None:
+        """The first change is fetched at once, what follows once what it brought is here: an answer under way is never
+        thrown away, or over a slow line none would ever be whole."""
         if self._settling is None:
-            self._settling = self.set_timer(SETTLE, self._settled)
+            self._settling = self.set_timer(max(TOGETHER, self._free - time.monotonic()), self._settled)
 
     def _settled(self) -> None:
         self._settling = None
-        self.reload()
+        self._due = self._asking > 0
+        if not self._due:
+            self.reload()
 
     def reload(self) -> None:
         if self.is_current:
@@ -83,8 +93,22 @@ class Frame(Screen[None]):
 
     @work(exclusive=True, group="fetch")
     async def _fetch(self) -> None:
-        await self.fetch()
-        self.age()
+        began = time.monotonic()
+        self._asking += 1
+        try:
+            await self.fetch()
+            self.age()
+        except NoMatches:
+            if self in self.app.screen_stack and self.query(TitleLine):
+                raise
+            return  # it was left while the answer was under way: what it would draw on is gone
+        finally:
+            self._asking -= 1
+            ended = time.monotonic()
+            self._free = ended + max(SETTLE, ended - began)
+        if self._due:
+            self._due = False
+            self.on_changed(Changed(None))
 
     # showing
 

@@ -22,6 +22,7 @@ MENU = (
     ("4", N_("Tickets"), "tickets"),
     ("5", N_("Branches"), "branches"),
     ("6", N_("Agents"), "agents"),
+    ("7", N_("Pushes"), "pushes"),
 )
 
 

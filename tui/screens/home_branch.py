@@ -28,6 +28,7 @@ from tui.cells import said, state_width
 from tui.client import PositionQuery
 from tui.plain import plain
 from tui.screens.home import HomeFrame
+from tui.shell import Changed
 from tui.texts import N_, _
 from tui.widgets.columns import Column
 from tui.widgets.table import Slice, Table, listed
@@ -60,7 +61,9 @@ class BranchHome(HomeFrame):
             yield Static(id="card")
         with Vertical(id="all", classes="box") as box:
             box.border_title = _("All devices")
-            yield Table[PositionRow](self._device_columns(), lambda row: row.key, id="devices")
+            yield Table[PositionRow](
+                self._device_columns(), lambda row: row.key, anew=self.app.position_rows, id="devices"
+            )
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -83,6 +86,16 @@ class BranchHome(HomeFrame):
         self.query_one("#wrong").border_title = _("Open conditions ({n})").format(n=len(home.conditions))
         # As tall as it needs to be, up to half the screen: on a calm day the devices have the room.
         self.query_one("#conditions").styles.height = min(max(2, len(home.conditions)) + 1, self.size.height // 3)
+
+    async def fetch(self) -> None:
+        await self.query_one("#devices", Table).still()  # rows that changed come first
+        await super().fetch()
+        await self.query_one("#devices", Table).still()
+
+    def on_changed(self, message: Changed) -> None:
+        if message.event is not None:
+            self.query_one("#devices", Table).changed(message.event.key)
+        super().on_changed(message)
 
     async def _devices(self, offset: int, limit: int) -> Slice[PositionRow] | None:
         page = await self.app.ask(self.app.client.positions(PositionQuery(), offset=offset, limit=limit))

@@ -86,8 +86,10 @@ class Listing(Frame, Generic[T]):
             yield SearchLine(self.q, placeholder=_(self.SEARCH), select_on_focus=False)
         yield from self.above()
         yield Static(id="told", classes="line muted")
-        table: Table[T] = Table(self.columns(), self.key, empty=_(self.EMPTY))
-        yield table
+        yield self.rows()
+
+    def rows(self) -> Table[T]:
+        return Table(self.columns(), self.key, empty=_(self.EMPTY))
 
     @property
     def table(self) -> Table[Any]:
@@ -99,7 +101,9 @@ class Listing(Frame, Generic[T]):
         self.table.focus()
 
     async def fetch(self) -> None:
+        await self.table.still()  # rows that changed come first
         self.table.reload(self._source())
+        await self.table.still()
 
     def ask_anew(self) -> None:
         """The question is another one: from the top."""
@@ -147,9 +151,13 @@ class Listing(Frame, Generic[T]):
             self._typing.stop()
         self._typing = self.set_timer(TYPING, self.ask_anew)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "search":
+            return self.SEARCHED
+        return super().check_action(action, parameters)
+
     def action_search(self) -> None:
-        if self.SEARCHED:
-            self.set_focus(self.query_one(SearchLine))  # at once: the next key is meant for it
+        self.set_focus(self.query_one(SearchLine))  # at once: the next key is meant for it
 
     def action_to_rows(self) -> None:
         self.set_focus(self.table)

@@ -3,7 +3,7 @@
 ```
  ■ 故障  1号窗口 存折打印机   正午支行 · 存折打印机
  设备状态 硬件故障 · 12 秒前 (每 60 秒) · 10.20.1.9:9100 · centre · passbook
- 1 现状  2 异常与报修  3 设备卡片  4 原始数据
+ 1 现状  2 异常与报修  3 设备卡片  4 原始数据        5 现在读一次
  前盖    ■ 未关        │ 应答时间 (ms) …
 ```
 """
@@ -24,7 +24,9 @@ from server.schemas.tickets import TicketOut
 from tui.cells import said
 from tui.plain import plain
 from tui.screens.frame import Frame
+from tui.screens.read_now import may_push, read_now
 from tui.screens.told import card_text, head_text, reading_text
+from tui.shell import Changed
 from tui.texts import N_, _
 from tui.times import DAY, HOUR, day
 from tui.widgets.columns import Column
@@ -47,6 +49,7 @@ class Position(Frame):
     CSS_PATH = ["frame.tcss", "position.tcss"]  # noqa: RUF012 - Textual's own declaration
     HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (100, "-broad")]  # noqa: RUF012 - Textual's own declaration
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("5", "read_now", N_("Read now")),
         Binding("f7", "report", N_("Report a fault")),
         Binding("f6", "metric(1)", N_("Next figure")),
         Binding("f4", "window", N_("Time span")),
@@ -94,6 +97,12 @@ class Position(Frame):
     def on_mount(self) -> None:
         super().on_mount()
         self.place(plain(self._key))
+
+    def on_changed(self, message: Changed) -> None:
+        """Other positions are none of this page's business."""
+        event = message.event
+        if event is None or event.topic not in ("position", "condition") or event.key == self._key:
+            super().on_changed(message)
 
     async def fetch(self) -> None:
         detail = await self.app.ask(self.app.client.position(self._key))
@@ -199,7 +208,12 @@ class Position(Frame):
         self._window = 0 if self._window is None else self._window + 1
         self._draw()
 
+    def action_read_now(self) -> None:
+        read_now(self.app, self._key, self._key, many=False)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "read_now":
+            return may_push(self.app, self._key)
         if action == "metric":
             return (
                 self.query_one(ContentSwitcher).current == "now"

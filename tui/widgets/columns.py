@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from rich.text import Text
+from rich.text import Span, Text
 
 T = TypeVar("T")
 GAP = 2  # cells between columns
@@ -41,18 +41,31 @@ def fit(columns: Sequence[Column[T]], cells: int) -> list[tuple[Column[T], int]]
 
 
 def line(widths: Sequence[tuple[Column[T], int]], texts: Sequence[Text]) -> Text:
-    """One row of cells, each cut or padded to its column."""
-    row = Text(no_wrap=True, end="")
+    """One row of cells, each cut or padded to its column. Put together once: a page turned draws hundreds of cells."""
+    said: list[str] = []
+    spans: list[Span] = []
+    at = 0  # characters
     for place, ((column, width), text) in enumerate(zip(widths, texts, strict=True)):
-        cell = text.copy()
-        cell.truncate(width, overflow="ellipsis")
-        blank = width - cell.cell_len
-        row.append(" " * blank if column.right else "")
-        row.append_text(cell)
-        row.append("" if column.right else " " * blank)
-        if place < len(widths) - 1:
-            row.append(" " * GAP)
-    return row
+        cell, cells = _cut(text, width)
+        before = width - cells if column.right else 0
+        after = width - cells - before + (GAP if place < len(widths) - 1 else 0)
+        begins = at + before
+        ends = begins + len(cell.plain)
+        if cell.style:
+            spans.append(Span(begins, ends, cell.style))
+        spans += (Span(span.start + begins, span.end + begins, span.style) for span in cell.spans)
+        said += (" " * before, cell.plain, " " * after)
+        at = ends + after
+    return Text("".join(said), no_wrap=True, end="", spans=spans)
+
+
+def _cut(text: Text, width: int) -> tuple[Text, int]:
+    """`text` with an ellipsis where it is longer, and its cells."""
+    if (cells := text.cell_len) <= width:
+        return text, cells
+    cut = text.copy()
+    cut.truncate(width, overflow="ellipsis")
+    return cut, cut.cell_len
 
 
 def _needed(columns: Sequence[Column[T]]) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 from textual.widget import Widget
@@ -30,6 +31,7 @@ class Menu(Widget):
         shell = self.app
         plain, dim = (shell.ink("plain"), shell.ink("dim")) if isinstance(shell, Shell) else ("", "")
         line = Text(no_wrap=True, end="", overflow="ellipsis")
+        gap = self._gap()
         for key, title, action in self._entries:
             click = Style(meta={"@click": action})
             chosen = key == self._chosen
@@ -37,5 +39,11 @@ class Menu(Widget):
             line.append(
                 title, Style.parse(f"bold underline {plain}" if chosen else (dim if self._chosen else plain)) + click
             )
-            line.append("   ")
+            line.append(gap)
         return line
+
+    def _gap(self) -> str:
+        """Blanks between two entries: three, or as many as leave room for all of them."""
+        needed = sum(cell_len(f"{key} {title}") for key, title, _action in self._entries)
+        spare = self.size.width - needed
+        return " " * max(1, min(3, spare // max(1, len(self._entries) - 1)))

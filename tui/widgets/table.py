@@ -1,9 +1,11 @@
 """A table of any length: rows are asked for a page at a time and drawn a line at a time.
 
 Nothing is kept a row, so the first line of 100,000 rows shows as soon as that of 100. A page that gets old is shown
-until the new one is here; when the source has no answer, what was shown stays.
+until the new one is here; when the source has no answer, what was shown stays. A row that changed while it is looked at
+is asked for alone: on a slow line it is drawn after one round trip, and where it belongs now comes with its page.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
@@ -23,6 +25,7 @@ from tui.widgets.columns import Column, fit, line
 T = TypeVar("T")
 PAGE = 100  # rows asked for at once
 KEPT = 50  # pages
+TOGETHER = 0.05  # seconds within which rows that changed are asked for by one question
 NOTHING_KNOWN = N_("The server does not answer; nothing is known here yet.")
 NOTHING_THEN = N_("There was nothing here when the server last answered.")
 
@@ -34,6 +37,8 @@ class Slice(NamedTuple, Generic[T]):
 
 Source = Callable[[int, int], Awaitable[Slice[T] | None]]
 """(offset, limit) -> a slice, or None when there is no answer just now."""
+Anew = Callable[[Sequence[Any]], Awaitable[Sequence[T] | None]]
+"""Keys -> the rows that have them, or None when there is no answer just now."""
 
 
 def listed(rows: Sequence[T]) -> Source[T]:
@@ -109,9 +114,10 @@ class Table(ScrollView, Generic[T], can_focus=True):
         *,
         empty: str = "",
         here: bool = False,
+        anew: Anew[T] | None = None,
         id: str | None = None,
     ) -> None:
-        """`here`: the rows are this PC's own, whether the server answers or not."""
+        """`here`: the rows are this PC's own, whether the server answers or not. `anew` gives single rows."""
         super().__init__(id=id)
         self._here = here
         self.total: int | None = None  # None until the first answer
@@ -121,8 +127,14 @@ class Table(ScrollView, Generic[T], can_focus=True):
         self._empty = empty
         self._source: Source[T] | None = None
         self._pages: OrderedDict[int, tuple[int, Sequence[T]]] = OrderedDict()  # page -> generation, rows
+        self._question = 0  # of `show`
         self._generation = 0
         self._asking = False
+        self._anew = anew
+        self._changed: set[object] = set()  # keys of rows that are not as they are shown
+        self._renewing = False
+        self._still = asyncio.Event()
+        self._still.set()
         self._unanswered = True  # nothing has come of this question yet
         self._under: object = None  # key of the row under the cursor
         self._widths: list[tuple[Column[T], int]] = []
@@ -134,6 +146,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
         question are not left standing under another."""
         self._source = source
         self._empty = self._empty if empty is None else empty
+        self._question += 1
         self._generation += 1
         self._unanswered = True
         self._under = None
@@ -162,22 +175,27 @@ class Table(ScrollView, Generic[T], can_focus=True):
     def _ask(self) -> None:
         if not self._asking and self._source is not None and self.is_mounted:
             self._asking = True
+            self._still.clear()
             self._fetch()
 
     @work(group="pages")
     async def _fetch(self) -> None:
-        """Fetch what is in view until all of it is of this generation; scrolling meanwhile only moves the aim."""
         try:
-            while (page := self._wanted()) is not None and self._source is not None:
-                generation = self._generation
-                answer = await self._source(page * PAGE, PAGE)
-                if answer is None:
-                    self._none_came()
-                    return
-                if generation == self._generation:
-                    self._take(page, answer)
+            await self._fetch_in_view()
         finally:
             self._asking = False
+        self._rest()
+
+    async def _fetch_in_view(self) -> None:
+        """Until all of it is of this generation; scrolling meanwhile only moves the aim."""
+        while (page := self._wanted()) is not None and self._source is not None:
+            question, generation = self._question, self._generation
+            answer = await self._source(page * PAGE, PAGE)
+            if answer is None:
+                self._none_came()
+                return
+            if question == self._question:  # older than the last reload, it is newer than what is shown
+                self._take(page, generation, answer)
 
     def _none_came(self) -> None:
         if self._unanswered:
@@ -198,9 +216,9 @@ class Table(ScrollView, Generic[T], can_focus=True):
                 return page
         return None
 
-    def _take(self, page: int, answer: Slice[T]) -> None:
+    def _take(self, page: int, generation: int, answer: Slice[T]) -> None:
         self._unanswered = False
-        self._pages[page] = (self._generation, answer.rows)
+        self._pages[page] = (generation, answer.rows)
         self._pages.move_to_end(page)
         while len(self._pages) > KEPT:
             self._pages.popitem(last=False)
@@ -212,6 +230,51 @@ class Table(ScrollView, Generic[T], can_focus=True):
         self.refresh()
         self._note_row()
         self.post_message(self.Loaded(self, answer.total))
+
+    # single rows
+
+    def changed(self, key: object) -> None:
+        """The row of this key, if it is here, is another now."""
+        self._changed.add(key)
+        if not self._renewing and self._anew is not None:
+            self._renewing = True
+            self._still.clear()
+            self._renew(self._anew)
+
+    @work(group="rows")
+    async def _renew(self, anew: Anew[T]) -> None:
+        """One question at a time; what changes meanwhile is in the next."""
+        try:
+            await asyncio.sleep(TOGETHER)
+            while keys := [key for key in map(self._key, self._in_view()) if key in self._changed]:
+                self._changed.clear()  # what is not in view is asked for with its page
+                rows = await anew(keys)
+                if rows is None:
+                    break
+                self._put_in({self._key(row): row for row in rows})
+        finally:
+            self._renewing = False
+            self._changed.clear()
+        self._rest()
+
+    async def still(self) -> None:
+        """Returns once nothing is asked for any more; whoever waits while the table goes away goes with it."""
+        await self._still.wait()
+
+    def _rest(self) -> None:
+        if not self._asking and not self._renewing:
+            self._still.set()
+
+    def _in_view(self) -> list[T]:
+        top = self.scroll_offset.y
+        rows = (self._row(index) for index in range(top, top + self.size.height - 1))
+        return [row for row in rows if row is not None]
+
+    def _put_in(self, anew: dict[object, T]) -> None:
+        for page, (generation, rows) in self._pages.items():
+            self._pages[page] = (generation, [anew.get(self._key(row), row) for row in rows])
+        self.refresh()
+        self._note_row()
 
     def _follow(self, page: int, rows: Sequence[T]) -> None:
         """A row that moved takes the cursor along: Enter opens what was under the eye, not what slid beneath it."""

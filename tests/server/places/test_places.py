@@ -56,6 +56,13 @@ def test_four_kinds_of_not_good_are_told_apart(
     assert old["since"] == old["seen_at"] + 16 * 60 * SECOND
 
 
+def test_single_rows_are_asked_for_by_their_keys(sign_in: SignIn, bank: dict[str, int]) -> None:
+    head = sign_in(Role.HEAD)
+    assert set(keys(head, f"key={PRINTER}&key={OTHER}&key=nothing")) == {PRINTER, OTHER}
+    assert keys(sign_in(Role.BRANCH, ["1002"]), f"key={PRINTER}&key={OTHER}") == [OTHER]
+    assert head.get("/api/positions?" + "&".join(["key=a"] * 101)).status_code == 422
+
+
 def test_what_speaks_of_now_says_until_when(sign_in: SignIn, teller: Any, now: SetClock) -> None:
     head = sign_in(Role.HEAD)
     teller.state("1001-pc", PRINTER, parts={"paper": "ok"})

@@ -1,7 +1,7 @@
 """The table that asks for rows as they come into view."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rich.text import Text
 from textual.app import App, ComposeResult
@@ -148,3 +148,61 @@ async def test_a_click_moves_the_cursor_and_a_second_one_opens() -> None:
         await pilot.click(Table, offset=(3, 5))
         await pilot.pause()
         assert app.opened == [4]
+
+
+class Stock(App[None]):
+    """A table of names and what they say; `says` is how they are by now, `asked` every question for single rows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.says = {f"r{number}": "good" for number in range(200)}
+        self.asked: list[list[str]] = []
+        self.pages: list[str] = []  # the first row as it was shown when a page was asked for
+        self.answers = asyncio.Event()
+
+    def compose(self) -> ComposeResult:
+        columns = [Column[tuple[str, str]]("", lambda row: Text(" ".join(row)), 20)]
+        yield Table[tuple[str, str]](columns, lambda row: row[0], anew=self.anew)
+
+    async def source(self, offset: int, limit: int) -> Slice[tuple[str, str]] | None:
+        rows = list(self.says.items())[offset : offset + limit]
+        self.pages.append(self.line(1))
+        await self.answers.wait()
+        return Slice(rows, len(self.says))
+
+    async def anew(self, keys: Sequence[str]) -> Sequence[tuple[str, str]]:
+        self.asked.append(list(keys))
+        return [(key, self.says[key]) for key in keys]
+
+    @property
+    def table(self) -> Table[tuple[str, str]]:
+        return self.query_one(Table)
+
+    def line(self, y: int) -> str:
+        return self.table.render_line(y).text.strip()
+
+
+async def test_rows_in_view_that_changed_are_asked_for_alone_and_together() -> None:
+    app = Stock()
+    app.answers.set()
+    async with app.run_test(size=(40, 20)) as pilot:
+        app.table.show(app.source)
+        await settle(pilot)
+        app.says.update(r2="bad", r3="bad", r150="bad")
+        for key in ("r2", "r150", "r3", "r2", "no row"):
+            app.table.changed(key)
+        await settle(pilot)
+        assert (app.asked, len(app.pages)) == ([["r2", "r3"]], 1)
+        assert [app.line(y) for y in (2, 3, 4)] == ["r1 good", "r2 bad", "r3 bad"]
+
+
+async def test_a_page_is_shown_when_it_comes_however_often_it_was_asked_for_anew_meanwhile() -> None:
+    app = Stock()
+    async with app.run_test(size=(40, 20)) as pilot:
+        app.table.show(app.source)
+        await pilot.pause()
+        app.says["r0"] = "bad"
+        app.table.reload()
+        app.answers.set()
+        await settle(pilot)
+        assert (app.pages, app.line(1)) == (["", "r0 good"], "r0 bad")
