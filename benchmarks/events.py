@@ -28,8 +28,8 @@ import msgspec
 
 from agent.wire import MEDIA_MSGPACK, VERSION, Batch, Clock, DeviceWord, Held, Hold, Reading, State
 from benchmarks.branches import MINUTE, position, seed, signed_in
-from benchmarks.ingest import answering, cpu
 from benchmarks.refill import serving
+from benchmarks.watched import answering, cpu
 from server.storage.database import Database
 
 CUT_EVERY = 0.5  # seconds between two cuts; a console that was cut comes back within two

@@ -25,6 +25,7 @@ from agent.wire import VERSION, Batch, Clock, Orders, Result
 from benchmarks.branches import position, seed
 from benchmarks.ingest import postgresql
 from benchmarks.refill import serving
+from benchmarks.watched import answering, cpu, memory
 from server.accounts.tables import Person, SignIn
 from server.accounts.tokens import PERSON, hash_token, new_token
 from server.schemas.people import Role
@@ -202,36 +203,6 @@ async def until_ended(database: Database, uid: str, orders: int) -> float:
     if json.loads(found[1])["states"] != {"done": orders}:
         raise SystemExit(f"not every order was done: {found[1]}")
     return time.monotonic()
-
-
-async def answering(port: int) -> None:
-    for _ in range(300):
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.1)
-        else:
-            writer.close()
-            return
-    raise SystemExit("the server did not start")
-
-
-def cpu(pid: int) -> float:
-    """Seconds of processor time; 0 where /proc is not."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def memory(pid: int) -> int:
-    """Resident bytes; 0 where /proc is not."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    except OSError:
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 if __name__ == "__main__":

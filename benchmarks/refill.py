@@ -37,7 +37,7 @@ from agent.trust import unproven
 from agent.uplink import Uplink
 from agent.wire import Ahead, Clock, DeviceWord, Held, Hold, Reading, State
 from benchmarks.branches import MINUTE, agent_id, position, position_id, seed
-from server.loadtest.figures import cpu_of
+from benchmarks.watched import answering, cpu
 from server.storage.database import Database
 
 LIVE = 10
@@ -143,7 +143,7 @@ async def measure(
 ) -> dict[str, float]:
     await answering(port)
     url = f"http://127.0.0.1:{port}"
-    before, began = cpu_of(pid) or 0.0, time.monotonic()
+    before, began = cpu(pid), time.monotonic()
     returning = multiprocessing.get_context("spawn").Process(target=bring_back, args=(url, tokens, spools))
     returning.start()
     live = [
@@ -173,20 +173,8 @@ async def measure(
         "all shown s": round(await shown - began, 1),
         "all received s": round(received, 1),
         "all judged s": round(judged, 1),
-        "server CPU s": round((cpu_of(pid) or 0.0) - before, 1),
+        "server CPU s": round(cpu(pid) - before, 1),
     }
-
-
-async def answering(port: int) -> None:
-    for _ in range(200):
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.1)
-        else:
-            writer.close()
-            return
-    raise SystemExit("the server did not start")
 
 
 class Given:

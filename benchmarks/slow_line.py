@@ -28,8 +28,8 @@ import msgspec
 
 from agent.wire import MEDIA_MSGPACK, VERSION, Batch, Clock, DeviceWord, Reading, State
 from benchmarks.branches import position, seed, signed_in
-from benchmarks.ingest import answering
 from benchmarks.refill import serving
+from benchmarks.watched import answering
 from server.storage.database import Database
 from tests.faults.line import Line, line
 from tui.app import ConsoleApp
