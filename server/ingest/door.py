@@ -1,23 +1,19 @@
-"""The one door that thousands knock at: a batch in, an ack out, and nothing on the way that the batch does not need.
+"""A batch in, an ack out, and nothing on the way that the batch does not need.
 
-FastAPI describes it, and solves nothing for it: its dependencies, and a thread for the token of each request, cost
-several times what the batch itself does. Whose a known token is, memory says; that it is still good, the writer looks
+Whose a known token is, memory says; that it is still good, the writer looks
 up in the transaction that takes the batch. So a token ended anywhere, by whatever process, is worth nothing at the
 next request.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from agent.wire import BEHIND, Ack, Entry
-from server.accounts.tokens import hash_token
 from server.agents.calling import Calling
 from server.agents.dependencies import address_of, crowded, give_way, look_up, may_be_looked_up
+from server.agents.door import digest_of
 from server.agents.limits import Limits, strangers
 from server.answers import accepted, answer
 from server.errors import ServerError, Unauthorized
@@ -28,22 +24,13 @@ from server.state import State
 INLINE = 32 << 10  # bytes as sent; a larger batch is opened in a thread
 
 
-class Door(APIRoute):
-    """A route that hands its request to its endpoint, and solves no dependencies: they only describe it."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        return self.endpoint
-
-
 async def take(request: Request) -> Response:
     state: State = request.app.state.branchfleet
     came = state.now()
-    headers = request.headers
-    if headers.get(BEHIND):
+    if request.headers.get(BEHIND):
         give_way(state)
     address = await address_of(request)
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    digest = hash_token(token.strip() if scheme.lower() == "bearer" else "")
+    digest = digest_of(request)
     agent = await _caller(state, digest, address)
     parcel = await _parcel(request, state, agent, digest, address, came)
     taken = await _written(state, parcel, digest, address)

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from agent.wire import Ack, Batch
 from server.accounts.dependencies import Clock, ReadSession, Viewer
 from server.agents.dependencies import BEARER
+from server.agents.door import Door
 from server.answers import agent_answer, agent_body
-from server.ingest.door import Door, take
+from server.ingest.door import take
 from server.ingest.queries import observations
 from server.schemas.observations import ObservationPage
 

@@ -1,20 +1,16 @@
 """The door at which every agent waits: each request costs its share of a look of the hub, and no thread.
 
-FastAPI describes it and solves nothing for it. Whose the token is, and whether it is good, the hub looks up for all
-that came together.
+Whose the token is, and whether it is good, the hub looks up for all that came together.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from agent.wire import Orders
-from server.accounts.tokens import hash_token
 from server.agents.dependencies import address_of, look_up, may_be_looked_up
+from server.agents.door import digest_of
 from server.answers import accepted, answer
 from server.errors import Invalid
 from server.orders.hub import LookAgain, Told
@@ -24,20 +20,12 @@ LONGEST = 50.0  # seconds a request is held
 HAVE_LIMIT = 1_000  # orders an agent may say it has
 
 
-class Door(APIRoute):
-    """A route whose dependencies only describe it."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        return hold
-
-
 async def hold(request: Request) -> Response:
     state: State = request.app.state.branchfleet
     came = state.now()
     have, wait = _asked(request)
     address = await address_of(request)
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    digest = hash_token(token.strip() if scheme.lower() == "bearer" else "")
+    digest = digest_of(request)
     may_be_looked_up(state, digest, address)
     gone = asyncio.ensure_future(_gone(request))
     try:

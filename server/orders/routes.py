@@ -9,9 +9,10 @@ from sqlmodel import Session
 from agent.wire import Orders
 from server.accounts.dependencies import ActNow, Clock, ReadSession, StateOf, Viewer, WriteSession
 from server.agents.dependencies import BEARER
+from server.agents.door import Door
 from server.answers import agent_answer
 from server.orders import deeds, queries
-from server.orders.door import LONGEST, Door, hold
+from server.orders.door import LONGEST, hold
 from server.orders.hub import Hub
 from server.schemas.orders import OrderPage, OrderState, PushCreate, PushOut, PushPage
 
