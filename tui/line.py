@@ -130,6 +130,8 @@ async def withdrawable(sending: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         scope.cancel()
         await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # nobody is to hear of it
         raise
 
 

@@ -112,6 +112,14 @@ def test_what_cannot_be_pushed_is_told_before_anybody_is_asked(bank: Any, run: R
     assert bank.ask(token, "/api/pushes")["total"] == 0
 
 
+# A shell that starts the tests in the background has them ignore SIGINT, and so all that they start.
+INTERRUPTIBLE = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("tui", run_name="__main__")
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
 def test_on_a_terminal_the_progress_is_live_and_ctrl_c_ends_the_waiting_alone(bank: Any, tmp_path: Path) -> None:
     import pty
@@ -124,7 +132,7 @@ def test_on_a_terminal_the_progress_is_live_and_ctrl_c_ends_the_waiting_alone(ba
         "BRANCHFLEET_TOKEN": token,
         "PYTHONIOENCODING": "utf-8",
     }
-    command = [sys.executable, "-m", "tui", "push", "facts", "centre", "--expires", "1d"]
+    command = [sys.executable, "-c", INTERRUPTIBLE, "push", "facts", "centre", "--expires", "1d"]
     terminal, end = pty.openpty()
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=end) as process:
         os.close(end)

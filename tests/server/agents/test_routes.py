@@ -40,7 +40,7 @@ from server.storage.database import Database
 
 KEY = bytes(range(32))
 # Every route there is belongs to one of these three. A new one is decided here, or the first test fails.
-OF_AGENTS = {("GET", "/api/agent/assignment"), ("POST", "/api/agent/records")}
+OF_AGENTS = {("GET", "/api/agent/assignment"), ("POST", "/api/agent/records"), ("GET", "/api/agent/orders")}
 OF_NOBODY = {  # asked without a token
     ("GET", "/api/openapi.json"),
     ("GET", "/api/authority"),
@@ -81,6 +81,11 @@ OF_PEOPLE = {
     ("GET", "/api/agents"),
     ("POST", "/api/agents/{key}/code"),
     ("POST", "/api/agents/{key}/step"),
+    ("GET", "/api/pushes"),
+    ("POST", "/api/pushes"),
+    ("GET", "/api/pushes/{uid}"),
+    ("GET", "/api/pushes/{uid}/orders"),
+    ("POST", "/api/pushes/{uid}/cancel"),
     ("GET", "/api/observations"),
     ("GET", "/api/events"),
     ("GET", "/api/status"),

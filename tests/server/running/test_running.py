@@ -78,9 +78,12 @@ def test_a_server_whose_health_is_dead_silent_or_behind_is_not_ready(
     client: TestClient, app: FastAPI, deliver: Any, machine: Any, now: SetClock
 ) -> None:
     until_ready(client)
-    state_of(app).follower.failing = True
+    running = state_of(app).follower
+    state_of(app).follower = stumbling = Follower(state_of(app).database, now)
+    stumbling._thread, stumbling.failing = running._thread, True
     assert client.get("/readyz").json()["checks"]["health"] == "failing"
-    state_of(app).follower.stop()
+    state_of(app).follower = running
+    running.stop()
     assert client.get("/readyz").json()["checks"]["health"] == "dead"
     state_of(app).follower = follower = Follower(state_of(app).database, now)
     follower._thread = state_of(app).writer._thread  # alive, and doing nothing

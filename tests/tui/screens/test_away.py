@@ -110,8 +110,7 @@ async def test_a_row_stands_as_it_was_said_for_as_long_as_that_holds_and_then_is
         await leave(bank, app, pilot, until, minutes=0)
         assert row(text(pilot), *words).split()[:2] == before.split()[:2]
         app.client.offset += 45 * MINUTE
-        await until(pilot, lambda: "○ 过期" in row(text(pilot), *words))
-        assert "45 分钟前的数据：" in text(pilot)
+        await until(pilot, lambda: "○ 过期" in row(text(pilot), *words) and "45 分钟前的数据：" in text(pilot))
         bank.open()
         await pilot.press("f5")
         await until(pilot, lambda: "○ 过期" not in row(text(pilot), *words) and "分钟前的数据" not in text(pilot))
