@@ -14,6 +14,15 @@ WHATS = {
     "spool": N_("spool"),
     "assignment": N_("fetch assignment"),
 }
+FIGURES = {
+    "waiting": N_("{value} records wait"),
+    "oldest": N_("since {value}"),
+    "bytes": N_("{value} MB used"),
+    "limit": N_("of {value} MB"),
+    "days": N_("{value} days at most"),
+    "streams": N_("streams: {value}"),
+}
+NOT_SHOWN = ("polled", "unread", "stream")
 ENDS = (OrderState.DONE, OrderState.FAILED, OrderState.REFUSED, OrderState.EXPIRED, OrderState.CANCELLED)
 
 
@@ -48,9 +57,24 @@ def told_of(row: OrderOut) -> list[str]:
         )
     lines += [f"{position}: {why}" for position, why in row.polls.items() if why]
     lines += [line for finding in row.findings if (line := _finding(finding))]
-    if row.detail:
-        lines.append(" · ".join(f"{key} {value}" for key, value in row.detail.items()))
+    if said := _figures(row.detail):
+        lines.append(said)
     return lines
+
+
+def _figures(detail: dict[str, str | int]) -> str:
+    """How an agent's spool stands. What a poll counted is told elsewhere, and what is not known as it came."""
+    said = []
+    for name, value in detail.items():
+        if name in NOT_SHOWN or (name == "oldest" and not value):
+            continue
+        shown: str | int = value
+        if isinstance(value, int) and name == "oldest":
+            shown = f"{local(value):%Y-%m-%d %H:%M}"
+        elif isinstance(value, int) and name in ("bytes", "limit"):
+            shown = f"{value / (1 << 20):.1f}"
+        said.append(_(FIGURES[name]).format(value=shown) if name in FIGURES else f"{name} {value}")
+    return " · ".join(said)
 
 
 def _finding(finding: FindingOut) -> str:
@@ -78,8 +102,7 @@ def order_lines(rows: Iterable[OrderOut]) -> list[list[str]]:
 def _order(row: OrderOut) -> Iterator[list[str]]:
     mark = ORDERS[row.state]
     ended = f"{local(row.ended_at):%m-%d %H:%M:%S}" if row.ended_at else ""
-    figures = " · ".join(f"{key} {value}" for key, value in row.detail.items())
-    yield [f"{mark.shape} {mark.title}", row.agent, row.branch_name, ended, row.why or figures]
+    yield [f"{mark.shape} {mark.title}", row.agent, row.branch_name, ended, row.why or _figures(row.detail)]
     for position, why in row.polls.items():
         if why:
             yield ["", "", "", "", f"{position}: {why}"]

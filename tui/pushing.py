@@ -25,13 +25,10 @@ push_app = typer.Typer(
 app.add_typer(push_app, name="push")
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-STAMPS = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"]
 
 Key = Annotated[str, typer.Argument(help="Key of a position, line, branch or agent.", show_default=False)]
 All = Annotated[bool, typer.Option("--all", help="Every branch.")]
-Starts = Annotated[
-    datetime | None, typer.Option(formats=STAMPS, help="Not before this time of the bank.", show_default="now")
-]
+Starts = Annotated[str, typer.Option(help="Not before this time of the bank: 2026-12-01 17:30.", show_default="now")]
 Expires = Annotated[str, typer.Option(help="How long after that it may still be begun: 30s, 10m, 8h, 2d.")]
 Window = Annotated[str, typer.Option(help="Only in these hours of the bank's day: 17:30-08:00.")]
 Reason = Annotated[str, typer.Option(help="Why, for the journal.")]
@@ -46,7 +43,7 @@ def _kind(what: str, help: str, example: str) -> None:
         context: typer.Context,
         key: Key = "",
         everything: All = False,
-        starts: Starts = None,
+        starts: Starts = "",
         expires: Expires = "2m",
         window: Window = "",
         reason: Reason = "",
@@ -118,9 +115,7 @@ def pushes(
 # -- how it is done ---------------------------------------------------------------------------------
 
 
-def _ask(
-    what: str, key: str, everything: bool, starts: datetime | None, expires: str, window: str, reason: str
-) -> "PushCreate":
+def _ask(what: str, key: str, everything: bool, starts: str, expires: str, window: str, reason: str) -> "PushCreate":
     """What was said, checked here as far as it can be."""
     from pydantic import ValidationError
 
@@ -132,7 +127,11 @@ def _ask(
     found = re.fullmatch(r"(\d{1,7})([smhd])", expires)
     if found is None:
         stop(Exit.USAGE, _("--expires {said} is no length of time: 30s, 10m, 8h, 2d.").format(said=expires))
-    at = int(starts.replace(tzinfo=ZONE).timestamp()) * SECOND if starts else None
+    try:
+        began = datetime.fromisoformat(starts) if starts else None
+    except ValueError:
+        stop(Exit.USAGE, _("--starts {said} is no time: write it as 2026-12-01 17:30.").format(said=starts))
+    at = int((began if began.tzinfo else began.replace(tzinfo=ZONE)).timestamp()) * SECOND if began else None
     said = {"what": what, "about": key, "starts": at, "window": window, "reason": reason}
     try:
         return PushCreate.model_validate({**said, "seconds": int(found[1]) * UNITS[found[2]]})

@@ -77,8 +77,11 @@ def lapse(session: Session, now: int, overdue: Collection[int]) -> None:
             _lapse_waiting(session, push, now)
             if push.expires <= now - UNDER_WAY:
                 unanswered = col(AgentOrder.push_id) == push.id, col(AgentOrder.state) == OrderState.HANDED
-                ended = _expired(push, Reason.UNANSWERED)
-                session.execute(update(AgentOrder).where(*unanswered).values(**ended))
+                full = col(AgentOrder.agent_id).in_(
+                    select(col(AgentSeen.agent_id)).where(col(AgentSeen.hindered) != "")
+                )
+                for reason, more in ((Reason.HINDERED, [full]), (Reason.UNANSWERED, [])):
+                    session.execute(update(AgentOrder).where(*unanswered, *more).values(**_expired(push, reason)))
             settle(session, push, now)
 
 
@@ -102,7 +105,7 @@ def tally(session: Session, pushes: Collection[int]) -> dict[int, dict[str, Any]
 def _lapse_waiting(session: Session, push: Push, now: int) -> None:
     """They were never handed out. Why, as far as the server knows it: nobody may speak as it, or it was not heard."""
     asked = (
-        select(col(AgentOrder.id), col(AgentOrder.agent_id), col(AgentSeen.at))
+        select(col(AgentOrder.id), col(AgentOrder.agent_id), col(AgentSeen.at), col(AgentSeen.hindered))
         .outerjoin(AgentSeen, col(AgentSeen.agent_id) == col(AgentOrder.agent_id))
         .where(col(AgentOrder.push_id) == push.id, col(AgentOrder.state) == OrderState.WAITING)
     )
@@ -111,9 +114,11 @@ def _lapse_waiting(session: Session, push: Push, now: int) -> None:
         return
     off = barred(session, select(col(Agent.id)), now)
     rows = []
-    for own, agent, heard in waiting:
+    for own, agent, heard, hindered in waiting:
         if agent in off:
             reason = BARRED[off[agent]]
+        elif hindered and heard >= push.starts:
+            reason = Reason.HINDERED
         else:
             reason = Reason.NOT_ASKED if heard is not None and heard >= push.starts else Reason.UNREACHED
         rows.append({"id": own, "heard_at": heard, **_expired(push, reason)})

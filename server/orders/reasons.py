@@ -21,6 +21,7 @@ class Reason(StrEnum):
     UNREACHED = "unreached"
     NOT_ASKED = "notAsked"
     UNANSWERED = "unanswered"
+    HINDERED = "hindered"
     WITHDRAWN = "withdrawn"
 
 
@@ -55,6 +56,7 @@ SENTENCES: Final[dict[str, str]] = {
     Reason.UNREACHED: "The PC was not connected to the server: it has been silent since {since}.",
     Reason.NOT_ASKED: "The PC was connected and its agent asked for no orders: it is older than they are.",
     Reason.UNANSWERED: "The agent was given it and did not answer.",
+    Reason.HINDERED: "The disk of the agent is full or cannot be written: it takes no orders.",
     Reason.WITHDRAWN: "It was cancelled by {who}.",
 }
 NEVER_HEARD = "The PC was never connected to the server."

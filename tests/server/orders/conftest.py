@@ -41,8 +41,9 @@ class Asking:
     def clock(self) -> Clock:
         return Clock(wall=self._now(), boot=self._now() - self._booted, boot_id="boot-1")
 
-    def send(self, *results: Result) -> None:
-        batch = Batch(version=VERSION, stream=self._stream, sent=self.clock(), records=list(results))
+    def send(self, *results: Result, hindered: str = "") -> None:
+        sent = self.clock()
+        batch = Batch(version=VERSION, stream=self._stream, sent=sent, records=list(results), hindered=hindered)
         body = msgspec.msgpack.encode(batch)
         answer = self._client.post("/api/agent/records", content=body, headers=self._headers)
         assert answer.status_code == 200, answer.text

@@ -249,6 +249,23 @@ def test_what_was_never_handed_out_expires_and_says_since_when_its_pc_is_silent(
     assert head.get(f"/api/pushes/{made['uid']}").json()["ended_at"] == now()
 
 
+@pytest.mark.parametrize("handed", [False, True])
+def test_an_agent_that_can_write_nothing_down_takes_no_orders_and_that_is_said(
+    sign_in: SignIn, asking: Asks, client: TestClient, now: SetClock, *, handed: bool
+) -> None:
+    centre = asking("centre")
+    head = sign_in(Role.HEAD)
+    made = push(head, "facts", "centre")
+    assert not handed or centre.ask().orders
+    now.forward(60)
+    centre.send(hindered="full")
+    now.forward(60 + 60)
+    settle(client)
+    (row,) = orders(head, made["uid"])
+    assert row["state"] == "expired"
+    assert row["why"] == "The disk of the agent is full or cannot be written: it takes no orders."
+
+
 def test_an_agent_that_sends_and_never_asks_is_older_than_orders(
     sign_in: SignIn, asking: Asks, client: TestClient, now: SetClock
 ) -> None:
