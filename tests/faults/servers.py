@@ -14,9 +14,11 @@ from pathlib import Path
 
 import psycopg
 
+from server.schemas.orders import OrderState, PushCreate
 from tests.faults.bank import Bank
 from tests.faults.bench import Bench, Running, bench, comes, free_port, kill, until
 from tests.faults.count import Count, count
+from tui.client import Client
 
 SERVERS = 3
 INSTALL = "apt-get install -y nginx-light libnginx-mod-stream"
@@ -53,6 +55,7 @@ class Found:
     others: int = 0
     taken: list[float] = field(default_factory=list)  # seconds from each kill to the next record taken
     judged: list[float] = field(default_factory=list)  # and from each that hit the leader till another judged
+    pushed: list[float] = field(default_factory=list)  # from a push at each server to its end
     conditions: int = 0
     counted: Count = field(default_factory=lambda: Count([]))
 
@@ -131,7 +134,7 @@ def run(home: Path, url: str, kills: int, seed: int = 1, bank: Bank | None = Non
         until(lambda: log.judged() > 10, "records to be judged")
         for turn in range(kills):
             _kill(servers, log, found, chance, leads=turn % 2 == 0)
-        asyncio.run(_see(made, found))
+        asyncio.run(_see(made, servers, found))
         taken = log.taken()
         until(lambda: log.taken() > taken + 3, "more records")
         made.end_story()
@@ -163,8 +166,8 @@ def _kill(servers: Servers, log: Log, found: Found, chance: random.Random, *, le
     servers.again(struck)
 
 
-async def _see(made: Bench, found: Found) -> None:
-    """A person signs in through the balancer, at whichever server it is."""
+async def _see(made: Bench, servers: Servers, found: Found) -> None:
+    """A person signs in through the balancer, at whichever server it is, and pushes an order at each of them."""
     async with made.client() as client:
         await made.signed_in(client)
 
@@ -173,6 +176,19 @@ async def _see(made: Bench, found: Found) -> None:
             return found.conditions > 0
 
         await comes(shown, "the conditions of UPSes on battery")
+        for port in servers.ports:
+            async with Client(f"http://127.0.0.1:{port}", token=client.token) as at:
+                found.pushed.append(await _push(at))
+
+
+async def _push(client: Client) -> float:
+    """Seconds from a push to its end; the agent asks for orders at one of the servers, this one or another."""
+    push = await client.push(PushCreate(what="poll", about="agent-1001"))
+
+    async def done() -> bool:
+        return (await client.pushed(push.uid)).counts.get(OrderState.DONE) == 1
+
+    return await comes(done, "an order to be done")
 
 
 def say(found: Found) -> list[str]:
@@ -183,4 +199,5 @@ def say(found: Found) -> list[str]:
         f"killed: {found.leaders} times the one that judged, {found.others} times another",
         f"seconds to the next record taken: {seconds(found.taken)}",
         f"seconds till another judged: {seconds(found.judged)}",
+        f"seconds from a push at each server to its end: {seconds(found.pushed)}",
     ]

@@ -408,6 +408,7 @@ class Faults(RuleBasedStateMachine):
         database = Database(self.url)
         with database.write() as session:
             begin_epoch(session, self.now())
+            self.quarantined = identity_of(session, 2).identity.quarantined_at is not None
         database.close()
         self.line.sent.clear()  # nobody but the agent sends now
         self.start_server()

@@ -8,9 +8,7 @@ import pytest
 from tests.faults import servers
 
 
-def test_nothing_is_lost_when_one_of_three_servers_is_killed_and_another_goes_on_judging(
-    tmp_path: Path, cluster: Any
-) -> None:
+def test_nothing_is_lost_when_one_of_three_servers_is_killed_and_the_others_go_on(tmp_path: Path, cluster: Any) -> None:
     if lacks := servers.missing():
         pytest.skip(lacks)
     name, url = cluster.create()
@@ -22,5 +20,6 @@ def test_nothing_is_lost_when_one_of_three_servers_is_killed_and_another_goes_on
     assert len(found.taken) == 2
     assert len(found.judged) == 1
     assert found.conditions
+    assert len(found.pushed) == servers.SERVERS
     assert found.counted.shown
     assert found.counted.whole, (found.counted.streams, found.counted.lost)
