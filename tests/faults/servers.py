@@ -54,7 +54,7 @@ class Found:
     leaders: int = 0  # kills that hit the one that judged
     others: int = 0
     taken: list[float] = field(default_factory=list)  # seconds from each kill to the next record taken
-    judged: list[float] = field(default_factory=list)  # and from each that hit the leader till another judged
+    judged: list[float] = field(default_factory=list)  # and from each that hit the leader till another had judged it
     pushed: list[float] = field(default_factory=list)  # from a push at each server to its end
     conditions: int = 0
     counted: Count = field(default_factory=lambda: Count([]))
@@ -159,10 +159,12 @@ def _kill(servers: Servers, log: Log, found: Found, chance: random.Random, *, le
     struck = leader if leads else chance.choice(others)
     found.leaders, found.others = found.leaders + leads, found.others + (not leads)
     servers.kill(struck)
-    taken, judged = log.taken(), log.judged()
-    found.taken.append(until(lambda: log.taken() > taken, "a record to be taken by another"))
+    at, taken, judged = time.monotonic(), log.taken(), log.judged()
+    until(lambda: log.taken() > taken, "a record to be taken by another")
+    found.taken.append(time.monotonic() - at)
     if leads:
-        found.judged.append(until(lambda: log.judged() > judged, "another to judge"))
+        until(lambda: log.judged() > max(taken, judged), "another to judge")
+        found.judged.append(time.monotonic() - at)
     servers.again(struck)
 
 
@@ -198,6 +200,6 @@ def say(found: Found) -> list[str]:
     return [
         f"killed: {found.leaders} times the one that judged, {found.others} times another",
         f"seconds to the next record taken: {seconds(found.taken)}",
-        f"seconds till another judged: {seconds(found.judged)}",
+        f"seconds till another had judged a new one: {seconds(found.judged)}",
         f"seconds from a push at each server to its end: {seconds(found.pushed)}",
     ]
