@@ -85,9 +85,10 @@ class Following(ABC):
                 hindered, pause = True, min(pause * 2, LONGEST_PAUSE)
                 self._stopping.wait(pause)
             except Overtaken:
-                log.warning("Another server took over what follows from records (%s).", self.name)
+                log.error("Another server follows this database too (%s); this one stands back.", self.name)
                 self._lead.release()
                 self.leads = False
+                self._stopping.wait(LONGEST_PAUSE)
             except Exception:  # the border: what it stumbled over may be gone later, and nothing else writes it
                 if not self.failing:
                     log.exception("What follows from records (%s) is tried again: it ended by a defect", self.name)

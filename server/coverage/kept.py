@@ -24,10 +24,13 @@ def kept_until(session: Session) -> date | None:
     return date.fromisoformat(said) if said else None
 
 
-def keep(session: Session, day: date, now: int) -> None:
-    """Count a day for good: from here on its records may go."""
-    period = period_of(session, day, day, now)
-    found = counted(session, Everything(), period)
+def count(session: Session, day: date, now: int) -> Counted:
+    """A day of the whole bank, to be kept."""
+    return counted(session, Everything(), period_of(session, day, day, now))
+
+
+def keep(session: Session, day: date, found: Counted) -> None:
+    """Have a day counted for good: from here on its records may go."""
     for (agent, branch), [one] in found.by_agent.items():
         session.add(KeptAgentDay(day=day.isoformat(), agent_id=agent, branch_id=branch, **_columns(one)))
     for branch, [one] in found.by_branch.items():

@@ -12,7 +12,7 @@ from sqlalchemy import not_, select
 from sqlmodel import Session, col
 
 from server.coverage.hours import midnight
-from server.coverage.kept import keep, kept_until
+from server.coverage.kept import count, keep, kept_until
 from server.coverage.period import first_day
 from server.coverage.spans import MINUTE
 from server.following import Following
@@ -60,9 +60,10 @@ class Sweeper(Following):
             before = midnight(first, zone) * MINUTE
             if counted is None or self._swept == first or not borne_out(session, self._now()):
                 return 0
+            found = count(session, counted, self._now()) if counted < first else None
         with self._database.write() as session:
-            if counted < first:
-                keep(session, counted, self._now())
+            if found is not None:
+                keep(session, counted, found)
             elif self._subject is not None:
                 self._subject = sweep_stretches(session, before, self._subject)
             elif (after := sweep_records(session, before, self._record)) is not None:
