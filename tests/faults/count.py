@@ -34,7 +34,8 @@ EXAMPLES = 10  # of what is wrong are printed
 Row = tuple[Any, ...]
 RECORDS = "SELECT stream_id, seq, kind, at, confidence, body FROM record ORDER BY stream_id, seq"
 STREAMS = (
-    "SELECT stream.id, stream.uid, subject.key, stream.first FROM stream JOIN subject ON subject.id = stream.agent_id"
+    "SELECT stream.id, stream.uid, subject.key, stream.first, stream.after_id"
+    " FROM stream JOIN subject ON subject.id = stream.agent_id"
 )
 LOSSES = (EventName.GAP, EventName.THINNING)
 RANGES = "SELECT stream_id, lo, hi FROM received_range ORDER BY stream_id, lo"
@@ -53,6 +54,7 @@ class Stream:
     refused: int = 0
     waiting: int = 0
     first: int = 1  # of its own: what it has below came in a stream before
+    after: int | None = None  # the stream the server has it go on from: of a copied home, a copy's that spoke first
     wrong: list[str] = field(default_factory=list)
 
 
@@ -96,7 +98,7 @@ def count(database: str, shown: Path | None = None, spools: Iterable[Path] = (),
     own = {number: len(rows) for number, rows in by_stream.items()}
     for one in begun:
         if one.was is not None:
-            by_stream[one.stream] += shared(one, streams, by_stream, begun)
+            by_stream[one.stream] += shared(one, streams, by_stream)
     for number, stream in streams.items():
         ends = [one.first for one in begun if one.was == number]
         first = max((one.first for one in begun if one.stream == number), default=1)
@@ -122,7 +124,7 @@ def read(database: str) -> tuple[dict[int, Stream], list[Row], list[Row]]:
     else:
         with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as file:
             found = [file.execute(sql).fetchall() for sql in (STREAMS, RECORDS, RANGES)]
-    streams = {number: Stream(uid, agent, first=first) for number, uid, agent, first in found[0]}
+    streams = {number: Stream(uid, agent, first=first, after=after) for number, uid, agent, first, after in found[0]}
     return streams, found[1], found[2]
 
 
@@ -154,15 +156,17 @@ def begun_by(records: Iterable[Row], numbers: dict[str, int]) -> Iterable[Begun]
             yield Begun(stream, int(event.detail.get("to", 0)) + 1, numbers.get(str(event.detail.get("was", ""))))
 
 
-def shared(begun: Begun, streams: dict[int, Stream], rows: dict[int, list[Row]], all_begun: list[Begun]) -> list[Row]:
-    """What a stream was to begin with, and the server had of the one before it, or of one before that."""
+def shared(begun: Begun, streams: dict[int, Stream], rows: dict[int, list[Row]]) -> list[Row]:
+    """What a stream was to begin with, and the server had in the one it goes on from, or in one before that."""
     found: dict[int, Row] = {}
-    last: Begun | None = begun
-    while last is not None and last.was is not None:
-        for row in rows[last.was]:
-            if begun.first <= row[1] < streams[begun.stream].first:
+    stream = streams[begun.stream]
+    below = stream.first
+    while stream.after is not None:
+        for row in rows[stream.after]:
+            if begun.first <= row[1] < below:
                 found.setdefault(row[1], row)
-        last = next((one for one in all_begun if one.stream == last.was), None)
+        stream = streams[stream.after]
+        below = min(below, stream.first)
     return list(found.values())
 
 

@@ -730,3 +730,18 @@ def test_a_copy_that_speaks_first_to_a_restored_server_takes_no_number_of_the_ot
         assert not here.excused, "each home has all it said"
     finally:
         here.teardown()
+
+
+def test_what_two_copies_of_one_home_both_send_after_a_quarantine_is_counted_once(store: Store) -> None:
+    class Here(Faults):
+        pass
+
+    Here.store = store
+    here = Here()
+    here.begin()
+    try:
+        here.a_copy_speaks_meanwhile()
+        here.agent_restarts(tight=False)
+        here.home_is_copied()
+    finally:
+        here.teardown()
