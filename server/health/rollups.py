@@ -4,13 +4,14 @@ The sums of the hour that goes on are kept in the subject's state, and added to 
 a row of the table for each number of each observation would cost more than all the rest of judging it.
 """
 
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 
 import msgspec
 
 from agent.wire import catalogue
-from server.health.state import KEY_LIMIT, Held, Seen, State, Sum, Told, View
+from server.health.state import KEY_LIMIT, Abreast, Held, Seen, State, Sum, Told, View
 
 HOUR = 3_600_000_000  # µs
 
@@ -57,7 +58,15 @@ class Sums(msgspec.Struct):
     def _add(
         self, subject: int, after: State, counted: dict[str, float], at: int, *, polls: int = 0, seconds: float = 0
     ) -> None:
-        found = self._of_hour(subject, after, at - at % HOUR)
+        hour = at - at % HOUR
+        if hour > after.hour:
+            if after.going:
+                self._end(subject, after)
+            after.hour, after.going = hour, []
+        if hour == after.hour:
+            add(after.going, counted, at, polls, seconds)
+            return
+        found = self.over.setdefault((subject, hour), {})
         for metric, value in counted.items():
             known = found.get(metric)
             if known is None:
@@ -65,20 +74,39 @@ class Sums(msgspec.Struct):
             else:
                 known.add(value, at, polls, seconds)
 
-    def _of_hour(self, subject: int, after: State, hour: int) -> Metrics:
-        if hour > after.hour:
-            if after.sums:
-                self._end(subject, after)
-            after.hour, after.sums = hour, {}
-        if hour == after.hour:
-            return after.sums
-        return self.over.setdefault((subject, hour), {})
-
     def _end(self, subject: int, after: State) -> None:
         """The hour that went on is over."""
         found = self.over.setdefault((subject, after.hour), {})
-        for metric, total in after.sums.items():
+        for metric, total in each(after.going):
             found[metric] = merged(found[metric], total) if metric in found else total
+
+
+def add(going: list[Abreast], counted: dict[str, float], at: int, polls: int, seconds: float) -> None:
+    """Count numbers in the hour that goes on. Those that were always told together stay side by side."""
+    names = tuple(counted)
+    for one in going:
+        if one.names == names:
+            one.add(list(counted.values()), at, polls, seconds)
+            return
+    left = dict(counted)
+    for place, one in enumerate(list(going)):
+        here = left.keys() & set(one.names)
+        if not here:
+            continue
+        told, rest = one.apart(here)
+        told.add([left.pop(name) for name in told.names], at, polls, seconds)
+        going[place] = told
+        if rest.names:
+            going.append(rest)
+    if left:
+        values = list(left.values())
+        weighted = [value * seconds for value in values]
+        going.append(Abreast(tuple(left), polls, seconds, at, values, values, weighted, values))
+
+
+def each(going: list[Abreast]) -> Iterator[tuple[str, Sum]]:
+    for one in going:
+        yield from one.each()
 
 
 def hours(start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -106,16 +134,20 @@ def merged(one: Sum, other: Sum) -> Sum:
 def _counted(numbers: dict[str, float], state: State, agent: int, at: int) -> dict[str, float]:
     """Known numbers only, and of two agents that see the same one only the first that is fresh."""
     others = [view.numbers for other, view in state.views.items() if int(other) < agent and view.fresh_to >= at]
+    if not others and _all_in_catalogue(tuple(numbers)) and math.isfinite(sum(numbers.values())):
+        return numbers
     return {
         metric: value
         for metric, value in numbers.items()
-        if len(metric) <= KEY_LIMIT
-        and _in_catalogue(metric)
-        and value == value
-        and not (others and any(metric in other for other in others))
+        if _in_catalogue(metric) and value == value and not any(metric in other for other in others)
     }
+
+
+@lru_cache(512)
+def _all_in_catalogue(metrics: tuple[str, ...]) -> bool:
+    return all(map(_in_catalogue, metrics))
 
 
 @lru_cache(4096)
 def _in_catalogue(metric: str) -> bool:
-    return catalogue().find_number(metric) is not None and metric.isprintable()
+    return len(metric) <= KEY_LIMIT and catalogue().find_number(metric) is not None and metric.isprintable()
