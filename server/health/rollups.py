@@ -83,21 +83,19 @@ class Sums(msgspec.Struct):
 
 def add(going: list[Abreast], counted: dict[str, float], at: int, polls: int, seconds: float) -> None:
     """Count numbers in the hour that goes on. Those that were always told together stay side by side."""
-    names = tuple(counted)
-    for one in going:
-        if one.names == names:
-            one.add(list(counted.values()), at, polls, seconds)
-            return
+    if going and len(going[0].names) == len(counted) and counted.keys() == going[0].known:
+        going[0].add([counted[name] for name in going[0].names], at, polls, seconds)
+        return
     left = dict(counted)
     for place, one in enumerate(list(going)):
-        here = left.keys() & set(one.names)
+        here = left.keys() & one.known
         if not here:
             continue
-        told, rest = one.apart(here)
-        told.add([left.pop(name) for name in told.names], at, polls, seconds)
-        going[place] = told
-        if rest.names:
+        if len(here) < len(one.names):
+            going[place], rest = one.apart(here)
             going.append(rest)
+        told = going[place]
+        told.add([left.pop(name) for name in told.names], at, polls, seconds)
     if left:
         values = list(left.values())
         weighted = [value * seconds for value in values]

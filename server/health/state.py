@@ -4,7 +4,7 @@ Times are UTC µs: `at` corrected time, `known` and `now` the server's clock.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from functools import lru_cache
 from typing import Any
 
@@ -169,6 +169,10 @@ class Abreast(msgspec.Struct, array_like=True):
     weighted: list[float]
     last: list[float]
 
+    @property
+    def known(self) -> frozenset[str]:
+        return _as_set(self.names)
+
     def add(self, values: list[float], at: int, polls: int, seconds: float) -> None:
         """As `Sum.add`, of each."""
         if values != self.last:
@@ -183,7 +187,7 @@ class Abreast(msgspec.Struct, array_like=True):
         if at >= self.last_at:
             self.last, self.last_at = values, at
 
-    def apart(self, names: set[str]) -> tuple["Abreast", "Abreast"]:
+    def apart(self, names: Set[str]) -> tuple["Abreast", "Abreast"]:
         """Those of `names`, and the others."""
         mine = [place for place, name in enumerate(self.names) if name in names]
         rest = [place for place, name in enumerate(self.names) if name not in names]
@@ -198,6 +202,11 @@ class Abreast(msgspec.Struct, array_like=True):
             self.names, self.low, self.high, self.weighted, self.last, strict=True
         ):
             yield name, Sum(self.n, low, high, weighted, self.seconds, last, self.last_at)
+
+
+@lru_cache(512)
+def _as_set(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(names)
 
 
 class State(msgspec.Struct, omit_defaults=True):
