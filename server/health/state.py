@@ -179,9 +179,7 @@ class Abreast(msgspec.Struct, array_like=True):
             self.low = [value if value < low else low for value, low in zip(values, self.low, strict=True)]
             self.high = [value if value > high else high for value, high in zip(values, self.high, strict=True)]
         if seconds:
-            self.weighted = [
-                weighted + value * seconds for value, weighted in zip(values, self.weighted, strict=True)
-            ]
+            self.weighted = [weighted + value * seconds for value, weighted in zip(values, self.weighted, strict=True)]
             self.seconds += seconds
         self.n += polls
         if at >= self.last_at:

@@ -16,7 +16,9 @@ from tests.server.health.conftest import AGENT, START, Court
 SECOND = 1_000_000
 OTHER = AGENT + 1
 
-words = st.sampled_from([{}, {"paper": "ok"}, {"paper": "ok"}, {"paper": "out"}, {"power": "mains"}, {"paper": "unknown"}])
+words = st.sampled_from(
+    [{}, {"paper": "ok"}, {"paper": "ok"}, {"paper": "out"}, {"power": "mains"}, {"paper": "unknown"}]
+)
 numbers = st.sampled_from(
     [{}, {"load": 40.0}, {"load": 41.0}, {"load": 99.0}, {"load": 40.0, "x" * 65: 1.0}, {"load": float("nan")}]
 )
