@@ -13,6 +13,7 @@ from server.health.log import chunks
 from server.health.rollups import Sums
 from server.health.rules import Rules
 from server.health.state import Ahead, Around, Change, Evidence, Held, Place, Seen, State, Told, Voice
+from server.health.steady import steady
 from server.ingest.link import Row, link_in, rows_in
 from server.ingest.tables import AgentSeen
 from server.inventory.tables import Observer, Subject, SubjectKind
@@ -116,7 +117,8 @@ class Fleet:
     def see(self, subject: int, seen: Seen | None, now: int) -> None:
         """Judge one subject and keep what follows."""
         place, before = self.places[subject], self.states[subject]
-        after, changes = judge(before, seen, place, self._around(place), now)
+        same = self._steady(place, before, seen, now)
+        after, changes = (same, []) if same else judge(before, seen, place, self._around(place), now)
         if seen is not None and not place.removed:
             self.sums.see(subject, before, after, seen, place.span)
         self.states[subject] = after
@@ -126,6 +128,13 @@ class Fleet:
             self.shown.add(subject)
         if isinstance(seen, Told | Held):
             self._testify(place, after, seen.at)
+
+    def _steady(self, place: Place, before: State, seen: Seen | None, now: int) -> State | None:
+        if not isinstance(seen, Told) or place.kind is SubjectKind.AGENT:
+            return None
+        if any(self.states[agent].standing is Standing.CLOSED for agent in place.agents):
+            return None
+        return steady(before, seen, place, now, catalogue())
 
     def _around(self, place: Place) -> Around:
         voices = {agent: self._voice(agent) for agent in place.agents}

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from agent.wire import Catalogue, catalogue
 from server.health.hearing import Hearing
 from server.health.looking import Looking
-from server.health.state import Around, Change, Place, Seen, State, Told
-from server.health.steady import steady
+from server.health.state import Around, Change, Place, Seen, State
 from server.inventory.tables import SubjectKind
 
 
@@ -26,10 +25,6 @@ def judge(
     words: Callable[[], Catalogue] = catalogue,
 ) -> tuple[State, list[Change]]:
     """The state after `seen` (None: only time passed), and what changed. `now` is the server's clock."""
-    if isinstance(seen, Told) and place.kind is not SubjectKind.AGENT:
-        same = steady(state, seen, place, around, now, words())
-        if same is not None:
-            return same, []
     case: Hearing | Looking
     if place.kind is SubjectKind.AGENT:
         case = Hearing(state, place, around, now, words())

@@ -35,10 +35,27 @@ class Sums(msgspec.Struct):
         if view is not None and told.at < view.held_to:
             return
         if view is not None and told.at - view.held_to <= span:
+            if self._go_on(before, after, view, told):
+                return
             self._stretch(subject, before, after, told.agent, view, view.held_to, told.at)
         if told.failure is None:
             counted = _counted(told.reading.numbers, before, told.agent, told.at)
             self._add(subject, after, counted, told.at, polls=1)
+
+    def _go_on(self, before: State, after: State, view: View, told: Told) -> bool:
+        """Count a stretch and the reading that ends it, where both have the numbers of the hour; else False."""
+        numbers = told.reading.numbers
+        if len(after.going) != 1 or len(before.views) > 1 or told.failure is not None:
+            return False
+        one, start, end = after.going[0], view.held_to, told.at
+        if not after.hour <= start <= end < after.hour + HOUR or not math.isfinite(sum(numbers.values())):
+            return False
+        if view.numbers.keys() != one.known or numbers.keys() != one.known:
+            return False
+        if start < end:
+            one.add([view.numbers[name] for name in one.names], end - 1, 0, (end - start) / 1e6)
+        one.add([numbers[name] for name in one.names], end, 1, 0)
+        return True
 
     def _held(self, subject: int, before: State, after: State, held: Held, span: int) -> None:
         view = before.views.get(str(held.agent))

@@ -1,7 +1,7 @@
 """A reading that says the same words as the one before, and numbers within all bounds, while nothing is open. Pure.
 
 So are nearly all, and of such a one there is nothing to judge: it is the newest, and fresh for longer. Whatever is not
-plainly so is looked at by `Looking`, which would find the same.
+plainly so is judged, and what is passed over would be found the same by `judge`.
 """
 
 import msgspec
@@ -9,11 +9,11 @@ import msgspec
 from agent.wire import Catalogue
 from server.health.findings import beyond, words_of
 from server.health.standing import by_reading
-from server.health.state import Around, Place, State, Told, View, fresh_to, sound_numbers
+from server.health.state import Place, State, Told, View, fresh_to, sound_numbers
 
 
-def steady(state: State, told: Told, place: Place, around: Around, now: int, words: Catalogue) -> State | None:
-    """The state after `told`; None: look at it."""
+def steady(state: State, told: Told, place: Place, now: int, words: Catalogue) -> State | None:
+    """The state after `told`, of a position or line none of whose agents said goodbye; None: judge it."""
     agent = str(told.agent)
     view, reading = state.views.get(agent), told.reading
     if view is None or told.failure is not None or told.at < view.held_to or len(state.views) > 1:
@@ -23,8 +23,6 @@ def steady(state: State, told: Told, place: Place, around: Around, now: int, wor
     if reading.device != view.device or reading.parts != view.parts or reading.as_of is not None or view.as_of:
         return None
     if place.driver in (None, "file") or state.driver != place.driver or told.agent not in place.agents:
-        return None
-    if any(voice.closed for voice in around.voices.values()):
         return None
     fresh = fresh_to(told.at, None, place)
     said, numbers = words_of(place.rules, view, words), sound_numbers(reading.numbers)
