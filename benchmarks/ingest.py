@@ -56,7 +56,7 @@ def on_postgresql(folder: Path, options: list[object], runs: int) -> None:
 def run(folder: Path, options: list[object]) -> dict[str, Any]:
     before = busy()
     command = [*LOADTEST, "--folder", folder, *options]
-    said = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    said = subprocess.run(list(map(str, command)), capture_output=True, check=False)
     if said.returncode:
         raise SystemExit(f"The load test ended with {said.returncode}: {said.stderr.decode(errors='replace').strip()}")
     figures: dict[str, Any] = json.loads(said.stdout)

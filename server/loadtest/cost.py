@@ -36,10 +36,10 @@ class Cost:
 
 
 def cost_so_far(database: Database, server: int) -> Cost:
-    """`server`: its process id."""
+    """`server`: the id of its first process."""
     postmaster = postmaster_of(database)
     return Cost(
-        server=cpu_of(server),
+        server=cpu_of_family(server),
         generator=time.process_time(),
         database=None if postmaster is None else cpu_of_family(postmaster),
         disk=_size_of(database),
