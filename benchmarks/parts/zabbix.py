@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,8 @@ def serving(cluster: Cluster, name: str, folder: Path) -> Iterator[tuple[int, in
             _wait_for(process, port, folder / "log")
             yield port, process.pid
         finally:
-            os.killpg(process.pid, signal.SIGKILL)  # asked nicely, it writes the trends of all items first
+            with suppress(ProcessLookupError):  # it did not start
+                os.killpg(process.pid, signal.SIGKILL)  # asked nicely, it writes the trends of all items first
             process.wait()
 
 
