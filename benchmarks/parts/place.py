@@ -1,6 +1,8 @@
 """The folder benchmarks write in: on which filesystem it lies, and how busy the machine is."""
 
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +14,7 @@ MEMORY = ("tmpfs", "ramfs")
 @contextmanager
 def folder_on_disk(wanted: Path | None) -> Iterator[Path]:
     """A folder that other users may read, for as long as the block runs. SystemExit if it would be in memory."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl+C does: what was begun is ended and taken away
     with tempfile.TemporaryDirectory(prefix="bf-bench-", dir=wanted) as made:
         folder = Path(made)
         kind = filesystem(folder)
