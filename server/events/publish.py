@@ -8,7 +8,7 @@ from server.events.tables import Invalidation
 from server.ingest.link import Bulk, link_in
 from server.journal.deeds import take_turn
 
-MANY = Bulk("invalidation", {"at": "int8", "topic": "varchar", "key": "varchar", "branch_id": "int8"})
+INVALIDATION = Bulk("invalidation", {"at": "int8", "topic": "varchar", "key": "varchar", "branch_id": "int8"})
 
 
 def invalidate(session: Session, topic: str, key: str, branch_id: int | None, now: int) -> None:
@@ -27,4 +27,4 @@ def invalidate_all(session: Session, about: Iterable[tuple[str, str, int | None]
     if rows:
         take_turn(session)
         session.flush()  # what they speak of is there before them
-        link_in(session).put(MANY, rows)
+        link_in(session).put(INVALIDATION, rows)
