@@ -26,4 +26,5 @@ def invalidate_all(session: Session, about: Iterable[tuple[str, str, int | None]
     rows = [(now, topic, key, branch) for topic, key, branch in about]
     if rows:
         take_turn(session)
+        session.flush()  # what they speak of is there before them
         link_in(session).put(INVALIDATION, rows)

@@ -122,6 +122,8 @@ def test_it_measures_counts_and_leaves_nothing_behind(loadtest: Loadtest, databa
     assert figures["observations"] > 0
     assert figures["values_a_second"] >= figures["observations_a_second"] * VALUES - VALUES
     assert figures["server_cpu_per_million"] > 0
+    theirs = (figures["database_cpu_per_million"], figures["log_per_million"])
+    assert theirs == (None, None) if database.sqlite else all(one > 0 for one in theirs)
     assert figures["machine"] == machine()
 
 
