@@ -29,7 +29,7 @@ def get_assignment(
 
 @router.get("/agents", summary="The agents and when they were last heard of")
 def list_agents(viewer: Viewer, session: ReadSession, now: Clock) -> list[AgentOut]:
-    return queries.agents(session, viewer, now())
+    return queries.agents(session, viewer, viewer.lang, now())
 
 
 @router.post(
@@ -41,7 +41,7 @@ def make_code(
     """Told once. An earlier code of this agent that is still open is withdrawn."""
     if state.key is None:
         raise Unavailable("This server runs without a key of its own: it can keep no codes.")
-    branch = queries.agent(session, viewer, key, act.now).branch
+    branch = queries.agent(session, viewer, viewer.lang, key, act.now).branch
     code, agent, until = deeds.make_code(session, act, state.key, branch, key, ask.hours)
     return AgentCodeOut(agent=agent, code=str(code), until=until, addresses=state.addresses())
 
@@ -64,4 +64,4 @@ def take_agent_step(key: str, viewer: Viewer, session: WriteSession, act: ActNow
             "rotate": deeds.ask_rotation,
         }
         steps[ask.step](session, act, key)
-    return queries.agent(session, viewer, key, act.now)
+    return queries.agent(session, viewer, viewer.lang, key, act.now)

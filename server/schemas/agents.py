@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from server.schemas.base import Schema
+from server.schemas.conditions import ConditionOut
 from server.schemas.standing import Standing
 
 REASON = 500  # characters
@@ -48,6 +49,7 @@ class AgentOut(Schema):
     speakers: list[SpeakerOut]  # the keys, then the newest two programs
     clock_off: int | None = None  # µs its PC's clock is ahead of the server's; None: nothing was heard yet
     clock_unsure: int | None = None  # ± µs of that
+    problems: list[ConditionOut] = []  # noqa: RUF012 - pydantic copies it; what is open of it, gravest first
 
 
 class AgentCodeCreate(Schema):

@@ -24,6 +24,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from server.schemas.agents import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep, IdentityStanding, SpeakerOut
+from server.schemas.conditions import ConditionOut
 from server.schemas.status import LOOPBACK
 from tui.cells import Cells
 from tui.marks import IDENTITIES
@@ -205,7 +206,14 @@ def _agent_text(cells: Cells, agent: AgentOut) -> Text:
     ]
     if agent.code_until is not None:
         lines.append(pair(cells, _("Code until"), Text(full(agent.code_until))))
+    lines += [_problem(cells, one) for one in agent.problems]
     return Text("\n").join([head, Text(_(WHAT_TO_DO[agent.identity])), Text(), *lines])
+
+
+def _problem(cells: Cells, one: ConditionOut) -> Text:
+    """Why it stands as it does."""
+    since = _("since {when}").format(when=full(one.opened_at))
+    return pair(cells, _("Problem"), Text.assemble(cells.problem(one), "  ", cells.dim(since)))
 
 
 def _speakers_text(cells: Cells, speakers: list[SpeakerOut]) -> Text:
