@@ -82,7 +82,12 @@ def agent_confirm(key: AgentKey, home: HomeOption = None) -> None:
     """
     with changing(home) as (_home, session, _):
         agents.confirm(session, act(), key)
-    say(_("{key} is the PC now that waited; the one before ends.").format(key=key))
+    say(
+        _(
+            "{key} is the PC now that waited; the one before ends. It comes in within half a minute, "
+            "or five where it has waited for more than half an hour."
+        ).format(key=key)
+    )
 
 
 @agent.command("revoke")

@@ -156,7 +156,12 @@ class Agent(Frame):
 
     @work(exclusive=True, group="deed")
     async def _do(self, step: AgentStep) -> None:
-        self._done(await self.app.do(self.app.client.agent_step(self._key, step)))
+        agent = await self.app.do(self.app.client.agent_step(self._key, step))
+        self._done(agent)
+        if agent is not None and step.step == "confirm":
+            self.app.say(
+                _("The PC comes in within half a minute, or five where it has waited for more than half an hour.")
+            )
 
     def _done(self, agent: AgentOut | None) -> None:
         if agent is not None:
