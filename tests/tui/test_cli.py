@@ -94,6 +94,27 @@ def test_signing_in_keeps_a_token_only_its_owner_can_read_and_signing_out_remove
     assert run("devices").returncode == Exit.NOT_SET_UP
 
 
+def test_a_sign_in_at_another_server_is_told_of_and_neither_used_nor_lost_there(
+    bank: Any, run: Run, tmp_path: Path
+) -> None:
+    password = bank.person("li", Role.HEAD)
+    kept, other = tmp_path / "config/token.json", bank.url.replace("127.0.0.1", "localhost")
+    assert run("sign-in", "--login", "li", stdin=password.encode() + b"\n").returncode == Exit.DONE
+    assert run("devices", server=bank.url + "/").returncode == Exit.DONE
+    for words in (("devices",), ("sign-out",)):
+        said = run(*words, server=other)
+        assert said.returncode == Exit.NOT_SET_UP
+        told = f"还没有登录 {other}；这里保存的是在 {bank.url} 的登录。"
+        told += f"运行 branchfleet --server {other} sign-in 会替换它。"
+        assert said.stderr.decode().strip() == told
+    assert run("devices").returncode == Exit.DONE  # it was not ended
+    said = run("sign-in", "--login", "li", stdin=password.encode() + b"\n", server=other)
+    assert f"在 {bank.url} 的登录不再保存" in said.stderr.decode()
+    assert json.loads(kept.read_text())["server"] == other
+    assert run("sign-out", server=other).returncode == Exit.DONE
+    assert not kept.exists()
+
+
 def test_a_language_there_is_not_is_refused_with_those_there_are(run: Run) -> None:
     said = run("--lang", "fr", "devices")
     assert said.returncode == Exit.BAD_FILE
