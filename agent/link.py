@@ -42,7 +42,7 @@ ANSWER_LIMIT = 64 << 20  # bytes; an assignment of 10,000 positions has about 4 
 MANY = 20  # records beyond one batch that say that this agent was away
 WAIT_AT_MOST = 300.0  # seconds a server's Retry-After is believed
 
-OTHER_NUMBERS = "What waits goes out under other numbers, because a copy of this home may have used these."
+OTHER_NUMBERS = "What waits goes out under other numbers: the server cannot tell whether these were used before."
 
 T = TypeVar("T")
 
