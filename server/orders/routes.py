@@ -2,15 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import event
 from sqlmodel import Session
 
 from agent.wire import Orders
 from server.accounts.dependencies import ActNow, Clock, ReadSession, StateOf, Viewer, WriteSession
-from server.agents.dependencies import BEARER
-from server.agents.door import Door
-from server.answers import agent_answer
+from server.agents.door import door
 from server.orders import deeds, queries
 from server.orders.door import LONGEST, hold
 from server.orders.hub import Hub
@@ -71,6 +69,7 @@ def _wake(session: Session, hub: Hub, push: str) -> None:
     event.listen(session, "after_commit", lambda _: hub.changed(push), once=True)
 
 
+@door(router, "GET", "/agent/orders", summary="What an agent is to do now: held until there is something", gives=Orders)
 async def get_orders(
     request: Request,
     have: Annotated[str, Query(description="uids of orders it has, whose results were not acknowledged: a,b,c")] = "",
@@ -79,15 +78,3 @@ async def get_orders(
     """An order that is not in `have` is told again: the answer may have been lost. One request of an agent is held at
     a time; another one ends it."""
     return await hold(request)
-
-
-router.add_api_route(
-    "/agent/orders",
-    get_orders,
-    methods=["GET"],
-    summary="What an agent is to do now: held until there is something",
-    dependencies=[Depends(BEARER)],
-    response_class=Response,
-    responses=agent_answer(Orders),
-    route_class_override=Door,
-)
