@@ -7,6 +7,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from agent.assignment import Target
 from agent.clock import Clocks, system_clocks
@@ -174,7 +175,7 @@ async def _live(
     return Exit.DEFECT if stop.reason == "defect" else Exit.DONE
 
 
-async def _cancel(*tasks: "asyncio.Task[None]") -> None:
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
