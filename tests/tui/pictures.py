@@ -97,8 +97,8 @@ async def pictures(bank: Living) -> None:
         page = await browser.new_page(viewport={"width": COLUMNS * WIDE, "height": ROWS * HIGH})
         await picture(page, bank, bank.token, "home-head", "", "网点 事件 下发 有效数据覆盖")
         await picture(page, bank, bank.token, "devices", "devices", "有效数据覆盖 正常")
-        await picture(page, bank, bank.token, "position", "devices/1001/atm-1", "数据覆盖")
-        await picture(page, bank, await branch_token(bank), "home-branch", "", "处理提示 报修")
+        await picture(page, bank, bank.token, "position", "devices/1001/atm-1", "现状 原始数据 自")
+        await picture(page, bank, await branch_token(bank), "home-branch", "", "全部设备 报修")
         await browser.close()
 
 
