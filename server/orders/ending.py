@@ -133,9 +133,8 @@ def settle(session: Session, push: Push, now: int) -> None:
     """Tell screens; and if no order of the push is open, write down how they ended. Last in a transaction."""
     counts = tally(session, [push.id or 0])[push.id or 0]
     if not any(state in counts["states"] for state in OPEN):
-        orders = select(AgentOrder).where(col(AgentOrder.push_id) == push.id).order_by(col(AgentOrder.id))
-        found = session.execute(orders.execution_options(populate_existing=True)).scalars()
-        lines = [results.line(order) for order in found]
+        orders = select(*results.LINE).where(col(AgentOrder.push_id) == push.id).order_by(col(AgentOrder.id))
+        lines = [results.line(row) for row in session.execute(orders)]
         late = push.ended_at is not None
         push.counts = counts
         push.ended_at = push.ended_at or now

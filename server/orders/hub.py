@@ -148,18 +148,18 @@ class Hub:
 
         Nothing after `seconds`, or when the client has `gone`. LookAgain if the token is none.
         """
-        held = Held(digest, have, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        held = Held(digest, have, loop.create_future())
         if self._closed:
             return Told()
         self._arrived[held] = None
         self._news.set()
         gone.add_done_callback(lambda _: held.tell(Told()))
+        ends = loop.call_later(seconds, held.tell, Told())
         try:
-            async with asyncio.timeout(seconds):
-                return await held.answer
-        except TimeoutError:
-            return Told()
+            return await held.answer
         finally:
+            ends.cancel()
             self._arrived.pop(held, None)
             self._later.pop(held, None)
             if held.agent is not None and self._held.get(held.agent.id) is held:
