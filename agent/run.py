@@ -146,7 +146,7 @@ async def _live(
     local = Local(settings.local_folder, settings.server, clocks, link, outbox, duties)
     account.aside = lambda: local.aside
     running = Running(outbox, clocks, Doing(settings, clocks, outbox, schedule, look, report, duties).kinds())
-    receiving = Receiving(orders, link, outbox, clocks, running)
+    receiving = Receiving(orders, link, outbox, clocks, running, met=uplink.met)
 
     outbox.put([_start_event(clocks)], urgent=True)
     outbox.news.set()  # what is left from the last run

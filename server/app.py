@@ -38,13 +38,14 @@ from server.answers import wire_schemas
 from server.aside.shelf import Shelf
 from server.bodies import BoundedBody
 from server.entries.follower import EntryFollower
+from server.events.tables import Invalidation
 from server.events.ticker import Ticker
 from server.front import Application, SafeHeaders
 from server.health.follower import Follower
 from server.ingest.writer import Writer
 from server.migrations import EPOCH, NAME
 from server.orders.follower import OrderFollower
-from server.orders.hub import Hub
+from server.orders.hub import AGENT, Hub
 from server.problems import RESPONSES, answer_with_problems
 from server.retention.sweeper import Sweeper
 from server.running.ready import Readiness
@@ -113,6 +114,11 @@ def create_app(
         entries.wake()
         orders.wake()
 
+    def heard(rows: list[Invalidation]) -> None:
+        hub.hear(rows)
+        if any(row.topic == AGENT for row in rows):
+            orders.decide()
+
     limits = Limits()
     writer = Writer(database, committed=committed)
     hub = Hub(database, now, admit=limits.agent.take, busy=lambda: writer.waiting > BUSY)
@@ -130,7 +136,7 @@ def create_app(
         passwords=Passwords(settings.password_memory),
         writer=writer,
         revisions=Revisions(database, key, now),
-        ticker=Ticker(database, now, heard=hub.hear),
+        ticker=Ticker(database, now, heard=heard),
         follower=follower,
         entries=entries,
         orders=orders,
