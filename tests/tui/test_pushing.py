@@ -143,7 +143,11 @@ def test_an_agent_is_shown_with_what_its_pc_said(bank: Any, run: Run) -> None:
     token = bank.token("shen", Role.AUDITOR)
     before = run("agent", "show", "centre", token=token)
     assert (before.returncode, "branchfleet push facts centre" in before.stderr.decode()) == (Exit.DONE, True)
-    facts: dict[str, str | int | list[str]] = {"os.name": "Windows 10", "memory.bytes": 8 << 30, "addresses": ["10.66.1.20\x1b[2J"]}
+    facts: dict[str, str | int | list[str]] = {
+        "os.name": "Windows 10",
+        "memory.bytes": 8 << 30,
+        "addresses": ["10.66.1.20\x1b[2J"],
+    }
     bank.tell(Fact(seq=bank._next(), clock=bank._clock(0), host="FRONT-PC", facts=facts))
     shown = run("agent", "show", "centre", token=token)
     for part in ("FRONT-PC", "Windows 10", "8.0 GB", "10.66.1.20", "centre"):

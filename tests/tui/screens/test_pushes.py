@@ -102,7 +102,8 @@ async def test_an_agent_is_read_by_one_key_on_its_page(
     ended: str,
 ) -> None:
     agent.answers = {"done": True, "polls": {"1001/atm-1": "", "1001/atm-2": "noAnswer"}}
-    app = console(bank.token("li", Role.HEAD), lang=lang)
+    token = bank.token("li", Role.HEAD)
+    app = console(token, lang=lang)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.person)
         app.open("agents/centre")
@@ -111,7 +112,7 @@ async def test_an_agent_is_read_by_one_key_on_its_page(
         await until(pilot, lambda: isinstance(app.screen, Push) and going in text(pilot))
         agent.allowed.set()
         await until(pilot, lambda: ended in text(pilot))
-        assert bank.ask(bank.token("li", Role.HEAD), "/api/pushes?about=centre")["total"] == 1
+        assert bank.ask(token, "/api/pushes?about=centre")["total"] == 1
 
 
 async def test_nobody_but_head_office_reads_by_an_agents_page(
@@ -222,7 +223,9 @@ async def test_what_it_said_long_ago_is_marked_old_in_words(
 ) -> None:
     bank.tell(said(bank))
     with bank.database.write() as session:  # two days later, which no test waits for
-        session.execute(update(RecordRow).where(col(RecordRow.kind) == "fact").values(at=col(RecordRow.at) - 2 * 1440 * MINUTE))
+        session.execute(
+            update(RecordRow).where(col(RecordRow.kind) == "fact").values(at=col(RecordRow.at) - 2 * 1440 * MINUTE)
+        )
     app = console(bank.token("shen", Role.AUDITOR))
     async with app.run_test(size=(120, 50)) as pilot:
         await until(pilot, lambda: app.person)
