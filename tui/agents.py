@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from tui.client import Client
 
 app = typer.Typer(rich_markup_mode=None)
-agent_app = typer.Typer(
-    rich_markup_mode=None, help="One agent.", epilog="Example: branchfleet agent show 1001-pc", no_args_is_help=True
-)
+agent_app = typer.Typer(rich_markup_mode=None, epilog="Example: branchfleet agent show 1001-pc", no_args_is_help=True)
 app.add_typer(agent_app, name="agent")
 
 
