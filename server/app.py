@@ -1,7 +1,7 @@
 """The server as one ASGI application: its routes, how it says no, and what runs beside them while it lives."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Set
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -38,8 +38,7 @@ from server.answers import wire_schemas
 from server.aside.shelf import Shelf
 from server.bodies import BoundedBody
 from server.entries.follower import EntryFollower
-from server.events.tables import Invalidation
-from server.events.ticker import Ticker
+from server.events.ticker import News, Ticker
 from server.front import Application, SafeHeaders
 from server.health.follower import Follower
 from server.ingest.writer import Writer
@@ -109,12 +108,14 @@ def create_app(
     orders = OrderFollower(database, now)
     sweeper = Sweeper(database, now, settings.record_days)
 
-    def committed() -> None:
+    def committed(kinds: Set[str]) -> None:
         follower.wake()
-        entries.wake()
-        orders.wake()
+        if "entry" in kinds:
+            entries.wake()
+        if "result" in kinds:
+            orders.wake()
 
-    def heard(rows: list[Invalidation]) -> None:
+    def heard(rows: list[News]) -> None:
         hub.hear(rows)
         if any(row.topic == AGENT for row in rows):
             orders.decide()
