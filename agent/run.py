@@ -143,16 +143,21 @@ async def _live(
     duties = Duties(settings.home, clocks, link, uplink, schedule, report, shared)
     local = Local(settings.local_folder, settings.server, clocks, link, outbox, duties)
     account.aside = lambda: local.aside
-    running = Running(outbox, clocks, Doing(settings, clocks, outbox, schedule, look, report, duties).kinds())
-    receiving = Receiving(orders, link, outbox, clocks, running)
+
+    def polled() -> list[str]:
+        return [position for position, target in schedule.targets.items() if target.failure is None]
+
+    parts = (settings, clocks, outbox, schedule, look, report, duties, lambda: account.settled(polled))
+    running = Running(outbox, clocks, Doing(*parts).kinds())
+    receiving = Receiving(orders, link, outbox, clocks, running, met=uplink.met)
 
     outbox.put([_start_event(clocks)], urgent=True)
     outbox.news.set()  # what is left from the last run
     schedule.start()
     duties.begin()
     writer = asyncio.create_task(outbox.run())
-    parts = (uplink.run(), duties.run(), hold(), schedule.watch_clock(), local.run(), account.run(), beat())
-    others = [asyncio.create_task(each) for each in (*parts, running.run(), receiving.run())]
+    tasks = (uplink.run(), duties.run(), hold(), schedule.watch_clock(), local.run(), account.run(), beat())
+    others = [asyncio.create_task(each) for each in (*tasks, running.run(), receiving.run())]
     notify(BEGUN)
     asked = asyncio.create_task(stop.asked.wait())
     done, _ = await asyncio.wait([asked, writer, *others], return_when=asyncio.FIRST_COMPLETED)

@@ -168,6 +168,7 @@ class Centre:
         self.told: list[Order] = []  # until its result is here, each is told to whoever does not have it
         self.cancelled: set[str] = set()
         self.asked: list[tuple[list[str], int]] = []  # by question for orders: what the agent has, and how long to hold
+        self.memories: list[str] = []  # and in the name of which stream
         self.answering = 0  # questions for orders that are being held
         self.knows_orders = True
         self.too_busy = 0  # so many questions for the assignment have no answer
@@ -282,6 +283,7 @@ class Centre:
         have = query.get("have", [""])[0].split(",")
         wait = int(query["wait"][0])
         self.asked.append((have, wait))
+        self.memories.append(query.get("stream", [""])[0])
         self.answering += 1
         until = time.monotonic() + wait
         try:
