@@ -2,8 +2,9 @@
 
     python -m benchmarks.growth [--positions 300000] [--postgresql] [--home FOLDER]
 
-The bank is `benchmarks.province`: its inventory is applied as people apply one, its agents tell every position once,
-and a year of conditions and tickets that are over lies behind it. Then the real server in a process of its own, over
+The bank is `benchmarks.province`: the inventory of 6,000 positions is applied as people do, its agents tell every
+position once, a year of conditions and tickets that are over lies behind it, and `benchmarks.many` makes of it as many
+as are asked for; `--whole` applies and judges all of it instead. Then the real server in a process of its own, over
 TLS. With `--home` the bank is kept in that folder, and taken from there the next time.
 
 A minute is: every agent comes, a fifth of the positions was polled and all lines, and 1 % of all positions changed;
@@ -35,6 +36,7 @@ import msgspec
 from agent.wire import MEDIA_MSGPACK, Ack
 from benchmarks.branches import signed_in
 from benchmarks.ingest import postgresql
+from benchmarks.many import marked, multiply, stream
 from benchmarks.province import Teller, a_year_over, code_of, let_in, tellers, write_inventory
 from benchmarks.refill import serving
 from benchmarks.watched import cpu, memory
@@ -49,6 +51,7 @@ from server.loadtest.line import Line
 from server.loadtest.load import lag
 from server.storage.database import Database
 
+FIRST = 6_000  # positions that are applied, told and judged; a larger bank is so many copies of these
 SHARE = 0.01  # of the positions, that change in a minute
 AT_ONCE = 32  # agents that ask at the same time
 WARM = 5  # times a list is asked for
@@ -90,6 +93,7 @@ def main() -> None:
     asked.add_argument("--positions", type=int, nargs="+", default=[30_000])
     asked.add_argument("--postgresql", action="store_true")
     asked.add_argument("--home", type=Path, help="a folder to keep the bank in (SQLite only)")
+    asked.add_argument("--whole", action="store_true", help="apply and judge all of it; takes long")
     wanted = asked.parse_args()
     print(f"On: {machine()}; load {os.getloadavg()[0]:.1f}", flush=True)
     for positions in wanted.positions:
@@ -100,18 +104,23 @@ def main() -> None:
             url = stack.enter_context(postgresql(folder / "pg")) if wanted.postgresql else None
             if wanted.postgresql and url is None:
                 return
-            measure(folder, positions, url)
+            measure(folder, positions, positions if wanted.whole else FIRST, url)
 
 
-def measure(folder: Path, positions: int, url: str | None) -> None:
+def measure(folder: Path, positions: int, first: int, url: str | None) -> None:
     home = folder / "server"
     database_url = url or f"sqlite:///{home / 'branchfleet.db'}"
-    environ = {**os.environ, "BRANCHFLEET_HOME": str(home), "BRANCHFLEET_LANG": "zh", "BRANCHFLEET_DATABASE": database_url}
+    environ = {
+        **os.environ,
+        "BRANCHFLEET_HOME": str(home),
+        "BRANCHFLEET_LANG": "zh",
+        "BRANCHFLEET_DATABASE": database_url,
+    }
     pg = Postmaster(folder / "pg" / "data" / "postmaster.pid") if url else None
     if (home / STATE).exists():
         bank = msgspec.json.decode((home / STATE).read_bytes(), type=Bank)
     else:
-        bank = build(folder, environ, positions, database_url, pg)
+        bank = build(folder, environ, (positions, min(first, positions)), database_url, pg)
         keep(home, bank)
     with closing(Database(database_url)) as database:
         told("database", size_of(database) / 1e6, "MB;", size_of(database) / bank.positions, "bytes a position")
@@ -158,24 +167,45 @@ def timed(name: str, pid: int = 0, pg: Postmaster | None = None) -> Iterator[Non
 # -- the bank ---------------------------------------------------------------------------------------
 
 
-def build(folder: Path, environ: dict[str, str], positions: int, url: str, pg: Postmaster | None) -> Bank:
+def build(folder: Path, environ: dict[str, str], size: tuple[int, int], url: str, pg: Postmaster | None) -> Bank:
     run([*SERVER, "init"], environ)
-    write_inventory(folder / "inventory", positions)
+    positions, first = size
+    times = positions // first
+    write_inventory(folder / "inventory", first)
     apply = [*SERVER, "apply", str(folder / "inventory"), "--yes"]
-    with timed(f"{positions:,} positions applied", pg=pg):
+    with timed(f"{first:,} positions applied", pg=pg):
         told("  by the command", run(apply, environ))
     with timed("  the same again, nothing to do", pg=pg):
         told("  by the command", run(apply, environ))
     with closing(Database(url)) as database:
-        bank = Bank(url, positions, signed_in(database, "bench"), tellers(positions), let_in(database))
+        bank = Bank(url, first, signed_in(database, "bench"), tellers(first), let_in(database))
         told("  agents", len(bank.tellers))
         with timed("  a year of conditions and tickets", pg=pg):
             a_year_over(database, utc_now())
         first_states(database, bank, pg)
+        with timed(f"  {times} times as large", pg=pg):
+            multiply(database, times)
+            bank.agents |= let_in(database) if times > 1 else {}
+            bank.tellers, bank.positions = many(bank.tellers, times), first * times
         if not database.sqlite:
             with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.exec_driver_sql("ANALYZE")
     return bank
+
+
+def many(known: list[Teller], times: int) -> list[Teller]:
+    """The agents of a bank so many times as large."""
+    return known + [
+        msgspec.structs.replace(
+            each,
+            key=marked(each.key, copy),
+            polled=[marked(key, copy) for key in each.polled],
+            stream=stream(each.stream, copy),
+            boot_id=f"{each.boot_id}-{copy}",
+        )
+        for copy in range(1, times)
+        for each in known
+    ]
 
 
 def run(command: list[str], environ: dict[str, str]) -> str:
@@ -270,12 +300,20 @@ def ask(name: str, http: httpx2.Client, bank: Bank, pid: int, paths: list[str], 
     for _ in range(times):
         began, size = time.perf_counter(), 0
         for path in paths:
-            answer = http.get(path.format(code=code_of(5), last=bank.positions - 100))
+            headers = {"Authorization": ""} if path == "/metrics" else {}  # those are for programs of this machine
+            answer = http.get(path.format(code=code_of(5), last=bank.positions - 100), headers=headers)
             answer.raise_for_status()
             size += len(answer.content)
         spent.append(time.perf_counter() - began)
     each = (cpu(pid) - before) / times
-    told(name, statistics.median(spent) * 1000, "ms, worst", max(spent) * 1000, "ms;", f"{each:.2f} CPU-seconds, {size:,} bytes, {mib(pid)}")
+    told(
+        name,
+        statistics.median(spent) * 1000,
+        "ms, worst",
+        max(spent) * 1000,
+        "ms;",
+        f"{each:.2f} CPU-seconds, {size:,} bytes, {mib(pid)}",
+    )
 
 
 @contextmanager
@@ -324,7 +362,7 @@ class Agents:
             body, polled, news = make(teller)
             made.append((teller, body))
             held, changed = held + polled - news, changed + news
-        before = threads(pid)
+        before, size = threads(pid), size_of(database)
         with timed(f"{name}: {len(made):,} agents, {held:,} held, {changed:,} changed", pid, pg):
             began = time.perf_counter()
             asyncio.run(self._all(made))
@@ -332,10 +370,15 @@ class Agents:
             last = threads(pid)
             while lag(database).records:
                 time.sleep(0.1)
-        after = threads(pid)
+        after, sent = threads(pid), sum(len(body) for _, body in made)
         judge = max(after, key=lambda each: after[each] - last.get(each, 0.0))
         lasted = time.perf_counter() - began
-        told("  taken", taken, "s; judged", lasted, f"s; the judge's thread {after[judge] - before.get(judge, 0):.1f} CPU-seconds;", mib(pid))
+        told(
+            "  taken",
+            *(taken, "s; judged", lasted, "s; the judge's thread", after[judge] - before.get(judge, 0), "CPU-seconds;"),
+            *(sent / len(made), "bytes sent of an agent; the database grew by", size_of(database) - size, "bytes;"),
+            mib(pid),
+        )
 
     async def _all(self, made: list[tuple[Teller, bytes]]) -> None:
         todo = iter(made)
@@ -344,8 +387,10 @@ class Agents:
             for teller, body in todo:
                 line = Line("127.0.0.1", self._port, self._trusts, self._bank.agents[teller.key][1])
                 sent = teller.boot()
-                while (answer := await line.post(body)).status in (429, 503):
+                answer = await line.post(body)
+                while answer.status in (429, 503):
                     await asyncio.sleep(answer.retry_after)
+                    answer = await line.post(body)
                 line.close()
                 if answer.status != 200:
                     raise SystemExit(f"{teller.key}: {answer.status} {answer.body[:200]!r}")

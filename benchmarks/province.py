@@ -6,9 +6,9 @@ ones: 5 minutes a position, 1 minute a line.
 """
 
 import random
+import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 from zlib import crc32
@@ -23,11 +23,15 @@ from server.accounts.tokens import AGENT, hash_token, new_token
 from server.agents.tables import AgentKey, AgentToken, KeyStanding
 from server.health.tables import Condition, Severity
 from server.inventory.tables import Subject, SubjectKind
-from server.loadtest.agents import zstd
 from server.schemas.tickets import Fault, TicketStatus
 from server.storage.database import Database
 from server.storage.types import FOREVER, new_uid
 from server.tickets.tables import Ticket, TicketCondition, TicketSource
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 A_BRANCH = 60  # positions
 AT_ITS_PC = 6
@@ -155,21 +159,17 @@ def polled_by(positions: int) -> dict[str, list[str]]:
     return found
 
 
-@dataclass
-class Teller:
+class Teller(msgspec.Struct):
     """What one agent tells. `minute` is how many minutes it told of before."""
 
     key: str
     polled: list[str]
     stream: str
+    boot_id: str
     seq: int = 0
     minutes: int = 0
     exchange: Exchange | None = None
-    changed: dict[str, int] = field(default_factory=dict)  # how often each did
-
-    @property
-    def boot_id(self) -> str:
-        return f"boot-{self.key}"
+    changed: dict[str, int] = {}  # how often each did
 
     def first(self) -> bytes:
         """Every position and line, for the first time."""
@@ -210,7 +210,9 @@ class Teller:
 
     def _hold(self, keys: list[str], now: int) -> Hold:
         self.seq += 1
-        return Hold(seq=self.seq, clock=_clock(now, self.boot_id), since=now - MINUTE, held={k: Held(1, 0) for k in keys})
+        return Hold(
+            seq=self.seq, clock=_clock(now, self.boot_id), since=now - MINUTE, held={k: Held(1, 0) for k in keys}
+        )
 
     def _state(self, key: str, at: int) -> State:
         """Mostly a number that moved; of twenty changes one takes the paper or brings it, one the device."""
@@ -219,7 +221,11 @@ class Teller:
         kind = crc32(key.encode()) % 20
         word = DeviceWord.OFFLINE if kind == 1 and turns % 2 else DeviceWord.ONLINE
         parts = {} if _line(key) else PARTS | {"paper": "low" if kind == 2 and turns % 2 else "ok"}
-        numbers = {"latency": 2.0} if _line(key) else {"pages": 1000.0 + 20 * turns, "load": 20.0 + turns % 50, "disk.used": 40.0}
+        numbers = (
+            {"latency": 2.0}
+            if _line(key)
+            else {"pages": 1000.0 + 20 * turns, "load": 20.0 + turns % 50, "disk.used": 40.0}
+        )
         reading = Reading(device=word, parts=parts, numbers=numbers)
         return State(seq=self.seq, clock=_clock(at, self.boot_id), position=key, reading=reading)
 
@@ -248,13 +254,14 @@ def _clock(boot: int, boot_id: str) -> Clock:
 
 
 def tellers(positions: int) -> list[Teller]:
-    return [Teller(key, polled, uuid4().hex) for key, polled in sorted(polled_by(positions).items())]
+    return [Teller(key, polled, uuid4().hex, uuid4().hex) for key, polled in sorted(polled_by(positions).items())]
 
 
 def let_in(database: Database) -> dict[str, tuple[int, str]]:
-    """Keys and tokens for all agents, as if every one was enrolled; gives id and token by key."""
+    """Keys and tokens for the agents that have none, as if they were enrolled; gives id and token by key."""
     with database.write() as session:
-        agents = session.exec(select(Subject.key, Subject.id).where(Subject.kind == SubjectKind.AGENT)).all()
+        asked = select(Subject.key, Subject.id).where(Subject.kind == SubjectKind.AGENT)
+        agents = session.exec(asked.where(col(Subject.id).not_in(select(AgentToken.agent_id)))).all()
         found = {key: (own or 0, new_token(AGENT)) for key, own in agents}
         tokens = [
             {"token_hash": hash_token(token), "agent_id": own, "expires_at": FOREVER} for own, token in found.values()
@@ -271,7 +278,7 @@ def a_year_over(database: Database, now: int) -> int:
     chance = random.Random(7)
     with database.write() as session:
         asked = select(Subject.id).where(Subject.kind == SubjectKind.POSITION).order_by(col(Subject.id))
-        ids = list(session.exec(asked))
+        ids = [own or 0 for own in session.exec(asked)]
         first = 1 + (session.exec(select(func.max(Condition.id))).one() or 0)
         ticket = 1 + (session.exec(select(func.max(Ticket.id))).one() or 0)
         for start in range(0, len(ids), 5000):
@@ -291,7 +298,15 @@ def a_year_over(database: Database, now: int) -> int:
 
 def _over(own: int, subject: int, at: int, over: int) -> dict[str, object]:
     what = {"rule": "device.fault", "part": "", "word": "offline", "severity": Severity.FAULT, "cause": ""}
-    return {"id": own, "uid": new_uid(), "subject_id": subject, **what, "opened_at": at, "closed_at": over, "noticed_at": at}
+    return {
+        "id": own,
+        "uid": new_uid(),
+        "subject_id": subject,
+        **what,
+        "opened_at": at,
+        "closed_at": over,
+        "noticed_at": at,
+    }
 
 
 def _done(own: int, number: int, subject: int, at: int, over: int) -> dict[str, object]:
