@@ -32,11 +32,12 @@ from typing import Any
 
 import httpx2
 import msgspec
+from sqlalchemy import text
 
 from agent.wire import MEDIA_MSGPACK, Ack
 from benchmarks.branches import signed_in
-from benchmarks.ingest import postgresql
 from benchmarks.many import marked, multiply, stream
+from benchmarks.parts.cluster import running
 from benchmarks.province import Teller, a_year_over, code_of, let_in, tellers, write_inventory
 from benchmarks.refill import serving
 from benchmarks.watched import cpu, memory
@@ -46,7 +47,7 @@ from server.clock import utc_now
 from server.health.follower import Follower
 from server.ingest.batch import open_batch
 from server.ingest.writer import Writer
-from server.loadtest.figures import machine, size_of
+from server.loadtest.figures import machine
 from server.loadtest.line import Line
 from server.loadtest.load import lag
 from server.storage.database import Database
@@ -101,9 +102,8 @@ def main() -> None:
             folder = wanted.home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bf-growth-")))
             folder.mkdir(exist_ok=True)
             os.chmod(folder, 0o755)  # PostgreSQL runs as another user
-            url = stack.enter_context(postgresql(folder / "pg")) if wanted.postgresql else None
-            if wanted.postgresql and url is None:
-                return
+            cluster = stack.enter_context(running(folder / "pg")) if wanted.postgresql else None
+            url = cluster.create("growth") if cluster else None
             measure(folder, positions, positions if wanted.whole else FIRST, url)
 
 
@@ -128,6 +128,15 @@ def measure(folder: Path, positions: int, first: int, url: str | None) -> None:
             started(environ, home, folder / "log", database, bank, pg)
         finally:
             keep(home, bank)
+
+
+def size_of(database: Database) -> int:
+    """Bytes of tables and indexes."""
+    asked = "SELECT pg_database_size(current_database())"
+    if database.sqlite:
+        asked = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+    with database.read() as session:
+        return int(session.execute(text(asked)).scalar_one())
 
 
 def keep(home: Path, bank: Bank) -> None:

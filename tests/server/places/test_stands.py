@@ -26,8 +26,9 @@ def test_the_condition_is_met_by_what_stands_so_and_by_nothing_else(database: Da
             session.add(Position(id=own, cls="pc", driver=driver, interval_us=1))
             session.flush()
             if health is not None:
-                row = {"subject_id": own, "since": 1, "device": "online", "state": {}}
-                session.add(HealthRow(standing=health[0], fresh_until=health[1], **row))
+                standing, until = health
+                row = HealthRow(subject_id=own, standing=standing, since=1, fresh_until=until, device="online")
+                session.add(row)
     found = select(
         col(Position.id), standing_now(NOW), rank_now(NOW), *(stands(NOW, word) for word in Standing)
     ).outerjoin(HealthRow, col(HealthRow.subject_id) == col(Position.id))
