@@ -161,6 +161,7 @@ class Follower(Following):
             horizon = min(horizon, dues[-1][0])
             step.entries, step.history, step.ahead = _before(step.entries, horizon), [], []
             step.reached = step.entries[-1].id if step.entries else step.cursor
+            horizon = max(horizon, self._resumed + ABSENCE)  # before that no time passes, and what is due stays due
         if limit == 1 and dues and (step.entries or step.history or step.ahead):  # singly: the one or the other
             horizon, dues = step.entries[0].arrived if step.entries else horizon, []
         elif limit == 1 and dues:
