@@ -2,21 +2,30 @@
 
 import random
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
 from server.clock import SetClock
+from server.health.cursors import slowest
 from server.health.follower import Follower
 from server.health.shards import Layout, laid_out, layout_of, shard_of
-from server.inventory.tables import Agent, Branch, Line, Observer, Position, Setting, Subject, SubjectKind
+from server.health.tables import VoiceRow
+from server.ingest.tables import AgentSeen, AheadRow
+from server.inventory.tables import Agent, Branch, Line, Moving, Observer, Position, Setting, Subject, SubjectKind
+from server.inventory.writing import Writer
+from server.journal.deeds import Act, record
+from server.journal.verify import check
 from server.storage.database import Database
+from server.tickets.tables import Ticket
 from tests.server.health.test_replay import MINUTE, SECOND, START, outcome
 
 SHARDS = 5
@@ -217,3 +226,156 @@ def test_judged_live_by_servers_that_lag_it_is_the_same(
     one.run()
     many.run()
     assert_same(shared, alone)
+
+
+def test_two_servers_at_work_at_once_write_what_one_alone_would(
+    bank_of: Any, no_absence: None, two: list[Database], feed_of: Any
+) -> None:
+    """Real threads with real locks on PostgreSQL: the journal holds together, and no ticket's number is given twice."""
+    chance = random.Random(7)
+    story = [(chance.randint(1, 40), _anything(chance)) for _ in range(400)]
+    now = SetClock(START)
+    alone, shared = bank_of(1, now), Bank(two[0], SHARDS, now, feed_of)
+    for bank in (alone, shared):
+        bank.tell(story)
+    rows = len(alone.feed.rows)
+    both = [Follower(database, now, batch=5) for database in two]
+
+    def write(first: int, end: int) -> None:
+        for start in range(first, end, 20):
+            part = slice(start, min(start + 20, end))
+            shared.feed.write(only=part)
+            now.at = shared.feed.rows[part][-1]["arrived"]
+        _until(lambda: _read(shared) == end)
+
+    try:
+        for one in both:
+            one.start()
+        _until(lambda: sorted(one.shards_led for one in both) == [2, 3])
+        write(0, rows // 2)
+        assert all(one.shards_led for one in both)
+        both[0].stop()  # the other goes on with all of them
+        write(rows // 2, rows)
+        _until(lambda: both[1].shards_led == SHARDS)
+        assert [one.defects for one in both] == [0, 0]
+    finally:
+        for one in both:
+            one.stop()
+    now.forward(12 * 3600)
+    alone.feed.write()
+    for bank in (alone, shared):
+        Servers(bank, now, 1, 0, 1000).run()
+    assert_same(shared, alone)
+    with shared.database.read() as session:
+        assert check(session).ok
+        numbers = sorted(session.exec(select(Ticket.number)))
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) > 5
+
+
+@pytest.fixture
+def two(cluster: Any) -> Iterator[list[Database]]:
+    """One database of PostgreSQL, as two servers have it."""
+    name, url = cluster.create()
+    both = [Database(url), Database(url)]
+    yield both
+    for one in both:
+        one.close()
+    cluster.drop(name)
+
+
+def _anything(chance: random.Random) -> Any:
+    if chance.random() < 0.4:
+        return f"hold {chance.choice(sorted(HOMES))}"
+    return chance.choice(sorted(HOMES)), chance.choice(SAYINGS), chance.randrange(4)
+
+
+def _read(bank: Bank) -> int:
+    with bank.database.read() as session:
+        found = slowest(session)
+        return found.live if found else 0
+
+
+def _until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not true():
+        assert time.monotonic() < deadline, "it never came true"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_comes_to_a_branch_of_another_shard_is_judged_once_each_record(
+    bank_of: Any, no_absence: None, seed: int
+) -> None:
+    """A printer and the agent that polls it move while the shard they leave has not read what the other has."""
+    now = SetClock(START + 1800 * SECOND)
+    alone, shared = bank_of(1, now), bank_of(SHARDS, now)
+    moved = f"1001/{PRINTER}"
+
+    def tell(bank: Bank, begins: int) -> None:
+        for minute in range(30):
+            at = begins + minute * 60
+            word = "out" if minute % 10 > 6 else "ok"
+            bank.feed.state("pc", moved, at, parts={"paper": word}, numbers={"load": float(minute)})
+            bank.feed.hold("pc", POLLS["pc"], at + 30)
+            bank.feed.hold("centre", POLLS["centre"], at + 31)
+        bank.feed.write()
+
+    one, many = Servers(alone, now, 1, 0, 1000), Servers(shared, now, 3, seed, 7)
+    for bank in (alone, shared):
+        tell(bank, 0)
+    one.run()
+    for _ in range(many.chance.randrange(25)):
+        many.step()
+    for bank in (alone, shared):
+        with bank.database.write() as session:
+            for key in (moved, "pc"):
+                Writer(session, now())._move(session.get_one(Subject, bank.ids[key]), bank.ids["1003"])
+            record(session, Act("cli", "inventory", now()), deed="inventory.apply", about="inventory")
+        tell(bank, 1800)
+    now.forward(4 * 3600)
+    one.run()
+    many.run()
+    with shared.database.read() as session:
+        assert session.exec(select(Moving)).all() == []
+        assert session.exec(select(VoiceRow).where(VoiceRow.agent_id == shared.ids["pc"])).all()
+    assert_same(shared, alone)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_agent_behind_is_so_until_every_shard_has_judged_what_waited(
+    bank_of: Any, no_absence: None, seed: int
+) -> None:
+    """What it polls is of two branches; of one it told ahead, and while it does it is not silent for any."""
+    now = SetClock(START)
+    alone, shared = bank_of(1, now), bank_of(SHARDS, now)
+    one, many = Servers(alone, now, 1, 0, 1000), Servers(shared, now, 3, seed, 7)
+    for bank in (alone, shared):
+        for key in POLLS["pc"]:
+            bank.feed.state("pc", key, 0)
+        bank.feed.write()
+    one.run()
+    many.run()
+    now.forward(3600)
+    one.run()
+    many.run()
+    for bank in (alone, shared):
+        for minute in range(1, 58):
+            bank.feed.hold("pc", POLLS["pc"], minute * 60, late=3600 - minute * 60)
+            bank.feed.rows[-1]["history"] = True
+        pc, foreign = bank.ids["pc"], bank.ids[f"1002/{UPS}"]
+        ahead = msgspec.msgpack.encode(bank.feed.record("pc", f"1002/{UPS}", 3590))
+        with bank.database.write() as session:
+            session.add(AgentSeen(agent_id=pc, at=now(), behind=True))
+            same = {"at": START, "held_to": now(), "confidence": 0, "fresh": True}
+            session.add(AheadRow(subject_id=foreign, agent_id=pc, body=ahead, **same))
+        bank.feed.write()
+    now.forward(11)
+    one.run()
+    many.run()
+    now.forward(11)
+    one.run()
+    many.run()
+    assert_same(shared, alone)
+    with shared.database.read() as session:
+        assert not session.get_one(AgentSeen, pc).behind
+        assert session.exec(select(AheadRow)).all() == []
