@@ -1,10 +1,8 @@
 """The subjects one step of the follower works on: loaded together, judged in memory, written back together."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import msgspec
-from sqlalchemy import Text, type_coerce
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
@@ -17,11 +15,21 @@ from server.health.rollups import Sums
 from server.health.rules import Rules
 from server.health.shards import ALONE, Part
 from server.health.state import Ahead, Around, Change, Evidence, Held, Place, Seen, State, Told, Voice
-from server.health.tables import HealthRow, VoiceRow
-from server.ingest.link import Row
+from server.health.steady import steady
+from server.ingest.link import Row, link_in, rows_in
 from server.ingest.tables import AgentSeen, AheadRow
-from server.inventory.tables import Line, Observer, Position, Subject, SubjectKind
+from server.inventory.tables import Observer, Subject, SubjectKind
 from server.schemas.standing import Standing
+
+OBSERVERS = "SELECT subject_id, agent_id FROM observer WHERE subject_id"
+PLACES = """
+SELECT subject.id, subject.kind, subject.key, subject.name, subject.branch_id, subject.removed_at,
+       position.cls, position.driver, coalesce(position.interval_us, line.interval_us, 0)
+FROM subject LEFT JOIN position ON position.id = subject.id LEFT JOIN line ON line.id = subject.id
+WHERE subject.id
+"""
+STATES = "SELECT subject_id, state FROM health WHERE subject_id"
+VOICES = "SELECT agent_id, shard, due_at, state FROM voice"
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _state = msgspec.json.Decoder(State).decode
@@ -34,6 +42,7 @@ class Fleet:
     def __init__(self, session: Session, rules: Rules, part: Part = ALONE) -> None:
         self._session = session
         self._part = part
+        self._link = link_in(session)
         self._rules = rules
         self._behind = set(session.exec(select(AgentSeen.agent_id).where(AgentSeen.behind)))
         hindered = select(AgentSeen.agent_id, AgentSeen.hindered).where(AgentSeen.hindered != "")
@@ -55,41 +64,28 @@ class Fleet:
         fresh = {each for each in ids if each not in self.places}
         observers = self._observers(fresh)
         fresh |= {agent for agents in observers.values() for agent in agents if agent not in self.places}
-        for part in chunks(fresh):
-            self._load_places(part, observers)
+        self._load_places(fresh, observers)
         branches = {place.branch for place in self.places.values()} - self.evidence.keys()
         self._load_states(fresh | branches, branches)
 
     def _observers(self, ids: set[int]) -> dict[int, set[int]]:
         found: dict[int, set[int]] = {}
-        for part in chunks(ids):
-            asked = select(Observer.subject_id, Observer.agent_id).where(col(Observer.subject_id).in_(part))
-            for subject, agent in self._session.exec(asked):
-                found.setdefault(subject, set()).add(agent)
+        for subject, agent in rows_in(self._link, OBSERVERS, sorted(ids)):
+            found.setdefault(subject, set()).add(agent)
         return found
 
-    def _load_places(self, ids: list[int], observers: dict[int, set[int]]) -> None:
-        columns: tuple[Any, ...] = (
-            *(Subject.id, Subject.kind, Subject.key, Subject.name, Subject.branch_id, Subject.removed_at),
-            *(Position.cls, Position.driver, Position.interval_us, Line.interval_us),
-        )
-        asked = (
-            sql_select(*columns)
-            .select_from(Subject)
-            .join(Position, col(Position.id) == Subject.id, isouter=True)
-            .join(Line, col(Line.id) == Subject.id, isouter=True)
-            .where(col(Subject.id).in_(ids))
-        )
-        for own, kind, key, name, branch, removed, cls, driver, interval, of_line in self._session.execute(asked):
+    def _load_places(self, ids: set[int], observers: dict[int, set[int]]) -> None:
+        for own, kind, key, name, branch, removed, cls, driver, interval in rows_in(self._link, PLACES, sorted(ids)):
+            kind, moving = SubjectKind(kind), self._part.layout.moving
             self.places[own] = Place(
                 id=own,
                 kind=kind,
                 key=key,
                 name=name,
-                branch=self._part.layout.moving.get(own, branch),
+                branch=moving.get(own, int(branch)),
                 cls=cls or "",
                 driver=driver,
-                interval=interval or of_line or 0,
+                interval=interval,
                 agents=frozenset(observers.get(own, ())),
                 rules=self._rules.of(kind, cls or ""),
                 removed=removed is not None,
@@ -98,14 +94,11 @@ class Fleet:
     def _load_states(self, ids: set[int], branches: set[int]) -> None:
         foreign = {own for own in ids if own in self.places and not self.is_own(own)}
         self._load_voices(foreign)
-        for part in chunks(ids - foreign):
-            plain = type_coerce(col(HealthRow.state), Text)
-            asked = select(HealthRow.subject_id, plain).where(col(HealthRow.subject_id).in_(part))
-            for subject, state in self._session.exec(asked):
-                if subject in branches:
-                    self.evidence[subject] = _evidence(state)
-                else:
-                    self.states[subject] = _state(state)
+        for subject, state in rows_in(self._link, STATES, sorted(ids - foreign)):
+            if subject in branches:
+                self.evidence[subject] = _evidence(state)
+            else:
+                self.states[subject] = _state(state)
         for branch in branches - self.evidence.keys():
             self.evidence[branch] = Evidence()
         for subject in ids - branches - self.states.keys():
@@ -113,18 +106,12 @@ class Fleet:
 
     def _load_voices(self, agents: Iterable[int]) -> None:
         """Agents of other shards, as these hear them: what its own knows of one may be of a later time."""
-        for part in chunks(agents):
-            asked = (
-                select(VoiceRow.agent_id, VoiceRow.shard, type_coerce(col(VoiceRow.state), Text))
-                .where(col(VoiceRow.agent_id).in_(part), col(VoiceRow.shard).in_(sorted(self._part.shards)))
-                .order_by(
-                    col(VoiceRow.due_at).nulls_last(), col(VoiceRow.shard)
-                )  # what is due first, as it is asked for
-            )
-            for agent, shard, state in self._session.exec(asked):
-                self._heard_in.setdefault(agent, set()).add(shard)
-                if agent not in self.states:
-                    self.states[agent] = _state(state)
+        shards = sorted(self._part.shards)
+        asked = f"{VOICES} WHERE shard IN ({', '.join('?' * len(shards))}) AND agent_id"
+        for agent, shard, _, state in sorted(rows_in(self._link, asked, sorted(agents), *shards), key=_first_due):
+            self._heard_in.setdefault(agent, set()).add(shard)
+            if agent not in self.states:
+                self.states[agent] = _state(state)
 
     def is_own(self, subject: int) -> bool:
         """Whether these shards write what is known of it."""
@@ -178,7 +165,8 @@ class Fleet:
     def see(self, subject: int, seen: Seen | None, now: int) -> None:
         """Judge one subject and keep what follows."""
         place, before = self.places[subject], self.states[subject]
-        after, changes = judge(before, seen, place, self._around(place), now)
+        same = self._steady(place, before, seen, now)
+        after, changes = (same, []) if same else judge(before, seen, place, self._around(place), now)
         if seen is not None and not place.removed:
             self.sums.see(subject, before, after, seen, place.span)
         self.states[subject] = after
@@ -190,6 +178,13 @@ class Fleet:
             self.shown.add(subject)
         if isinstance(seen, Told | Held):
             self._testify(place, after, seen.at)
+
+    def _steady(self, place: Place, before: State, seen: Seen | None, now: int) -> State | None:
+        if not isinstance(seen, Told) or place.kind is SubjectKind.AGENT:
+            return None
+        if any(self.states[agent].standing is Standing.CLOSED for agent in place.agents):
+            return None
+        return steady(before, seen, place, now, catalogue())
 
     def _around(self, place: Place) -> Around:
         voices = {agent: self._voice(agent) for agent in place.agents}
@@ -208,6 +203,8 @@ class Fleet:
 
     def _testify(self, place: Place, state: State, at: int) -> None:
         """Put what a line or a supply just said into the evidence of its branch."""
+        if place.kind is not SubjectKind.LINE and not any("power" in view.parts for view in state.views.values()):
+            return
         merged = merge(state, at, catalogue())
         if merged is None:
             return
@@ -253,3 +250,9 @@ class Fleet:
                 state = self.states[agent]
                 told = _encode(state).decode()
                 yield from ((agent, shard, state.due, told) for shard in sorted(shards))
+
+
+def _first_due(row: Row) -> tuple[bool, int, int]:
+    """How one agent was heard in several shards is nearly the same; what is due first is what is asked for."""
+    _, shard, due, _ = row
+    return due is None, due or 0, shard

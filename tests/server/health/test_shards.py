@@ -366,8 +366,10 @@ def test_an_agent_behind_is_so_until_every_shard_has_judged_what_waited(
         ahead = msgspec.msgpack.encode(bank.feed.record("pc", f"1002/{UPS}", 3590))
         with bank.database.write() as session:
             session.add(AgentSeen(agent_id=pc, at=now(), behind=True))
-            same = {"at": START, "held_to": now(), "confidence": 0, "fresh": True}
-            session.add(AheadRow(subject_id=foreign, agent_id=pc, body=ahead, **same))
+            row = AheadRow(
+                subject_id=foreign, agent_id=pc, at=START, held_to=now(), confidence=0, fresh=True, body=ahead
+            )
+            session.add(row)
         bank.feed.write()
     now.forward(11)
     one.run()

@@ -89,7 +89,7 @@ def test_beside_a_server_that_leads_the_role_alone_none_takes_part(servers: Call
 def test_on_sqlite_the_one_server_there_is_leads_all(sqlite_database: Database) -> None:
     one = Shares(sqlite_database, Role.HEALTH, lambda: 1)
     assert one.held()
-    assert one.led == {0}
+    assert one.led == frozenset({0})
 
 
 def test_its_locks_are_told_apart_from_those_of_another_database(cluster: Any, servers: Callable[[], Shares]) -> None:
