@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, Float, ForeignKey, Index, text
+from sqlalchemy import Column, Float, ForeignKey, Index, SmallInteger, text
 from sqlmodel import Field, SQLModel
 
 from server.schemas.standing import Standing
@@ -16,7 +16,7 @@ class Severity(StrEnum):
 
 
 class Follower(SQLModel, table=True):
-    """How far a follower has read the record log."""
+    """How far a follower has read the record log. Health has one of each name a shard: "health/3"."""
 
     __tablename__ = "follower"
 
@@ -40,6 +40,17 @@ class HealthRow(SQLModel, table=True):
     as_of: int | None = Field(default=None, sa_column=Column(Micros))  # the data's own date, where that is not now
     due_at: int | None = Field(default=None, sa_column=Column(Micros))  # when time alone may change it; None: never
     record_id: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("record.id")))
+    state: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Json, nullable=False))
+
+
+class VoiceRow(SQLModel, table=True):
+    """An agent as a shard of other branches hears it, at its own place in the log: `server/health/shards.py`."""
+
+    __tablename__ = "voice"
+
+    agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), primary_key=True, autoincrement=False))
+    shard: int = Field(sa_column=Column(SmallInteger, primary_key=True, autoincrement=False))
+    due_at: int | None = Field(default=None, sa_column=Column(Micros))
     state: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Json, nullable=False))
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import delete, exists, select, update
 from sqlmodel import Session, col
 
-from server.health.tables import Condition, Follower, HealthRow
+from server.health.cursors import slowest
+from server.health.tables import Condition, HealthRow
 from server.ingest.tables import Attested, Latest, RecordRow
 from server.inventory.tables import Subject
-from server.queries import HEALTH, PAST
 
 DETAIL = ("state", "hold", "result", "fact", "refused")
 AT_ONCE = 500  # records of one transaction
@@ -39,7 +39,8 @@ def sweep_records(session: Session, before: int, after: int) -> int | None:
 
     None: there are no more.
     """
-    judged, past = _cursor(session, HEALTH), _cursor(session, PAST)
+    read = slowest(session)
+    judged, past = (read.live, read.past) if read else (0, 0)
     columns = (RecordRow.id, RecordRow.arrived, RecordRow.at, RecordRow.kind, RecordRow.history)
     rows = session.execute(
         select(*map(col, columns))
@@ -51,10 +52,6 @@ def sweep_records(session: Session, before: int, after: int) -> int | None:
     done = [row for row in old if row.at < before and (not row.history or row.id <= past)]
     _delete(session, [row.id for row in done if row.kind in DETAIL])
     return int(old[-1].id) if len(old) == AT_ONCE else None
-
-
-def _cursor(session: Session, name: str) -> int:
-    return session.execute(select(col(Follower.cursor)).where(col(Follower.name) == name)).scalar() or 0
 
 
 def _delete(session: Session, ids: Sequence[int]) -> None:
