@@ -29,7 +29,11 @@ class HealthRow(SQLModel, table=True):
     """Health's state of one subject. `state` is the judge's own; the rest is what lists ask for."""
 
     __tablename__ = "health"
-    __table_args__ = (Index("ix_health_standing", "standing"), Index("ix_health_due", "due_at"))
+    __table_args__ = (
+        Index("ix_health_standing", "standing"),
+        Index("ix_health_due", "due_at"),
+        Index("ix_health_record", "record_id"),
+    )
 
     subject_id: int = Field(sa_column=Column(Id, ForeignKey("subject.id"), primary_key=True, autoincrement=False))
     standing: Standing = Field(sa_column=Column(words(Standing), nullable=False))
@@ -58,6 +62,12 @@ class Condition(SQLModel, table=True):
             postgresql_where=text("closed_at IS NULL"),
         ),
         Index("ix_condition_opened", "opened_at"),
+        Index(
+            "ix_condition_record",
+            "record_id",
+            sqlite_where=text("record_id IS NOT NULL"),
+            postgresql_where=text("record_id IS NOT NULL"),
+        ),
     )
 
     id: int | None = Field(default=None, sa_column=Column(Id, primary_key=True))

@@ -35,11 +35,14 @@ class ReceivedRange(SQLModel, table=True):
 
 
 class RecordRow(SQLModel, table=True):
-    """The record log. `id` is the cursor followers read by: ids become visible in order."""
+    """The record log. `id` is the cursor followers read by: ids become visible in order.
+
+    On PostgreSQL in parts of ids, one a month (`server.retention.months`); a number is unique within each part there.
+    """
 
     __tablename__ = "record"
     __table_args__ = (
-        UniqueConstraint("stream_id", "seq"),
+        UniqueConstraint("stream_id", "seq").ddl_if(dialect="sqlite"),
         Index("ix_record_subject_at", "subject_id", "at"),
         Index("ix_record_history", "id", sqlite_where=text("history = 1"), postgresql_where=text("history")),
         Index("ix_record_entry", "id", sqlite_where=text("kind = 'entry'"), postgresql_where=text("kind = 'entry'")),
@@ -50,7 +53,8 @@ class RecordRow(SQLModel, table=True):
             sqlite_where=text("kind = 'refused'"),
             postgresql_where=text("kind = 'refused'"),
         ),
-        {"sqlite_autoincrement": True},  # an id never comes back, even when the newest rows have been dropped
+        # an id never comes back, even when the newest rows have been dropped
+        {"sqlite_autoincrement": True, "postgresql_partition_by": "RANGE (id)"},
     )
 
     id: int | None = Field(default=None, sa_column=Column(Id, primary_key=True))
@@ -89,6 +93,7 @@ class Latest(SQLModel, table=True):
     """The newest state of a subject as one agent sees it, guarded by corrected time."""
 
     __tablename__ = "latest"
+    __table_args__ = (Index("ix_latest_record", "record_id"),)  # is it referred to? asked of each record that goes
 
     subject_id: int = Field(sa_column=Column(Id, ForeignKey("subject.id"), primary_key=True))
     agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), primary_key=True))
