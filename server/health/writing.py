@@ -10,6 +10,7 @@ from server.events.publish import invalidate_all
 from server.health.bulks import HEALTH, ROLL_UP
 from server.health.fleet import Fleet
 from server.health.kept_out import kept_out_of, titled
+from server.health.rollups import LATEST
 from server.health.rules import Rules
 from server.health.state import Closed, Opened, Place, Reworded
 from server.health.tables import Condition
@@ -25,15 +26,15 @@ def write(session: Session, fleet: Fleet, act: Act, rules: Rules) -> None:
     """Everything but the cursor. Tickets, the journal and invalidations come last: from there on writers queue."""
     link = link_in(session)
     link.put(HEALTH, list(fleet.rows()))
-    link.put(ROLL_UP, list(_hours(fleet)))
+    link.put(ROLL_UP, list(_hours(fleet, act.now - LATEST)))
     tickets = _changes(session, fleet, act, rules)
     invalidate_all(session, _shown(fleet, tickets), act.now)
 
 
-def _hours(fleet: Fleet) -> Iterator[Row]:
-    """Of hours that are over."""
+def _hours(fleet: Fleet, oldest: int) -> Iterator[Row]:
+    """Of hours that are over. What an agent dates before `oldest` is judged, and takes no rows of ages ago."""
     for (subject, hour), metrics in sorted(fleet.sums.over.items()):
-        for metric in sorted(metrics):
+        for metric in sorted(metrics) if hour >= oldest else ():
             yield subject, metric, hour, *astuple(metrics[metric])
 
 
