@@ -15,7 +15,7 @@ from server.following import Overtaken
 from server.health.tables import Condition
 from server.ingest.tables import RecordRow
 from server.retention.months import PAST, PATIENCE, Key, Part, be_quick, keys, make_part, parts_of
-from server.retention.sweep import Judged, goes, sweep_records
+from server.retention.sweep import Before, Judged, goes, sweep_records
 
 AT_ONCE = 20_000  # records looked at in one transaction
 COPY = "record_copy_"  # what the table's name begins with while it is filled
@@ -30,8 +30,8 @@ class Copying:
     after: int | None = 0  # records up to this are copied; None: all are
 
 
-def let_go(session: Session, before: int, at: Copying) -> Copying | None:
-    """Do a piece of it; how far it is then, or None if there is nothing to do. What arrived before then (µs) goes.
+def let_go(session: Session, before: Before, at: Copying) -> Copying | None:
+    """Do a piece of it; how far it is then, or None if there is nothing to do.
 
     Raises Overtaken if another server did the same meanwhile.
     """
@@ -43,14 +43,14 @@ def let_go(session: Session, before: int, at: Copying) -> Copying | None:
     return Copying()
 
 
-def sweep_past(session: Session, before: int, after: int) -> int | None:
+def sweep_past(session: Session, before: Before, after: int) -> int | None:
     """As `sweep_records`, of what stayed of months that are gone: something newer may stand in its place now."""
     oldest = parts_of(session.connection())[0]
     return sweep_records(session, before, after, oldest.end) if oldest.name == PAST else None
 
 
-def _begun(session: Session, before: int) -> Copying | None:
-    gone = _gone(session, before)
+def _begun(session: Session, before: Before) -> Copying | None:
+    gone = _gone(session, before.detail)
     if not gone or gone[-1].name == PAST:
         return None
     link, end = session.connection(), gone[-1].end
@@ -63,7 +63,7 @@ def _begun(session: Session, before: int) -> Copying | None:
     return Copying(tuple(gone), copy)
 
 
-def _copied(session: Session, before: int, at: Copying, after: int) -> int | None:
+def _copied(session: Session, before: Before, at: Copying, after: int) -> int | None:
     """Copy what stays of the records that come next; the number of the last, or None if that was all."""
     id_, end = col(RecordRow.id), at.gone[-1].end
     asked = select(id_).where(id_ > after, id_ < end).order_by(id_).offset(AT_ONCE - 1).limit(1)

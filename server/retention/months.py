@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from server.ingest.link import ADVISORY
 
 SPAN = 1 << 40  # ids of a part: a month of 400,000 records a second; 8,000 parts have less than 2^53 ids
-PATIENCE = "500ms"  # that others wait behind us for a lock at most; PostgreSQL looks for deadlocks after 1 s
+PATIENCE = "1500ms"  # that others wait behind us for a lock at most; a vacuum gives way after PostgreSQL's 1 s
 PAST = "record_past"  # what stays of months that are gone
 _BOUNDS = re.compile(r"FROM \((MINVALUE|'\d+')\) TO \('(\d+)'\)")
 _PARTS = """

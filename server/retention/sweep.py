@@ -1,13 +1,14 @@
 """Letting records go that are older than the bank keeps them: in small pieces, so that nobody waits for it.
 
 What goes is the raw detail: states, holds, results, facts, and the stretches they attested; pushes and their orders;
-and much later the hourly sums. What stays for ever is what people and auditors go by: events, entries, conditions,
-tickets, the journal; and of each subject its newest state.
+and much later the hourly sums, and what agents said of themselves. What stays for ever is what people and auditors go
+by: entries, conditions, tickets, the journal; and of each subject its newest state.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, exists, literal, not_, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, case, delete, exists, literal, not_, or_, select, tuple_, update
 from sqlmodel import Session, col
 
 from server.health.tables import Condition, Follower, HealthRow, RollUp
@@ -52,12 +53,21 @@ class Judged:
         return cls(cursors.get(HEALTH, 0), cursors.get(PAST, 0))
 
 
-def goes(judged: Judged, before: int) -> ColumnElement[bool]:
-    """Whether a record is detail that arrived before then (µs), is judged, and is not referred to."""
+class Before(NamedTuple):
+    """What arrived before then goes (µs): detail, and much earlier what agents said of themselves."""
+
+    detail: int
+    events: int
+
+
+def goes(judged: Judged, before: Before) -> ColumnElement[bool]:
+    """Whether a record is old enough, is judged, and is not referred to."""
+    newest = case((col(RecordRow.at) > col(RecordRow.arrived), col(RecordRow.at)), else_=col(RecordRow.arrived))
     return and_(
-        col(RecordRow.kind).in_(DETAIL),
-        col(RecordRow.arrived) < before,
-        col(RecordRow.at) < before,
+        or_(
+            and_(col(RecordRow.kind).in_(DETAIL), newest < before.detail),
+            and_(col(RecordRow.kind) == "event", newest < before.events),
+        ),
         col(RecordRow.id) <= judged.live,
         or_(not_(col(RecordRow.history)), col(RecordRow.id) <= judged.history),
         *(~exists().where(col(table.record_id) == col(RecordRow.id)) for table in (Latest, HealthRow)),
@@ -65,15 +75,15 @@ def goes(judged: Judged, before: int) -> ColumnElement[bool]:
     )
 
 
-def sweep_records(session: Session, before: int, after: int, end: int | None = None) -> int | None:
-    """Delete some records with numbers above `after`, and below `end`, that arrived before then (µs); where to go on.
+def sweep_records(session: Session, before: Before, after: int, end: int | None = None) -> int | None:
+    """Delete some records with numbers above `after`, and below `end`; where to go on.
 
     None: there are no more.
     """
     judged, id_ = Judged.by(session), col(RecordRow.id)
     within = id_ > after, id_ <= judged.live, id_ < (END if end is None else end)
     rows = session.execute(select(id_, col(RecordRow.arrived)).where(*within).order_by(id_).limit(AT_ONCE)).all()
-    old = [own for own, arrived in rows if arrived < before]
+    old = [own for own, arrived in rows if arrived < before.detail]
     over = col(Condition.record_id).in_(old), col(Condition.closed_at).is_not(None)
     session.execute(update(Condition).where(*over).values(record_id=None))
     session.execute(delete(RecordRow).where(id_.in_(old), goes(judged, before)))

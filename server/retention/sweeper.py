@@ -25,7 +25,7 @@ from server.ingest.tables import RecordRow, Stream
 from server.queries import bank_zone
 from server.retention.letting import Copying, let_go, sweep_past
 from server.retention.months import begin_month, study
-from server.retention.sweep import sweep_hours, sweep_orders, sweep_records, sweep_stretches
+from server.retention.sweep import Before, sweep_hours, sweep_orders, sweep_records, sweep_stretches
 from server.storage.database import Database
 from server.storage.lead import Lead, Role
 from server.storage.types import Now
@@ -34,7 +34,7 @@ NAME = "retention"
 HOUR = 3_600_000_000  # µs
 DAY = 24 * HOUR
 WITNESSES = 1000  # records
-LOCKED = "55P03"  # PostgreSQL's lock_not_available: it was waited for long enough
+LOCKED = ("55P03", "40P01")  # PostgreSQL's lock_not_available: it was waited for long enough; deadlock_detected
 
 
 @dataclass
@@ -50,9 +50,9 @@ class _Chore:
 
 
 class Sweeper(Following):
-    """`days` whole days of the bank's zone are kept, and today; of hourly sums `hour_days`, to the end of their month.
+    """`days` whole days of the bank's zone are kept, and today; hourly sums and agents' events for `hour_days`.
 
-    What it does takes at most half of its time.
+    These go by whole months. What it does takes at most half of its time.
     """
 
     name = NAME
@@ -77,7 +77,7 @@ class Sweeper(Following):
         try:
             done = self._step()
         except OperationalError as error:
-            if getattr(error.orig, "sqlstate", "") != LOCKED:
+            if getattr(error.orig, "sqlstate", "") not in LOCKED:
                 raise
             return 0  # somebody reads for long: a backup, or a report
         if done:
@@ -125,18 +125,20 @@ class Sweeper(Following):
         def before(day: date) -> int:
             return midnight(day, zone) * MINUTE
 
-        chores = [_Chore(lambda session, at: sweep_stretches(session, before(first), at), 0)]
-        if self._database.sqlite:
-            chores.append(_Chore(lambda session, at: sweep_records(session, before(first), at), 0))
-        else:
-            chores.append(_Chore(lambda session, at: let_go(session, before(first), at), Copying()))
-            chores.append(_Chore(lambda session, at: sweep_past(session, before(first), at), 0))
-            chores.append(_Chore(lambda session, _: study(session.connection()), 0))
-        chores.append(_Chore(lambda session, at: sweep_orders(session, before(first), at), 0))
         month = (today - timedelta(days=self._hour_days)).replace(day=1)
+        detail, hours = before(first), before(month)
+        both = Before(detail, hours)
+        chores = [_Chore(lambda session, at: sweep_stretches(session, detail, at), 0)]
+        if self._database.sqlite:
+            chores.append(_Chore(lambda session, at: sweep_records(session, both, at), 0))
+        else:
+            chores.append(_Chore(lambda session, at: let_go(session, both, at), Copying()))
+            chores.append(_Chore(lambda session, at: sweep_past(session, both, at), 0))
+            chores.append(_Chore(lambda session, _: study(session.connection()), 0))
+        chores.append(_Chore(lambda session, at: sweep_orders(session, detail, at), 0))
         if self._hours != month:
             self._hours = month
-            chores.append(_Chore(lambda session, at: sweep_hours(session, before(month), at), (0, "")))
+            chores.append(_Chore(lambda session, at: sweep_hours(session, hours, at), (0, "")))
         return chores
 
 

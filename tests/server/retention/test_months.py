@@ -14,6 +14,7 @@ from server.health.tables import Condition
 from server.ingest.tables import RecordRow
 from server.retention.letting import Copying, let_go
 from server.retention.months import SPAN, begin_month, keys, parts_of
+from server.retention.sweep import Before
 from server.storage.database import Database
 
 if TYPE_CHECKING:
@@ -105,6 +106,15 @@ def test_what_is_needed_no_more_goes_from_what_stayed(gone: "Log") -> None:
         assert session.exec(select(Condition.record_id)).all() == [None]
 
 
+def test_what_agents_said_of_themselves_stays_for_as_long_as_hourly_sums(gone: "Log") -> None:
+    gone.sweep()
+    assert 2 in gone.kept()
+    gone.now.forward(4 * 366 * 86_400)
+    gone.forward(1)
+    gone.sweep()
+    assert gone.kept() == STAYS - {2, 6}
+
+
 def test_months_that_stayed_become_one_with_later_ones(gone: "Log") -> None:
     gone.sweep()
     gone.newest(gone.add("state"), "1001/atm-1")
@@ -117,13 +127,13 @@ def test_months_that_stayed_become_one_with_later_ones(gone: "Log") -> None:
 
 def copied(log: "Log") -> Copying:
     """Have all of it copied, and nothing put in place."""
-    before, at = log.now() - 90 * DAY, Copying()
+    before, at = Before(log.now() - 90 * DAY, 0), Copying()
     while at.after is not None or not at.copy:
         at = go_on(log, at, before)
     return at
 
 
-def go_on(log: "Log", at: Copying, before: int) -> Copying:
+def go_on(log: "Log", at: Copying, before: Before) -> Copying:
     with log.session as session:
         after = let_go(session, before, at)
     assert after is not None
@@ -134,7 +144,7 @@ def test_what_comes_to_be_needed_while_it_is_copied_stays(gone: "Log") -> None:
     at = copied(gone)
     gone.attest(1, "1001/atm-1", 1)
     gone.newest(7, "1002/atm-1")
-    go_on(gone, at, 0)
+    go_on(gone, at, Before(0, 0))
     assert gone.kept() == {*STAYS, 1, 7}
     assert gone.referred() <= gone.kept()
 
@@ -142,7 +152,7 @@ def test_what_comes_to_be_needed_while_it_is_copied_stays(gone: "Log") -> None:
 def killed(log: "Log", at: Copying) -> None:
     """When all is in place, and not yet committed."""
     with log.session as session:
-        let_go(session, 0, at)
+        let_go(session, Before(0, 0), at)
         own = session.connection().execute(text("SELECT pg_backend_pid()")).scalar_one()
         with log.database.engine.connect() as other:
             other.execute(text("SELECT pg_terminate_backend(:own, 10000)"), {"own": own})
@@ -164,7 +174,7 @@ def test_of_two_servers_that_let_a_month_go_the_first_finds_the_other_did(gone: 
     at = copied(gone)
     gone.sweep()
     with pytest.raises(Overtaken), gone.session as session:
-        let_go(session, 0, at)
+        let_go(session, Before(0, 0), at)
     assert gone.kept() == STAYS
 
 
