@@ -1,88 +1,66 @@
 """Values a second over the real wire, by `branchfleet-server loadtest`: on SQLite, and where it is on PostgreSQL.
 
-    python -m benchmarks.ingest [--runs 5] [--agents 1000] [--seconds 20] [--rate VALUES] [--batch 50]
+    python -m benchmarks.ingest [--postgresql | --sqlite] [--runs 5] [--agents 1000] [--seconds 20] [--rate VALUES]
+                                [--batch 50] [--folder /var/lib]
 
-Printed are the medians, and the range of what is counted a second.
+Each run has a database of its own, PostgreSQL's with every setting as it comes. Printed are the medians, and the
+range of what is counted a second. `benchmarks/trapper.py` is the same for Zabbix.
 """
 
 import argparse
 import json
-import os
-import shutil
-import statistics
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from benchmarks.parts.cluster import INSTALL, installed, running
+from benchmarks.parts.place import busy, folder_on_disk
+from benchmarks.parts.told import show
 
 LOADTEST = [sys.executable, "-m", "server.cli", "loadtest", "--json"]
 
 
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    only = asked.add_mutually_exclusive_group()
+    only.add_argument("--postgresql", action="store_true")
+    only.add_argument("--sqlite", action="store_true")
     asked.add_argument("--runs", type=int, default=5)
     asked.add_argument("--agents", type=int, default=1000)
     asked.add_argument("--seconds", type=float, default=20)
     asked.add_argument("--rate", type=float)
     asked.add_argument("--batch", type=int, default=50)
+    asked.add_argument("--folder", type=Path)
     wanted = asked.parse_args()
     options = ["--agents", wanted.agents, "--seconds", wanted.seconds, "--batch", wanted.batch]
     options += ["--rate", wanted.rate] if wanted.rate else []
-    with tempfile.TemporaryDirectory(prefix="bf-bench-") as folder:
-        os.chmod(folder, 0o755)  # PostgreSQL runs as another user
-        show("SQLite", [run(options) for _ in range(wanted.runs)])
-        found: list[dict[str, Any]] = []
-        for number in range(wanted.runs):
-            with postgresql(Path(folder) / f"pg-{number}") as url:
-                found += [run([*options, "--database", url])] if url else []
-        show("PostgreSQL", found)
+    with folder_on_disk(wanted.folder) as folder:
+        if not wanted.postgresql:
+            show("SQLite", folder, [run(folder, options) for _ in range(wanted.runs)])
+        if not wanted.sqlite:
+            on_postgresql(folder, options, wanted.runs)
 
 
-def run(options: list[object]) -> dict[str, Any]:
-    said = subprocess.run(
-        [*LOADTEST, *map(str, options)], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+def on_postgresql(folder: Path, options: list[object], runs: int) -> None:
+    if installed() is None:
+        print(f"PostgreSQL: left out; it needs: {INSTALL}")
+        return
+    found = []
+    for number in range(runs):
+        with running(folder / f"pg-{number}") as cluster:
+            found.append(run(folder, [*options, "--database", cluster.create("loadtest")]))
+    show("PostgreSQL", folder, found)
+
+
+def run(folder: Path, options: list[object]) -> dict[str, Any]:
+    before = busy()
+    command = [*LOADTEST, "--folder", folder, *options]
+    said = subprocess.run(list(map(str, command)), capture_output=True, check=False)
+    if said.returncode:
+        raise SystemExit(f"The load test ended with {said.returncode}: {said.stderr.decode(errors='replace').strip()}")
     figures: dict[str, Any] = json.loads(said.stdout)
-    return figures
-
-
-def show(name: str, runs: list[dict[str, Any]]) -> None:
-    if not runs:
-        return
-    counted = {key for key, value in runs[0].items() if isinstance(value, int | float)}
-    medians = {key: round(statistics.median(one[key] for one in runs), 2) for key in runs[0] if key in counted}
-    rates = [one["values_a_second"] for one in runs]
-    print(f"{name}, medians of {len(runs)}, {min(rates)} to {max(rates)} values a second:", flush=True)
-    print(json.dumps(medians, indent=1), flush=True)
-
-
-@contextmanager
-def postgresql(folder: Path) -> Iterator[str | None]:
-    """A PostgreSQL with its usual durability, for as long as the block runs; None where it is not installed."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
-        print("PostgreSQL: left out; it needs: apt-get install -y postgresql")
-        yield None
-        return
-    programs = found[-1].parent
-    folder.mkdir()
-    who: dict[str, str] = {}
-    if os.getuid() == 0:  # its programs refuse to run as root
-        who = {"user": "postgres", "group": "postgres"}
-        shutil.chown(folder, "postgres", "postgres")
-    data = str(folder / "data")
-    make = [str(programs / "initdb"), "-D", data, "-U", "branchfleet", "-A", "trust", "-E", "UTF8", "--locale=C"]
-    subprocess.run(make, check=True, capture_output=True, cwd=folder, **who)  # type: ignore[call-overload]
-    command = [str(programs / "pg_ctl"), "-D", data, "-w", "-o", f"-c listen_addresses='' -k {folder}"]
-    log = str(folder / "log")
-    subprocess.run([*command, "-l", log, "start"], check=True, capture_output=True, cwd=folder, **who)  # type: ignore[call-overload]
-    try:
-        yield f"postgresql+psycopg://branchfleet@/postgres?host={folder}"
-    finally:
-        subprocess.run([*command, "-m", "fast", "stop"], check=True, capture_output=True, cwd=folder, **who)  # type: ignore[call-overload]
+    return figures | {"before": before}
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import msgspec
 
 from agent.wire import VERSION, Batch, Clock, Orders, Result
 from benchmarks.branches import position, seed
-from benchmarks.ingest import postgresql
+from benchmarks.parts.cluster import running
 from benchmarks.refill import serving
 from benchmarks.watched import answering, cpu, memory
 from server.accounts.tables import Person, SignIn
@@ -46,9 +46,8 @@ def main() -> None:
         if not wanted.postgresql:
             run(Path(folder) / "server", None, wanted.agents, wanted.runs)
             return
-        with postgresql(Path(folder) / "pg") as url:
-            if url:
-                run(Path(folder) / "server", url, wanted.agents, wanted.runs)
+        with running(Path(folder) / "pg") as cluster:
+            run(Path(folder) / "server", cluster.create("orders"), wanted.agents, wanted.runs)
 
 
 def run(home: Path, url: str | None, agents: int, runs: int) -> None:

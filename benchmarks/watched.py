@@ -4,7 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from server.loadtest.figures import cpu_of
+from server.loadtest.cost import cpu_of
 
 PATIENCE = 60.0  # seconds
 

@@ -1,7 +1,7 @@
 """The server as one ASGI application: its routes, how it says no, and what runs beside them while it lives."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Set
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -114,10 +114,12 @@ def create_app(
     orders = OrderFollower(database, now)
     sweeper = Sweeper(database, now, settings.record_days, settings.rollup_days)
 
-    def committed() -> None:
+    def committed(kinds: Set[str]) -> None:
         follower.wake()
-        entries.wake()
-        orders.wake()
+        if "entry" in kinds:
+            entries.wake()
+        if "result" in kinds:
+            orders.wake()
 
     limits = Limits()
     writer = Writer(database, committed=committed)

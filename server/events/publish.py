@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import insert
 from sqlmodel import Session
 
 from server.events.tables import Invalidation
+from server.ingest.link import Bulk, link_in
 from server.journal.deeds import take_turn
+
+INVALIDATION = Bulk("invalidation", {"at": "int8", "topic": "varchar", "key": "varchar", "branch_id": "int8"})
 
 
 def invalidate(session: Session, topic: str, key: str, branch_id: int | None, now: int) -> None:
@@ -21,7 +23,8 @@ def invalidate(session: Session, topic: str, key: str, branch_id: int | None, no
 
 def invalidate_all(session: Session, about: Iterable[tuple[str, str, int | None]], now: int) -> None:
     """The same of many, each a topic, a key and a branch: they take their turn once."""
-    rows = [{"at": now, "topic": topic, "key": key, "branch_id": branch} for topic, key, branch in about]
+    rows = [(now, topic, key, branch) for topic, key, branch in about]
     if rows:
         take_turn(session)
-        session.execute(insert(Invalidation), rows)
+        session.flush()  # what they speak of is there before them
+        link_in(session).put(INVALIDATION, rows)

@@ -5,8 +5,10 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlalchemy import func
+from sqlalchemy import select as sql_select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, delete, select
 from starlette.concurrency import run_in_threadpool
@@ -24,7 +26,17 @@ AT_ONCE = 2_000  # rows of one look
 WAITING = 1_000  # events a slow screen may leave unread; then its stream ends and it resumes by its cursor
 EVERYTHING = "all"  # the topic that says: what was missed cannot be told any more, fetch everything again
 
+_ASKED = sql_select(col(Invalidation.id), col(Invalidation.topic), col(Invalidation.key), col(Invalidation.branch_id))
 _log = logging.getLogger(__name__)
+
+
+class News(NamedTuple):
+    """An invalidation as it is told: of the row, what is needed."""
+
+    id: int
+    topic: str
+    key: str
+    branch_id: int | None
 
 
 @dataclass(eq=False)
@@ -55,7 +67,7 @@ class Subscription:
 class Ticker:
     """`run` it as a task of the event loop; `close` ends it, and every stream."""
 
-    def __init__(self, database: Database, now: Now, heard: Callable[[list[Invalidation]], None] | None = None) -> None:
+    def __init__(self, database: Database, now: Now, heard: Callable[[list[News]], None] | None = None) -> None:
         self._database = database
         self._now = now
         self._heard = heard  # by whoever is no screen
@@ -87,11 +99,11 @@ class Ticker:
         """Tell every subscription what is new."""
         rows = await run_in_threadpool(self._look)
         for row in rows:
-            self.cursor = max(self.cursor, row.id or 0)
+            self.cursor = max(self.cursor, row.id)
         rows = _once(rows)
         if self._heard is not None and rows:
             self._heard(rows)
-        news = [(row.branch_id, _told(row)) for row in rows]
+        news = [(row.branch_id, _told(row)) for row in rows] if self._subscriptions else []
         for subscription in self._subscriptions:
             subscription.tell(news)
 
@@ -121,15 +133,15 @@ class Ticker:
         finally:
             self._subscriptions.discard(subscription)
 
-    def _look(self) -> list[Invalidation]:
+    def _look(self) -> list[News]:
         now = self._now()
         if not self._pruned_at <= now < self._pruned_at + PRUNE:
             self._pruned_at = now
             with self._database.write() as session:
                 session.exec(delete(Invalidation).where(col(Invalidation.at) < now - KEPT))
         with self._database.read() as session:
-            asked = select(Invalidation).where(col(Invalidation.id) > self.cursor).order_by(col(Invalidation.id))
-            return list(session.exec(asked.limit(AT_ONCE)).all())
+            asked = _ASKED.where(col(Invalidation.id) > self.cursor).order_by(col(Invalidation.id)).limit(AT_ONCE)
+            return [News(*row) for row in session.execute(asked)]
 
     def _newest(self) -> int:
         with self._database.read() as session:
@@ -140,21 +152,20 @@ class Ticker:
             if after > until or not _remembered(session, after, until):
                 return [Invalidated(cursor=until, topic=EVERYTHING, key="")]
             asked = (
-                select(Invalidation)
-                .where(col(Invalidation.id) > after, col(Invalidation.id) <= until)
+                _ASKED.where(col(Invalidation.id) > after, col(Invalidation.id) <= until)
                 .order_by(col(Invalidation.id))
                 .limit(AT_ONCE)
             )
-            rows = list(session.exec(asked).all())
+            rows = [News(*row) for row in session.execute(asked)]
         if len(rows) == AT_ONCE:
             return [Invalidated(cursor=until, topic=EVERYTHING, key="")]
         return [_told(row) for row in _once([row for row in rows if sees(scope, row.branch_id)])]
 
 
-def _once(rows: list[Invalidation]) -> list[Invalidation]:
+def _once(rows: list[News]) -> list[News]:
     """Each thing once, by its last change: what changed a hundred times is fetched once."""
     last = {(row.topic, row.key, row.branch_id): row for row in rows}
-    return sorted(last.values(), key=lambda row: row.id or 0)
+    return sorted(last.values())
 
 
 def _remembered(session: Session, after: int, until: int) -> bool:
@@ -165,5 +176,5 @@ def _remembered(session: Session, after: int, until: int) -> bool:
     return oldest is not None and oldest <= after + 1
 
 
-def _told(row: Invalidation) -> Invalidated:
-    return Invalidated(cursor=row.id or 0, topic=row.topic, key=row.key)
+def _told(row: News) -> Invalidated:
+    return Invalidated(cursor=row.id, topic=row.topic, key=row.key)

@@ -3,7 +3,7 @@
 `unknown` never counts as good: what cannot be told neither opens nor closes anything.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 
 import msgspec
@@ -13,6 +13,9 @@ from agent.wire import Catalogue, Level
 from server.health.rules import UNREADABLE, Rule
 from server.health.state import State, View
 
+REMEMBERED = 256  # sayings, and sets of numbers, of which it is known what some rules say to them
+USUAL = 40  # parts or numbers; what says more is not remembered: what hostile devices say is not to fill the memory
+RULED = 200  # sets of rules: one a class of devices
 UNTOLD = frozenset({"unknown", "inUse", ""})  # device words that say nothing of how the device is
 
 
@@ -84,33 +87,122 @@ def _weight(catalogue: Catalogue, device: str) -> int:
 class Findings(msgspec.Struct, frozen=True):
     """Keys are "rule part"."""
 
-    met: dict[str, tuple[Rule, str]]  # -> rule, word
+    met: dict[str, tuple[Rule, str]]  # -> rule, word; in the order of the rules
+    refuted: frozenset[str]  # of what is open or waits in the state that was asked about
+
+
+class ByWords(msgspec.Struct, frozen=True):
+    """What rules say to words, whatever the numbers are."""
+
+    met: dict[str, tuple[int, Rule, str]]  # "rule part" -> the rule's place, itself, the word
     refuted: frozenset[str]
+    given: dict[int, bool]  # of rules of numbers, by place: whether what they are given stands; without what is unknown
 
 
-def find(rules: Iterable[Rule], merged: Merged, state: State, catalogue: Catalogue) -> Findings:
-    met: dict[str, tuple[Rule, str]] = {}
-    refuted: set[str] = set()
-    taken: set[tuple[str, str]] = set()  # part and word that a rule of its own looks at
-    keys = tuple(merged.numbers)
-    for rule in rules:
-        if rule.when is not None and rule.when.number is not None and not _of_family(rule.when.number, keys):
-            continue
-        for part, word, verdict in _judged(rule, merged, state, catalogue, taken):
-            key = f"{rule.key} {part}"
-            if verdict:
-                met[key] = (rule, word)
-            else:
-                refuted.add(key)
-    return Findings(met, frozenset(refuted))
+class Bound(msgspec.Struct, frozen=True):
+    """One number that one rule looks at."""
+
+    place: int
+    rule: Rule
+    number: str
+    key: str
+
+
+class Known:
+    """What some rules said before. Positions of one class say the same words and the same numbers all day."""
+
+    def __init__(self, rules: tuple[Rule, ...], words: Catalogue) -> None:
+        self.rules = rules
+        self.words = words
+        self.by_words = lru_cache(REMEMBERED)(self._by_words)
+        self.bounds = lru_cache(REMEMBERED)(self._bounds)
+
+    def _by_words(
+        self, device: str, answered: bool, unreachable: bool, reason: str, parts: tuple[tuple[str, str], ...]
+    ) -> ByWords:
+        merged = Merged(device, answered, unreachable, reason, dict(parts), {}, None)
+        met: dict[str, tuple[int, Rule, str]] = {}
+        refuted: set[str] = set()
+        given: dict[int, bool] = {}
+        taken: set[tuple[str, str]] = set()  # part and word that a rule of its own looks at
+        for place, rule in enumerate(self.rules):
+            if rule.when is not None and rule.when.number is not None:
+                stands = _stands(rule.when, merged.parts)
+                if stands is not None:
+                    given[place] = stands
+                continue
+            for part, word, verdict in _judged(rule, merged, self.words, taken):
+                key = f"{rule.key} {part}"
+                if verdict:
+                    met[key] = (place, rule, word)
+                else:
+                    refuted.add(key)
+        return ByWords(met, frozenset(refuted), given)
+
+    def _bounds(self, keys: tuple[str, ...]) -> tuple[Bound, ...]:
+        return tuple(
+            Bound(place, rule, key, f"{rule.key} {key}")
+            for place, rule in enumerate(self.rules)
+            if rule.when is not None and rule.when.number is not None
+            for key in keys
+            if rule.when.number in (key, key.rpartition(".")[0])
+        )
+
+
+_known: dict[tuple[int, int], Known] = {}
+
+
+def known(rules: tuple[Rule, ...], words: Catalogue) -> Known:
+    """By identity: a rule is dear to hash, and the same ones are handed on from step to step."""
+    found = _known.get((id(rules), id(words)))
+    if found is None:
+        if len(_known) >= RULED:
+            _known.clear()
+        found = _known[id(rules), id(words)] = Known(rules, words)  # it holds both, so no other can have their ids
+    return found
+
+
+def words_of(rules: tuple[Rule, ...], merged: Merged | View, words: Catalogue) -> ByWords:
+    asked = known(rules, words)
+    ask = asked.by_words if len(merged.parts) <= USUAL else asked._by_words
+    return ask(merged.device, merged.answered, merged.unreachable, merged.reason, tuple(merged.parts.items()))
+
+
+def beyond(
+    rules: tuple[Rule, ...], given: dict[int, bool], numbers: dict[str, float], state: State, words: Catalogue
+) -> Iterator[tuple[Bound, bool]]:
+    """Numbers that rules look at, where they can be told, and whether they are out of bounds."""
+    asked = known(rules, words)
+    ask = asked.bounds if len(numbers) <= USUAL else asked._bounds
+    for bound in ask(tuple(numbers)):
+        stands = given.get(bound.place)
+        when = bound.rule.when
+        if stands is not None and when is not None:
+            is_open = bound.key in state.open
+            yield bound, stands and _beyond(numbers[bound.number], when.above, when.below, when.clear, is_open)
+
+
+def find(rules: tuple[Rule, ...], merged: Merged, state: State, words: Catalogue) -> Findings:
+    by_words = words_of(rules, merged, words)
+    met = by_words.met
+    refuted = {key for key in (*state.pending, *state.open) if key in by_words.refuted}
+    for bound, out in beyond(rules, by_words.given, merged.numbers, state, words):
+        if out:
+            met = {**met, bound.key: (bound.place, bound.rule, f"{merged.numbers[bound.number]:g}")}
+        elif bound.key in state.open or bound.key in state.pending:
+            refuted.add(bound.key)
+    in_order = sorted(met.items(), key=_place) if met is not by_words.met else met.items()
+    return Findings({key: (rule, word) for key, (_, rule, word) in in_order}, frozenset(refuted))
+
+
+def _place(found: tuple[str, tuple[int, Rule, str]]) -> int:
+    return found[1][0]
 
 
 Verdict = tuple[str, str, bool]  # part, word, met
 
 
-def _judged(
-    rule: Rule, merged: Merged, state: State, catalogue: Catalogue, taken: set[tuple[str, str]]
-) -> Iterator[Verdict]:
+def _judged(rule: Rule, merged: Merged, catalogue: Catalogue, taken: set[tuple[str, str]]) -> Iterator[Verdict]:
     when = rule.when
     if rule.key == UNREADABLE:
         yield from _unreadable(merged)
@@ -118,8 +210,6 @@ def _judged(
         return
     elif when.part is not None:
         yield from _parts(when, merged, catalogue, taken)
-    elif when.number is not None:
-        yield from _numbers(rule.key, when, merged, state)
     else:
         yield from _device(when, merged, catalogue)
 
@@ -159,21 +249,11 @@ def _parts(when: When, merged: Merged, catalogue: Catalogue, taken: set[tuple[st
             yield key, word, False
 
 
-def _numbers(rule: str, when: When, merged: Merged, state: State) -> Iterator[Verdict]:
-    given = [merged.parts.get(part, "unknown") for part in when.given]
-    if any(word == "unknown" for word in given):
-        return
-    stands = all(merged.parts[part] == word for part, word in when.given.items())
-    for key in _of_family(when.number or "", tuple(merged.numbers)):
-        number = merged.numbers[key]
-        is_open = f"{rule} {key}" in state.open
-        yield key, f"{number:g}", stands and _beyond(number, when.above, when.below, when.clear, is_open)
-
-
-@lru_cache(512)  # what hostile devices name is not to fill the memory
-def _of_family(family: str, keys: tuple[str, ...]) -> tuple[str, ...]:
-    """Of "load" the keys "load" and "load.2"; positions of one model have the same keys."""
-    return tuple(key for key in keys if family in (key, key.rpartition(".")[0]))
+def _stands(when: When, parts: dict[str, str]) -> bool | None:
+    """Whether the parts a rule of a number is given say what they must; None if that cannot be told."""
+    if any(parts.get(part, "unknown") == "unknown" for part in when.given):
+        return None
+    return all(parts[part] == word for part, word in when.given.items())
 
 
 def _beyond(number: float, above: float | None, below: float | None, clear: float | None, is_open: bool) -> bool:

@@ -1,11 +1,8 @@
 """The subjects one step of the follower works on: loaded together, judged in memory, written back together."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import msgspec
-from sqlalchemy import Text, type_coerce
-from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from agent.wire import Level, catalogue
@@ -16,11 +13,20 @@ from server.health.log import chunks
 from server.health.rollups import Sums
 from server.health.rules import Rules
 from server.health.state import Ahead, Around, Change, Evidence, Held, Place, Seen, State, Told, Voice
-from server.health.tables import HealthRow
-from server.ingest.link import Row
+from server.health.steady import steady
+from server.ingest.link import Row, link_in, rows_in
 from server.ingest.tables import AgentSeen
-from server.inventory.tables import Line, Observer, Position, Subject, SubjectKind
+from server.inventory.tables import Observer, Subject, SubjectKind
 from server.schemas.standing import Standing
+
+OBSERVERS = "SELECT subject_id, agent_id FROM observer WHERE subject_id"
+PLACES = """
+SELECT subject.id, subject.kind, subject.key, subject.name, subject.branch_id, subject.removed_at,
+       position.cls, position.driver, coalesce(position.interval_us, line.interval_us, 0)
+FROM subject LEFT JOIN position ON position.id = subject.id LEFT JOIN line ON line.id = subject.id
+WHERE subject.id
+"""
+STATES = "SELECT subject_id, state FROM health WHERE subject_id"
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _state = msgspec.json.Decoder(State).decode
@@ -32,6 +38,7 @@ class Fleet:
 
     def __init__(self, session: Session, rules: Rules) -> None:
         self._session = session
+        self._link = link_in(session)
         self._rules = rules
         self._behind = set(session.exec(select(AgentSeen.agent_id).where(AgentSeen.behind)))
         hindered = select(AgentSeen.agent_id, AgentSeen.hindered).where(AgentSeen.hindered != "")
@@ -52,32 +59,19 @@ class Fleet:
         fresh = {each for each in ids if each not in self.places}
         observers = self._observers(fresh)
         fresh |= {agent for agents in observers.values() for agent in agents if agent not in self.places}
-        for part in chunks(fresh):
-            self._load_places(part, observers)
+        self._load_places(fresh, observers)
         branches = {place.branch for place in self.places.values()} - self.evidence.keys()
         self._load_states(fresh | branches, branches)
 
     def _observers(self, ids: set[int]) -> dict[int, set[int]]:
         found: dict[int, set[int]] = {}
-        for part in chunks(ids):
-            asked = select(Observer.subject_id, Observer.agent_id).where(col(Observer.subject_id).in_(part))
-            for subject, agent in self._session.exec(asked):
-                found.setdefault(subject, set()).add(agent)
+        for subject, agent in rows_in(self._link, OBSERVERS, sorted(ids)):
+            found.setdefault(subject, set()).add(agent)
         return found
 
-    def _load_places(self, ids: list[int], observers: dict[int, set[int]]) -> None:
-        columns: tuple[Any, ...] = (
-            *(Subject.id, Subject.kind, Subject.key, Subject.name, Subject.branch_id, Subject.removed_at),
-            *(Position.cls, Position.driver, Position.interval_us, Line.interval_us),
-        )
-        asked = (
-            sql_select(*columns)
-            .select_from(Subject)
-            .join(Position, col(Position.id) == Subject.id, isouter=True)
-            .join(Line, col(Line.id) == Subject.id, isouter=True)
-            .where(col(Subject.id).in_(ids))
-        )
-        for own, kind, key, name, branch, removed, cls, driver, interval, of_line in self._session.execute(asked):
+    def _load_places(self, ids: set[int], observers: dict[int, set[int]]) -> None:
+        for own, kind, key, name, branch, removed, cls, driver, interval in rows_in(self._link, PLACES, sorted(ids)):
+            kind = SubjectKind(kind)
             self.places[own] = Place(
                 id=own,
                 kind=kind,
@@ -86,21 +80,18 @@ class Fleet:
                 branch=branch,
                 cls=cls or "",
                 driver=driver,
-                interval=interval or of_line or 0,
+                interval=interval,
                 agents=frozenset(observers.get(own, ())),
                 rules=self._rules.of(kind, cls or ""),
                 removed=removed is not None,
             )
 
     def _load_states(self, ids: set[int], branches: set[int]) -> None:
-        for part in chunks(ids):
-            plain = type_coerce(col(HealthRow.state), Text)
-            asked = select(HealthRow.subject_id, plain).where(col(HealthRow.subject_id).in_(part))
-            for subject, state in self._session.exec(asked):
-                if subject in branches:
-                    self.evidence[subject] = _evidence(state)
-                else:
-                    self.states[subject] = _state(state)
+        for subject, state in rows_in(self._link, STATES, sorted(ids)):
+            if subject in branches:
+                self.evidence[subject] = _evidence(state)
+            else:
+                self.states[subject] = _state(state)
         for branch in branches - self.evidence.keys():
             self.evidence[branch] = Evidence()
         for subject in ids - branches - self.states.keys():
@@ -126,7 +117,8 @@ class Fleet:
     def see(self, subject: int, seen: Seen | None, now: int) -> None:
         """Judge one subject and keep what follows."""
         place, before = self.places[subject], self.states[subject]
-        after, changes = judge(before, seen, place, self._around(place), now)
+        same = self._steady(place, before, seen, now)
+        after, changes = (same, []) if same else judge(before, seen, place, self._around(place), now)
         if seen is not None and not place.removed:
             self.sums.see(subject, before, after, seen, place.span)
         self.states[subject] = after
@@ -136,6 +128,13 @@ class Fleet:
             self.shown.add(subject)
         if isinstance(seen, Told | Held):
             self._testify(place, after, seen.at)
+
+    def _steady(self, place: Place, before: State, seen: Seen | None, now: int) -> State | None:
+        if not isinstance(seen, Told) or place.kind is SubjectKind.AGENT:
+            return None
+        if any(self.states[agent].standing is Standing.CLOSED for agent in place.agents):
+            return None
+        return steady(before, seen, place, now, catalogue())
 
     def _around(self, place: Place) -> Around:
         voices = {agent: self._voice(agent) for agent in place.agents}
@@ -154,6 +153,8 @@ class Fleet:
 
     def _testify(self, place: Place, state: State, at: int) -> None:
         """Put what a line or a supply just said into the evidence of its branch."""
+        if place.kind is not SubjectKind.LINE and not any("power" in view.parts for view in state.views.values()):
+            return
         merged = merge(state, at, catalogue())
         if merged is None:
             return

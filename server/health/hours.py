@@ -4,8 +4,8 @@ import msgspec
 from sqlalchemy import Text, select, type_coerce
 from sqlmodel import Session, col
 
-from server.health.rollups import merged
-from server.health.state import Sum
+from server.health.rollups import each, merged
+from server.health.state import Abreast, Sum
 from server.health.tables import HealthRow, RollUp
 
 
@@ -13,7 +13,11 @@ class _Going(msgspec.Struct):
     """Of the state, what is asked for here."""
 
     hour: int = 0
-    sums: dict[str, Sum] = {}
+    going: list[Abreast] = []
+
+    @property
+    def sums(self) -> dict[str, Sum]:
+        return dict(each(self.going))
 
 
 _going = msgspec.json.Decoder(_Going).decode
@@ -29,8 +33,9 @@ def hours_of(session: Session, subject: int, metric: str, start: int = 0, end: i
         for row in session.execute(asked).scalars()
     }
     going = _goes_on(session, subject)
-    if metric in going.sums and start <= going.hour <= end:
-        known, so_far = found.get(going.hour), going.sums[metric]
+    so_far = going.sums.get(metric)
+    if so_far is not None and start <= going.hour <= end:
+        known = found.get(going.hour)
         found[going.hour] = merged(known, so_far) if known else so_far
     return sorted(found.items())
 

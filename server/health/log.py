@@ -1,7 +1,6 @@
 """Reading the record log: rows after a cursor, and what each of them says."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -21,8 +20,7 @@ T = TypeVar("T", int, str)
 _decode = msgspec.msgpack.Decoder(AnyRecord).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One row of the log."""
 
     id: int

@@ -4,13 +4,14 @@ The sums of the hour that goes on are kept in the subject's state, and added to 
 a row of the table for each number of each observation would cost more than all the rest of judging it.
 """
 
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 
 import msgspec
 
 from agent.wire import catalogue
-from server.health.state import KEY_LIMIT, Held, Seen, State, Sum, Told, View
+from server.health.state import KEY_LIMIT, Abreast, Held, Seen, State, Sum, Told, View
 
 HOUR = 3_600_000_000  # µs
 DAY = 24 * HOUR
@@ -37,10 +38,27 @@ class Sums(msgspec.Struct):
         if view is not None and told.at < view.held_to:
             return
         if view is not None and told.at - view.held_to <= span:
+            if self._go_on(before, after, view, told):
+                return
             self._stretch(subject, before, after, told.agent, view, view.held_to, told.at)
         if told.failure is None:
             counted = _counted(told.reading.numbers, before, told.agent, told.at)
             self._add(subject, after, counted, told.at, polls=1)
+
+    def _go_on(self, before: State, after: State, view: View, told: Told) -> bool:
+        """Count a stretch and the reading that ends it, where both have the numbers of the hour; else False."""
+        numbers = told.reading.numbers
+        if len(after.going) != 1 or len(before.views) > 1 or told.failure is not None:
+            return False
+        one, start, end = after.going[0], view.held_to, told.at
+        if not after.hour <= start <= end < after.hour + HOUR or not math.isfinite(sum(numbers.values())):
+            return False
+        if view.numbers.keys() != one.known or numbers.keys() != one.known:
+            return False
+        if start < end:
+            one.add([view.numbers[name] for name in one.names], end - 1, 0, (end - start) / 1e6)
+        one.add([numbers[name] for name in one.names], end, 1, 0)
+        return True
 
     def _held(self, subject: int, before: State, after: State, held: Held, span: int) -> None:
         view = before.views.get(str(held.agent))
@@ -60,7 +78,15 @@ class Sums(msgspec.Struct):
     def _add(
         self, subject: int, after: State, counted: dict[str, float], at: int, *, polls: int = 0, seconds: float = 0
     ) -> None:
-        found = self._of_hour(subject, after, at - at % HOUR)
+        hour = at - at % HOUR
+        if hour > after.hour:
+            if after.going:
+                self._end(subject, after)
+            after.hour, after.going = hour, []
+        if hour == after.hour:
+            add(after.going, counted, at, polls, seconds)
+            return
+        found = self.over.setdefault((subject, hour), {})
         for metric, value in counted.items():
             known = found.get(metric)
             if known is None:
@@ -68,20 +94,37 @@ class Sums(msgspec.Struct):
             else:
                 known.add(value, at, polls, seconds)
 
-    def _of_hour(self, subject: int, after: State, hour: int) -> Metrics:
-        if hour > after.hour:
-            if after.sums:
-                self._end(subject, after)
-            after.hour, after.sums = hour, {}
-        if hour == after.hour:
-            return after.sums
-        return self.over.setdefault((subject, hour), {})
-
     def _end(self, subject: int, after: State) -> None:
         """The hour that went on is over."""
         found = self.over.setdefault((subject, after.hour), {})
-        for metric, total in after.sums.items():
+        for metric, total in each(after.going):
             found[metric] = merged(found[metric], total) if metric in found else total
+
+
+def add(going: list[Abreast], counted: dict[str, float], at: int, polls: int, seconds: float) -> None:
+    """Count numbers in the hour that goes on. Those that were always told together stay side by side."""
+    if going and len(going[0].names) == len(counted) and counted.keys() == going[0].known:
+        going[0].add([counted[name] for name in going[0].names], at, polls, seconds)
+        return
+    left = dict(counted)
+    for place, one in enumerate(list(going)):
+        here = left.keys() & one.known
+        if not here:
+            continue
+        if len(here) < len(one.names):
+            going[place], rest = one.apart(here)
+            going.append(rest)
+        told = going[place]
+        told.add([left.pop(name) for name in told.names], at, polls, seconds)
+    if left:
+        values = list(left.values())
+        weighted = [value * seconds for value in values]
+        going.append(Abreast(tuple(left), polls, seconds, at, values, values, weighted, values))
+
+
+def each(going: list[Abreast]) -> Iterator[tuple[str, Sum]]:
+    for one in going:
+        yield from one.each()
 
 
 def hours(start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -109,16 +152,20 @@ def merged(one: Sum, other: Sum) -> Sum:
 def _counted(numbers: dict[str, float], state: State, agent: int, at: int) -> dict[str, float]:
     """Known numbers only, and of two agents that see the same one only the first that is fresh."""
     others = [view.numbers for other, view in state.views.items() if int(other) < agent and view.fresh_to >= at]
+    if not others and _all_in_catalogue(tuple(numbers)) and math.isfinite(sum(numbers.values())):
+        return numbers
     return {
         metric: value
         for metric, value in numbers.items()
-        if len(metric) <= KEY_LIMIT
-        and _in_catalogue(metric)
-        and value == value
-        and not (others and any(metric in other for other in others))
+        if _in_catalogue(metric) and value == value and not any(metric in other for other in others)
     }
+
+
+@lru_cache(512)
+def _all_in_catalogue(metrics: tuple[str, ...]) -> bool:
+    return all(map(_in_catalogue, metrics))
 
 
 @lru_cache(4096)
 def _in_catalogue(metric: str) -> bool:
-    return catalogue().find_number(metric) is not None and metric.isprintable()
+    return len(metric) <= KEY_LIMIT and catalogue().find_number(metric) is not None and metric.isprintable()

@@ -8,7 +8,7 @@ from sqlmodel import col
 from agent.wire import Catalogue, Level
 from server.health.findings import Merged
 from server.health.rules import SILENT, Rule
-from server.health.state import State
+from server.health.state import State, View
 from server.health.tables import HealthRow, Severity
 from server.inventory.tables import Position
 from server.schemas.standing import Standing
@@ -62,7 +62,7 @@ def _standing(state: State, merged: Merged | None, now: int, gone: bool, words: 
         return Standing.UNKNOWN
     if Severity.ATTENTION in severities or state.pending:
         return Standing.ATTENTION
-    return _by_reading(merged, words)
+    return by_reading(merged, words)
 
 
 def _ahead(merged: Merged | None, gone: bool, words: Catalogue, met: Met) -> Standing:
@@ -76,7 +76,7 @@ def _ahead(merged: Merged | None, gone: bool, words: Catalogue, met: Met) -> Sta
         return Standing.UNKNOWN
     if Severity.ATTENTION in severities:
         return Standing.ATTENTION
-    return _by_reading(merged, words)
+    return by_reading(merged, words)
 
 
 def _by_conditions(severities: set[Severity]) -> Standing:
@@ -86,7 +86,8 @@ def _by_conditions(severities: set[Severity]) -> Standing:
     return Standing.ATTENTION if severities else Standing.GOOD
 
 
-def _by_reading(merged: Merged, words: Catalogue) -> Standing:
+def by_reading(merged: Merged | View, words: Catalogue) -> Standing:
+    """Of what nothing is open and nothing waits."""
     if merged.device == "inUse":
         return Standing.IN_USE
     of_parts = {words.level(part, said) for part, said in merged.parts.items()}

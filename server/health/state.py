@@ -4,6 +4,8 @@ Times are UTC µs: `at` corrected time, `known` and `now` the server's clock.
 """
 
 import math
+from collections.abc import Iterator, Set
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -155,6 +157,56 @@ class Sum(msgspec.Struct, array_like=True):
             self.last, self.last_at = value, at
 
 
+class Abreast(msgspec.Struct, array_like=True):
+    """Numbers of one hour that were told together so far, side by side: a reading is added to all at once."""
+
+    names: tuple[str, ...]
+    n: int
+    seconds: float
+    last_at: int
+    low: list[float]
+    high: list[float]
+    weighted: list[float]
+    last: list[float]
+
+    @property
+    def known(self) -> frozenset[str]:
+        return _as_set(self.names)
+
+    def add(self, values: list[float], at: int, polls: int, seconds: float) -> None:
+        """As `Sum.add`, of each."""
+        if values != self.last:
+            self.low = [value if value < low else low for value, low in zip(values, self.low, strict=True)]
+            self.high = [value if value > high else high for value, high in zip(values, self.high, strict=True)]
+        if seconds:
+            self.weighted = [weighted + value * seconds for value, weighted in zip(values, self.weighted, strict=True)]
+            self.seconds += seconds
+        self.n += polls
+        if at >= self.last_at:
+            self.last, self.last_at = values, at
+
+    def apart(self, names: Set[str]) -> tuple["Abreast", "Abreast"]:
+        """Those of `names`, and the others."""
+        mine = [place for place, name in enumerate(self.names) if name in names]
+        rest = [place for place, name in enumerate(self.names) if name not in names]
+        return self._only(mine), self._only(rest)
+
+    def _only(self, places: list[int]) -> "Abreast":
+        columns = ([column[place] for place in places] for column in (self.low, self.high, self.weighted, self.last))
+        return Abreast(tuple(self.names[place] for place in places), self.n, self.seconds, self.last_at, *columns)
+
+    def each(self) -> Iterator[tuple[str, Sum]]:
+        for name, low, high, weighted, last in zip(
+            self.names, self.low, self.high, self.weighted, self.last, strict=True
+        ):
+            yield name, Sum(self.n, low, high, weighted, self.seconds, last, self.last_at)
+
+
+@lru_cache(512)
+def _as_set(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(names)
+
+
 class State(msgspec.Struct, omit_defaults=True):
     """Everything health remembers of one subject. Keys of `pending`, `open` and `ends`: "rule part"."""
 
@@ -175,7 +227,7 @@ class State(msgspec.Struct, omit_defaults=True):
     steady: int = 0  # of agents: since when it speaks without a break, corrected
     stamp: Stamp | None = None  # of agents: its clocks at its newest record
     hour: int = 0  # first µs of the hour that goes on,
-    sums: dict[str, Sum] = {}  # and its numbers so far: `rollups.py`
+    going: list[Abreast] = []  # and its numbers so far, each in one of them: `rollups.py`
 
     @property
     def newest(self) -> View | None:
@@ -294,8 +346,8 @@ def view_of(told: Told, place: Place) -> View:
         held_to=told.at,
         fresh_to=fresh_to(told.at, reading.as_of, place),
         device=device,
-        parts={key: word for key, word in reading.parts.items() if sound(key)},
-        numbers={key: n for key, n in reading.numbers.items() if sound(key) and math.isfinite(n)},
+        parts=sound_parts(reading.parts),
+        numbers=sound_numbers(reading.numbers),
         kind=kind,
         reason=failure.reason[:KEY_LIMIT] if failure else "",
         as_of=reading.as_of,
@@ -321,6 +373,23 @@ def fresh_to(held_to: int, as_of: int | None, place: Place) -> int:
     if as_of is None:
         return held_to + place.span
     return min(held_to + place.span, as_of + span(max(place.interval, DAY)))
+
+
+def sound_parts(parts: dict[str, str]) -> dict[str, str]:
+    if _all_sound(tuple(parts)):
+        return parts
+    return {key: word for key, word in parts.items() if sound(key)}
+
+
+def sound_numbers(numbers: dict[str, float]) -> dict[str, float]:
+    if _all_sound(tuple(numbers)) and math.isfinite(sum(numbers.values())):
+        return numbers
+    return {key: n for key, n in numbers.items() if sound(key) and math.isfinite(n)}
+
+
+@lru_cache(512)
+def _all_sound(keys: tuple[str, ...]) -> bool:
+    return all(map(sound, keys))
 
 
 def sound(key: str) -> bool:

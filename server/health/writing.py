@@ -1,25 +1,24 @@
 """Writing what a step found: rows of health, roll-ups, conditions with their tickets, and what screens must fetch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from msgspec.structs import astuple
 from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from server.events.publish import invalidate_all
 from server.health.bulks import HEALTH, ROLL_UP
+from server.health.conditions import Conditions
 from server.health.fleet import Fleet
 from server.health.kept_out import kept_out_of, titled
 from server.health.rollups import LATEST
 from server.health.rules import Rules
-from server.health.state import Closed, Opened, Place, Reworded
+from server.health.state import Opened, Reworded
 from server.health.tables import Condition
 from server.ingest.link import Row, link_in
 from server.inventory.tables import Subject, SubjectKind
 from server.journal.deeds import Act
-from server.tickets.deeds import open_by_condition, tell_of_recovery
-
-WORD = 64  # characters of a condition's word
+from server.tickets.by_condition import Wanted, open_by_conditions
+from server.tickets.deeds import tell_of_recovery
 
 
 def write(session: Session, fleet: Fleet, act: Act, rules: Rules) -> None:
@@ -51,82 +50,34 @@ def _shown(fleet: Fleet, tickets: list[tuple[str, int]]) -> Iterator[tuple[str, 
 
 def _changes(session: Session, fleet: Fleet, act: Act, rules: Rules) -> list[tuple[str, int]]:
     """Conditions first, then tickets: of those that are still open, and of those that are over."""
+    if not fleet.changes:
+        return []
+    conditions = Conditions(session, {change.subject for change in fleet.changes})
     opened: list[tuple[Opened, Condition]] = []
     closed: list[Condition] = []
     for change in fleet.changes:
         if isinstance(change, Opened):
-            opened.append((change, _open(session, change)))
-        else:
-            closed += _alter(session, change)
+            opened.append((change, conditions.open(change)))
+        elif isinstance(change, Reworded):
+            conditions.reword(change)
+        elif (over := conditions.close(change)) is not None:
+            closed.append(over)
     session.flush()
-    numbers: list[tuple[str, int]] = []
-    for change, condition in opened:
-        if change.rule.ticket and condition.closed_at is None:
-            numbers.append(_ticket(session, fleet, act, rules, change, condition))
+    wanted = [
+        _wanted(session, fleet, rules, change, condition)
+        for change, condition in opened
+        if change.rule.ticket and condition.closed_at is None
+    ]
+    numbers = open_by_conditions(session, act, wanted)
     if closed:
         numbers += tell_of_recovery(session, act, [condition.id or 0 for condition in closed])
     return numbers
 
 
-def _open(session: Session, change: Opened) -> Condition:
-    """A new row, or the one that is open already: then the state was begun anew and the condition goes on."""
-    standing = session.exec(_standing_open(change.subject, change.rule.key, change.part)).first()
-    if standing is not None:
-        return standing
-    condition = Condition(
-        subject_id=change.subject,
-        rule=change.rule.key,
-        part=change.part,
-        word=change.word[:WORD],
-        severity=change.rule.severity,
-        opened_at=change.at,
-        noticed_at=change.noticed,
-        cause=change.cause,
-        record_id=change.record,
-    )
-    session.add(condition)
-    session.flush()
-    return condition
-
-
-def _standing_open(subject: int, rule: str, part: str) -> SelectOfScalar[Condition]:
-    return select(Condition).where(
-        Condition.subject_id == subject,
-        Condition.rule == rule,
-        Condition.part == part,
-        col(Condition.closed_at).is_(None),
-    )
-
-
-def _alter(session: Session, change: Closed | Reworded) -> Sequence[Condition]:
-    """The open condition, closed or reworded; none if the row is not there, and then there is nothing to mend."""
-    found = session.exec(_standing_open(change.subject, change.rule, change.part)).all()
-    for condition in found:
-        if isinstance(change, Reworded):
-            condition.word = change.word[:WORD]
-        else:
-            condition.closed_at = max(change.at, condition.opened_at)
-            condition.cause = change.cause or condition.cause
-    session.flush()
-    return found if isinstance(change, Closed) else []
-
-
-def _ticket(
-    session: Session, fleet: Fleet, act: Act, rules: Rules, change: Opened, condition: Condition
-) -> tuple[str, int]:
-    place: Place = fleet.places[change.subject]
+def _wanted(session: Session, fleet: Fleet, rules: Rules, change: Opened, condition: Condition) -> Wanted:
     why = kept_out_of(session, [condition]).get(condition.id or 0)
-    title, fault = titled(place.name, condition, why, rules)
-    return open_by_condition(
-        session,
-        act,
-        condition=condition,
-        subject_key=place.key,
-        title=title,
-        fault=fault,
-        urgent=change.rule.urgent,
-        blamed=change.blamed,
-    )
+    title, fault = titled(fleet.places[change.subject].name, condition, why, rules)
+    return Wanted(condition, title, fault, change.rule.urgent, change.blamed)
 
 
 def open_conditions_of_removed(session: Session) -> list[int]:

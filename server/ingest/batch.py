@@ -81,8 +81,7 @@ class _About(msgspec.Struct, frozen=True):
     position: str | None = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True):
     """One record. `record` is None, and `why` says why, if it is refused; `body` is msgpack, or what came.
 
     `state_of`: whose state is lost with a refused record; "" if that cannot be told, None if it can be no state.

@@ -5,14 +5,14 @@ same in whatever order the holds came in.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 MINUTE = 60_000_000
 NO_INTERVAL = 300_000_000  # µs; of a position that is not polled any more
 
 
-@dataclass(frozen=True, slots=True)
-class HeldFor:
+class HeldFor(msgspec.Struct, frozen=True):
     """What one hold says of one subject, in corrected time."""
 
     since: int
@@ -21,8 +21,7 @@ class HeldFor:
     failed: int
 
 
-@dataclass(slots=True)
-class Stretch:
+class Stretch(msgspec.Struct):
     start: int
     end: int
     good: int

@@ -10,6 +10,8 @@ Wall clocks decide nothing, except where in the gap between its neighbours a boo
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from agent.wire import Clock, Exchange
 
 SECOND = 1_000_000
@@ -24,8 +26,7 @@ PAST = 400 * DAY  # no spool is older
 ALONE = 30 * DAY  # how unsure a boot is that nothing is known of but what came after it
 
 
-@dataclass(frozen=True, slots=True)
-class Offset:
+class Offset(msgspec.Struct, frozen=True):
     """Of one boot. `at` is the server time it was seen."""
 
     at: int
@@ -38,8 +39,7 @@ class Offset:
         return self.error + -(-apart * DRIFT // SECOND)
 
 
-@dataclass(frozen=True, slots=True)
-class Corrected:
+class Corrected(msgspec.Struct, frozen=True):
     at: int
     confidence: int
 
@@ -102,6 +102,9 @@ def correct(boot: int, offsets: Sequence[Offset], arrived: int) -> Corrected:
 
     Where they contradict each other the surest counts alone.
     """
+    if len(offsets) == 1:
+        at = boot + offsets[0].offset
+        return not_after(Corrected(at, offsets[0].error_at(at)), arrived)
     seen = [Corrected(at := boot + offset.offset, offset.error_at(at)) for offset in offsets]
     low = max(one.at - one.confidence for one in seen)
     high = min(one.at + one.confidence for one in seen)
@@ -117,6 +120,8 @@ def not_after(corrected: Corrected, arrived: int) -> Corrected:
 
 def moved(corrected: Corrected, at: int) -> Corrected:
     """Put to `at`, because its neighbours in the stream say so: by as much it is less sure."""
+    if at == corrected.at:
+        return corrected
     return Corrected(at, corrected.confidence + abs(at - corrected.at))
 
 

@@ -80,6 +80,7 @@ class Transaction:
         self._seen: dict[int, Row] = {}
         self._behind: dict[int, bool] = {}
         self._ahead: dict[tuple[int, int], Row] = {}
+        self.kinds: set[str] = set()  # of the records that were taken
 
     def take(self, parcel: Parcel) -> Taken:
         """With nothing changed, Unauthorized if its token has ended, Forbidden if the stream is another agent's."""
@@ -126,6 +127,7 @@ class Transaction:
             if in_order:
                 self._in_order(record_id, incoming, stream, came, when.at, places)
             kind = "refused" if why else incoming.kind
+            self.kinds.add(kind)
             what = (record_id, stream.id, incoming.seq, kind, subject_id)
             whenever = (when.at, when.confidence, clock.wall, clock.boot, clock.boot_id, parcel.arrived)
             self._records.append((*what, *whenever, history, incoming.body))
@@ -168,6 +170,9 @@ class Transaction:
         Of a record that is refused it is the place whose state is lost with it, if any.
         """
         record = incoming.record
+        if isinstance(record, State):  # as nearly all are
+            place = self._places.find(self._link, parcel.agent_id, record.position, parcel.arrived)
+            return {} if place is None else {record.position: place}
         if record is None:
             keys: Iterator[str] = iter([incoming.state_of] if incoming.state_of else [])
         elif isinstance(record, Entry):
@@ -175,7 +180,7 @@ class Transaction:
             return {record.subject: at_home} if at_home else {}
         elif isinstance(record, Hold):
             keys = iter(record.held)
-        elif isinstance(record, State) or (isinstance(record, Event) and record.position is not None):
+        elif isinstance(record, Event) and record.position is not None:
             keys = iter([str(record.position)])
         else:
             return {"": Place(parcel.agent_id, 0)}

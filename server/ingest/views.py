@@ -1,7 +1,8 @@
 """The newest state of each subject as each agent sees it, and how long it has held: in memory for a transaction."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from server.ingest.bulks import ATTESTED, LATEST
 from server.ingest.intervals import HeldFor, Stretch, extend, extends, first
@@ -23,8 +24,7 @@ WHERE latest.agent_id = ? AND latest.subject_id
 Key = tuple[int, int]  # subject, agent
 
 
-@dataclass(slots=True)
-class View:
+class View(msgspec.Struct):
     record_id: int
     stream_id: int
     seq: int

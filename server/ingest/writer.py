@@ -13,12 +13,13 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+import msgspec
 from sqlalchemy.exc import DBAPIError
 
 from agent.wire import State
@@ -56,9 +57,9 @@ Job = tuple[Parcel, "Future[Taken]"]
 class Writer:
     """`submit` from any thread between `start` and `stop`."""
 
-    def __init__(self, database: Database, *, committed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, database: Database, *, committed: Callable[[Set[str]], None] = lambda _: None) -> None:
         self._database = database
-        self._committed = committed  # told after every commit
+        self._committed = committed  # told after every commit, of which kinds the records were
         self._places = Places()
         self._pace = Pace()
         self._jobs: queue.PriorityQueue[_Queued] = queue.PriorityQueue()
@@ -180,7 +181,7 @@ class Writer:
             link.commit()
         self.figures.commits.add(time.monotonic() - began)
         self.failing = False
-        self._committed()
+        self._committed(transaction.kinds)
 
     def _one_by_one(self, group: list[Job]) -> None:
         for parcel, future in group:
@@ -208,7 +209,7 @@ class Writer:
                 _log.error("Record %d of stream %s is refused.", only.seq, parcel.stream, exc_info=error)
                 state_of = only.record.position if isinstance(only.record, State) else None
                 why = "the server failed to take it"
-                refused = replace(only, kind="refused", record=None, why=why, state_of=state_of)
+                refused = msgspec.structs.replace(only, kind="refused", record=None, why=why, state_of=state_of)
                 return self._salvage(replace(parcel, records=[refused]))
         half = len(parcel.records) // 2
         parts = [

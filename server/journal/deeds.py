@@ -1,11 +1,12 @@
 """Writing a deed: the one way a row gets into the journal, always last in the transaction of what it tells."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import text
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from server.journal.tables import JournalRow
 from server.plain import clean
@@ -25,6 +26,18 @@ class Act:
     now: int
 
 
+@dataclass(frozen=True)
+class Deed:
+    """What one row of the journal says. `effective_at`: when it was done, if that is not when it is written down."""
+
+    deed: str
+    about: str
+    before: Any = None
+    after: Any = None
+    reason: str = ""
+    effective_at: int | None = None
+
+
 def record(
     session: Session,
     act: Act,
@@ -37,26 +50,33 @@ def record(
     effective_at: int | None = None,
 ) -> int:
     """Append one row and give its seq. Call it last: from here to the commit nobody else can write a deed."""
+    return record_all(session, act, [Deed(deed, about, before, after, reason, effective_at)])
+
+
+def record_all(session: Session, act: Act, deeds: Iterable[Deed]) -> int:
+    """The same of many, in their order; gives the seq of the last."""
     take_turn(session)
-    last = session.exec(select(JournalRow).order_by(JournalRow.seq.desc()).limit(1)).first()  # type: ignore[attr-defined]
-    row = JournalRow(
-        seq=last.seq + 1 if last else 1,
-        at=act.now,
-        actor=act.actor,
-        via=act.via,
-        about=about,
-        deed=deed,
-        before=None if before is None else canonical(before),
-        after=None if after is None else canonical(after),
-        reason=clean(reason),  # whoever reads the journal at a terminal takes no orders from it
-        effective_at=act.now if effective_at is None else effective_at,
-        previous=last.hash if last else GENESIS,
-        hash="",
-    )
-    row.hash = digest(row)
-    session.add(row)
+    last = session.exec(select(JournalRow.seq, JournalRow.hash).order_by(col(JournalRow.seq).desc()).limit(1)).first()
+    seq, previous = last or (0, GENESIS)
+    for deed in deeds:
+        row = JournalRow(
+            seq=(seq := seq + 1),
+            at=act.now,
+            actor=act.actor,
+            via=act.via,
+            about=deed.about,
+            deed=deed.deed,
+            before=None if deed.before is None else canonical(deed.before),
+            after=None if deed.after is None else canonical(deed.after),
+            reason=clean(deed.reason),  # whoever reads the journal at a terminal takes no orders from it
+            effective_at=act.now if deed.effective_at is None else deed.effective_at,
+            previous=previous,
+            hash="",
+        )
+        row.hash = previous = digest(row)
+        session.add(row)
     session.flush()
-    return row.seq
+    return seq
 
 
 def take_turn(session: Session) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from server.loadtest.agents import VALUES
+from server.loadtest.cost import Cost
 from server.loadtest.load import Tally
 from server.storage.database import Database
 
@@ -37,16 +38,18 @@ class Figures:
     lag_seconds: float  # health was behind what is durable, at most
     server_cpu_per_million: float | None  # seconds, for a million values
     generator_cpu_per_million: float | None
-    disk_per_million: int  # bytes
+    database_cpu_per_million: float | None  # of PostgreSQL's own processes
+    disk_per_million: float | None  # bytes
+    log_per_million: float | None  # bytes of PostgreSQL's WAL
 
     def plain(self) -> dict[str, object]:
         return asdict(self)
 
 
-def figures(database: Database, agents: int, tally: Tally, spent: tuple[float | None, float], grown: int) -> Figures:
+def figures(database: Database, agents: int, tally: Tally, cost: Cost) -> Figures:
     values = max(1, tally.observations * VALUES)
     waits = sorted(tally.waits) or [0.0]
-    server, generator = spent
+    million = cost.each(values / 1e6)
     return Figures(
         database=database.engine.dialect.name,
         agents=agents,
@@ -60,32 +63,16 @@ def figures(database: Database, agents: int, tally: Tally, spent: tuple[float | 
         median_ms=round(statistics.median(waits) * 1000, 1),
         p99_ms=round(waits[len(waits) * 99 // 100] * 1000, 1),
         lag_seconds=round(tally.lag, 2),
-        server_cpu_per_million=None if server is None else round(server / values * 1e6, 2),
-        generator_cpu_per_million=round(generator / values * 1e6, 2),
-        disk_per_million=round(grown / values * 1e6),
+        server_cpu_per_million=_rounded(million.server, 2),
+        generator_cpu_per_million=_rounded(million.generator, 2),
+        database_cpu_per_million=_rounded(million.database, 2),
+        disk_per_million=_rounded(million.disk),
+        log_per_million=_rounded(million.log),
     )
 
 
-def cpu_of(pid: int) -> float | None:
-    """Seconds of processor time of a process; None where /proc is not."""
-    if sys.platform == "win32":
-        return None
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    except OSError:
-        return None
-    return (int(fields[11]) + int(fields[12])) / float(os.sysconf("SC_CLK_TCK"))
-
-
-def size_of(database: Database) -> int:
-    """Bytes of tables and indexes, whatever of them is still in a log."""
-    asked = (
-        "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
-        if database.sqlite
-        else "SELECT pg_database_size(current_database())"
-    )
-    with database.read() as session:
-        return int(session.execute(text(asked)).scalar_one())
+def _rounded(figure: float | None, digits: int | None = None) -> float | None:
+    return None if figure is None else round(figure, digits)
 
 
 def machine(database: Database | None = None) -> str:

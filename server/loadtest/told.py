@@ -25,6 +25,10 @@ def of_load(made: Figures, machine: str, _: Gettext) -> Iterator[str]:
     ).format(
         server="?" if made.server_cpu_per_million is None else made.server_cpu_per_million,
         generator=made.generator_cpu_per_million,
-        size=round(made.disk_per_million / 1e6, 1),
+        size="?" if made.disk_per_million is None else round(made.disk_per_million / 1e6, 1),
     )
+    if made.database_cpu_per_million is not None and made.log_per_million is not None:
+        yield _("And of PostgreSQL: CPU {cpu} s; {size} MB written ahead to its log.").format(
+            cpu=made.database_cpu_per_million, size=round(made.log_per_million / 1e6, 1)
+        )
     yield _("Measured on: {machine}.").format(machine=machine)

@@ -22,8 +22,9 @@ from server.ingest.tables import RecordRow
 from server.journal.deeds import Act
 from server.loadtest.agents import Agent
 from server.loadtest.bank import found, position
+from server.loadtest.cost import cost_so_far
 from server.loadtest.failed import Failed
-from server.loadtest.figures import Figures, cpu_of, figures, size_of
+from server.loadtest.figures import Figures, figures
 from server.loadtest.load import Load, lag
 from server.settings import PREFIX, database_url, load
 from server.storage.database import Database
@@ -121,16 +122,13 @@ async def _measure(
         await load.begin(database, asked.positions)
         await _judged(database)
         begun(pid)
-        size, server, generator = size_of(database), cpu_of(pid), time.process_time()
+        before = cost_so_far(database, pid)
         tally = await load.go(database, asked.observations, asked.seconds, asked.rate)
-        spent = time.process_time() - generator
         await _judged(database)  # what it costs to judge is of the cost
-        now = cpu_of(pid)
+        cost = cost_so_far(database, pid).since(before)
     finally:
         load.close()
-    by_server = None if server is None or now is None else now - server
-    grown = size_of(database) - size
-    return figures(database, asked.agents, tally, (by_server, spent), grown), agents
+    return figures(database, asked.agents, tally, cost), agents
 
 
 async def _judged(database: Database) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agent.wire import Order
 from server.errors import AWAY, ServerError, Unavailable
-from server.events.tables import Invalidation
+from server.events.ticker import News
 from server.orders.ending import TOPIC
 from server.orders.looking import Asked, Found, Known, Look
 from server.storage.database import Database
@@ -128,7 +128,7 @@ class Hub:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._hear_of, push)
 
-    def hear(self, rows: list[Invalidation]) -> None:
+    def hear(self, rows: list[News]) -> None:
         """What the ticker read: pushes of other processes, and decisions about agents."""
         for row in rows:
             if row.topic == TOPIC:

@@ -59,7 +59,7 @@ def open_by_hand(
     ticket = _open(session, act, about.id or 0, title, fault, urgent, TicketSource.HAND)
     if note:
         session.add(TicketNote(ticket_id=ticket.id or 0, at=act.now, author=act.actor, text=note))
-    _journal(session, act, "ticket.open", ticket, about, after=_facts(ticket, about))
+    _journal(session, act, "ticket.open", ticket, about, after=facts(ticket, about))
     return ticket
 
 
@@ -79,7 +79,7 @@ def open_from_branch(
     ticket = _open(session, act, about.id or 0, title, fault, urgent, TicketSource.HAND, at)
     if note:
         session.add(TicketNote(ticket_id=ticket.id or 0, at=at, author=act.actor, text=note))
-    after = _facts(ticket, about) | _unsigned(uid)
+    after = facts(ticket, about) | _unsigned(uid)
     _journal(session, act, "ticket.open", ticket, about, after=after, effective_at=at)
     return ticket
 
@@ -95,40 +95,6 @@ def note_from_branch(
 
 def _unsigned(uid: str) -> dict[str, Any]:
     return {"entered": uid, "signed_in": False}
-
-
-def open_by_condition(
-    session: Session,
-    act: Act,
-    *,
-    condition: Condition,
-    subject_key: str,
-    title: str,
-    fault: Fault,
-    urgent: bool,
-    blamed: int | None,
-) -> tuple[str, int]:
-    """The ticket of a new condition: the one open on its subject or on what is to blame for it, else a new one.
-
-    Gives its number and branch; the caller publishes.
-    """
-    about = session.get_one(Subject, condition.subject_id)
-    ticket = _open_on(session, condition.subject_id) or (_open_on(session, blamed) if blamed else None)
-    if ticket is None:
-        ticket = _open(session, act, condition.subject_id, title[:200], fault, urgent, TicketSource.CONDITION)
-        session.add(TicketCondition(ticket_id=ticket.id or 0, condition_id=condition.id or 0))
-        record(session, act, deed="ticket.open", about=_about(ticket), after=_facts(ticket, about))
-    else:
-        session.add(TicketCondition(ticket_id=ticket.id or 0, condition_id=condition.id or 0))
-        text = gettext_for("zh")("Another problem: {title}").format(title=title)
-        session.add(TicketNote(ticket_id=ticket.id or 0, at=act.now, author=act.actor, text=text[:2000]))
-        record(session, act, deed="ticket.join", about=_about(ticket), after={"subject": subject_key, "title": title})
-    return number_text(ticket.year, ticket.number), about.branch_id
-
-
-def _open_on(session: Session, subject: int) -> Ticket | None:
-    asked = select(Ticket).where(Ticket.subject_id == subject, Ticket.source == TicketSource.CONDITION, _OPEN)
-    return session.exec(asked).first()
 
 
 def tell_of_recovery(session: Session, act: Act, conditions: Iterable[int]) -> list[tuple[str, int]]:
@@ -284,7 +250,8 @@ def _about(ticket: Ticket) -> str:
     return f"ticket:{number_text(ticket.year, ticket.number)}"
 
 
-def _facts(ticket: Ticket, about: Subject) -> dict[str, Any]:
+def facts(ticket: Ticket, about: Subject) -> dict[str, Any]:
+    """What the journal says of a ticket that is opened."""
     return {
         "subject": about.key,
         "title": ticket.title,

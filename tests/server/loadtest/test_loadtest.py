@@ -12,7 +12,11 @@ import msgspec
 import pytest
 from backports import zstd
 
-from agent.wire import Batch, DeviceWord, State
+from agent.wire import Batch, DeviceWord, State, catalogue
+from server.health.findings import Merged, find
+from server.health.rules import shipped_rules
+from server.health.state import State as HealthState
+from server.inventory.tables import SubjectKind
 from server.loadtest.agents import CHANGED, MOVES, TWICE, VALUES, Agent
 from server.loadtest.bank import inventory, position
 from server.loadtest.figures import machine
@@ -57,6 +61,14 @@ def test_one_in_a_hundred_moves_a_condition(told: list[tuple[bytes, int]]) -> No
         moved += state.reading.device is not word[state.position]
         word[state.position] = state.reading.device
     assert moved == pytest.approx(len(states(told)) / MOVES, abs=1)
+
+
+def test_no_rule_has_anything_against_the_numbers(told: list[tuple[bytes, int]]) -> None:
+    """Or a position would wait for a condition that nobody counts."""
+    rules = shipped_rules().of(SubjectKind.POSITION, "ups")
+    for state in states(told):
+        merged = Merged("online", True, False, "", {}, state.reading.numbers, None)
+        assert find(rules, merged, HealthState(), catalogue()).met == {}
 
 
 def test_one_in_twenty_comes_twice_and_numbers_have_no_holes(told: list[tuple[bytes, int]]) -> None:
@@ -110,6 +122,8 @@ def test_it_measures_counts_and_leaves_nothing_behind(loadtest: Loadtest, databa
     assert figures["observations"] > 0
     assert figures["values_a_second"] >= figures["observations_a_second"] * VALUES - VALUES
     assert figures["server_cpu_per_million"] > 0
+    theirs = (figures["database_cpu_per_million"], figures["log_per_million"])
+    assert theirs == (None, None) if database.sqlite else all(one > 0 for one in theirs)
     assert figures["machine"] == machine()
 
 

@@ -18,6 +18,7 @@ from server.schemas.people import Role
 from server.schemas.tickets import Fault, TicketStatus
 from server.storage.database import Database
 from server.tickets import deeds
+from server.tickets.by_condition import Wanted, open_by_conditions
 from server.tickets.numbers import parse
 from server.tickets.tables import Ticket, TicketSource
 
@@ -46,16 +47,8 @@ def condition_ticket(database: Database, now: SetClock, subject: int, rule: str 
         )
         session.add(condition)
         session.flush()
-        number, _ = deeds.open_by_condition(
-            session,
-            Act("system", "health", now()),
-            condition=condition,
-            subject_key="x",
-            title="缺纸",
-            fault=Fault.HARDWARE,
-            urgent=False,
-            blamed=None,
-        )
+        act = Act("system", "health", now())
+        [(number, _)] = open_by_conditions(session, act, [Wanted(condition, "缺纸", Fault.HARDWARE, False, None)])
         return number
 
 
