@@ -7,7 +7,7 @@ from sqlalchemy import Column, ForeignKey, Index, LargeBinary, UniqueConstraint,
 from sqlmodel import Field, SQLModel
 
 from server.ingest.numbers import Fate
-from server.storage.types import Id, Micros
+from server.storage.types import Id, Micros, key_to_record
 
 
 class Stream(SQLModel, table=True):
@@ -93,11 +93,14 @@ class Latest(SQLModel, table=True):
     """The newest state of a subject as one agent sees it, guarded by corrected time."""
 
     __tablename__ = "latest"
-    __table_args__ = (Index("ix_latest_record", "record_id"),)  # is it referred to? asked of each record that goes
+    __table_args__ = (
+        Index("ix_latest_record", "record_id"),  # is it referred to? asked of each record that goes
+        key_to_record(),
+    )
 
     subject_id: int = Field(sa_column=Column(Id, ForeignKey("subject.id"), primary_key=True))
     agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), primary_key=True))
-    record_id: int = Field(sa_column=Column(Id, ForeignKey("record.id"), nullable=False))
+    record_id: int = Field(sa_column=Column(Id, nullable=False))
     at: int = Field(sa_column=Column(Micros, nullable=False))  # when it became so
     held_to: int = Field(sa_column=Column(Micros, nullable=False))  # attested up to here
     answered: bool  # a reading, or a failure
@@ -111,9 +114,9 @@ class Attested(SQLModel, table=True):
     """
 
     __tablename__ = "attested"
-    __table_args__ = (Index("ix_attested_subject_end", "subject_id", "end_at"),)
+    __table_args__ = (Index("ix_attested_subject_end", "subject_id", "end_at"), key_to_record())
 
-    record_id: int = Field(sa_column=Column(Id, ForeignKey("record.id"), primary_key=True, autoincrement=False))
+    record_id: int = Field(sa_column=Column(Id, primary_key=True, autoincrement=False))
     start: int = Field(sa_column=Column("start_at", Micros, primary_key=True, autoincrement=False))
     end: int = Field(sa_column=Column("end_at", Micros, nullable=False))
     subject_id: int = Field(sa_column=Column(Id, ForeignKey("subject.id"), nullable=False))

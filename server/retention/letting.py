@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 from server.following import Overtaken
 from server.health.tables import Condition
 from server.ingest.tables import RecordRow
-from server.retention.months import PAST, PATIENCE, Key, Part, be_quick, keys, make_part, parts_of
+from server.retention.months import PAST, PATIENCE, Part, be_quick, keys, make_part, parts_of
 from server.retention.sweep import Before, Judged, goes, sweep_records
 
 AT_ONCE = 20_000  # records looked at in one transaction
@@ -104,13 +104,15 @@ def _put_in_place(link: Connection, at: Copying) -> None:
     gone, copy, end = at.gone, at.copy, at.gone[-1].end
     be_quick(link)
     to = keys(link)
-    others = sorted({key.table for key in to})  # before the log, as those who write take them
-    link.execute(text(f"LOCK TABLE {', '.join([*others, 'record'])} IN ACCESS EXCLUSIVE MODE"))
+    others = referring()  # before the log, as those who write take them
+    link.execute(text(f"LOCK TABLE {', '.join(others)} IN SHARE ROW EXCLUSIVE MODE"))
+    link.execute(text(f"LOCK TABLE {', '.join([*(key.table for key in to), 'record'])} IN ACCESS EXCLUSIVE MODE"))
     there = link.execute(text("SELECT to_regclass(:copy) IS NOT NULL"), {"copy": copy}).scalar_one()
     if not there or tuple(parts_of(link)[: len(gone)]) != gone:
         raise Overtaken
+    for name in others:
+        _copy_what_is_needed(link, name, end, copy)
     for key in to:
-        _copy_what_is_needed(link, key, end, copy)
         link.execute(text(f"ALTER TABLE {key.table} DROP CONSTRAINT {key.name}"))
     for part in gone:
         link.execute(text(f"ALTER TABLE record DETACH PARTITION {part.name}"))
@@ -122,9 +124,15 @@ def _put_in_place(link: Connection, at: Copying) -> None:
         link.execute(text(f"ALTER TABLE {key.table} ADD CONSTRAINT {key.name} {said} NOT VALID"))
 
 
-def _copy_what_is_needed(link: Connection, key: Key, end: int, copy: str) -> None:
+def referring() -> list[str]:
+    """The tables that refer to a record by their `record_id`. PostgreSQL itself holds some of them to it."""
+    tables = RecordRow.metadata.tables.values()
+    return sorted(one.name for one in tables if any(key.column.table.name == "record" for key in one.foreign_keys))
+
+
+def _copy_what_is_needed(link: Connection, name: str, end: int, copy: str) -> None:
     """What came to be referred to since it was copied, or was left out then."""
-    needed = f"SELECT {key.column} FROM {key.table} WHERE {key.column} < {end} EXCEPT SELECT id FROM {copy}"  # noqa: S608
+    needed = f"SELECT record_id FROM {name} WHERE record_id < {end} EXCEPT SELECT id FROM {copy}"  # noqa: S608
     link.execute(text(f"INSERT INTO {copy} SELECT * FROM record WHERE id IN ({needed})"))  # noqa: S608
 
 

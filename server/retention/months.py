@@ -87,16 +87,13 @@ class Key:
     table: str
     name: str
     said: str
-    column: str
     valid: bool
 
 
 def keys(link: Connection, whose: str = "confrelid") -> list[Key]:
     """Those to `record`, or with "conrelid" its own."""
     asked = f"""
-    SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(pg_constraint.oid),
-           quote_ident(attname), convalidated
-    FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
-    WHERE contype = 'f' AND conparentid = 0 AND {whose} = 'record'::regclass ORDER BY 1, 2
+    SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid), convalidated
+    FROM pg_constraint WHERE contype = 'f' AND conparentid = 0 AND {whose} = 'record'::regclass ORDER BY 1, 2
     """  # noqa: S608 - one of two words of ours
     return [Key(*row) for row in link.execute(text(asked))]

@@ -27,5 +27,6 @@ def is_compared(item: Any, name: str | None, kind: str, reflected: bool, _: Any)
     if kind == "table":
         return not (reflected and (name or "").startswith("record_"))
     if kind == "foreign_key_constraint":
-        return not item.elements[0].target_fullname.startswith("record_")
+        to = item.elements[0].target_fullname
+        return not to.startswith("record_") and (to != "record.id" or item.table.name in ("condition", "entry"))
     return kind != "unique_constraint" or item.table.name != "record"

@@ -90,9 +90,9 @@ def test_a_month_goes_as_a_whole_but_for_what_is_needed(gone: "Log") -> None:
     with gone.database.read() as session:
         assert all(key.valid for key in keys(session.connection()))
     with pytest.raises(IntegrityError), gone.session as session:
-        session.exec(delete(RecordRow).where(col(RecordRow.seq) == 3))
+        session.exec(delete(RecordRow).where(col(RecordRow.seq) == 5))
     with pytest.raises(IntegrityError), gone.session as session:
-        session.connection().execute(text("UPDATE latest SET record_id = 1"))
+        session.connection().execute(text("UPDATE condition SET record_id = 1"))
 
 
 def test_what_is_needed_no_more_goes_from_what_stayed(gone: "Log") -> None:

@@ -18,6 +18,10 @@ ROWS = """
 INSERT INTO record (stream_id, seq, kind, subject_id, at, confidence, wall, boot, boot_id, arrived, body)
 SELECT 1, n, 'state', 1, n, 5, n, n, 'b', n, 'x' FROM generate_series(1, 3000) AS n
 """
+CONDITION = """
+INSERT INTO condition (uid, subject_id, rule, part, word, severity, opened_at, noticed_at, cause, record_id)
+VALUES ('c', 1, 'jam', '', '', 'fault', 1, 1, '', 2998)
+"""
 FILE = "SELECT pg_relation_filenode('{table}')"
 
 
@@ -35,6 +39,7 @@ def old(cluster: Any) -> Iterator[Database]:
         link.execute(text("INSERT INTO stream (id, agent_id, uid, first_seen) VALUES (1, 1, 'one', 1)"))
         link.execute(text(ROWS))
         link.execute(text("INSERT INTO latest VALUES (1, 1, 2999, 1, 1, true)"))
+        link.execute(text(CONDITION))
         link.execute(text("DELETE FROM record WHERE id = 3000"))
     yield database
     database.close()
@@ -62,8 +67,8 @@ def whole(database: Database) -> None:
     check_version(database)
     assert one(database, "SELECT count(*) FROM record") == 2999
     for sql in (
-        "UPDATE latest SET record_id = 3000",
-        "DELETE FROM record WHERE id = 2999",
+        "UPDATE condition SET record_id = 3000",
+        "DELETE FROM record WHERE id = 2998",
         ROWS,  # each number is there once
         "UPDATE record SET stream_id = 2 WHERE id = 1",
         "UPDATE record SET subject_id = 2 WHERE id = 1",
@@ -93,12 +98,12 @@ def test_a_server_killed_on_the_way_leaves_the_database_as_it_was(old: Database)
             errors.append(error)
 
     thread = threading.Thread(target=run)
-    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'latest'::regclass"
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'entry'::regclass"
     with old.engine.connect() as reader, reader.begin():
-        reader.execute(text("SELECT 1 FROM latest"))
+        reader.execute(text("SELECT 1 FROM entry"))
         thread.start()
         until(lambda: bool(one(old, waits)))
-        one(old, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted AND relation = 'latest'::regclass")
+        one(old, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted AND relation = 'entry'::regclass")
         thread.join()
     assert errors
     assert one(old, "SELECT version_num FROM alembic_version") == "0015"
