@@ -23,7 +23,7 @@ Micros = BigInteger()
 def key_to_record() -> ForeignKeyConstraint:
     """A foreign key of `record_id` to the record log, which SQLite holds.
 
-    PostgreSQL would look for each in all parts of the log, which costs a third of what ingest does; there retention,
+    PostgreSQL would look for each in all parts of the log, which costs it more than to write the row; there retention,
     which alone takes records away, looks by itself.
     """
     return ForeignKeyConstraint(["record_id"], ["record.id"]).ddl_if(dialect="sqlite")
