@@ -9,6 +9,7 @@ from sqlmodel import col, func, select
 
 from agent.wire import MEDIA_MSGPACK, VERSION, AnyRecord, Batch, Clock, DeviceWord, Hold, Reading, State
 from agent.wire import Held as HeldOn
+from server.health.follower import Follower
 from server.health.tables import RollUp
 from server.ingest.batch import open_batch
 from server.ingest.tables import Attested, Latest, RecordRow, Stream
@@ -101,15 +102,27 @@ def judged(log: "Log") -> None:
     log.add("event")  # judges all there is
 
 
-def test_no_record_is_dated_before_any_spool_began(log: "Log", writer: Writer) -> None:
-    """Of a boot clock that says thirty years, and a hold of as long."""
+def test_what_is_dated_long_ago_is_of_the_time_of_a_spool_and_adds_to_no_sum(log: "Log", writer: Writer) -> None:
+    """By a boot clock that says thirty years, and holds of as long."""
     sender = Sender(log, writer, "liar")
     sender._booted = log.now() - 30 * 365 * DAY
-    long_ago = Clock(wall=0, boot=0, boot_id="boot-1")
-    told = State(seq=1, clock=long_ago, position="1002/atm-1", reading=Reading(device=DeviceWord.ONLINE))
-    hold = Hold(seq=2, clock=sender.clock(), since=0, held={"1002/atm-1": HeldOn(good=9, failed=0)})
-    sender.send(told, hold)
+    follower = Follower(log.database, log.now)
+    for seq, charge in ((1, 50.0), (3, 60.0)):
+        reading = Reading(device=DeviceWord.ONLINE, numbers={"battery.charge": charge})
+        long_ago = Clock(wall=0, boot=seq, boot_id="boot-1")
+        told = State(seq=seq, clock=long_ago, position="1002/atm-1", reading=reading)
+        hold = Hold(seq=seq + 1, clock=sender.clock(), since=seq, held={"1002/atm-1": HeldOn(good=9, failed=0)})
+        sender.send(told, hold)
+        log.now.forward(7200)
+        while follower.step():
+            pass
+    sender.send(State(seq=5, clock=sender.clock(), position="1002/atm-1", reading=reading))
+    log.now.forward(7200)
+    while follower.step():
+        pass
     with log.database.read() as session:
-        assert session.exec(select(func.min(RecordRow.at))).one() >= log.now() - 400 * DAY
-        assert session.exec(select(func.min(Attested.start))).one() >= log.now() - 400 * DAY
-        assert session.exec(select(func.count()).select_from(RollUp)).one() == 0
+        assert session.exec(select(func.min(RecordRow.at))).one() >= log.now() - 401 * DAY
+        assert session.exec(select(func.min(Attested.start))).one() >= log.now() - 401 * DAY
+        hours = session.exec(select(RollUp.hour)).all()
+        assert hours
+        assert min(hours) >= log.now() - 8 * DAY
