@@ -15,6 +15,8 @@ from agent.tables import SpoolFull
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
 SLOW_WAIT = 300.0  # where only a person can help
+SOON_WAIT = 30.0  # where one is at it: who enrolled a PC has it confirmed on the telephone
+SOON_TIMES = 80  # half an hour of that; who is still not confirmed then is asked about another day
 KNOCK_SECONDS = 5.0  # between two looks whether the server is there, on average
 
 Jitter = Callable[[float], float]
@@ -31,6 +33,7 @@ class Backoff:
         self._opens = opens
         self._jitter = jitter
         self._failures = 0
+        self._unconfirmed = 0  # how often it was said that a person has to confirm this PC
 
     @property
     def failed(self) -> bool:
@@ -38,10 +41,13 @@ class Backoff:
         return self._failures > 0
 
     def succeeded(self) -> None:
-        self._failures = 0
+        self._failures = self._unconfirmed = 0
 
     def wait_after(self, error: LinkError | SpoolFull) -> float:
         """Seconds to wait at most before the next try."""
+        if isinstance(error, Rejected) and error.reason == "waiting" and self._unconfirmed < SOON_TIMES:
+            self._unconfirmed += 1
+            return SOON_WAIT / 2 + self._jitter(SOON_WAIT / 2)
         if isinstance(error, Rejected | NotTaken):
             return SLOW_WAIT / 2 + self._jitter(SLOW_WAIT / 2)
         self._failures += 1

@@ -42,7 +42,7 @@ ANSWER_LIMIT = 64 << 20  # bytes; an assignment of 10,000 positions has about 4 
 MANY = 20  # records beyond one batch that say that this agent was away
 WAIT_AT_MOST = 300.0  # seconds a server's Retry-After is believed
 
-OTHER_NUMBERS = "What waits goes out under other numbers, because a copy of this home may have used these."
+OTHER_NUMBERS = "What waits goes out under other numbers: the server cannot tell whether these were used before."
 
 T = TypeVar("T")
 
@@ -129,10 +129,13 @@ class Link:
     async def assignment(self) -> Assignment:
         return await self._ask("GET", "/api/agent/assignment", Assignment)
 
-    async def orders(self, have: list[str], wait: int) -> Orders:
-        """What is to be done beside what is here already; held back until there is something, `wait` s at most."""
+    async def orders(self, have: list[str], wait: int, stream: str) -> Orders:
+        """What is to be done beside what is here already; held back until there is something, `wait` s at most.
+
+        `stream`: of the spool whose memory that is. What was handed to another, and is not here, it is not told again.
+        """
         named = ",".join(quote(uid, safe="") for uid in have)
-        return await self._ask("GET", f"/api/agent/orders?have={named}&wait={wait}", Orders)
+        return await self._ask("GET", f"/api/agent/orders?have={named}&wait={wait}&stream={quote(stream)}", Orders)
 
     async def _ask(
         self,

@@ -7,15 +7,17 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from agent.assignment import Target
 from agent.clock import Clocks, system_clocks
 from agent.duties import Duties
-from agent.exit import Exit, Trouble
+from agent.exit import Exit
 from agent.link import Link, open_line
 from agent.link_errors import Away
 from agent.local.keep import Local
 from agent.notify import BEGUN, ENDING, beat, notify
+from agent.opening import open_at_last, open_now
 from agent.orders.doing import Doing
 from agent.orders.receiving import HELD_SECONDS, Receiving
 from agent.orders.running import Running
@@ -25,9 +27,8 @@ from agent.report import Report
 from agent.schedule import Schedule
 from agent.settings import Settings
 from agent.signals import ended_by_signals
-from agent.spool import Spool, open_spool
 from agent.status import Account
-from agent.tables import SpoolError, SpoolFull, SpoolNewer, SpoolTaken
+from agent.tables import SpoolFull
 from agent.tokens import Tokens
 from agent.trust import Trust, context_for
 from agent.uplink import Uplink
@@ -47,33 +48,27 @@ class Stop:
 
     def __init__(self) -> None:
         self.reason = ""
-        self._asked = asyncio.Event()
+        self.asked = asyncio.Event()
 
     def ask(self, reason: str) -> None:
         self.reason = self.reason or reason
-        self._asked.set()
-
-    async def wait(self) -> None:
-        await self._asked.wait()
+        self.asked.set()
 
 
 async def run_agent(settings: Settings, stop: Stop, clocks: Clocks | None = None) -> Exit:
     """Poll and send until `stop` is asked for. Raises Trouble if it cannot even begin."""
     clocks = clocks or system_clocks(settings.home)
-    try:
-        spool, _ = await asyncio.to_thread(
-            open_spool, settings.spool_path, clocks, settings.spool_bytes, settings.spool_days
-        )
-    except SpoolError as error:
-        raise Trouble(_CODES.get(type(error), Exit.CANNOT_WRITE), str(error), f"{error.zh}。") from error
-    await asyncio.to_thread(_take_over, spool, settings.identity.agent)
-    report = Report(catalogue(), clocks())
-    outbox = Outbox(spool, clocks, settings.spool_bytes, forget=report.forget, days=settings.spool_days)
+    spool = await open_now(settings, clocks)
+    outbox: Outbox | None = None
+    parts = False  # before there is an outbox that could
     shared = Shared()
 
     async def begin_stream() -> None:
+        nonlocal parts
+        parts = outbox is None
         try:
-            await outbox.part()
+            if outbox is not None:
+                await outbox.part()
         except SpoolFull as error:
             raise Away(str(error)) from error
 
@@ -87,19 +82,22 @@ async def run_agent(settings: Settings, stop: Stop, clocks: Clocks | None = None
             proven = trust if settings.server.startswith("https:") else None
             tokens = Tokens(line, settings.home, settings.identity, clocks, begin_stream, proven)
             link, orders = Link(line, tokens, trust.heard), Link(held_line, tokens, trust.heard, quiet=True)
+            spool = spool or await open_at_last(settings, clocks, link, own_version(), stop.asked)
+            if spool is None:
+                return Exit.DONE
+            report = Report(catalogue(), clocks())
+            outbox = Outbox(spool, clocks, settings.spool_bytes, forget=report.forget, days=settings.spool_days)
+            if parts:
+                await outbox.part()
             return await _live(settings, stop, clocks, report, outbox, shared, link, orders)
     finally:
-        await outbox.close()
+        if outbox is not None:
+            await outbox.close()
+        elif spool is not None:
+            await asyncio.to_thread(spool.close)
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await shared.close()
-
-
-_CODES: dict[type[SpoolError], Exit] = {
-    SpoolTaken: Exit.BUSY,
-    SpoolNewer: Exit.SPOOL_UNUSABLE,
-    SpoolFull: Exit.CANNOT_WRITE,
-}
 
 
 async def _live(
@@ -145,18 +143,23 @@ async def _live(
     duties = Duties(settings.home, clocks, link, uplink, schedule, report, shared)
     local = Local(settings.local_folder, settings.server, clocks, link, outbox, duties)
     account.aside = lambda: local.aside
-    running = Running(outbox, clocks, Doing(settings, clocks, outbox, schedule, look, report, duties).kinds())
-    receiving = Receiving(orders, link, outbox, clocks, running)
+
+    def polled() -> list[str]:
+        return [position for position, target in schedule.targets.items() if target.failure is None]
+
+    parts = (settings, clocks, outbox, schedule, look, report, duties, lambda: account.settled(polled))
+    running = Running(outbox, clocks, Doing(*parts).kinds())
+    receiving = Receiving(orders, link, outbox, clocks, running, met=uplink.met)
 
     outbox.put([_start_event(clocks)], urgent=True)
     outbox.news.set()  # what is left from the last run
     schedule.start()
     duties.begin()
     writer = asyncio.create_task(outbox.run())
-    parts = (uplink.run(), duties.run(), hold(), schedule.watch_clock(), local.run(), account.run(), beat())
-    others = [asyncio.create_task(each) for each in (*parts, running.run(), receiving.run())]
+    tasks = (uplink.run(), duties.run(), hold(), schedule.watch_clock(), local.run(), account.run(), beat())
+    others = [asyncio.create_task(each) for each in (*tasks, running.run(), receiving.run())]
     notify(BEGUN)
-    asked = asyncio.create_task(stop.wait())
+    asked = asyncio.create_task(stop.asked.wait())
     done, _ = await asyncio.wait([asked, writer, *others], return_when=asyncio.FIRST_COMPLETED)
     for task in done - {asked}:
         log.error("A part of the agent ended by a defect; the agent ends too.", exc_info=task.exception())
@@ -177,16 +180,7 @@ async def _live(
     return Exit.DEFECT if stop.reason == "defect" else Exit.DONE
 
 
-def _take_over(spool: Spool, agent: str) -> None:
-    try:
-        if spool.belong(agent):
-            log.warning("This home was another agent's before. What waits goes on in a stream of its own.")
-    except SpoolFull as error:
-        spool.close()
-        raise Trouble(Exit.CANNOT_WRITE, str(error), f"{error.zh}。") from error
-
-
-async def _cancel(*tasks: "asyncio.Task[None]") -> None:
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -30,7 +30,10 @@ DAYS = 60  # records wait this long at most, counting only the time the agent ra
 DAY = 86_400_000_000  # µs
 KEPT_MICROS = 7 * DAY  # acknowledged records stay this long, by the server's clock
 OLDER = "an older copy of the spool was brought back"
-FORKED = "a copy of this home may have spoken as this agent"
+FORKED = (
+    "the server did not know this program as the one after the last: it was killed while nothing could be written, "
+    "it was enrolled anew, or a copy of this home speaks"
+)
 RESTORED = "the server was brought back from a backup, and cannot tell this home from a copy of it"
 TAKEN_OVER = "this home was another agent's before"
 FORGOTTEN = "the server lost them when they had been let go of here"

@@ -6,7 +6,8 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -26,6 +27,7 @@ from agent.wire import Clock, Title, catalogue
 
 FILE = "status.json"
 EVERY_SECONDS = 10.0
+SETTLE_SECONDS = 30.0  # after a start every position was looked at by then, or hangs
 STALE_SECONDS = 180.0  # a running agent's file is never older: then it hangs, or was killed
 
 log = logging.getLogger(__name__)
@@ -79,6 +81,7 @@ class Account:
         self._version = version
         self._started = clocks().boot
         self._looked: dict[str, Looked] = {}
+        self._saw = asyncio.Event()
         self._answered: int | None = None
         self._troubled = self._started
         link.troubled = self._meets_trouble
@@ -89,6 +92,7 @@ class Account:
         said = (failure.reason, failure.detail) if failure is not None else ("", "")
         standing, gravest = now.standing_of(seen, catalogue()), now.said_gravest(seen.reading, catalogue())
         self._looked[position] = Looked(clock.boot, str(seen.reading.device), *said, standing, gravest)
+        self._saw.set()
 
     def answered(self) -> None:
         """The server took a batch."""
@@ -102,6 +106,15 @@ class Account:
         while True:
             await self.write()
             await asyncio.sleep(EVERY_SECONDS)
+
+    async def settled(self, positions: Callable[[], Collection[str]]) -> None:
+        """Write once everything was looked at since the start: what is not known yet is not wrong."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_SECONDS):
+                while not self._looked.keys() >= set(positions()):
+                    self._saw.clear()
+                    await self._saw.wait()
+        await self.write()
 
     async def write(self) -> None:
         try:

@@ -5,8 +5,10 @@ a database that refuses NUL, or turn a line of Chinese around on a screen.
 """
 
 import math
+import re
 import unicodedata
 
+from agent.inventory.unseen import UNSEEN
 from agent.wire import DeviceWord, Reading
 from drivers.base import RAW_LIMIT, cut_raw
 
@@ -17,7 +19,6 @@ PARTS_BYTES = 16_000
 NUMBERS_BYTES = 12_000
 TEXTS_BYTES = 8_000
 IDENTITY_BYTES = 4_000
-_TURNING = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}  # bidirectional overrides and isolates
 
 
 def tidy(reading: Reading) -> Reading:
@@ -42,16 +43,12 @@ def tidy_text(text: str, limit: int = TEXT_LIMIT) -> str:
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
     if cut.isascii() and cut.isprintable():
         return cut
-    return "".join(map(_shown, cut)).strip()
+    return "".join(" " if unicodedata.category(c) == "Cc" else c for c in UNSEEN.sub(_shown, cut)).strip()
 
 
-def _shown(character: str) -> str:
-    category = unicodedata.category(character)
-    if category == "Cs":  # half of a pair: cannot be sent as UTF-8
-        return "\ufffd"
-    if category in ("Cc", "Zl", "Zp") or ord(character) in _TURNING:
-        return " "
-    return character
+def _shown(found: re.Match[str]) -> str:
+    """Half of a pair, which cannot be sent as UTF-8, was a letter once."""
+    return "\ufffd" if unicodedata.category(found[0]) == "Cs" else " "
 
 
 def _texts(texts: dict[str, str], limit: int, left: int) -> dict[str, str]:

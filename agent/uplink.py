@@ -60,7 +60,7 @@ class Uplink:
         self._behind: Parcel | None = None  # what was sent last, while more waits
         self._wait = 0.0  # seconds the server asked for before more of what waits
         self._said_hindered: int | None = None  # boot µs: when it was said last that nothing can be written here
-        self._met = False  # the server said of each stream what it holds, since this agent began or it became another
+        self.met = asyncio.Event()  # the server said of each stream what it holds, since the agent began or it changed
         self._suspect: int | None = None  # number of the record that stopped the last batch by itself, it seems
 
     async def run(self) -> None:
@@ -106,7 +106,7 @@ class Uplink:
 
     async def send_one(self) -> bool:
         """Send one batch; False if there was nothing to send. Raises LinkError or SpoolFull."""
-        if not self._met or self._outbox.parting:
+        if not self.met.is_set() or self._outbox.parting:
             await self._meet()
         count = self._count
         parcel = await self._outbox.ask(lambda spool: spool.next_batch(count, SIZE))
@@ -143,13 +143,13 @@ class Uplink:
             ack = await self._post(Parcel(part.uid, [], waiting, follows=part.follows))
             acked = await self._outbox.ask(_met(ack))
             self._heard(ack, acked)
-        self._met = True
+        self.met.set()
         self._outbox.parting = False
 
     def _heard(self, ack: Ack, acked: Acked) -> None:
         if acked.another or acked.again:
             log.warning("The server's database is another than before; it gets again what it does not hold.")
-            self._met = False
+            self.met.clear()
         if acked.begun:
             log.warning("What waits goes on in another stream: %s.", acked.begun)
         if acked.lacks:

@@ -9,9 +9,7 @@ from typing import Any
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
-from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import server.accounts.routes
 import server.agents.open_routes
@@ -33,18 +31,20 @@ from agent.wire import MEDIA_MSGPACK
 from server.accounts.passwords import Passwords
 from server.agents.assignment import Revisions
 from server.agents.challenges import voice
+from server.agents.door import doors
 from server.agents.limits import Limits
 from server.agents.turns import Turns
 from server.answers import wire_schemas
 from server.aside.shelf import Shelf
 from server.bodies import BoundedBody
 from server.entries.follower import EntryFollower
-from server.events.ticker import Ticker
+from server.events.ticker import News, Ticker
+from server.front import Application, SafeHeaders
 from server.health.follower import Follower
 from server.ingest.writer import Writer
 from server.migrations import EPOCH, NAME
 from server.orders.follower import OrderFollower
-from server.orders.hub import Hub
+from server.orders.hub import AGENT, Hub
 from server.problems import RESPONSES, answer_with_problems
 from server.retention.sweeper import Sweeper
 from server.running.ready import Readiness
@@ -56,12 +56,6 @@ from server.storage.types import Now
 
 BUSY = 64  # batches that wait for the writer: agents that are told to answer can wait a moment
 
-HEADERS = {
-    "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
 # What comes as it is: what is packed already, streams, what agents read, files whose length is said before. The page of
 # a list is packed to a tenth, and over a branch's line that is the difference between half a second and five.
 UNPACKED = (
@@ -121,6 +115,11 @@ def create_app(
         if "result" in kinds:
             orders.wake()
 
+    def heard(rows: list[News]) -> None:
+        hub.hear(rows)
+        if any(row.topic == AGENT for row in rows):
+            orders.decide()
+
     limits = Limits()
     writer = Writer(database, committed=committed)
     hub = Hub(database, now, admit=limits.agent.take, busy=lambda: writer.waiting > BUSY)
@@ -138,7 +137,7 @@ def create_app(
         passwords=Passwords(settings.password_memory),
         writer=writer,
         revisions=Revisions(database, key, now),
-        ticker=Ticker(database, now, heard=hub.hear),
+        ticker=Ticker(database, now, heard=heard),
         follower=follower,
         entries=entries,
         orders=orders,
@@ -171,7 +170,8 @@ def create_app(
             await asyncio.to_thread(orders.stop)
             await asyncio.to_thread(sweeper.stop)
 
-    app = FastAPI(
+    app = Application(
+        doors(routers()),
         title="Branchfleet",
         version=version("branchfleet"),
         summary="Watches over the terminals of a bank's branches.",
@@ -203,20 +203,3 @@ def create_app(
 
 def _operation_id(route: APIRoute) -> str:
     return route.name
-
-
-class SafeHeaders:
-    """Says to every browser that what comes is data: not to be stored, framed, guessed at or run."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)

@@ -30,7 +30,11 @@ class BoundedBody:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        said = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        said = headers.get("content-length", "")
+        if not said and "transfer-encoding" not in headers:  # then it has none: RFC 9112, 6.3
+            await self._app(scope, receive, send)
+            return
         announced = int(said) if said.isascii() and said.isdigit() and len(said) < 20 else 0
         came = 0
         whole = False

@@ -28,6 +28,7 @@ class Following(ABC):
 
     name: str
     pause: float  # seconds between looks at the log when nobody wakes it
+    gather: float = 0.0  # seconds from one step that found something to the next: what comes in them is taken at once
 
     def __init__(self, lead: Lead) -> None:
         self._lead = lead
@@ -102,6 +103,8 @@ class Following(ABC):
                 if not done:
                     self._news.wait(pause)
                     self._news.clear()
+                elif self.gather:
+                    self._stopping.wait(self.gather)
 
     def _leading(self) -> bool:
         led, self.leads = self.leads, self._lead.held()

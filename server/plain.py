@@ -3,17 +3,23 @@
 import re
 from unicodedata import east_asian_width
 
-# C0 and C1 controls, the marks that turn, break or hide text without being seen, and halves of characters.
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+from agent.inventory.unseen import UNSEEN
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")  # C0 and C1
 
 
 def has_controls(text: str) -> bool:
-    return _CONTROLS.search(text) is not None
+    """Whether it gives orders to a terminal, or has letters that nobody sees."""
+    return (_CONTROLS.search(text) or UNSEEN.search(text)) is not None
 
 
 def plain(value: object) -> str:
-    """The value on one line, each control spelled as a programmer writes it: \\x1b."""
-    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), str(value))
+    """The value on one line, each control and each letter nobody sees spelled as a programmer writes it: \\x1b."""
+    return UNSEEN.sub(_spelled, _CONTROLS.sub(_spelled, str(value)))
+
+
+def _spelled(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 def cells(text: str) -> int:
@@ -23,4 +29,5 @@ def cells(text: str) -> int:
 
 def clean(text: str) -> str:
     """A person's text as it is kept: no control characters but line ends, none that are not seen, no space around."""
-    return "".join(c if c.isprintable() or c == "\n" else " " for c in text.replace("\r\n", "\n")).strip()
+    seen = UNSEEN.sub(" ", text.replace("\r\n", "\n"))
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in seen).strip()

@@ -42,7 +42,7 @@ SENTENCES = {
 def answer_with_problems(app: FastAPI) -> None:
     """Every exception a route lets out becomes a Problem."""
     for kind in (ServerError, RequestValidationError, HTTPException, ClientDisconnect, DBAPIError, Exception):
-        app.add_exception_handler(kind, _answer)
+        app.add_exception_handler(kind, answer_to)
 
 
 def _problem(request: Request, status: int, told: Told) -> JSONResponse:
@@ -57,7 +57,7 @@ def _problem(request: Request, status: int, told: Told) -> JSONResponse:
     return JSONResponse(content, status, headers.get(status))
 
 
-async def _answer(request: Request, error: Exception) -> JSONResponse:  # a plain function would wait for a thread
+async def answer_to(request: Request, error: Exception) -> JSONResponse:  # a plain function would wait for a thread
     match error:
         case ServerError():
             return _problem(request, error.status, error)

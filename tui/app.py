@@ -55,7 +55,7 @@ def _screens() -> dict[str, Callable[[Place], Screen[None]]]:
         "ledger": lambda to: Card(to.key) if to.key else Ledger(ledger_query(to)),
         "branches": lambda to: Branch(to.key) if to.key else Branches(),
         "conditions": lambda to: Conditions(to.one("branch"), to.one("subject"), to.one("open") != "false"),
-        "agents": lambda to: Agent(to.key) if to.key else Agents(),
+        "agents": lambda to: Agent(to.key) if to.key else Agents(to.all("identity")),
         "coverage": lambda to: Days(to.one("agent"), to.one("branch")) if to.asked else Coverages(),
         "pushes": lambda to: Push(to.key) if to.key else Pushes(to.one("about")),
         "journal": lambda to: Journal(to.key or to.one("about") or ""),

@@ -14,7 +14,7 @@ from tui.plain import plain
 from tui.shell import Shell
 from tui.texts import _
 from tui.times import ago, day, moment, span
-from tui.words import what
+from tui.words import problem, what
 
 
 class Stands(Protocol):
@@ -81,6 +81,11 @@ class Cells:
         if condition.closed_at is not None:
             return self.dim(f"{mark.shape} {condition.title}")
         return self.ink(f"{mark.shape} {condition.title}", mark.ink)
+
+    def problem(self, condition: ConditionOut) -> Text:
+        """An open one, with its cause."""
+        mark = LEVELS[condition.severity]
+        return self.ink(f"{mark.shape} {problem(condition)}", mark.ink)
 
     def lasted(self, condition: ConditionOut) -> Text:
         end = self.now() if condition.closed_at is None else condition.closed_at

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from agent import commandline
-from tui import pushing, questions, settings, signing, token
+from tui import agents, pushing, questions, settings, signing, token
 from tui.exit import Exit
 from tui.said import Json, Said, narrate, stop, trusted
 from tui.settings import BadSettings, Settings
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 app.add_typer(questions.app)
 app.add_typer(pushing.app)
+app.add_typer(agents.app)
 app.add_typer(signing.app)
 
 
@@ -147,17 +148,22 @@ def web(
     context: typer.Context,
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port of the page.")] = 8090,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    name: Annotated[
+        list[str] | None,
+        typer.Option(help="A name or address browsers may use besides, as a proxy's; repeatable."),
+    ] = None,
 ) -> None:
     """The same console in a browser. Everything the page needs comes from here; nothing from outside."""
-    from tui.web.serve import PortTaken, serve
+    from tui.web.names import urls
+    from tui.web.serve import CannotListen, PortTaken, serve
 
     said: Said = context.obj
     trusted(said)  # the windows of browsers have nobody to ask
-    where = _("The console is at http://{host}:{port} — Ctrl+C ends it.").format(host=host, port=port)
+    where = _("The console is at {urls} — Ctrl+C ends it.").format(urls=_(", ").join(urls(host, port)))
     try:
-        serve(said.settings, host, port, lambda: narrate(where))
-    except PortTaken:
-        stop(Exit.BUSY, _("Port {port} is in use; choose another with --port.").format(port=port))
+        serve(said.settings, host, port, name or (), lambda: narrate(where))
+    except CannotListen as error:
+        stop(Exit.BUSY if isinstance(error, PortTaken) else Exit.USAGE, str(error))
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx2
 
-from server.schemas.agents import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep
+from server.schemas.agents import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep, FactsOut
 from server.schemas.branches import BranchOut, BranchPage
 from server.schemas.catalogue import CatalogueOut
 from server.schemas.conditions import ConditionPage
@@ -121,6 +121,10 @@ class Client(Line):
 
     async def agents(self) -> list[AgentOut]:
         return await self._get(list[AgentOut], "/api/agents")
+
+    async def facts(self, key: str) -> FactsOut:
+        """What that agent's PC said of itself last."""
+        return await self._get(FactsOut, f"/api/agents/{quote(key, safe='')}/facts")
 
     async def agent_code(self, key: str, ask: AgentCodeCreate) -> AgentCodeOut:
         path = f"/api/agents/{quote(key, safe='')}/code"

@@ -4,15 +4,18 @@ import json
 import re
 import unicodedata
 
+from server.schemas.unseen import UNSEEN
+
 LONGEST = 4000  # characters; a device that says a megabyte is cut, and the cut is shown
 
-# C0 and C1 controls, and the marks that turn or hide text without being seen.
-_ORDERS = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")  # C0 and C1
+_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")  # they choose a form, and terminals differ on its width
 
 
 def plain(text: str, longest: int = LONGEST) -> str:
     """`text` on one line: white space becomes a blank, a control is spelled as ^[ or \\x9b, what hides is dropped."""
     cut = text[:longest] + "…" if len(text) > longest else text
+    cut = _SELECTORS.sub("", UNSEEN.sub(_missing, cut))
     return cut if cut.isprintable() else "".join(_seen(character) for character in cut)
 
 
@@ -24,7 +27,18 @@ def plain_lines(text: str) -> str:
 def to_json(value: object, indent: int | None = 2) -> str:
     """JSON people can read that no terminal takes for an order: JSON itself lets C1 controls through."""
     said = json.dumps(value, ensure_ascii=False, indent=indent)
-    return _ORDERS.sub(lambda match: match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}", said)
+    said = _CONTROLS.sub(lambda match: match[0] if match[0] == "\n" else _escape(match), said)
+    return UNSEEN.sub(_escape, said)
+
+
+def _escape(match: re.Match[str]) -> str:
+    """As JSON writes a letter by its number: two halves of one beyond U+FFFF."""
+    return json.dumps(match[0])[1:-1]
+
+
+def _missing(match: re.Match[str]) -> str:
+    """What turns, joins or hides is dropped; what stands for something that was there leaves a mark."""
+    return " " if match[0] in "\u2028\u2029\u2800\u3164\uffa0" else match[0] if "\ud800" <= match[0] <= "\udfff" else ""
 
 
 def _seen(character: str) -> str:
@@ -32,8 +46,7 @@ def _seen(character: str) -> str:
         return character
     if character.isspace():
         return " "
-    kind = unicodedata.category(character)
-    if kind == "Cf":  # turns, joins or hides
+    if unicodedata.category(character) == "Cf":  # a mark of an old script without a form of its own
         return ""
     if character < " ":
         return "^" + chr(ord(character) + 64)  # ^[ for escape: every font has it

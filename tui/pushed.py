@@ -37,6 +37,24 @@ def progress(push: PushOut) -> str:
     return " · ".join([done, *(f"{ORDERS[state].title} {push.counts[state]}" for state in others)])
 
 
+def when(push: PushOut, now: int) -> list[str]:
+    """Who pushed it and when, from when to when it may be begun, and whether that is now."""
+    said = [_("{who}, {when}").format(who=push.by, when=moment(push.at, now))]
+    if push.starts > push.at:
+        said.append(_("from {when}").format(when=moment(push.starts, now)))
+    if push.window:
+        said.append(_("only {window}").format(window=push.window))
+    if push.ended_at is not None:
+        said.append(_("ended {when}").format(when=moment(push.ended_at, now)))
+    else:
+        said.append(_("until {when}").format(when=moment(push.expires, now)))
+        if push.opens is not None and push.opens > now:
+            said.append(_("closed now, opens {when}").format(when=moment(push.opens, now)))
+    if push.cancelled_by:
+        said.append(_("cancelled by {who}").format(who=push.cancelled_by))
+    return [*said, push.reason] if push.reason else said
+
+
 def readings(push: PushOut) -> str:
     """Of a poll: how many positions were read; "" of anything else."""
     if not push.positions:

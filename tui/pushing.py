@@ -28,8 +28,10 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 Key = Annotated[str, typer.Argument(help="Key of a position, line, branch or agent.", show_default=False)]
 All = Annotated[bool, typer.Option("--all", help="Every branch.")]
-Starts = Annotated[str, typer.Option(help="Not before this time of the bank: 2026-12-01 17:30.", show_default="now")]
-Expires = Annotated[str, typer.Option(help="How long after that it may still be begun: 30s, 10m, 8h, 2d.")]
+Starts = Annotated[
+    str, typer.Option(help="Not before this time of the bank, which is to come: 2026-12-01 17:30.", show_default="now")
+]
+Expires = Annotated[str, typer.Option(help="How long after that it may still be begun, 5s to 30d: 30s, 10m, 8h, 2d.")]
 Window = Annotated[str, typer.Option(help="Only in these hours of the bank's day: 17:30-08:00.")]
 Reason = Annotated[str, typer.Option(help="Why, for the journal.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Print the push's number and end; the orders go on.")]
@@ -78,7 +80,7 @@ def show(context: typer.Context, uid: Number, json: Json = False) -> None:
 
     async def ask(client: "Client") -> None:
         push = await client.pushed(uid)
-        _tell(push, await _orders(client, push), json)
+        _tell(push, await _orders(client, push), json, client.now())
 
     answer(context, ask)
 
@@ -136,7 +138,9 @@ def _ask(what: str, key: str, everything: bool, starts: str, expires: str, windo
     try:
         return PushCreate.model_validate({**said, "seconds": int(found[1]) * UNITS[found[2]]})
     except ValidationError as error:
-        named = {"seconds": "--expires", "window": "--window", "reason": "--reason", "about": "KEY"}
+        if error.errors()[0]["loc"][0] == "seconds":
+            stop(Exit.USAGE, _("--expires {said} is too short or too long: 5s to 30d.").format(said=expires))
+        named = {"window": "--window", "reason": "--reason", "about": "KEY"}
         option = named.get(str(error.errors()[0]["loc"][0]), "")
         stop(Exit.USAGE, _("{option} is not right; see --help.").format(option=option))
 
@@ -157,7 +161,7 @@ def _push(context: typer.Context, ask: "PushCreate", *, wait: bool, json: bool) 
             return
         push = await push_and_wait(client, ask, line.show)
         line.end()
-        _tell(push, await _orders(client, push), json)
+        _tell(push, await _orders(client, push), json, client.now())
         if push.counts.get(OrderState.DONE, 0) < push.total:
             stop(Exit.NOT_ALL)
 
@@ -203,10 +207,10 @@ async def _orders(client: "Client", push: "PushOut") -> "list[OrderOut]":
     return found
 
 
-def _tell(push: "PushOut", orders: "list[OrderOut]", json: bool) -> None:
+def _tell(push: "PushOut", orders: "list[OrderOut]", json: bool, now: int) -> None:
     from tui.listed import aligned
     from tui.plain import plain, to_json
-    from tui.pushed import order_lines, progress, readings, what
+    from tui.pushed import order_lines, progress, readings, what, when
 
     if json:
         rows = [order.model_dump(mode="json") for order in orders]
@@ -214,4 +218,5 @@ def _tell(push: "PushOut", orders: "list[OrderOut]", json: bool) -> None:
         return
     for line in aligned(order_lines(orders)):
         typer.echo(line)
+    narrate(plain(" · ".join(when(push, now))))
     narrate(plain(f"{what(push)} {push.about_name}: {progress(push)}. {readings(push)}".rstrip()))

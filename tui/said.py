@@ -10,8 +10,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from tui import settings
+from tui import settings, token
 from tui.exit import Exit
+from tui.plain import plain
 from tui.settings import Settings
 from tui.texts import _
 
@@ -71,6 +72,18 @@ def trusted(said: Said, *, without: bool = False) -> ssl.SSLContext | None:
         stop(Exit.REFUSED, str(error))
 
 
+def nobody(server: str) -> str:
+    """Nobody is signed in there; the sign-in of another server is named, since somebody here may think so."""
+    kept = token.kept_at_all(settings.config_folder())
+    if kept is None or token.same(kept.server, server):
+        return _("Nobody is signed in here: branchfleet sign-in")
+    told = _(
+        "Nobody is signed in at {server}; what is kept here is a sign-in at {other}. "
+        "branchfleet --server {server} sign-in takes its place."
+    )
+    return told.format(server=server, other=plain(kept.server))
+
+
 def answer(
     context: typer.Context, ask: "Callable[[Any], Coroutine[Any, Any, None]]", *, signed_in: bool = True
 ) -> None:
@@ -80,7 +93,7 @@ def answer(
 
     said: Said = context.obj
     if signed_in and said.token is None:
-        stop(Exit.NOT_SET_UP, _("Nobody is signed in here: branchfleet sign-in"))
+        stop(Exit.NOT_SET_UP, nobody(said.settings.server))
     context_of_server = trusted(said)
 
     async def run() -> None:

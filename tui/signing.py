@@ -8,7 +8,8 @@ import typer
 
 from tui import settings, token
 from tui.exit import Exit
-from tui.said import Said, answer, narrate, stop
+from tui.plain import plain
+from tui.said import Said, answer, narrate, nobody, stop
 from tui.texts import _
 
 app = typer.Typer(rich_markup_mode=None)
@@ -36,10 +37,14 @@ def sign_in(
     async def ask(client: Client) -> None:
         person = await client.sign_in(login, password)
         try:
+            before = token.kept_at_all(settings.config_folder())
             path = keep(settings.config_folder(), Kept(said.settings.server, login, client.token or ""))
         except OSError as error:
             stop(Exit.CANNOT_WRITE, _("The file cannot be written: {why}").format(why=error))
         narrate(_("{name} is signed in; the token is in {path}.").format(name=person.name, path=path))
+        if before is not None and not token.same(before.server, said.settings.server):
+            told = _("The sign-in at {other} is not kept any more: there is room for one.")
+            narrate(told.format(other=plain(before.server)))
         if person.must_change:
             narrate(_("This is a first password: open the console and choose your own."))
 
@@ -48,7 +53,7 @@ def sign_in(
 
 @app.command(epilog="Example: branchfleet sign-out")
 def sign_out(context: typer.Context) -> None:
-    """Give up the sign-in kept here."""
+    """Give up the sign-in kept here, at the server it is of."""
     from tui.client import Client
     from tui.failures import ClientError
 
@@ -60,7 +65,12 @@ def sign_out(context: typer.Context) -> None:
         ):  # the file goes even when the server is away; its token runs out by itself
             await client.sign_out()
 
+    kept = token.kept_at_all(settings.config_folder())
+    here = kept is not None and token.same(kept.server, said.settings.server)
+    if said.token is None and kept is not None and not here:
+        stop(Exit.NOT_SET_UP, nobody(said.settings.server))
     if said.token is not None:
         answer(context, ask)
-    token.forget(settings.config_folder())
+    if here:
+        token.forget(settings.config_folder())
     narrate(_("Signed out."))

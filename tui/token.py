@@ -27,12 +27,22 @@ def keep(folder: Path, kept: Kept) -> Path:
 
 
 def kept(folder: Path, server: str) -> Kept | None:
-    """The sign-in kept for `server`, or None; a file that cannot be read is none."""
+    """The sign-in kept for `server`, or None."""
+    found = kept_at_all(folder)
+    return found if found is not None and same(found.server, server) else None
+
+
+def kept_at_all(folder: Path) -> Kept | None:
+    """The sign-in kept for whichever server; a file that cannot be read is none."""
     try:
-        found = Kept(**json.loads((folder / "token.json").read_text(encoding="utf-8")))
+        return Kept(**json.loads((folder / "token.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    return found if found.server == server else None
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two addresses are typed alike but for what means nothing."""
+    return one.lower().rstrip("/") == other.lower().rstrip("/")
 
 
 def forget(folder: Path) -> None:

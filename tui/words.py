@@ -2,6 +2,7 @@
 
 from server.schemas.base import Coverage
 from server.schemas.catalogue import CatalogueOut
+from server.schemas.conditions import ConditionOut
 from server.schemas.coverage import MinutesOut, Missing
 from server.schemas.positions import PositionRow, SelfTestOut
 from server.schemas.standing import Standing
@@ -75,6 +76,13 @@ def what(row: PositionRow, now: int) -> str:
     if row.tested is not None and row.standing is Standing.IN_USE:
         return self_test(row.tested, now)
     return row.detail
+
+
+def problem(condition: ConditionOut) -> str:
+    """采集程序离线 (线路中断): what is wrong, and why where that is known."""
+    if not condition.cause:
+        return condition.title
+    return _("{what} ({why})").format(what=condition.title, why=condition.cause)
 
 
 def self_test(tested: SelfTestOut, now: int) -> str:

@@ -10,17 +10,13 @@ from typing import Any, Final
 
 from agent.inventory.lines import Path, find_lines, line_of
 from agent.inventory.problems import Problem, nearest, shown
+from agent.inventory.unseen import UNSEEN
 
 FILE_LIMIT = 32 << 20  # bytes; a province writes a folder with a file a branch
 INTEGER_LIMIT = 2**63
 KINDS: Final = ("calendar", "class", "rule", "plan", "branch", "line", "agent", "position", "device")
 _AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-# Letters nobody sees: they join, part or turn what stands around them, or are blank. Two names that look alike differ
-# by them, and a name can be shown backwards. The wide space U+3000 is none of them: it stands in people's names.
-_UNSEEN = re.compile(
-    "[\u00ad\u061c\u115f\u1160\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
 _WIDE = {"“": '"', "”": '"', "‘": "'", "’": "'", "＝": "=", "［": "[", "］": "]", "【": "[", "】": "]", "，": ","}
 _SAYS_UNSEEN = (
     "{value} holds a letter that nobody sees, {letter}: it is number {at}, after {before}; "
@@ -160,7 +156,7 @@ class Draft:
                 left += [((*path, index), inner) for index, inner in enumerate(value)]
             elif template := _impossible(value, in_options="options" in path):
                 yield self.problem(path, template, value=shown(value))
-            elif isinstance(value, str) and (unseen := _UNSEEN.search(value)):
+            elif isinstance(value, str) and (unseen := UNSEEN.search(value)):
                 yield self.problem(path, _SAYS_UNSEEN, value=shown(value), **_where(unseen))
 
     def _local(self, path: Path) -> tuple[Source, Path]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from difflib import get_close_matches
 
+from agent.inventory.unseen import UNSEEN
+
 SHOWN = 60  # characters of a wrong value worth showing
 _SENTENCES = ("wrong", "message", "reason")  # values that are sentences themselves: what a driver or the system says
 MANY = 2000  # beyond this many, only keys that begin alike are looked at for the nearest
@@ -45,7 +47,12 @@ class InventoryError(Exception):
 
 def _spelled(text: str) -> str:
     """Harmless on a terminal: what is no letter to be seen as its number. The wide space of Chinese names stays."""
-    return "".join(char if char.isprintable() or char == "\u3000" else f"\\u{ord(char):04x}" for char in text)
+    said = UNSEEN.sub(lambda found: _number(found[0]), text)
+    return "".join(char if char.isprintable() or char == "\u3000" else _number(char) for char in said)
+
+
+def _number(char: str) -> str:
+    return f"\\u{ord(char):04x}"
 
 
 def nearest(wrong: str, right: Iterable[str]) -> str | None:

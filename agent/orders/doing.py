@@ -28,7 +28,8 @@ class Kind(NamedTuple):
 
 
 class Doing:
-    """What this agent can be asked to do, with the parts of it that do it. `look` polls, as the schedule has it do."""
+    """What this agent can be asked to do, with the parts of it that do it. `look` polls, as the schedule has it do, and
+    `settled` ends once the agent has told its doctor how things stand, after a start not before it knows."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Doing:
         look: Callable[[Target], Awaitable[Seen]],
         report: Report,
         duties: Duties,
+        settled: Callable[[], Awaitable[None]],
     ) -> None:
         self._settings = settings
         self._clocks = clocks
@@ -47,6 +49,7 @@ class Doing:
         self._look = look
         self._report = report
         self._duties = duties
+        self._settled = settled
         self._places = asyncio.Semaphore(AT_ONCE)
 
     def kinds(self) -> dict[str, Kind]:
@@ -99,6 +102,10 @@ class Doing:
     async def _doctor(self, _: Order) -> Outcome:
         from agent.orders.doctor import findings
 
+        if self._duties.assignment is None:
+            with suppress(LinkError):
+                await self._duties.fetch()
+        await self._settled()
         return Outcome(findings=await findings(self._settings))
 
     async def _spool(self, _: Order) -> Outcome:

@@ -19,7 +19,9 @@ PAUSE_SECONDS = 2.0  # at most, after an answer that came early and brought noth
 
 
 class Receiving:
-    """One asker. `link` is its own; `records` is the one by which records go, which tells people of trouble."""
+    """One asker. `link` is its own; `records` is the one by which records go, which tells people of trouble. It does
+    not ask before the server was `met`: only then it is known whether this spool is as new as what the server heard.
+    """
 
     def __init__(
         self,
@@ -29,6 +31,7 @@ class Receiving:
         clocks: Clocks,
         running: Running,
         jitter: Jitter = full_jitter,
+        met: asyncio.Event | None = None,
     ) -> None:
         self._link = link
         self._records = records
@@ -36,12 +39,15 @@ class Receiving:
         self._clocks = clocks
         self._running = running
         self._jitter = jitter
+        self._met = met
         self._backoff = Backoff(link.opens, jitter)
 
     async def run(self) -> None:
         """Ask until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
+            if self._met is not None:
+                await self._met.wait()
             wait = HELD_LEAST + round(self._jitter(HELD_SECONDS - HELD_LEAST))
             asked = loop.time()
             try:
@@ -56,8 +62,8 @@ class Receiving:
 
     async def _ask(self, wait: int) -> bool:
         """True if the answer brought something new."""
-        have = await self._outbox.ask(lambda spool: spool.change(keeping.have))
-        return await self._take(await self._link.orders(have, wait))
+        have, stream = await self._outbox.ask(lambda spool: (spool.change(keeping.have), spool.stream))
+        return await self._take(await self._link.orders(have, wait, stream))
 
     async def _take(self, answer: Orders) -> bool:
         came = self._clocks()

@@ -10,10 +10,12 @@ import typer
 from server.agents import deeds as agents
 from server.agents.codes import HOURS
 from server.agents.queries import agents as agents_out
+from server.border import language
 from server.clock import utc_now
 from server.command import HomeOption, JsonOption, act, changing, local_time, reading, say, show_once, show_row
 from server.queries import Everything
 from server.schemas.agents import AgentOut
+from server.settings import default_home
 from server.texts import Gettext
 
 agent = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Agents: who may speak as each.")
@@ -42,19 +44,19 @@ def agent_code(
 
 @agent.command("list")
 def agent_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """List agents: key, branch, who may speak as it, until when its code is good, and from where it speaks.
+    """List agents: key, branch, who may speak as it, until when its code is good, from where it speaks, what is wrong.
 
     Example: branchfleet-server agent list
     """
     with reading(home) as (session, _):
-        rows = agents_out(session, Everything(), utc_now())
+        rows = agents_out(session, Everything(), language(home or default_home()), utc_now())
         zoned = partial(local_time, session)
         lines = [(row, zoned(row.code_until) if row.code_until else "", _heard(row, zoned, _)) for row in rows]
     if as_json:
         print(json.dumps([row.model_dump(mode="json") for row in rows], ensure_ascii=False))
         return
     for row, until, heard in lines:
-        show_row(row.key, row.branch, _(row.identity.value), until, heard)
+        show_row(row.key, row.branch, _(row.identity.value), until, heard, "; ".join(one.title for one in row.problems))
 
 
 def _heard(row: AgentOut, zoned: Callable[[int], str], _: Gettext) -> str:
@@ -80,7 +82,12 @@ def agent_confirm(key: AgentKey, home: HomeOption = None) -> None:
     """
     with changing(home) as (_home, session, _):
         agents.confirm(session, act(), key)
-    say(_("{key} is the PC now that waited; the one before ends.").format(key=key))
+    say(
+        _(
+            "{key} is the PC now that waited; the one before ends. It comes in within half a minute, "
+            "or five where it has waited for more than half an hour."
+        ).format(key=key)
+    )
 
 
 @agent.command("revoke")

@@ -4,6 +4,7 @@ import hmac
 
 from sqlmodel import Session
 
+from agent.inventory.unseen import UNSEEN
 from agent.proof import (
     NONCE_BYTES,
     TEXT_LIMIT,
@@ -121,4 +122,4 @@ def _wrong_try(session: Session, row: AgentCode, address: str, now: int) -> Forb
 
 def said(text: str) -> str:
     """What a host says of itself is data: printable, and not too long."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:TEXT_LIMIT]
+    return "".join(letter if letter.isprintable() else "?" for letter in UNSEEN.sub("?", text))[:TEXT_LIMIT]

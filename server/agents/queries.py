@@ -11,8 +11,9 @@ from agent.proof import fingerprint
 from server.accounts.scope import Scoped, in_scope
 from server.agents.codes import CodeStanding
 from server.agents.codes import standing_of as code_standing
-from server.agents.tables import AgentCode, AgentIdentity, AgentInstance, AgentKey, AgentToken, KeyStanding
+from server.agents.tables import AgentCode, AgentIdentity, AgentInstance, AgentKey, AgentToken, KeptOut, KeyStanding
 from server.errors import NotFound
+from server.health import queries as health
 from server.health.clocks import Stamp
 from server.health.state import State
 from server.health.tables import HealthRow
@@ -21,6 +22,7 @@ from server.inventory.tables import Observer, Subject, SubjectKind
 from server.schemas.agents import AgentOut, IdentityStanding, SpeakerOut
 from server.schemas.standing import Standing
 
+UNDECIDED = (IdentityStanding.QUARANTINED, IdentityStanding.WAITING)
 PROGRAMS = 2  # shown of an agent in quarantine
 
 
@@ -94,7 +96,7 @@ class Identities:
         return keys + programs
 
 
-def agents(session: Session, viewer: Scoped, now: int, key: str | None = None) -> list[AgentOut]:
+def agents(session: Session, viewer: Scoped, lang: str, now: int, key: str | None = None) -> list[AgentOut]:
     """By key, or the one of that key. What health has not judged for too long reads as stale."""
     wanted = [col(Subject.kind) == SubjectKind.AGENT, col(Subject.removed_at).is_(None)]
     wanted += [in_scope(viewer, col(Subject.branch_id)), *([col(Subject.key) == key] if key is not None else [])]
@@ -116,13 +118,14 @@ def agents(session: Session, viewer: Scoped, now: int, key: str | None = None) -
         .order_by(col(Subject.key))
     ).all()
     identities = Identities(session, select(col(Subject.id)).where(*wanted), now)
+    problems = health.of_agents(session, viewer, lang, key)
     return [
         AgentOut(
             key=subject.key,
             name=subject.name,
             branch=code,
-            standing=identities.judged(subject.id or 0, health, now),
-            fresh_until=health.fresh_until if health else None,
+            standing=identities.judged(subject.id or 0, row, now),
+            fresh_until=row.fresh_until if row else None,
             seen_at=seen.at if seen else None,
             version=seen.version if seen else "",
             waiting=seen.waiting if seen else 0,
@@ -130,10 +133,11 @@ def agents(session: Session, viewer: Scoped, now: int, key: str | None = None) -
             identity=identities.standing(subject.id or 0),
             code_until=identities.code_until(subject.id or 0),
             speakers=identities.speakers(subject.id or 0),
-            clock_off=stamp.off if (stamp := _stamp(health)) else None,
+            clock_off=stamp.off if (stamp := _stamp(row)) else None,
             clock_unsure=stamp.confidence if stamp else None,
+            problems=problems.get(subject.id or 0, []),
         )
-        for subject, code, seen, health, positions in rows
+        for subject, code, seen, row, positions in rows
     ]
 
 
@@ -162,6 +166,18 @@ def unenrolled(session: Session, viewer: Scoped) -> int:
     )
     counted: int = session.execute(asked).scalar_one()
     return counted
+
+
+def undecided(session: Session, viewer: Scoped) -> Counter[IdentityStanding]:
+    """How many agents wait for a person: another PC is to be confirmed, or two spoke as one."""
+    asked = (
+        select(col(KeptOut.why), func.count())
+        .join(Subject, col(Subject.id) == col(KeptOut.agent_id))
+        .where(col(KeptOut.end).is_(None), col(KeptOut.why).in_(UNDECIDED))
+        .where(col(Subject.removed_at).is_(None), in_scope(viewer, col(Subject.branch_id)))
+        .group_by(col(KeptOut.why))
+    )
+    return Counter({why: n for why, n in session.execute(asked).all()})  # noqa: C416 - rows are no pairs to mypy
 
 
 def barred(session: Session, agents: Select[Any], now: int) -> dict[int, IdentityStanding]:
@@ -198,16 +214,16 @@ def strangers_to(session: Session, authority: str) -> list[str]:
     return list(session.execute(asked).scalars())
 
 
-def agent(session: Session, viewer: Scoped, key: str, now: int) -> AgentOut:
-    found = agents(session, viewer, now, key)
+def agent(session: Session, viewer: Scoped, lang: str, key: str, now: int) -> AgentOut:
+    found = agents(session, viewer, lang, now, key)
     if not found:
         raise NotFound("There is no agent {key}: the inventory names the agents.", key=key)
     return found[0]
 
 
-def _stamp(health: HealthRow | None) -> Stamp | None:
+def _stamp(row: HealthRow | None) -> Stamp | None:
     """The clocks of the newest record health judged."""
-    return msgspec.convert(health.state, State).stamp if health is not None else None
+    return msgspec.convert(row.state, State).stamp if row is not None else None
 
 
 def standing_of(health: HealthRow | None, now: int) -> Standing:

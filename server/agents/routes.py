@@ -8,9 +8,10 @@ from server.accounts.dependencies import ActNow, Came, Clock, ReadSession, State
 from server.agents import deeds, queries
 from server.agents.assignment import assignment_of
 from server.agents.dependencies import AgentCaller
+from server.agents.facts import facts
 from server.answers import Accepted, agent_answer, answer
 from server.errors import Unavailable
-from server.schemas.agents import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep
+from server.schemas.agents import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep, FactsOut
 from server.schemas.people import Role
 
 router = APIRouter(prefix="/api", tags=["agents"])
@@ -29,7 +30,13 @@ def get_assignment(
 
 @router.get("/agents", summary="The agents and when they were last heard of")
 def list_agents(viewer: Viewer, session: ReadSession, now: Clock) -> list[AgentOut]:
-    return queries.agents(session, viewer, now())
+    return queries.agents(session, viewer, viewer.lang, now())
+
+
+@router.get("/agents/{key}/facts", summary="What its PC said of itself last")
+def get_facts(key: str, viewer: Viewer, session: ReadSession, now: Clock) -> FactsOut:
+    """It says so when it is asked to: by a push of `facts`."""
+    return facts(session, viewer, key, now())
 
 
 @router.post(
@@ -41,7 +48,7 @@ def make_code(
     """Told once. An earlier code of this agent that is still open is withdrawn."""
     if state.key is None:
         raise Unavailable("This server runs without a key of its own: it can keep no codes.")
-    branch = queries.agent(session, viewer, key, act.now).branch
+    branch = queries.agent(session, viewer, viewer.lang, key, act.now).branch
     code, agent, until = deeds.make_code(session, act, state.key, branch, key, ask.hours)
     return AgentCodeOut(agent=agent, code=str(code), until=until, addresses=state.addresses())
 
@@ -64,4 +71,4 @@ def take_agent_step(key: str, viewer: Viewer, session: WriteSession, act: ActNow
             "rotate": deeds.ask_rotation,
         }
         steps[ask.step](session, act, key)
-    return queries.agent(session, viewer, key, act.now)
+    return queries.agent(session, viewer, viewer.lang, key, act.now)

@@ -44,8 +44,14 @@ def period_of(session: Session, first: date | None, last: date | None, now: int)
     if until < begins:
         raise Invalid("There is nothing so early: what was due is known from {day} on.", day=begins.isoformat())
     since = first or until - timedelta(days=6)
-    if not since <= until or (until - since).days >= LONGEST:
-        raise Invalid("Coverage is asked for from a day to the same or a later one, {days} days at most.", days=LONGEST)
+    if since > today:
+        raise Invalid("{day} is still to come; the last day there is an account of is today.", day=since.isoformat())
+    if since > until:
+        raise Invalid(
+            "The first day, {first}, comes after the last, {last}.", first=since.isoformat(), last=until.isoformat()
+        )
+    if (until - since).days >= LONGEST:
+        raise Invalid("Coverage is asked for {days} days at most.", days=LONGEST)
     days = [since + timedelta(days=number) for number in range((until - since).days + 1)]
     edges = [midnight(day, zone) for day in [*days, until + timedelta(days=1)]]
     over = [edge <= minute(now) for edge in edges[1:]]

@@ -17,7 +17,7 @@ from server.health.kept_out import kept_out_of
 from server.health.rules import Rules, load
 from server.health.tables import Condition, Severity
 from server.health.titles import cause_title, condition_title, fix_card
-from server.inventory.tables import Position, Subject
+from server.inventory.tables import Position, Subject, SubjectKind
 from server.queries import bank_zone
 from server.schemas.conditions import ConditionOut, ConditionPage
 from server.texts import gettext_for
@@ -87,6 +87,17 @@ def of_subjects(
         over = asked(*wanted, col(Condition.closed_at) >= since).order_by(col(Condition.opened_at).desc())
         rows += session.execute(over).all()
     return outs(session, rows, lang)
+
+
+def of_agents(session: Session, viewer: Scoped, lang: str, key: str | None = None) -> dict[int, list[ConditionOut]]:
+    """What is wrong with each agent, or with the one of that key: by id, gravest first."""
+    wanted = [col(Subject.kind) == SubjectKind.AGENT, in_scope(viewer, col(Subject.branch_id))]
+    wanted += [col(Condition.closed_at).is_(None), *([col(Subject.key) == key] if key is not None else [])]
+    rows = session.execute(asked(*wanted).order_by(*GRAVEST)).all()
+    found: dict[int, list[ConditionOut]] = {}
+    for row, said in zip(rows, outs(session, rows, lang), strict=True):
+        found.setdefault(row[0].subject_id, []).append(said)
+    return found
 
 
 def between(session: Session, subject: int, start: int, end: int, lang: str) -> list[ConditionOut]:

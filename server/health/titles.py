@@ -52,7 +52,7 @@ def word_title(part: str, word: str, lang: str) -> str:
 def condition_title(rule: str, part: str, word: str, lang: str, rules: Rules | None = None) -> str:
     """The condition's title in one short line."""
     known = rules.by_key.get(rule) if rules is not None else None
-    text = shipped().text.get(rule)
+    text = shipped().text.get(f"{rule}.{word}") or shipped().text.get(rule)
     name = (known.name if known else "") or (text.of(lang) if text else "")
     number = number_of(part)
     if number is not None:

@@ -2,13 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from agent.wire import Ack, Batch
 from server.accounts.dependencies import Clock, ReadSession, Viewer
-from server.agents.dependencies import BEARER
-from server.agents.door import Door
-from server.answers import agent_answer, agent_body
+from server.agents.door import door
 from server.ingest.door import take
 from server.ingest.queries import observations
 from server.schemas.observations import ObservationPage
@@ -16,6 +14,7 @@ from server.schemas.observations import ObservationPage
 router = APIRouter(prefix="/api", tags=["records"])
 
 
+@door(router, "POST", "/agent/records", summary="Records of an agent", takes=Batch, gives=Ack)
 async def post_records(request: Request) -> Response:
     """The ack is sent after the durable commit and names every range of the stream the server holds.
 
@@ -23,19 +22,6 @@ async def post_records(request: Request) -> Response:
     `refused` and counts as received. On 503 nothing is acknowledged: the agent keeps its records and comes again.
     """
     return await take(request)
-
-
-router.add_api_route(
-    "/agent/records",
-    post_records,
-    methods=["POST"],
-    summary="Records of an agent",
-    dependencies=[Depends(BEARER)],
-    response_class=Response,
-    responses=agent_answer(Ack),
-    openapi_extra=agent_body(Batch),
-    route_class_override=Door,
-)
 
 
 @router.get("/observations", summary="The states that were recorded, oldest first")

@@ -1,19 +1,20 @@
 """What may be done with pushes: by people, who make and cancel them, and by the hub, which hands their orders out."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Protocol
 
 from sqlalchemy import func, insert, select, update
 from sqlmodel import Session, col
 
 from agent.wire import OrderKind
-from server.accounts.scope import Scoped, sees
+from server.accounts.scope import Scoped
 from server.agents.queries import barred
 from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.inventory.tables import Agent, SubjectKind
 from server.journal.deeds import Act, record
 from server.orders.ending import about, settle, take, tell
 from server.orders.reasons import BARRED, Reason
+from server.orders.seeing import visible
 from server.orders.tables import OPEN, AgentOrder, Push
 from server.orders.whom import PLACES, aim
 from server.orders.window import SECOND, Times, hours
@@ -24,7 +25,9 @@ from server.schemas.people import Role
 from server.storage.types import new_uid
 
 LONGEST: Final = 366 * 86_400 * SECOND  # ahead of now a push may start
-OPEN_AT_MOST: Final = 200  # pushes under way of one person
+OPEN_AT_MOST: Final = 200  # pushes under way of one person, of those that last, and as many that do not
+SHORT: Final = 3600 * SECOND  # from the deed to the expiry; what lasts longer never stands in the way of these
+PAST: Final = 60 * SECOND  # a start may lie behind: people's clocks differ, and typing takes its time
 MANY = 5_000  # values in one IN (...)
 OF_A_BRANCH = (*PLACES, SubjectKind.BRANCH)  # what a branch's administrator may have polled
 
@@ -46,7 +49,7 @@ def make(session: Session, act: Act, who: Who, ask: PushCreate) -> Push:
     if not aimed.agents:
         raise Conflict("There is nobody to ask: no agent polls {key}.", key=ask.about or "—")
     times = _times(session, act.now, ask)
-    _not_too_many(session, act)
+    _not_too_many(session, act, lasts=times.expires - act.now > SHORT)
     push = Push(
         what=ask.what,
         subject_id=aimed.subject.id if aimed.subject else None,
@@ -89,27 +92,34 @@ def cancel(session: Session, act: Act, who: Who, uid: str) -> Push:
 
 
 def find(session: Session, viewer: Scoped, uid: str) -> Push:
-    """NotFound also if it is out of the person's scope; what is about everything is head office's."""
-    push: Push | None = session.execute(select(Push).where(col(Push.uid) == uid)).scalar_one_or_none()
-    if push is None or (viewer.branch_ids is not None and (push.branch_id is None or not sees(viewer, push.branch_id))):
+    """NotFound also if it is out of the person's scope."""
+    push: Push | None = session.execute(select(Push).where(col(Push.uid) == uid, visible(viewer))).scalar_one_or_none()
+    if push is None:
         raise NotFound("There is no push {uid}.", uid=uid[:40])
     return push
 
 
-def hand(session: Session, orders: Collection[int], pushes: Collection[int], now: int) -> set[int]:
-    """Those of the waiting orders that are handed to their agents from here on; the others ended meanwhile."""
+def hand(session: Session, orders: Mapping[int, str], pushes: Collection[int], now: int) -> set[int]:
+    """Those of the waiting orders that are handed to their agents from here on; the others ended meanwhile.
+
+    `orders`: by id, the stream its agent says it numbers its records in, "" if it says none.
+    """
     taken = take(session, pushes)
     handed: set[int] = set()
     for part in _parts(sorted(orders)):
         waiting = col(AgentOrder.id).in_(part), col(AgentOrder.state) == OrderState.WAITING
-        done = update(AgentOrder).where(*waiting).values(state=OrderState.HANDED, handed_at=now)
-        handed |= set(session.execute(done.returning(col(AgentOrder.id))).scalars())
+        handed |= set(session.execute(select(col(AgentOrder.id)).where(*waiting)).scalars())
+    if handed:
+        given = {"state": OrderState.HANDED, "handed_at": now}
+        session.execute(update(AgentOrder), [{"id": own, "stream": orders[own], **given} for own in sorted(handed)])
     for push in taken:
         tell(session, push, now)
     return handed
 
 
 def _times(session: Session, now: int, ask: PushCreate) -> Times:
+    if ask.starts is not None and ask.starts < now - PAST:
+        raise Invalid("That start is past: leave it out, and the push starts now.")
     starts = max(now, ask.starts or 0)
     if starts > now + LONGEST:
         raise Invalid("A push may start within a year.")
@@ -124,12 +134,20 @@ def _times(session: Session, now: int, ask: PushCreate) -> Times:
     return times
 
 
-def _not_too_many(session: Session, act: Act) -> None:
+def _not_too_many(session: Session, act: Act, *, lasts: bool) -> None:
+    """What was planned for later, or waits for PCs that are off, keeps nobody from having a machine read now."""
+    span = col(Push.expires) - col(Push.at)
     running = select(func.count()).select_from(Push).where(col(Push.by) == act.actor, col(Push.ended_at).is_(None))
-    if session.execute(running).scalar_one() >= OPEN_AT_MOST:
+    count = session.execute(running.where(span > SHORT if lasts else span <= SHORT)).scalar_one()
+    if count < OPEN_AT_MOST:
+        return
+    if lasts:
         raise Conflict(
-            "You have {count} pushes under way: wait until some have ended, or cancel some.", count=OPEN_AT_MOST
+            "You have {count} pushes planned or under way that last for more than an hour: cancel some, or let this "
+            "one end within an hour.",
+            count=OPEN_AT_MOST,
         )
+    raise Conflict("You have {count} pushes under way: they end within the hour; wait, or cancel some.", count=count)
 
 
 def _order(session: Session, push: Push, agents: dict[int, list[str]], now: int) -> None:

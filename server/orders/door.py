@@ -17,19 +17,20 @@ from server.orders.hub import LookAgain, Told
 from server.state import State
 
 LONGEST = 50.0  # seconds a request is held
+STREAM = 64  # characters
 HAVE_LIMIT = 1_000  # orders an agent may say it has
 
 
 async def hold(request: Request) -> Response:
     state: State = request.app.state.branchfleet
     came = state.now()
-    have, wait = _asked(request)
+    have, wait, stream = _asked(request)
     address = await address_of(request)
     digest = digest_of(request)
     may_be_looked_up(state, digest, address)
     gone = asyncio.ensure_future(_gone(request))
     try:
-        told = await state.hub.hold(digest, have, wait, gone)
+        told = await state.hub.hold(digest, have, wait, gone, stream)
     except LookAgain:
         await run_in_threadpool(look_up, state, digest, address)
         told = Told()  # it is let in after all, and comes again
@@ -39,7 +40,7 @@ async def hold(request: Request) -> Response:
     return answer(orders, await accepted(request))
 
 
-def _asked(request: Request) -> tuple[frozenset[str], float]:
+def _asked(request: Request) -> tuple[frozenset[str], float, str]:
     said = request.query_params
     have = frozenset(said.get("have", "").split(",")) - {""}
     if len(have) > HAVE_LIMIT:
@@ -50,7 +51,7 @@ def _asked(request: Request) -> tuple[frozenset[str], float]:
         wait = -1
     if not 0 <= wait <= LONGEST:
         raise Invalid("A request is held for 0 to {most} seconds.", most=int(LONGEST))
-    return have, wait
+    return have, wait, said.get("stream", "")[:STREAM]
 
 
 async def _gone(request: Request) -> None:

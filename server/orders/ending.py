@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import Any, Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlmodel import Session, col
 
 from agent.wire import Result
@@ -42,7 +42,7 @@ def answer(session: Session, now: int, said: Iterable[tuple[int, int, Result]]) 
     asked = select(
         *(col(AgentOrder.uid), col(AgentOrder.id), col(AgentOrder.push_id), col(AgentOrder.agent_id)),
         col(AgentOrder.positions),
-    ).where(of_them, col(AgentOrder.answered).is_(False), col(AgentOrder.state) != OrderState.REFUSED)
+    ).where(of_them, col(AgentOrder.answered).is_(False), _can_be_known())
     orders = {uid: order for uid, *order in session.execute(asked)}
     rows: list[dict[str, Any]] = []
     ended: set[int] = set()
@@ -58,6 +58,40 @@ def answer(session: Session, now: int, said: Iterable[tuple[int, int, Result]]) 
         if push_row.id in ended:
             settle(session, push_row, now)
     return len(rows)
+
+
+def _can_be_known() -> ColumnElement[bool]:
+    """What was refused before its agent was given it nobody can answer."""
+    return or_(col(AgentOrder.state) != OrderState.REFUSED, col(AgentOrder.handed_at).is_not(None))
+
+
+def shut_out(session: Session, now: int) -> dict[int, Reason]:
+    """Agents with open orders that nobody may speak as: ids, and why."""
+    asked = select(col(AgentOrder.agent_id)).where(col(AgentOrder.state).in_(OPEN)).distinct()
+    return {agent: BARRED[standing] for agent, standing in barred(session, asked, now).items()}
+
+
+def refuse(session: Session, now: int, agents: dict[int, Reason]) -> None:
+    """End the open orders of those agents, whether they have them or not."""
+    is_theirs = col(AgentOrder.agent_id).in_(agents), col(AgentOrder.state).in_(OPEN)
+    pushes = take(session, session.execute(select(col(AgentOrder.push_id)).where(*is_theirs).distinct()).scalars())
+    asked = select(col(AgentOrder.id), col(AgentOrder.agent_id)).where(*is_theirs)
+    ended = {"state": OrderState.REFUSED, "ended_at": now}
+    rows = [{"id": own, "why": agents[agent].value, **ended} for own, agent in session.execute(asked)]
+    if rows:
+        session.execute(update(AgentOrder), rows)
+    for push in pushes:
+        settle(session, push, now)
+
+
+def forget(session: Session, orders: Collection[int], pushes: Collection[int], now: int) -> None:
+    """End what was handed to agents that do not know it any more: begun twice is worse than asked for again."""
+    taken = take(session, pushes)
+    is_open = col(AgentOrder.id).in_(orders), col(AgentOrder.state) == OrderState.HANDED
+    ended = {"state": OrderState.FAILED, "why": Reason.FORGOTTEN.value, "ended_at": now}
+    session.execute(update(AgentOrder).where(*is_open).values(**ended))
+    for push in taken:
+        settle(session, push, now)
 
 
 def overdue(session: Session, now: int) -> list[int]:
@@ -85,13 +119,13 @@ def lapse(session: Session, now: int, overdue: Collection[int]) -> None:
             settle(session, push, now)
 
 
-def tally(session: Session, pushes: Collection[int]) -> dict[int, dict[str, Any]]:
-    """Of each push: orders by state, and what was polled. As `Push.counts` keeps it."""
+def tally(session: Session, pushes: Collection[int], *which: ColumnElement[bool]) -> dict[int, dict[str, Any]]:
+    """Of each push: orders by state, and what was polled, of all or of `which`. As `Push.counts` keeps it."""
     found: dict[int, dict[str, Any]] = {push: {"states": {}, "polled": 0, "unread": 0} for push in pushes}
     asked = select(
         *(col(AgentOrder.push_id), col(AgentOrder.state), func.count()),
         *(func.sum(col(AgentOrder.polled)), func.sum(col(AgentOrder.unread))),
-    ).where(col(AgentOrder.push_id).in_(pushes))
+    ).where(col(AgentOrder.push_id).in_(pushes), *which)
     for push, state, count, polled, unread in session.execute(
         asked.group_by(col(AgentOrder.push_id), col(AgentOrder.state))
     ):
@@ -133,9 +167,8 @@ def settle(session: Session, push: Push, now: int) -> None:
     """Tell screens; and if no order of the push is open, write down how they ended. Last in a transaction."""
     counts = tally(session, [push.id or 0])[push.id or 0]
     if not any(state in counts["states"] for state in OPEN):
-        orders = select(AgentOrder).where(col(AgentOrder.push_id) == push.id).order_by(col(AgentOrder.id))
-        found = session.execute(orders.execution_options(populate_existing=True)).scalars()
-        lines = [results.line(order) for order in found]
+        orders = select(*results.LINE).where(col(AgentOrder.push_id) == push.id).order_by(col(AgentOrder.id))
+        lines = [results.line(row) for row in session.execute(orders)]
         late = push.ended_at is not None
         push.counts = counts
         push.ended_at = push.ended_at or now

@@ -12,7 +12,7 @@ from agent.wire import AnyRecord, Result
 from server.following import PASSING, Following
 from server.health.tables import Follower as FollowerRow
 from server.ingest.tables import RecordRow, Stream
-from server.orders.ending import answer, lapse, overdue
+from server.orders.ending import answer, lapse, overdue, refuse, shut_out
 from server.storage.database import Database
 from server.storage.lead import Lead, Role
 from server.storage.types import Now
@@ -28,13 +28,23 @@ _decode = msgspec.msgpack.Decoder(AnyRecord).decode
 class OrderFollower(Following):
     name = NAME
     pause = 0.5
+    gather = 0.05  # a thousand agents answer within a second, and a step costs the same for one result as for fifty
 
     def __init__(self, database: Database, now: Now) -> None:
         super().__init__(Lead(database, Role.ORDERS))
         self._database = database
         self._now = now
         self._begun = False
+        self._decided = True  # about who an agent is: since the last look, or before this server looked first
         self._single = 0  # steps still to be taken one result at a time, after one failed
+
+    def decide(self) -> None:
+        """Somebody was revoked or quarantined, it may be: look now. From any thread."""
+        self._decided = True
+        self.wake()
+
+    def arrive(self) -> None:
+        self._decided = True
 
     def step(self) -> int:
         """End what the next results end, and what is overdue; 0 if there was neither."""
@@ -46,6 +56,9 @@ class OrderFollower(Following):
             late = overdue(session, self._now())
         if news:
             self._take(limit)
+        if self._decided:
+            self._decided = False
+            self._shut_out()
         return len(news) + (self._lapse(late) if late else 0)
 
     def _lapse(self, late: list[int]) -> int:
@@ -59,6 +72,18 @@ class OrderFollower(Following):
             self.defects += 1
             return 0
         return len(late)
+
+    def _shut_out(self) -> None:
+        """End the orders of agents that nobody may speak as any more."""
+        try:
+            with self._database.read() as session:
+                agents = shut_out(session, self._now())
+            if agents:
+                with self._database.write() as session:
+                    refuse(session, self._now(), agents)
+        except PASSING:
+            self._decided = True
+            raise
 
     def _take(self, limit: int) -> None:
         try:

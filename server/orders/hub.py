@@ -52,6 +52,7 @@ class Held:
     have: frozenset[str]
     answer: asyncio.Future[Told]
     agent: Known | None = None
+    stream: str = ""  # in which its agent's records are; what was handed to another it may have forgotten
 
     def tell(self, told: Told) -> bool:
         """False if nobody waits for it any more."""
@@ -143,23 +144,25 @@ class Hub:
         self._pushes.add(push)
         self._news.set()
 
-    async def hold(self, digest: str, have: frozenset[str], seconds: float, gone: asyncio.Future[None]) -> Told:
+    async def hold(
+        self, digest: str, have: frozenset[str], seconds: float, gone: asyncio.Future[None], stream: str = ""
+    ) -> Told:
         """What there is for the agent of this token, as soon as there is.
 
         Nothing after `seconds`, or when the client has `gone`. LookAgain if the token is none.
         """
-        held = Held(digest, have, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        held = Held(digest, have, loop.create_future(), stream=stream)
         if self._closed:
             return Told()
         self._arrived[held] = None
         self._news.set()
         gone.add_done_callback(lambda _: held.tell(Told()))
+        ends = loop.call_later(seconds, held.tell, Told())
         try:
-            async with asyncio.timeout(seconds):
-                return await held.answer
-        except TimeoutError:
-            return Told()
+            return await held.answer
         finally:
+            ends.cancel()
             self._arrived.pop(held, None)
             self._later.pop(held, None)
             if held.agent is not None and self._held.get(held.agent.id) is held:
@@ -183,6 +186,7 @@ class Hub:
             {held.digest: held.have for held in arrived},
             {agent: (held.digest, held.have) for agent, held in self._held.items() if held not in arrived},
             pushes,
+            {held.digest: held.stream for held in (*arrived, *self._held.values())},
         )
         try:
             found = await asyncio.to_thread(self._look.once, asked)

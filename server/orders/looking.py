@@ -13,6 +13,7 @@ from agent.wire import Order
 from server.agents.tables import AgentToken
 from server.inventory.tables import Subject
 from server.orders.deeds import MANY, hand
+from server.orders.ending import forget
 from server.orders.tables import OPEN, AgentOrder, Push
 from server.orders.window import SECOND, Times
 from server.queries import bank_zone
@@ -36,6 +37,7 @@ class Asked:
     arrived: dict[str, frozenset[str]]  # who just came, by the hash of a token: the orders it has
     waiting: dict[int, tuple[str, frozenset[str]]]  # who is known and waits, by agent: the same two
     changed: set[str]  # pushes: uids
+    streams: dict[str, str] = field(default_factory=dict)  # by the same hash: in which stream that agent's records are
 
 
 @dataclass
@@ -53,7 +55,14 @@ class _Running:
     closes: int
 
 
-Row = tuple[int, str, int, int, OrderState, list[str]]  # id, uid, push, agent, state, positions
+class Row(NamedTuple):
+    id: int
+    uid: str
+    push: int
+    agent: int
+    state: OrderState
+    positions: list[str]
+    stream: str  # to which it was handed
 
 
 class _Agents:
@@ -63,6 +72,9 @@ class _Agents:
         self.arrived = {agent.id for agent in known.values()}
         haves = {agent: have for agent, (_, have) in asked.waiting.items()}
         haves |= {agent.id: asked.arrived[digest] for digest, agent in known.items()}
+        digests = {agent: digest for agent, (digest, _) in asked.waiting.items()}
+        digests |= {agent.id: digest for digest, agent in known.items()}
+        self.stream = {agent: asked.streams.get(digest, "") for agent, digest in digests.items()}
         self._waiting = haves.keys()
         self.have = {uid: agent for agent, have in haves.items() for uid in have}
 
@@ -70,10 +82,15 @@ class _Agents:
         """What those who wait do not have yet, the oldest first and not too many at once."""
         many: Counter[int] = Counter()
         for row in rows:
-            _, uid, _, agent, _, _ = row
-            if agent in self._waiting and self.have.get(uid) != agent and many[agent] < AT_ONCE:
+            agent = row.agent
+            if agent in self._waiting and self.have.get(row.uid) != agent and many[agent] < AT_ONCE:
                 many[agent] += 1
                 yield row
+
+    def forgot(self, row: Row) -> bool:
+        """It was handed to this agent before its spool was another, and is not in it: whether it was begun nobody
+        knows. Agents that name no stream are told again."""
+        return row.state is OrderState.HANDED and "" != row.stream != self.stream[row.agent] != ""
 
 
 class Look:
@@ -96,25 +113,34 @@ class Look:
             rows = list(agents.lacking(_orders(session, fresh, running.keys(), agents.arrived)))
             for uid, agent in _cancelled(session, asked.changed, agents):
                 found.cancelled[agent].append(uid)
-            waited = ({row[3] for row in rows} | found.cancelled.keys()) - agents.arrived
+            waited = ({row.agent for row in rows} | found.cancelled.keys()) - agents.arrived
             found.strangers = _strangers(session, {asked.waiting[agent][0]: agent for agent in waited}, now)
-        rows = [row for row in rows if row[3] not in found.strangers]
-        handed = self._hand(rows, now)
-        for own, uid, push, agent, state, positions in rows:
-            if state is OrderState.HANDED or own in handed:
-                seconds = (running[push].closes - now) / SECOND
-                order = Order(uid=uid, what=running[push].what, seconds=seconds, positions=positions)
-                found.orders[agent].append(order)
+        rows = [row for row in rows if row.agent not in found.strangers]
+        handed = self._hand(rows, agents, now)
+        for row in rows:
+            if row.id in handed:
+                push = running[row.push]
+                seconds = (push.closes - now) / SECOND
+                order = Order(uid=row.uid, what=push.what, seconds=seconds, positions=row.positions)
+                found.orders[row.agent].append(order)
         self._running = frozenset(running)
         found.opens_in = NEVER if opens is None else max(0.0, (opens - now) / SECOND)
         return found
 
-    def _hand(self, rows: list[Row], now: int) -> set[int]:
-        waiting = {own: push for own, _, push, _, state, _ in rows if state is OrderState.WAITING}
-        if not waiting:
-            return set()
+    def _hand(self, rows: list[Row], agents: _Agents, now: int) -> set[int]:
+        """Those that are to be told: handed now, or before and not known to have come."""
+        forgotten = [row for row in rows if agents.forgot(row)]
+        waiting = [row for row in rows if row.state is OrderState.WAITING]
+        told = {row.id for row in rows} - {row.id for row in (*forgotten, *waiting)}
+        if not forgotten and not waiting:
+            return told
         with self._database.write() as session:
-            return hand(session, waiting.keys(), set(waiting.values()), now)
+            if forgotten:
+                forget(session, {row.id for row in forgotten}, {row.push for row in forgotten}, now)
+            if waiting:
+                streams = {row.id: agents.stream[row.agent] for row in waiting}
+                told |= hand(session, streams, {row.push for row in waiting}, now)
+        return told
 
 
 def _running(session: Session, now: int) -> tuple[dict[int, _Running], int | None]:
@@ -143,15 +169,15 @@ def _orders(
     """Of pushes that just began every order; of the others those of agents that just came. By age."""
     asked: Any = select(
         *(col(AgentOrder.id), col(AgentOrder.uid), col(AgentOrder.push_id), col(AgentOrder.agent_id)),
-        *(col(AgentOrder.state), col(AgentOrder.positions)),
+        *(col(AgentOrder.state), col(AgentOrder.positions), col(AgentOrder.stream)),
     ).where(col(AgentOrder.state).in_(OPEN))
     found: dict[int, Row] = {}
     if fresh:
-        found |= {row[0]: tuple(row) for row in session.execute(asked.where(col(AgentOrder.push_id).in_(fresh)))}
+        found |= {row[0]: Row(*row) for row in session.execute(asked.where(col(AgentOrder.push_id).in_(fresh)))}
     if known := set(running) - set(fresh):
         asked = asked.where(col(AgentOrder.push_id).in_(known))
         for part in _parts(arrived):
-            found |= {row[0]: tuple(row) for row in session.execute(asked.where(col(AgentOrder.agent_id).in_(part)))}
+            found |= {row[0]: Row(*row) for row in session.execute(asked.where(col(AgentOrder.agent_id).in_(part)))}
     return [found[own] for own in sorted(found)]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, case, func, select
@@ -14,7 +14,9 @@ from server.health.titles import reason_title
 from server.inventory.tables import Subject
 from server.orders.ending import tally
 from server.orders.reasons import sentence
+from server.orders.seeing import own_orders, partly, touches, visible
 from server.orders.tables import AgentOrder, Push
+from server.orders.window import Times
 from server.queries import bank_zone
 from server.schemas.orders import FindingOut, OrderOut, OrderPage, OrderState, PushOut, PushPage
 from server.texts import Gettext, gettext_for
@@ -28,34 +30,44 @@ EVERYTHING = "all branches"
 DAY = 86_400_000_000  # µs
 
 
-def page(
-    session: Session, viewer: Scoped, lang: str, *, now: int, about: str | None, offset: int, limit: int
-) -> PushPage:
-    """Newest first. What is about everything is head office's to see, as it names all branches."""
-    wanted = [in_scope(viewer, col(Push.branch_id))]
+class Reader(Scoped, Protocol):
+    """The person who asks."""
+
+    @property
+    def lang(self) -> str: ...
+
+
+def page(session: Session, viewer: Reader, *, now: int, about: str | None, offset: int, limit: int) -> PushPage:
+    """Newest first."""
+    wanted = [visible(viewer)]
     if about is not None:
-        wanted.append(col(Subject.key) == about)
+        wanted.append(touches(session, about))
     asked = _asked().where(*wanted)
     total = session.execute(asked.with_only_columns(func.count())).scalar_one()
     rows = session.execute(asked.order_by(col(Push.id).desc()).offset(offset).limit(limit)).all()
-    return PushPage(total=total, offset=offset, at=now, rows=_outs(session, rows, lang))
+    return PushPage(total=total, offset=offset, at=now, rows=_outs(session, viewer, rows, now))
 
 
-def out(session: Session, push: Push, lang: str) -> PushOut:
+def out(session: Session, push: Push, viewer: Reader, now: int) -> PushOut:
     session.flush()
-    return _outs(session, session.execute(_asked().where(col(Push.id) == push.id)).all(), lang)[0]
+    return _outs(session, viewer, session.execute(_asked().where(col(Push.id) == push.id)).all(), now)[0]
 
 
 def _asked() -> Select[*tuple[Any, ...]]:
     return select(Push, Subject).outerjoin(Subject, col(Subject.id) == col(Push.subject_id))
 
 
-def _outs(session: Session, rows: Sequence[Any], lang: str) -> list[PushOut]:
-    running = tally(session, [push.id for push, _ in rows if push.ended_at is None])
-    return [_out(push, about, running.get(push.id, push.counts), gettext_for(lang)) for push, about in rows]
+def _outs(session: Session, viewer: Reader, rows: Sequence[Any], now: int) -> list[PushOut]:
+    pushes = [push for push, _ in rows]
+    shares = [push.id for push in pushes if partly(viewer, push)]
+    counts = tally(session, [push.id for push in pushes if push.ended_at is None])
+    counts |= tally(session, shares, own_orders(viewer)) if shares else {}
+    said = gettext_for(viewer.lang), bank_zone(session), now
+    return [_out(push, about, counts.get(push.id, push.counts), *said) for push, about in rows]
 
 
-def _out(push: Push, about: Subject | None, counts: dict[str, Any], _: Gettext) -> PushOut:
+def _out(push: Push, about: Subject | None, counts: dict[str, Any], _: Gettext, zone: ZoneInfo, now: int) -> PushOut:
+    opening = Times(push.starts, push.expires, push.window).opening(zone, now) if push.ended_at is None else None
     return PushOut(
         uid=push.uid,
         what=push.what,
@@ -67,7 +79,8 @@ def _out(push: Push, about: Subject | None, counts: dict[str, Any], _: Gettext) 
         expires=push.expires,
         window=push.window,
         reason=push.reason,
-        total=push.total,
+        opens=opening[0] if opening and opening[0] > now else None,
+        total=sum(counts["states"].values()),
         counts={state: counts["states"].get(state.value, 0) for state in OrderState},
         positions=counts["polled"],
         unread=counts["unread"],
@@ -79,7 +92,7 @@ def _out(push: Push, about: Subject | None, counts: dict[str, Any], _: Gettext) 
 def orders(
     session: Session,
     push: Push,
-    lang: str,
+    viewer: Reader,
     *,
     now: int,
     states: Collection[OrderState],
@@ -94,12 +107,14 @@ def orders(
         .join(home, col(home.id) == col(agent.branch_id))
         .where(col(AgentOrder.push_id) == push.id)
     )
+    if partly(viewer, push):
+        asked = asked.where(in_scope(viewer, col(agent.branch_id)))
     if states:
         asked = asked.where(col(AgentOrder.state).in_(states))
     total = session.execute(asked.with_only_columns(func.count())).scalar_one()
     rank = case({state: place for place, state in enumerate(ORDER)}, value=col(AgentOrder.state))
     rows = session.execute(asked.order_by(rank, col(agent.key)).offset(offset).limit(limit)).all()
-    said = _Said(lang, gettext_for(lang), bank_zone(session), push.cancelled_by or "")
+    said = _Said(viewer.lang, gettext_for(viewer.lang), bank_zone(session), push.cancelled_by or "")
     return OrderPage(total=total, offset=offset, at=now, rows=[said.of(*row) for row in rows])
 
 

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     NOT_ASKED = "notAsked"
     UNANSWERED = "unanswered"
     HINDERED = "hindered"
+    FORGOTTEN = "forgotten"
     WITHDRAWN = "withdrawn"
 
 
@@ -57,6 +58,10 @@ SENTENCES: Final[dict[str, str]] = {
     Reason.NOT_ASKED: "The PC was connected and its agent asked for no orders: it is older than they are.",
     Reason.UNANSWERED: "The agent was given it and did not answer.",
     Reason.HINDERED: "The disk of the agent is full or cannot be written: it takes no orders.",
+    Reason.FORGOTTEN: (
+        "The agent had it and does not know it any more: its spool was damaged or put back, or another PC took its "
+        "place. Whether it began is not known; it is not begun again."
+    ),
     Reason.WITHDRAWN: "It was cancelled by {who}.",
 }
 NEVER_HEARD = "The PC was never connected to the server."

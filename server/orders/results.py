@@ -3,6 +3,9 @@
 import hashlib
 from typing import Any
 
+from sqlalchemy import Row
+from sqlmodel import col
+
 from agent.wire import Finding, Result, Why
 from server.orders.reasons import ENDS
 from server.orders.tables import AgentOrder
@@ -37,8 +40,14 @@ def ended(positions: list[str], result: Result, at: int) -> dict[str, Any]:
     }
 
 
-def line(order: AgentOrder) -> str:
-    """What the root of a push stands for, of one order: anybody can make it anew from the row."""
+LINE: Any = (  # columns
+    *(col(AgentOrder.uid), col(AgentOrder.state), col(AgentOrder.why), col(AgentOrder.said)),
+    *(col(AgentOrder.ended_at), col(AgentOrder.result)),
+)
+
+
+def line(order: AgentOrder | Row[Any]) -> str:
+    """What the root of a push stands for, of one order: anybody can make it anew from the row, or from its LINE."""
     return canonical(
         {
             "order": order.uid,

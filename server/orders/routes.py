@@ -2,15 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import event
 from sqlmodel import Session
 
 from agent.wire import Orders
 from server.accounts.dependencies import ActNow, Clock, ReadSession, StateOf, Viewer, WriteSession
-from server.agents.dependencies import BEARER
-from server.agents.door import Door
-from server.answers import agent_answer
+from server.agents.door import door
 from server.orders import deeds, queries
 from server.orders.door import LONGEST, hold
 from server.orders.hub import Hub
@@ -24,7 +22,7 @@ def make_push(viewer: Viewer, session: WriteSession, act: ActNow, state: StateOf
     """Each agent it concerns gets an order. Head office pushes anything, a branch a poll of what is its own."""
     push = deeds.make(session, act, viewer, ask)
     _wake(session, state.hub, push.uid)
-    return queries.out(session, push, viewer.lang)
+    return queries.out(session, push, viewer, act.now)
 
 
 @router.get("/pushes", summary="What was pushed, newest first")
@@ -36,12 +34,12 @@ def list_pushes(
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> PushPage:
-    return queries.page(session, viewer, viewer.lang, now=now(), about=about, offset=offset, limit=limit)
+    return queries.page(session, viewer, now=now(), about=about, offset=offset, limit=limit)
 
 
 @router.get("/pushes/{uid}", summary="A push, and how far it is")
-def get_push(uid: str, viewer: Viewer, session: ReadSession) -> PushOut:
-    return queries.out(session, deeds.find(session, viewer, uid), viewer.lang)
+def get_push(uid: str, viewer: Viewer, session: ReadSession, now: Clock) -> PushOut:
+    return queries.out(session, deeds.find(session, viewer, uid), viewer, now())
 
 
 @router.get("/pushes/{uid}/orders", summary="Its orders: those that were not done first")
@@ -55,7 +53,7 @@ def list_orders(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> OrderPage:
     push = deeds.find(session, viewer, uid)
-    return queries.orders(session, push, viewer.lang, now=now(), states=state or (), offset=offset, limit=limit)
+    return queries.orders(session, push, viewer, now=now(), states=state or (), offset=offset, limit=limit)
 
 
 @router.post("/pushes/{uid}/cancel", summary="Have nobody begin it any more")
@@ -63,7 +61,7 @@ def cancel_push(uid: str, viewer: Viewer, session: WriteSession, act: ActNow, st
     """An order that was begun goes on, and what becomes of it is told when it has ended."""
     push = deeds.cancel(session, act, viewer, uid)
     _wake(session, state.hub, push.uid)
-    return queries.out(session, push, viewer.lang)
+    return queries.out(session, push, viewer, act.now)
 
 
 def _wake(session: Session, hub: Hub, push: str) -> None:
@@ -71,23 +69,13 @@ def _wake(session: Session, hub: Hub, push: str) -> None:
     event.listen(session, "after_commit", lambda _: hub.changed(push), once=True)
 
 
+@door(router, "GET", "/agent/orders", summary="What an agent is to do now: held until there is something", gives=Orders)
 async def get_orders(
     request: Request,
     have: Annotated[str, Query(description="uids of orders it has, whose results were not acknowledged: a,b,c")] = "",
     wait: Annotated[float, Query(ge=0, le=LONGEST, description="seconds to be held at most")] = LONGEST,
+    stream: Annotated[str, Query(description="the stream its records are numbered in")] = "",
 ) -> Response:
     """An order that is not in `have` is told again: the answer may have been lost. One request of an agent is held at
     a time; another one ends it."""
     return await hold(request)
-
-
-router.add_api_route(
-    "/agent/orders",
-    get_orders,
-    methods=["GET"],
-    summary="What an agent is to do now: held until there is something",
-    dependencies=[Depends(BEARER)],
-    response_class=Response,
-    responses=agent_answer(Orders),
-    route_class_override=Door,
-)

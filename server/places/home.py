@@ -9,7 +9,7 @@ from server.accounts.dependencies import Viewing
 from server.accounts.queries import branch_codes
 from server.accounts.scope import in_scope
 from server.accounts.tables import Person
-from server.agents.queries import standings, unenrolled
+from server.agents.queries import standings, undecided, unenrolled
 from server.health import queries as health
 from server.health.rules import SILENT
 from server.health.tables import Condition
@@ -21,6 +21,7 @@ from server.places import branches
 from server.places.branches import Sum
 from server.places.events import newest
 from server.queries import setting
+from server.schemas.agents import IdentityStanding
 from server.schemas.home import Figure, Home
 from server.schemas.people import Role
 from server.schemas.standing import Standing
@@ -62,7 +63,6 @@ def _head(session: Session, viewer: Viewing, total: Sum, now: int) -> list[Figur
     _ = viewer._
     known = total.complete
     heard = HEARD.issuperset(standings(session, viewer, now))
-    missing = unenrolled(session, viewer)
     return [
         _figure("devices", _("Devices"), sum(total.by.values()), "plain", "devices"),
         _count("fault", _("Faults"), total.by.get(Standing.FAULT, 0), "fault", "devices?standing=fault", known=known),
@@ -79,7 +79,31 @@ def _head(session: Session, viewer: Viewing, total: Sum, now: int) -> list[Figur
         _tickets(viewer, total),
         _count("lines", _("Lines down"), _open(session, viewer, "line.down"), "fault", "conditions", known=known),
         _count("agents", _("Agents not heard"), _open(session, viewer, SILENT), "fault", "agents", known=heard),
-        *([_count("unenrolled", _("Agents not enrolled"), missing, "attention", "agents")] if missing else []),
+        *(one for one in _agents_to_decide(session, viewer) if one.value != "0"),
+    ]
+
+
+def _agents_to_decide(session: Session, viewer: Viewing) -> list[Figure]:
+    """Agents that do nothing until somebody at head office does something about it."""
+    _ = viewer._
+    waits, nobodys = undecided(session, viewer), unenrolled(session, viewer)
+    copied, new = waits[IdentityStanding.QUARANTINED], waits[IdentityStanding.WAITING]
+    return [
+        _count(
+            "quarantined",
+            _("Agents in quarantine"),
+            copied,
+            "fault",
+            "agents?identity=quarantined",
+        ),
+        _count(
+            "waiting",
+            _("Agents to be confirmed"),
+            new,
+            "attention",
+            "agents?identity=waiting",
+        ),
+        _count("unenrolled", _("Agents not enrolled"), nobodys, "attention", "agents?identity=none&identity=code"),
     ]
 
 

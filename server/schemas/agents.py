@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from server.schemas.base import Schema
+from server.schemas.conditions import ConditionOut
 from server.schemas.standing import Standing
 
 REASON = 500  # characters
@@ -48,6 +49,17 @@ class AgentOut(Schema):
     speakers: list[SpeakerOut]  # the keys, then the newest two programs
     clock_off: int | None = None  # µs its PC's clock is ahead of the server's; None: nothing was heard yet
     clock_unsure: int | None = None  # ± µs of that
+    problems: list[ConditionOut] = []  # noqa: RUF012 - pydantic copies it; what is open of it, gravest first
+
+
+class FactsOut(Schema):
+    """What the PC of an agent said of itself last, as it said it: docs/agent.md has the names."""
+
+    agent: str
+    at: int | None  # corrected time; None: it never said, or too long ago
+    old: bool = False  # more than a day ago: what changes may have changed
+    host: str = ""
+    facts: dict[str, str | int | list[str]] = {}  # noqa: RUF012 - pydantic copies it
 
 
 class AgentCodeCreate(Schema):

@@ -44,7 +44,8 @@ class PushOut(Schema):
     expires: int
     window: str
     reason: str
-    total: int
+    opens: int | None = None  # it is not handed out now: before its start, or outside its hours; and from when it is
+    total: int  # of what is about the whole bank, and seen by somebody of a branch: orders of their own agents
     counts: dict[OrderState, int]
     positions: int = 0  # of a poll: positions that were polled so far, and how many of them gave no reading
     unread: int = 0

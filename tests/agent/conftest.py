@@ -7,7 +7,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ import msgspec
 import pytest
 import uvicorn
 
+from agent.exit import Exit
 from agent.ranges import joined
+from agent.run import Stop, run_agent
 from agent.settings import Settings
 from agent.spool import Spool
 from agent.wire import (
@@ -165,6 +168,7 @@ class Centre:
         self.told: list[Order] = []  # until its result is here, each is told to whoever does not have it
         self.cancelled: set[str] = set()
         self.asked: list[tuple[list[str], int]] = []  # by question for orders: what the agent has, and how long to hold
+        self.memories: list[str] = []  # and in the name of which stream
         self.answering = 0  # questions for orders that are being held
         self.knows_orders = True
         self.too_busy = 0  # so many questions for the assignment have no answer
@@ -279,6 +283,7 @@ class Centre:
         have = query.get("have", [""])[0].split(",")
         wait = int(query["wait"][0])
         self.asked.append((have, wait))
+        self.memories.append(query.get("stream", [""])[0])
         self.answering += 1
         until = time.monotonic() + wait
         try:
@@ -344,3 +349,38 @@ def centre() -> Iterator[Centre]:
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole agent in a hurry."""
+    for name, seconds in {
+        "agent.uplink.GATHER_SECONDS": 0.1,
+        "agent.uplink.URGENT_SECONDS": 0.01,
+        "agent.backoff.FIRST_WAIT": 0.05,
+        "agent.backoff.LONGEST_WAIT": 0.2,
+        "agent.backoff.SLOW_WAIT": 0.2,
+        "agent.schedule.FIRST_SECONDS": 0.2,
+        "agent.local.keep.LOOK_SECONDS": 0.05,
+        "agent.opening.TRY_SECONDS": 0.05,
+        "agent.orders.receiving.PAUSE_SECONDS": 0.1,
+        "agent.orders.running.RETRY_SECONDS": 0.1,
+    }.items():
+        monkeypatch.setattr(name, seconds)
+
+
+@pytest.fixture
+def running(impatient: None, settings: Settings) -> Callable[[], Any]:
+    """`async with running()`: an agent of the module's `settings`, for as long as the block runs."""
+
+    @asynccontextmanager
+    async def run() -> AsyncIterator[None]:
+        stop = Stop()
+        agent = asyncio.create_task(run_agent(settings, stop))
+        try:
+            yield
+        finally:
+            stop.ask("the test ends")
+            assert await agent is Exit.DONE
+
+    return run

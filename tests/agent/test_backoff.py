@@ -50,6 +50,18 @@ def test_each_trouble_has_its_wait() -> None:
     assert backoff.wait_after(Away("no", wait=30)) == 34
 
 
+def test_who_waits_to_be_confirmed_asks_again_soon_for_half_an_hour_and_then_as_any_who_is_not_let_in() -> None:
+    backoff = Backoff(Door().opens, most)
+    waiting = Rejected("not confirmed yet", unknown=False, reason="waiting")
+    waits = [backoff.wait_after(waiting) for _ in range(100)]
+    assert (waits[0], waits[-1], set(waits)) == (30, 300, {30, 300})
+    assert 15 * waits.count(30) <= 3600 / 2 <= 30 * waits.count(30)  # with any jitter
+    assert backoff.wait_after(Rejected("two speak", unknown=False, reason="quarantine")) == 300
+    backoff.succeeded()
+    assert backoff.wait_after(waiting) == 30
+    assert Backoff(Door().opens, lambda _: 0.0).wait_after(waiting) == 15
+
+
 @pytest.mark.parametrize("error", [Away("no answer"), Elsewhere("a portal")])
 async def test_where_nobody_answered_the_wait_ends_when_the_server_is_there(
     error: Away | Elsewhere, monkeypatch: pytest.MonkeyPatch

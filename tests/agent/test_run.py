@@ -8,8 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,41 +26,16 @@ if TYPE_CHECKING:
 else:
     Centre = Any
 
+pytestmark = pytest.mark.usefixtures("impatient")
 LampSays = Callable[..., Polled]
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 Running = Callable[[], Any]
 Enrolled = Callable[[Path, str], Settings]
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same agent in a hurry."""
-    monkeypatch.setattr("agent.uplink.GATHER_SECONDS", 0.1)
-    monkeypatch.setattr("agent.uplink.URGENT_SECONDS", 0.01)
-    monkeypatch.setattr("agent.backoff.FIRST_WAIT", 0.05)
-    monkeypatch.setattr("agent.backoff.LONGEST_WAIT", 0.2)
-    monkeypatch.setattr("agent.backoff.SLOW_WAIT", 0.2)
-    monkeypatch.setattr("agent.schedule.FIRST_SECONDS", 0.2)
-
-
 @pytest.fixture
 def settings(tmp_path: Path, centre: Centre, enrolled: Enrolled) -> Settings:
     return enrolled(tmp_path / "home", centre.url)
-
-
-@pytest.fixture
-def running(settings: Settings) -> Running:
-    @asynccontextmanager
-    async def run() -> AsyncIterator[None]:
-        stop = Stop()
-        agent = asyncio.create_task(run_agent(settings, stop))
-        try:
-            yield
-        finally:
-            stop.ask("the test ends")
-            assert await agent is Exit.DONE
-
-    return run
 
 
 async def test_an_agent_tells_its_start_its_states_its_holds_and_its_goodbye(

@@ -168,7 +168,7 @@ def test_an_init_and_a_list_of_agents_are_said_in_chinese(home: Path, say: Any, 
     assert [line.split()[0] for line in said.stdout.splitlines()] == ["目录", "登录名", "一次性密码"]
     (tmp_path / "bank.toml").write_text(BANK, encoding="utf-8")
     say("apply", str(tmp_path / "bank.toml"), "--yes")
-    assert say("agent", "list", BRANCHFLEET_LANG="zh").stdout == "1001-pc\t1001\t未登记\t\t\n"
+    assert say("agent", "list", BRANCHFLEET_LANG="zh").stdout == "1001-pc\t1001\t未登记\t\t\t\n"
     assert "一次性密码" not in say("agent", "code", "1001", BRANCHFLEET_LANG="zh").stdout
     assert say("agent", "list", BRANCHFLEET_LANG="zh").stdout.startswith("1001-pc\t1001\t已发码\t")
     assert say("person", "list", BRANCHFLEET_LANG="zh").stdout.endswith("\t须改密码\n")

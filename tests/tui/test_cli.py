@@ -17,6 +17,7 @@ from server.schemas.base import Coverage
 from server.schemas.people import Role
 from tui.exit import Exit
 from tui.texts import speak
+from tui.token import Kept, keep
 from tui.words import coverage
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -92,6 +93,26 @@ def test_signing_in_keeps_a_token_only_its_owner_can_read_and_signing_out_remove
     assert run("sign-out").returncode == Exit.DONE
     assert not kept.exists()
     assert run("devices").returncode == Exit.NOT_SET_UP
+
+
+def test_a_sign_in_at_another_server_is_told_of_and_neither_used_nor_lost_there(
+    bank: Any, run: Run, tmp_path: Path
+) -> None:
+    other = bank.url.replace("127.0.0.1", "localhost")
+    kept = keep(tmp_path / "config", Kept(bank.url, "li", bank.token("li", Role.HEAD)))
+    assert run("devices", server=bank.url + "/").returncode == Exit.DONE
+    for words in (("devices",), ("sign-out",)):
+        said = run(*words, server=other)
+        assert said.returncode == Exit.NOT_SET_UP
+        told = f"还没有登录 {other}；这里保存的是在 {bank.url} 的登录。"
+        told += f"运行 branchfleet --server {other} sign-in 会替换它。"
+        assert said.stderr.decode().strip() == told
+    assert run("devices").returncode == Exit.DONE  # it was not ended
+    said = run("sign-in", "--login", "wu", stdin=bank.person("wu", Role.HEAD).encode() + b"\n", server=other)
+    assert f"在 {bank.url} 的登录不再保存" in said.stderr.decode()
+    assert json.loads(kept.read_text())["server"] == other
+    assert run("sign-out", server=other).returncode == Exit.DONE
+    assert not kept.exists()
 
 
 def test_a_language_there_is_not_is_refused_with_those_there_are(run: Run) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ import httpx2
 import msgspec
 import pytest
 
-from agent.wire import Orders, Result
+from agent.wire import Fact, Orders, Result
 from server.schemas.people import Role
 from tui.exit import Exit
+from tui.times import ZONE
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
@@ -100,6 +102,7 @@ def test_a_push_can_be_left_listed_and_cancelled(bank: Any, run: Run) -> None:
         ["1001", "--all"],
         ["1001", "--expires", "soon"],
         ["1001", "--expires", "1s"],
+        ["1001", "--expires", "31d"],
         ["1001", "--window", "whenever"],
         ["1001", "--starts", "tomorrow"],
     ],
@@ -110,6 +113,49 @@ def test_what_cannot_be_pushed_is_told_before_anybody_is_asked(bank: Any, run: R
     assert said.returncode == Exit.USAGE
     assert len(said.stderr.decode().splitlines()) == 1
     assert bank.ask(token, "/api/pushes")["total"] == 0
+
+
+def test_lengths_that_are_none_name_those_that_are(bank: Any, run: Run) -> None:
+    said = run("push", "poll", "1001", "--expires", "31d", token=bank.token("li", Role.HEAD))
+    assert said.stderr.decode().strip() == "--expires 31d 太短或太长：应在 5s 到 30d 之间。"
+
+
+def test_a_start_that_is_past_is_refused_with_what_to_do(bank: Any, run: Run) -> None:
+    said = run("push", "poll", "1001", "--starts", "2020-01-01 08:00", token=bank.token("li", Role.HEAD))
+    assert (said.returncode, said.stderr.decode().strip()) == (
+        Exit.REFUSED,
+        "开始时间已经过去：不写开始时间就是现在开始。",
+    )
+
+
+def test_a_push_that_waits_for_its_hours_says_until_when(bank: Any, run: Run) -> None:
+    token = bank.token("li", Role.HEAD)
+    opens = datetime.now(ZONE) + timedelta(hours=3)
+    window = f"{opens:%H:%M}-{opens + timedelta(hours=1):%H:%M}"
+    words = ("--expires", "1d", "--window", window, "--reason", "核对", "--no-wait")
+    uid = run("push", "facts", "centre", *words, token=token).stdout.decode().strip()
+    told = run("push", "show", uid, token=token).stderr.decode()
+    for part in ("li ", f"时段 {window}", "前有效", "现在不在时段内", "核对"):
+        assert part in told
+
+
+def test_an_agent_is_shown_with_what_its_pc_said(bank: Any, run: Run) -> None:
+    token = bank.token("shen", Role.AUDITOR)
+    before = run("agent", "show", "centre", token=token)
+    assert (before.returncode, "branchfleet push facts centre" in before.stderr.decode()) == (Exit.DONE, True)
+    facts: dict[str, str | int | list[str]] = {
+        "os.name": "Windows 10",
+        "memory.bytes": 8 << 30,
+        "addresses": ["10.66.1.20\x1b[2J"],
+    }
+    bank.tell(Fact(seq=bank._next(), clock=bank._clock(0), host="FRONT-PC", facts=facts))
+    shown = run("agent", "show", "centre", token=token)
+    for part in ("FRONT-PC", "Windows 10", "8.0 GB", "10.66.1.20", "centre"):
+        assert part in shown.stdout.decode()
+    assert b"\x1b" not in shown.stdout
+    document = json.loads(run("agent", "show", "centre", "--json", token=token).stdout)
+    assert (document["key"], document["facts"]["facts"]["os.name"]) == ("centre", "Windows 10")
+    assert run("agent", "show", "nobody", token=token).returncode == Exit.NO_SUCH_THING
 
 
 # A shell that starts the tests in the background has them ignore SIGINT, and so all that they start.

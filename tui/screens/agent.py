@@ -8,7 +8,9 @@
           2026-11-22 10:42:07
           指纹 3f1c-…
  程序     …
- 1 生成登记码  4 吊销  5 解除隔离
+ 它的电脑 3 分钟前
+ 系统     Windows 10 22H2 …
+ 1 生成登记码  4 吊销  5 解除隔离  9 现在读一次
 ```
 """
 
@@ -23,14 +25,25 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
-from server.schemas.agents import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep, IdentityStanding, SpeakerOut
+from server.schemas.agents import (
+    AgentCodeCreate,
+    AgentCodeOut,
+    AgentOut,
+    AgentStep,
+    FactsOut,
+    IdentityStanding,
+    SpeakerOut,
+)
+from server.schemas.conditions import ConditionOut
 from server.schemas.status import LOOPBACK
 from tui.cells import Cells
+from tui.hosts import age, pairs
 from tui.marks import IDENTITIES
 from tui.plain import plain
 from tui.screens.ask_text import AskText
 from tui.screens.choose import Choice, Choose
 from tui.screens.frame import Frame
+from tui.screens.read_now import ask_facts, read_now
 from tui.screens.told import pair
 from tui.texts import N_, _
 from tui.times import full
@@ -71,17 +84,21 @@ class Agent(Frame):
         Binding("6", "step('rotate')", N_("Fresh key")),
         Binding("7", "coverage", N_("Data coverage")),
         Binding("8", "branch", N_("See the branch")),
+        Binding("9", "read_now", N_("Read now")),
+        Binding("0", "ask_pc", N_("Ask its PC what it is")),
     ]
 
     def __init__(self, key: str) -> None:
         super().__init__()
         self._key = key
         self._agent: AgentOut | None = None
+        self._facts: FactsOut | None = None
 
     def body(self) -> Iterable[Widget]:
         with VerticalScroll():
             yield Static(id="agent")
             yield Static(id="speakers")
+            yield Static(id="facts")
             yield Static(id="code")
 
     async def fetch(self) -> None:
@@ -89,6 +106,8 @@ class Agent(Frame):
         found = next((one for one in agents or [] if one.key == self._key), None)
         if found is not None:
             self._show(found)
+            facts = await self.app.ask(self.app.client.facts(self._key))
+            self._facts = facts or self._facts
         elif agents is not None:
             self.app.say(_("There is no agent {key}.").format(key=self._key), "warning")
 
@@ -107,12 +126,17 @@ class Agent(Frame):
     def age(self) -> None:
         told = self.nothing if self._agent is None else _agent_text(self.cells, self._agent)
         self.query_one("#agent", Static).update(told)
+        if self._facts is not None:
+            self.query_one("#facts", Static).update(_facts_text(self.cells, self._facts))
 
     # deciding
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "code":
+        if action in ("code", "ask_pc"):
             return self.app.head
+        if action == "read_now":
+            polls = self._agent is not None and self._agent.positions > 0
+            return polls and self.app.head
         if action == "step":
             standing = self._agent.identity if self._agent else IdentityStanding.NONE
             waits = any(one.what == "waiting" for one in self._agent.speakers) if self._agent else False
@@ -155,7 +179,12 @@ class Agent(Frame):
 
     @work(exclusive=True, group="deed")
     async def _do(self, step: AgentStep) -> None:
-        self._done(await self.app.do(self.app.client.agent_step(self._key, step)))
+        agent = await self.app.do(self.app.client.agent_step(self._key, step))
+        self._done(agent)
+        if agent is not None and step.step == "confirm":
+            self.app.say(
+                _("The PC comes in within half a minute, or five where it has waited for more than half an hour.")
+            )
 
     def _done(self, agent: AgentOut | None) -> None:
         if agent is not None:
@@ -164,6 +193,13 @@ class Agent(Frame):
 
     def action_coverage(self) -> None:
         self.app.open(f"coverage?agent={self._key}")
+
+    def action_read_now(self) -> None:
+        if self._agent is not None:
+            read_now(self.app, self._key, self._agent.name, many=False)
+
+    def action_ask_pc(self) -> None:
+        ask_facts(self.app, self._key)
 
     def action_branch(self) -> None:
         if self._agent is not None:
@@ -205,7 +241,25 @@ def _agent_text(cells: Cells, agent: AgentOut) -> Text:
     ]
     if agent.code_until is not None:
         lines.append(pair(cells, _("Code until"), Text(full(agent.code_until))))
+    lines += [_problem(cells, one) for one in agent.problems]
     return Text("\n").join([head, Text(_(WHAT_TO_DO[agent.identity])), Text(), *lines])
+
+
+def _problem(cells: Cells, one: ConditionOut) -> Text:
+    """Why it stands as it does."""
+    since = _("since {when}").format(when=full(one.opened_at))
+    return pair(cells, _("Problem"), Text.assemble(cells.problem(one), "  ", cells.dim(since)))
+
+
+def _facts_text(cells: Cells, facts: FactsOut) -> Text:
+    """What is old has a mark and a word, and stands dim."""
+    said = plain(age(facts, cells.now()))
+    head = Text.assemble(
+        (_("Its PC"), "bold"), "  ", cells.ink(f"○ {said}", "unknown") if facts.old else cells.dim(said)
+    )
+    values = [(name, Text(plain(value))) for name, value in pairs(facts)]
+    lines = [pair(cells, plain(name), cells.dim(value.plain) if facts.old else value) for name, value in values]
+    return Text("\n").join([Text(), head, *lines])
 
 
 def _speakers_text(cells: Cells, speakers: list[SpeakerOut]) -> Text:

@@ -26,8 +26,10 @@ class Agents(Listing[AgentOut]):
     SEARCHED = False
     BINDINGS: ClassVar[list[BindingType]] = [Binding("7", "coverage", N_("Data coverage"))]
 
-    def __init__(self) -> None:
+    def __init__(self, identities: Sequence[str] = ()) -> None:
+        """`identities`: only agents of which one of these is so (an IdentityStanding); none: all."""
         super().__init__()
+        self._only = [IdentityStanding(one) for one in identities if one in list(IdentityStanding)]
         self._agents: list[AgentOut] = []
 
     def columns(self) -> list[Column[AgentOut]]:
@@ -36,10 +38,11 @@ class Agents(Listing[AgentOut]):
             Column(_("State"), cells.stands, state_width()),
             Column(_("Identity"), lambda row: cells.mark(IDENTITIES[row.identity]), identity_width()),
             Column(_("Agent"), lambda row: said(row.name), 20, grow=2),
+            Column(_("What"), lambda row: cells.problem(row.problems[0]) if row.problems else said(""), 20, grow=3),
             Column(_("Key"), lambda row: cells.dim(row.key), 12, drop=2),
             Column(_("Branch"), lambda row: said(row.branch), 8, grow=1, drop=1),
             Column(_("Heard"), lambda row: cells.ago(row.seen_at), 12, right=True),
-            Column(_("Positions"), lambda row: said(f"{row.positions:,}"), 9, right=True),
+            Column(_("Positions"), lambda row: said(f"{row.positions:,}"), 9, right=True, drop=1),
             Column(
                 _("Still to send"),
                 lambda row: cells.ink(f"{row.waiting:,}", "attention" if row.waiting > 1000 else "dim"),
@@ -63,6 +66,7 @@ class Agents(Listing[AgentOut]):
         agents = await self.app.ask(self.app.client.agents())
         if agents is None:
             return None
+        agents = [one for one in agents if not self._only or one.identity in self._only]
         self._agents = agents
         return agents[offset : offset + limit], Page(total=len(agents), offset=offset, at=self.app.client.now())
 
@@ -71,7 +75,9 @@ class Agents(Listing[AgentOut]):
         waiting = sum(row.identity in odd for row in self._agents)
         heard = sum(row.standing is Standing.GOOD for row in self._agents)
         asked = _("{n} wait for a decision: Enter shows which").format(n=waiting) if waiting else ""
-        return [_("{n} agents").format(n=page.total), _("{n} are heard").format(n=heard), asked]
+        only = _("only: {what}").format(what=_(", ").join(IDENTITIES[one].title for one in self._only))
+        counted = _("{n} agents").format(n=page.total)
+        return [only if self._only else "", counted, _("{n} are heard").format(n=heard), asked]
 
     def open_row(self, row: AgentOut) -> None:
         self.app.open(f"agents/{row.key}")

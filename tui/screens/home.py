@@ -5,32 +5,42 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual import on
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Static
 
 from server.schemas.base import Coverage
 from server.schemas.conditions import ConditionOut
-from server.schemas.home import EventOut, Home
+from server.schemas.home import EventOut, Figure, Home
 from tui.cells import said
 from tui.marks import LEVELS
 from tui.screens.frame import Frame
-from tui.texts import _
+from tui.texts import N_, _
 from tui.times import brief
 from tui.widgets.columns import Column
 from tui.widgets.figures import Figures
 from tui.widgets.table import Table
 from tui.words import coverage
 
+# What nothing else will say, by the figure that counts it, the gravest first
+STEPS = {
+    "quarantined": N_("{n} agents are in quarantine: two programs spoke as one, and neither is let in. 9 shows them."),
+    "waiting": N_("{n} PCs wait to be confirmed as agents, and are not let in before. 9 shows them."),
+    "unenrolled": N_(
+        "{n} agents are not enrolled: what they should poll is not known. 9 shows them; Enter on one, 1 makes its code."
+    ),
+}
+
 
 class HomeFrame(Frame):
     CSS_PATH = ["frame.tcss", "home.tcss"]  # noqa: RUF012 - Textual's own declaration
     HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (110, "-broad")]  # noqa: RUF012 - Textual's own declaration
-    BINDINGS: ClassVar[list[BindingType]] = []
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("9", "step", show=False)]
 
     def __init__(self) -> None:
         super().__init__()
+        self._step: Figure | None = None
         self._coverage: Coverage | None = None
 
     def body(self) -> Iterable[Widget]:
@@ -55,7 +65,7 @@ class HomeFrame(Frame):
         self.place(f"{home.bank} · {home.place}" if both else home.place)
         self.query_one(Figures).show(home.figures, home.fresh_until)
         self._coverage = home.coverage
-        self._tell_step(next((one.value for one in home.figures if one.key == "unenrolled"), ""))
+        self._tell_step({one.key: one for one in home.figures})
         self.age()
         self.show(home)
 
@@ -69,14 +79,16 @@ class HomeFrame(Frame):
             told = _("{ago}: {what}").format(ago=self.old, what=told) if self.old else told
             self.query_one("#coverage", Static).update(Text(told, no_wrap=True))
 
-    def _tell_step(self, missing: str) -> None:
-        """Agents nobody enrolled poll nothing, and nothing else will say so."""
-        step = _(
-            "{n} agents are not enrolled: what they should poll is not known. Agents, Enter on one, 1 makes its code."
-        )
+    def _tell_step(self, figures: dict[str, Figure]) -> None:
+        """Agents that nobody let in poll nothing, and nothing else will say so."""
+        self._step = next((figures[key] for key in STEPS if key in figures), None)
         told = self.query_one("#step", Static)
-        told.update(self.cells.ink("▲ " + step.format(n=missing), "attention") if missing else "")
-        told.display = bool(missing)
+        told.display = self._step is not None
+        if self._step is not None:
+            mark = LEVELS[self._step.level]
+            told.update(
+                self.cells.ink(f"{mark.shape} " + _(STEPS[self._step.key]).format(n=self._step.value), mark.ink)
+            )
 
     def show(self, home: Home) -> None:
         raise NotImplementedError
@@ -116,6 +128,10 @@ class HomeFrame(Frame):
     def _event(self, message: Table.Opened) -> None:
         if message.row.opens:
             self.app.open(message.row.opens)
+
+    def action_step(self) -> None:
+        if self._step is not None:
+            self.app.open(self._step.opens)
 
     def action_go(self, opens: str) -> None:
         self.app.open(opens)

@@ -23,13 +23,12 @@ from server.schemas.orders import OrderOut, PushOut
 from tui.cells import order_width, said
 from tui.marks import ORDERS, push_mark
 from tui.plain import plain
-from tui.pushed import progress, readings, told_of, what
+from tui.pushed import progress, readings, told_of, what, when
 from tui.screens.choose import Choice, Choose
 from tui.screens.frame import Frame
 from tui.screens.read_now import may_push
 from tui.shell import Changed, Link
 from tui.texts import N_, _
-from tui.times import full, moment
 from tui.widgets.columns import Column
 from tui.widgets.table import Slice, Table
 
@@ -101,13 +100,7 @@ class Push(Frame):
             return
         cells = self.cells
         head = Text.assemble(cells.mark(push_mark(push)), "  ", (what(push), "bold"), "  ", plain(push.about_name))
-        made = _("{who}, {when}").format(who=push.by, when=moment(push.at, cells.now()))
-        until = "" if push.ended_at else _("until {when}").format(when=moment(push.expires, cells.now()))
-        ended = _("ended {when}").format(when=moment(push.ended_at, cells.now())) if push.ended_at else ""
-        begins = _("from {when}").format(when=full(push.starts)) if push.starts > push.at else ""
-        window = _("only {window}").format(window=push.window) if push.window else ""
-        cancelled = _("cancelled by {who}").format(who=push.cancelled_by) if push.cancelled_by else ""
-        facts = " · ".join(plain(one) for one in (made, begins, window, until, ended, cancelled, push.reason) if one)
+        facts = " · ".join(map(plain, when(push, cells.now())))
         told = " · ".join(one for one in (progress(push), readings(push)) if one)
         told = _("{ago}: {what}").format(ago=self.old, what=told) if self.old else told
         lines = [head, Text(told), cells.dim(facts)]

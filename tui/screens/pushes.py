@@ -1,7 +1,6 @@
 """What agents were asked to do, newest first, and how far each is.
 
 ```
- 1 全部网点现在读一次
  2 次下发
   ◇ 进行中   10:39  现在读一次  正午支行  已完成 37/60 · 失败 1 · 等待 22   li
 ```
@@ -60,8 +59,8 @@ class Pushes(Listing[PushOut]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "read_now":
-            return may_push(self.app, "")
+            return may_push(self.app, self._about or "")
         return super().check_action(action, parameters)
 
     def action_read_now(self) -> None:
-        read_now(self.app, "", _("all branches"), many=True)
+        read_now(self.app, self._about or "", self._about or _("all branches"), many=True)

@@ -26,21 +26,26 @@ def may_push(shell: Shell, about: str) -> bool:
 def read_now(shell: Shell, about: str, name: str, *, many: bool) -> None:
     """Have `about` polled now; of `many` agents a person says how long those that are away may take."""
     if not many:
-        _push(shell, about, SHORT)
+        _push(shell, PushCreate(what="poll", about=about, seconds=SHORT))
         return
     choices = [Choice(str(seconds), _(title)) for seconds, title in LASTS]
 
     def chosen(seconds: str | None) -> None:
         if seconds is not None:
-            _push(shell, about, int(seconds))
+            _push(shell, PushCreate(what="poll", about=about, seconds=int(seconds)))
 
     shell.push_screen(Choose(_("Read now: {name}. For how long?").format(name=name), choices), chosen)
 
 
-def _push(shell: Shell, about: str, seconds: int) -> None:
+def ask_facts(shell: Shell, agent: str) -> None:
+    """Have that agent's PC tell what it is now."""
+    _push(shell, PushCreate(what="facts", about=agent, seconds=SHORT))
+
+
+def _push(shell: Shell, ask: PushCreate) -> None:
     """A second press while the first is not answered is the same deed."""
     if not any(worker.group == GROUP and worker.state is WorkerState.RUNNING for worker in shell.workers):
-        shell.run_worker(_pushed(shell, PushCreate(what="poll", about=about, seconds=seconds)), group=GROUP)
+        shell.run_worker(_pushed(shell, ask), group=GROUP)
 
 
 async def _pushed(shell: Shell, ask: PushCreate) -> None:

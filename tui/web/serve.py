@@ -7,32 +7,44 @@ machine has, and a Content-Security-Policy holds what a test proves: no request 
 import errno
 import logging
 import shlex
+import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from string import Template
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 from textual_serve.server import Server
 from yarl import URL
 
+from tui.plain import plain
 from tui.settings import Settings
 from tui.texts import _
+from tui.web.names import Names
 
 POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+WINDOWS_END = 2.0  # seconds Ctrl+C waits for open windows; aiohttp's own minute is long for a person
 
 
-class PortTaken(Exception):
+class CannotListen(Exception):
+    """At that address; the message is one sentence."""
+
+
+class PortTaken(CannotListen):
     pass
 
 
 class Page(Server):
-    """textual-serve with our page, without its banner, and only for windows of our own page."""
+    """textual-serve with our page, without its banner, and only for windows of our own page under our own names."""
+
+    def __init__(self, command: str, host: str, port: int, names: Names) -> None:
+        super().__init__(command, host, port)
+        self._names = names
 
     async def on_startup(self, app: web.Application) -> None:
         """No banner: the command has said where the page is."""
@@ -42,7 +54,7 @@ class Page(Server):
 
     async def _make_app(self) -> web.Application:
         app: web.Application = await super()._make_app()
-        app.middlewares.append(_guard)
+        app.middlewares.append(_guard(self._names))
         return app
 
     async def handle_index(self, request: web.Request) -> web.Response:
@@ -51,13 +63,33 @@ class Page(Server):
         return web.Response(text=page.substitute(name=_("Branchfleet")), content_type="text/html", headers=headers)
 
 
-@web.middleware
-async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """A page of another site may open a WebSocket to us; browsers tell us so by Origin."""
-    origin = request.headers.get("Origin")
-    if origin is not None and URL(origin).authority != request.host:
-        raise web.HTTPForbidden(text=_("This page belongs to another site."))
-    return await handler(request)
+def _guard(names: Names) -> Middleware:
+    """Lets nobody in but browsers that opened our page, by a name that is ours."""
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        said = request.headers.getall("Host", [""])
+        arrived = request.transport.get_extra_info("sockname") if request.transport is not None else None
+        if len(said) != 1 or not arrived or not names.ours(said[0], arrived[0]):
+            told = _("This console is not called {host}. If it is to be, start it with: branchfleet web --name {host}")
+            raise web.HTTPForbidden(text=told.format(host=plain(said[0])[:253]))
+        # A page of another site may open a WebSocket to us; browsers tell us so by Origin.
+        origin = request.headers.get("Origin")
+        if origin is None and request.path != "/ws":
+            return await handler(request)
+        if origin is None or _authority(origin) != said[0].lower():
+            raise web.HTTPForbidden(text=_("This page belongs to another site."))
+        return await handler(request)
+
+    return guard
+
+
+def _authority(origin: str) -> str:
+    """ "http://h:8090" -> "h:8090"; "" of what is no origin, as "null"."""
+    try:
+        return URL(origin).authority.lower()
+    except ValueError:
+        return ""
 
 
 def command(settings: Settings) -> str:
@@ -78,13 +110,26 @@ def command(settings: Settings) -> str:
     return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 
 
-def serve(settings: Settings, host: str, port: int, ready: Callable[[], None]) -> None:
-    """Serve until Ctrl+C; `ready` is called when the page can be opened."""
-    served = Page(command(settings), host, port)
+def serve(settings: Settings, host: str, port: int, names: Sequence[str], ready: Callable[[], None]) -> None:
+    """Serve until Ctrl+C; `ready` is called when the page can be opened. Raises CannotListen."""
+    served = Page(command(settings), host, port, Names(host, names))
     served.initialize_logging()
     try:
-        web.run_app(served._make_app(), host=host, port=port, print=lambda *_told: ready(), access_log=None)
+        web.run_app(
+            served._make_app(),
+            host=host,
+            port=port,
+            print=lambda *_told: ready(),
+            access_log=None,
+            shutdown_timeout=WINDOWS_END,
+        )
     except OSError as error:
-        if error.errno in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
-            raise PortTaken from error
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(_("Port {port} is in use; choose another with --port.").format(port=port)) from error
+        if error.errno == errno.EACCES:
+            told = _("You may not use port {port}; choose one above 1023 with --port.")
+            raise CannotListen(told.format(port=port)) from error
+        if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+            told = _("{host} is no address of this machine; --host 0.0.0.0 means all it has.")
+            raise CannotListen(told.format(host=plain(host))) from error
         raise

@@ -6,8 +6,8 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,40 +28,16 @@ if TYPE_CHECKING:
 else:
     Centre = FakeClocks = Any
 
+pytestmark = pytest.mark.usefixtures("impatient")
 LampSays = Callable[..., Polled]
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 Leave = Callable[..., str]
 Running = Callable[[], Any]
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.uplink.GATHER_SECONDS", 0.1)
-    monkeypatch.setattr("agent.uplink.URGENT_SECONDS", 0.01)
-    monkeypatch.setattr("agent.backoff.FIRST_WAIT", 0.05)
-    monkeypatch.setattr("agent.backoff.LONGEST_WAIT", 0.2)
-    monkeypatch.setattr("agent.schedule.FIRST_SECONDS", 0.2)
-    monkeypatch.setattr("agent.local.keep.LOOK_SECONDS", 0.05)
-
-
 @pytest.fixture
 def settings(tmp_path: Path, centre: Centre, enrolled: Callable[[Path, str], Settings]) -> Settings:
     return msgspec.structs.replace(enrolled(tmp_path / "home", centre.url), local=tmp_path / "local")
-
-
-@pytest.fixture
-def running(settings: Settings) -> Running:
-    @asynccontextmanager
-    async def run() -> AsyncIterator[None]:
-        stop = Stop()
-        agent = asyncio.create_task(run_agent(settings, stop))
-        try:
-            yield
-        finally:
-            stop.ask("the test ends")
-            assert await agent is Exit.DONE
-
-    return run
 
 
 def assigned(lore: Lore, *polled: Polled) -> Assignment:

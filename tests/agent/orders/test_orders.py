@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.settings import Settings
+from agent.status import Status, read_status
 from agent.wire import Fact, Hold, Order, OrderKind, Polled, Result, State, Why
 
 if TYPE_CHECKING:
@@ -145,6 +146,34 @@ async def test_the_doctor_looks_from_outside_and_says_it_in_both_languages(
     assert found["agent"].en.startswith("agent: ")
     order_of_them = [finding.good for finding in result.findings]
     assert order_of_them == sorted(order_of_them, key=lambda good: (good is True, good is None))
+
+
+async def test_a_doctor_that_is_asked_right_after_a_start_finds_what_is_there_and_nothing_else(
+    centre: Centre,
+    running: Running,
+    order: OrderSays,
+    lamp: LampSays,
+    until: Until,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It hears of all by the agent's status file, which is there before the first poll and the first answer."""
+    heard: list[Status | None] = []
+
+    async def look(asked: Settings) -> list[Any]:
+        heard.append(read_status(asked.home))
+        return []
+
+    monkeypatch.setattr("agent.orders.doctor.findings", look)
+    monkeypatch.setattr("agent.schedule.FIRST_SECONDS", 2.0)
+    centre.assign(lamp("1/a", interval=SELDOM, device="online"), lamp("1/b", interval=SELDOM, device="online"))
+    centre.told.append(order("o1", OrderKind.DOCTOR))
+    async with running():
+        await until(lambda: centre.results("o1"))
+    (status,) = heard
+    assert status is not None
+    assert status.looked.keys() == {"1/a", "1/b"}
+    assert status.answered > 0
 
 
 async def test_a_doctor_that_ends_without_a_word_is_told_as_that(

@@ -155,7 +155,7 @@ class Head:
         from server.queries import Everything
 
         with self._database.read() as session:
-            return queries.agent(session, Everything(), agent, self._now())
+            return queries.agent(session, Everything(), "zh", agent, self._now())
 
 
 @pytest.fixture

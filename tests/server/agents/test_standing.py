@@ -16,6 +16,7 @@ from server.journal.deeds import Act
 from server.queries import Everything
 from server.schemas.conditions import ConditionOut
 from server.schemas.entries import Answer
+from server.schemas.people import Role
 from server.schemas.standing import Standing
 from server.schemas.tickets import Fault
 from server.storage.database import Database
@@ -237,3 +238,37 @@ async def test_one_whose_token_ran_out_is_not_good(front: Any, head: Any, now: S
     with database.read() as session:
         assert standings(session, Everything(), now())[Standing.GOOD] == 1
         assert standings(session, Everything(), now() + 3_600_000_000)[Standing.GOOD] == 0
+
+
+async def test_head_office_sees_at_home_who_waits_to_be_confirmed_and_who_is_in_quarantine(
+    front: Any, head: Any, pc: MakePc, tmp_path: Any, sign_in: Any
+) -> None:
+    client = sign_in(Role.HEAD)
+
+    def undecided() -> dict[str, tuple[str, str, str]]:
+        figures = client.get("/api/home").json()["figures"]
+        wanted = ("waiting", "quarantined")
+        return {one["key"]: (one["value"], one["level"], one["opens"]) for one in figures if one["key"] in wanted}
+
+    assert undecided() == {}
+    await pc("back").enroll(head.code())
+    assert undecided() == {"waiting": ("1", "attention", "agents?identity=waiting")}
+    await copied(front, tmp_path)
+    assert undecided() == {"quarantined": ("1", "fault", "agents?identity=quarantined")}
+    head.does("revoke")
+    assert undecided() == {}
+
+
+async def test_an_agent_that_is_a_fault_says_what_is_wrong_with_it_and_why(
+    front: Any, head: Any, tmp_path: Any, follower: Follower, now: SetClock, sign_in: Any
+) -> None:
+    assert head.sees().problems == []
+    now.forward(400)
+    run(follower)
+    assert [(one.rule, one.title, one.cause) for one in head.sees().problems] == [
+        ("agent.silent", "采集程序离线", "原因不明")
+    ]
+    await copied(front, tmp_path)
+    listed = {one["key"]: one["problems"] for one in sign_in(Role.HEAD, lang="zh").get("/api/agents").json()}
+    assert [one["cause"] for one in listed["1001-pc"]] == ["已隔离"]
+    assert listed["centre"] == []

@@ -11,7 +11,8 @@ from sqlmodel import select
 
 from agent.poll import Seen
 from server.coverage.evidence import Witness
-from server.errors import NotFound
+from server.coverage.period import period_of
+from server.errors import Invalid, NotFound
 from server.ingest.tables import ReceivedRange
 from server.inventory.tables import Branch, Calendar
 from server.schemas.coverage import MinutesOut
@@ -479,15 +480,30 @@ def test_the_report_is_asked_for_over_the_api(sign_in: Callable[..., TestClient]
     answer = head.get("/api/coverage?from=2026-01-01")
     assert (answer.status_code, answer.json()["detail"]) == (
         422,
-        "Coverage is asked for from a day to the same or a later one, 92 days at most.",
+        "Coverage is asked for 92 days at most.",
     )
-    assert head.get("/api/coverage?from=2027-01-01").status_code == 422
+    for asked, told in (
+        ("from=2027-01-01", "2027-01-01 is still to come; the last day there is an account of is today."),
+        ("from=2027-01-01&to=2027-01-02", "2027-01-01 is still to come; the last day there is an account of is today."),
+        (f"from={FIRST}&to=2026-11-03", "There is nothing so early: what was due is known from 2026-11-04 on."),
+    ):
+        answer = head.get(f"/api/coverage?{asked}")
+        assert (answer.status_code, answer.json()["detail"]) == (422, told)
     for asked in ("from=0001-01-01&to=0001-12-31", "to=0001-01-02", "from=2026-10-01&to=2026-11-03"):
         answer = head.get(f"/api/coverage?{asked}")
         told = "There is nothing so early: what was due is known from 2026-11-04 on."
         assert (answer.status_code, answer.json()["detail"]) == (422, told)
     branch = sign_in(Role.BRANCH, ["1001"]).get("/api/coverage").json()
     assert [one["code"] for one in branch["branches"]] == ["1001"]
+
+
+def test_days_that_are_asked_for_the_wrong_way_round_are_told_as_that(world: "World", database: Database) -> None:
+    world.pc.start()
+    world.go(1)
+    later = world.pc.now() + 5 * 86_400 * 1_000_000
+    with database.read() as session, pytest.raises(Invalid) as refused:
+        period_of(session, date(2026, 11, 7), date(2026, 11, 6), later)
+    assert str(refused.value) == "The first day, 2026-11-07, comes after the last, 2026-11-06."
 
 
 def test_a_gap_explains_only_the_minutes_its_numbers_can_have_spoken_for(world: "World", missing: Told) -> None:

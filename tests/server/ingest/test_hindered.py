@@ -107,4 +107,5 @@ def test_what_a_newer_agent_is_hindered_by_is_a_hindrance(
 
 
 def test_the_condition_says_disk() -> None:
-    assert condition_title("agent.disk", "", "full", "zh") == "采集程序的磁盘已满或不能写"
+    assert condition_title("agent.disk", "", "full", "zh") == "采集程序的磁盘已满"
+    assert condition_title("agent.disk", "", "unwritable", "zh") == "采集程序的磁盘不能写"

@@ -25,13 +25,13 @@ class Asking:
         self._booted = now() - UP
         self._seq = 0
 
-    def ask(self, *have: str, wait: float = 0.5) -> Orders:
-        answer = self.asked(*have, wait=wait)
+    def ask(self, *have: str, wait: float = 0.5, stream: str = "") -> Orders:
+        answer = self.asked(*have, wait=wait, stream=stream)
         assert answer.status_code == 200, answer.text
         return msgspec.msgpack.decode(answer.content, type=Orders)
 
-    def asked(self, *have: str, wait: float = 0.5) -> Any:
-        said: dict[str, str] = {"have": ",".join(have), "wait": str(wait)}
+    def asked(self, *have: str, wait: float = 0.5, stream: str = "") -> Any:
+        said: dict[str, str] = {"have": ",".join(have), "wait": str(wait), "stream": stream}
         return self._client.get("/api/agent/orders", params=said, headers=self._headers)
 
     def result(self, order: str, *, done: bool = True, **said: Any) -> Result:

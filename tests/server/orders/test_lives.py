@@ -37,6 +37,7 @@ STEPS = st.one_of(
     st.tuples(st.just("wait"), st.sampled_from([1, 60, 120, 600]), st.just("")),
     st.tuples(st.just("cancel"), st.just(0), st.just("")),
     st.tuples(st.just("restart"), st.just(0), st.just("")),  # of the server
+    st.tuples(st.just("damage"), st.sampled_from(AGENTS), st.just("")),
 )
 
 
@@ -58,6 +59,8 @@ class Life:
         self.look = Look(database, self.now)
         self.have: dict[int, set[str]] = {agent: set() for agent in AGENTS}
         self.told: dict[int, int] = dict.fromkeys(AGENTS, 0)
+        self.stream: dict[int, int] = dict.fromkeys(AGENTS, 1)
+        self.told_in: dict[int, set[int]] = {agent: set() for agent in AGENTS}
         self.said: dict[int, str] = {}  # the first thing each agent said of its order
 
     def _furnish(self) -> None:
@@ -76,13 +79,23 @@ class Life:
         return Act("head", "cli", self.now())
 
     def ask(self, agent: int, keeps: Any) -> None:
-        found = self.look.once(Asked({hash_token(str(agent)): frozenset(self.have[agent])}, {}, set()))
+        digest = hash_token(str(agent))
+        streams = {digest: f"stream-{self.stream[agent]}"}
+        found = self.look.once(Asked({digest: frozenset(self.have[agent])}, {}, set(), streams))
         told = {order.uid for order in found.orders[agent]}
         assert told <= {self.uids[agent]} - self.have[agent]
         assert all(order.seconds > 0 for order in found.orders[agent])
         self.told[agent] += len(told)
+        if told:
+            self.told_in[agent].add(self.stream[agent])
+        assert len(self.told_in[agent]) <= 1  # who may have begun it is not told it once more
         if keeps:
             self.have[agent] |= told
+
+    def damage(self, agent: int, _: Any) -> None:
+        """Its spool is gone, and with it what it had."""
+        self.stream[agent] += 1
+        self.have[agent].clear()
 
     def answer(self, agent: int, why: Any) -> None:
         if self.told[agent]:

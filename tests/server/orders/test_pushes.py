@@ -26,6 +26,7 @@ from tests.server.orders.conftest import Asks, orders, push, settle, state_of, s
 
 SignIn = Callable[..., TestClient]
 ATM = "1001/atm-1"
+SECOND = 1_000_000
 
 
 def test_every_agent_that_polls_a_position_is_asked_for_it(sign_in: SignIn, asking: Asks) -> None:
@@ -76,6 +77,7 @@ def test_facts_of_a_branch_are_asked_of_the_agents_that_stand_there(sign_in: Sig
         ({"what": "poll", "about": "1001", "window": "08:00-08:00"}, 422),
         ({"what": "poll", "about": "1001", "window": "20:00-21:00", "seconds": 60}, 422),  # it is noon
         ({"what": "poll", "about": "1001", "starts": 9_000_000_000_000_000}, 422),
+        ({"what": "poll", "about": "1001", "starts": 1_000_000}, 422),  # past: it does not silently mean now
     ],
 )
 def test_a_push_that_cannot_be_is_told_so(sign_in: SignIn, said: dict[str, Any], status: int) -> None:
@@ -108,17 +110,34 @@ def test_a_branch_polls_what_is_its_own_and_nothing_else(
 
 def test_a_branch_sees_pushes_about_itself_and_an_auditor_all(sign_in: SignIn, asking: Asks) -> None:
     asking("1001-pc")
-    head, branch, auditor = sign_in(Role.HEAD), sign_in(Role.BRANCH, ["1001"]), sign_in(Role.AUDITOR)
-    mine, other, everything = (push(head, about=about)["uid"] for about in ("1001", "1002", ""))
-    assert [row["uid"] for row in branch.get("/api/pushes").json()["rows"]] == [mine]
-    assert [row["uid"] for row in auditor.get("/api/pushes").json()["rows"]] == [everything, other, mine]
+    head, branch, auditor = sign_in(Role.HEAD), sign_in(Role.BRANCH, ["1002"]), sign_in(Role.AUDITOR)
+    other, mine, everything = (push(head, about=about)["uid"] for about in ("1001", "1002", ""))
+    assert [row["uid"] for row in branch.get("/api/pushes").json()["rows"]] == [mine]  # no agent stands in 1002
+    assert [row["uid"] for row in auditor.get("/api/pushes").json()["rows"]] == [everything, mine, other]
     for hidden in (other, everything, "none"):
         assert branch.get(f"/api/pushes/{hidden}").status_code == 404
         assert branch.get(f"/api/pushes/{hidden}/orders").status_code == 404
         assert branch.post(f"/api/pushes/{hidden}/cancel").status_code == 404
     assert branch.post(f"/api/pushes/{mine}/cancel").status_code == 403  # it is head office's
     assert auditor.post(f"/api/pushes/{mine}/cancel").status_code == 403
-    assert [row["uid"] for row in head.get("/api/pushes", params={"about": "1002"}).json()["rows"]] == [other]
+    rows = head.get("/api/pushes", params={"about": "1002"}).json()["rows"]
+    assert [row["uid"] for row in rows] == [everything, mine]  # the centre's agent polls a machine there
+
+
+def test_of_a_push_about_the_whole_bank_a_branch_sees_what_its_own_agents_do(sign_in: SignIn, asking: Asks) -> None:
+    pc, centre = asking("1001-pc"), asking("centre")
+    head, branch = sign_in(Role.HEAD), sign_in(Role.BRANCH, ["1001"])
+    uid = push(head)["uid"]
+    for agent, polled in ((pc, {ATM: ""}), (centre, {ATM: "", "1002/atm-1": "timeout"})):
+        (order,) = agent.ask(wait=30).orders
+        agent.tell(order.uid, polls=polled)
+    (seen,) = branch.get("/api/pushes", params={"about": "1001"}).json()["rows"]
+    assert (seen["uid"], seen["total"], seen["counts"]["done"], seen["positions"]) == (uid, 1, 1, 1)
+    assert branch.get(f"/api/pushes/{uid}").json() == seen
+    assert [row["agent"] for row in orders(branch, uid)] == ["1001-pc"]
+    assert branch.post(f"/api/pushes/{uid}/cancel").status_code == 403
+    whole = head.get(f"/api/pushes/{uid}").json()
+    assert (whole["total"], whole["positions"], whole["unread"]) == (2, 3, 1)
 
 
 @pytest.mark.parametrize(
@@ -425,9 +444,27 @@ def test_one_person_has_not_too_many_under_way(sign_in: SignIn, asking: Asks, mo
     monkeypatch.setattr("server.orders.deeds.OPEN_AT_MOST", 2)
     asking("centre")
     head = sign_in(Role.HEAD)
+    ask = {"what": "facts", "about": "centre"}
+    planned: dict[str, Any] = {**ask, "seconds": 86_400}
     for _ in range(2):
-        push(head, "facts", "centre")
-    assert head.post("/api/pushes", json={"what": "facts", "about": "centre"}).status_code == 409
+        push(head, **planned)
+    refused = head.post("/api/pushes", json=planned)
+    assert (refused.status_code, "within an hour" in refused.json()["detail"]) == (409, True)
+    for _ in range(2):
+        push(head, **ask)  # what is planned for long is in nobody's way
+    assert head.post("/api/pushes", json=ask).status_code == 409
+
+
+def test_a_push_says_when_it_is_handed_out_next(sign_in: SignIn, asking: Asks, now: SetClock) -> None:
+    asking("centre")
+    head = sign_in(Role.HEAD)
+    assert push(head, "facts", "centre")["opens"] is None  # now
+    later = now() + 600 * SECOND
+    assert push(head, "facts", "centre", starts=later)["opens"] == later
+    made = push(head, "facts", "centre", window="17:30-08:00", seconds=86_400)  # it is noon
+    assert made["opens"] == now() + int(5.5 * 3600) * SECOND
+    now.forward(6 * 3600)
+    assert head.get(f"/api/pushes/{made['uid']}").json()["opens"] is None
 
 
 def test_an_agent_that_asks_too_often_is_told(asking: Asks, client: TestClient, bank: dict[str, int]) -> None:

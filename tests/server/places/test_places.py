@@ -98,7 +98,7 @@ def test_agents_that_nobody_enrolled_are_on_the_home_of_head_office(
         return [(one["value"], one["level"], one["opens"]) for one in figures if one["key"] == "unenrolled"]
 
     everybody = head.get("/api/agents").json()
-    assert missing() == [(str(len(everybody)), "attention", "agents")]
+    assert missing() == [(str(len(everybody)), "attention", "agents?identity=none&identity=code")]
     with database.write() as session:
         for number, key in enumerate(one["key"] for one in everybody):
             agent = session.exec(select(Subject).where(Subject.key == key)).one()

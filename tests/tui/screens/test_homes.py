@@ -7,13 +7,14 @@ import pytest
 from sqlmodel import select
 from textual.pilot import Pilot
 
-from server.agents.tables import KeptOut
+from server.agents.tables import AgentIdentity, AgentKey, KeptOut, KeyStanding
 from server.clock import utc_now
 from server.health.tables import Condition, Severity
 from server.inventory.tables import Subject
 from server.schemas.agents import IdentityStanding
 from server.schemas.people import Role
 from tui.app import ConsoleApp
+from tui.screens.agents import Agents
 from tui.screens.devices import Devices
 from tui.screens.home_auditor import AuditorHome
 from tui.screens.home_branch import BranchHome
@@ -133,3 +134,46 @@ async def test_marks_and_frames_are_drawn_with_ascii_where_shapes_do_not_fit(
         assert "─" not in text(pilot)
         await pilot.press("f9", *"txzf", "enter")
         await until(pilot, lambda: "■ 故障" in text(pilot) and "─" in text(pilot))
+
+
+@pytest.mark.parametrize(
+    ("why", "told"),
+    [
+        (IdentityStanding.QUARANTINED, "■ 1 个采集程序已隔离"),
+        (IdentityStanding.WAITING, "▲ 1 台电脑等待确认为采集程序"),
+    ],
+)
+async def test_head_office_reaches_by_a_key_who_waits_for_its_decision_and_sees_why_it_is_a_fault(
+    why: IdentityStanding, told: str, bank: Any, console: MakeConsole, until: Until, text: Text
+) -> None:
+    with bank.database.write() as session:
+        agent = session.exec(select(Subject).where(Subject.key == "centre")).one()
+        facts = {"subject_id": agent.id, "opened_at": utc_now(), "noticed_at": utc_now(), "cause": "unknown"}
+        session.add(Condition(rule="agent.silent", word="silent", severity=Severity.FAULT, **facts))
+        session.add(Condition(rule="agent.disk", word="full", severity=Severity.FAULT, **facts | {"cause": ""}))
+        session.add(KeptOut(agent_id=agent.id, why=why, start=1))
+        pc = {"host": "FRONT-PC", "system": "Windows-10", "address": "10.66.1.20"}
+        session.add(AgentKey(public_key="0" * 64, agent_id=agent.id, standing=KeyStanding.WAITING, made_at=1, **pc))
+        if why is IdentityStanding.QUARANTINED:
+            session.add(AgentIdentity(agent_id=agent.id, quarantined_at=1))
+    app = console(bank.token("li", Role.HEAD))
+    async with app.run_test(size=(100, 40)) as pilot:
+        await until(pilot, lambda: told in text(pilot))
+        await pilot.press("9")
+        await until(pilot, lambda: isinstance(app.screen, Agents) and "仅显示：" in text(pilot))
+        await until(pilot, lambda: "■ 采集程序的磁盘已满" in text(pilot) and "总行采集" in text(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: "■ 采集程序离线（" in text(pilot))
+        assert "■ 采集程序的磁盘已满" in text(pilot)
+        assert "2 确认" in text(pilot)
+
+
+async def test_a_list_of_agents_that_wait_has_no_others(
+    bank: Any, console: MakeConsole, until: Until, text: Text
+) -> None:
+    app = console(bank.token("li", Role.HEAD))
+    async with app.run_test(size=(100, 40)) as pilot:
+        await until(pilot, lambda: "1 个采集程序未登记" in text(pilot))
+        app.open("agents?identity=waiting")
+        await until(pilot, lambda: "仅显示：待确认 · 0 个采集程序" in text(pilot))
+        assert "总行采集" not in text(pilot)

@@ -1,0 +1,3 @@
+"""Letters nobody sees, for whoever shows text."""
+
+from agent.inventory.unseen import UNSEEN as UNSEEN
