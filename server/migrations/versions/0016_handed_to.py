@@ -10,4 +10,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("agent_order", sa.Column("stream", sa.String(64), server_default="", nullable=False))
+    op.add_column("agent_order", sa.Column("stream", sa.String(64), server_default=sa.text("''"), nullable=False))
