@@ -219,6 +219,8 @@ class Follower(Following):
             step.entries, step.history, step.ahead = _before(step.entries, horizon), [], []
             live = step.entries[-1].id if step.entries else step.turn.at.live
             step.reached = Cursor(live, step.turn.at.past)
+            # before that no time passes, and what is due stays due
+            horizon = max(horizon, self._back_at(step.turn.part) + ABSENCE)
         if limit == 1 and dues and (step.entries or step.history or step.ahead):  # singly: the one or the other
             horizon, dues = step.entries[0].arrived if step.entries else horizon, []
         elif limit == 1 and dues:

@@ -13,6 +13,7 @@ from server.health.clocks import Stamp
 from server.health.shards import Part
 from server.health.state import Ahead, Heard, Held, Seen, Told
 from server.ingest.tables import AheadRow, Attested, RecordRow, Stream
+from server.ingest.times import PAST
 from server.inventory.tables import Subject
 
 CHUNK = 500  # ids in one IN (...)
@@ -134,7 +135,7 @@ def told(entry: Entry, record: AnyRecord | None, ids: dict[str, int]) -> Iterato
     if isinstance(record, StateRecord) and entry.subject is not None:
         yield entry.subject, Told(entry.agent, entry.at, record.reading, record.failure, entry.id)
     elif isinstance(record, Hold):
-        since = entry.at - max(0, entry.boot - record.since)
+        since = entry.at - min(max(0, entry.boot - record.since), PAST)
         for key, held in record.held.items():
             if key in ids:
                 yield ids[key], Held(entry.agent, since, entry.at, held.good + held.failed)

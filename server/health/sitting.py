@@ -91,14 +91,15 @@ class Sitting:
         return view is not None and self._attested.get(view.record or 0, 0) >= seen.at
 
     def _hear(self, agent: int, said: Heard, now: int) -> None:
-        state, said = self._fleet.states[agent], self._now_of(agent, said)
-        same = None if self._fleet.places[agent].removed else same_breath(state, said, now)
+        state = self._fleet.states[agent]
+        passes = not self._fleet.places[agent].removed and agent not in self._fleet.hindered
+        same = same_breath(state, said, now) if passes else None
         if same is not None:
             self._fleet.states[agent] = same
             self._fleet.touched.add(agent)
             return
         before = state.standing
-        self._judge(agent, said, now)
+        self._judge(agent, self._now_of(agent, said), now)
         after = self._fleet.states[agent].standing
         if before is Standing.STALE or (after is not before and Standing.CLOSED in (before, after)):
             for subject in self._fleet.polled_by(agent):

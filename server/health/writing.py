@@ -10,6 +10,7 @@ from server.health.bulks import HEALTH, ROLL_UP, VOICE
 from server.health.conditions import Conditions
 from server.health.fleet import Fleet
 from server.health.kept_out import kept_out_of, titled
+from server.health.rollups import LATEST
 from server.health.rules import Rules
 from server.health.shards import Part
 from server.health.state import Opened, Reworded
@@ -27,15 +28,15 @@ def write(session: Session, fleet: Fleet, act: Act, rules: Rules) -> None:
     link.put(HEALTH, list(fleet.rows()))
     if voices := list(fleet.voices()):
         link.put(VOICE, voices)
-    link.put(ROLL_UP, list(_hours(fleet)))
+    link.put(ROLL_UP, list(_hours(fleet, act.now - LATEST)))
     tickets = _changes(session, fleet, act, rules)
     invalidate_all(session, _shown(fleet, tickets), act.now)
 
 
-def _hours(fleet: Fleet) -> Iterator[Row]:
-    """Of hours that are over."""
+def _hours(fleet: Fleet, oldest: int) -> Iterator[Row]:
+    """Of hours that are over. What an agent dates before `oldest` is judged, and takes no rows of ages ago."""
     for (subject, hour), metrics in sorted(fleet.sums.over.items()):
-        for metric in sorted(metrics):
+        for metric in sorted(metrics) if hour >= oldest else ():
             yield subject, metric, hour, *astuple(metrics[metric])
 
 

@@ -20,11 +20,10 @@ def lag_of(session: Session, now: int) -> Lag:
     """Of several shards that of the one that is furthest behind."""
     read = slowest(session)
     cursor, past = (read.live, read.past) if read else (0, 0)
-    newest = session.exec(select(func.max(RecordRow.id))).one() or 0
     waiting = select(RecordRow.arrived).where(col(RecordRow.id) > cursor).order_by(col(RecordRow.id)).limit(1)
     oldest = session.exec(waiting).first()
     seconds = 0.0 if oldest is None else max(0.0, (now - oldest) / 1e6)
     silent = max(0.0, (now - read.at) / 1e6) if read else None
     history = select(func.count()).select_from(RecordRow).where(col(RecordRow.history), col(RecordRow.id) > past)
-    live = 0 if oldest is None else newest - cursor
-    return Lag(live + session.exec(history).one(), seconds, silent)
+    live = select(func.count()).select_from(RecordRow).where(col(RecordRow.id) > cursor)  # ids have gaps
+    return Lag(session.exec(live).one() + session.exec(history).one(), seconds, silent)

@@ -287,6 +287,26 @@ def test_nobody_is_silent_while_the_server_itself_was_away(
         assert [rule for _, _, rule in _with_keys(session)] == ["agent.silent"]
 
 
+def test_more_falls_due_while_the_server_was_away_than_a_step_takes(
+    database: Database, bank: dict[str, int], feed: Any, now: SetClock
+) -> None:
+    for key in (PRINTER, ATM, OTHER, LINE):
+        feed.state("1001-pc" if key == PRINTER else "centre", key, 0)
+    feed.write()
+    run(Follower(database, now))
+    now.forward(2 * HOUR)
+    back = Follower(database, now, batch=2)
+    run(back)
+    feed.state("1001-pc", PRINTER, 2 * HOUR + 90, "inUse")
+    feed.write()
+    now.forward(100)
+    run(back)
+    with database.read() as session:
+        assert health(session, bank, PRINTER).standing is Standing.IN_USE
+        assert {health(session, bank, key).standing for key in (ATM, OTHER, LINE)} == {Standing.STALE}
+        assert conditions(session) == []
+
+
 @pytest.mark.parametrize("kind", ["state", "hold", "event"])
 def test_a_record_that_cannot_be_read_is_told_of_and_passed(
     database: Database, feed: Any, follower: Follower, now: SetClock, caplog: pytest.LogCaptureFixture, kind: str
