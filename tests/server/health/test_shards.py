@@ -381,3 +381,31 @@ def test_an_agent_behind_is_so_until_every_shard_has_judged_what_waited(
     with shared.database.read() as session:
         assert not session.get_one(AgentSeen, pc).behind
         assert session.exec(select(AheadRow)).all() == []
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_was_judged_as_one_goes_on_in_shards(bank_of: Any, no_absence: None, seed: int) -> None:
+    """As when a server of this version first comes to a database of the one before."""
+    chance = random.Random(seed)
+    story = [(chance.randint(1, 40), _anything(chance)) for _ in range(60)]
+    now = SetClock(START)
+    alone, shared = bank_of(1, now), bank_of(1, now)
+    one = Servers(alone, now, 1, 0, 1000)
+    for bank in (alone, shared):
+        now.at = START + bank.tell(story[:30]) * SECOND
+        bank.feed.write()
+    one.run()
+    Servers(shared, now, 1, 0, 1000).run()
+    with shared.database.write() as session:
+        session.delete(session.get_one(Setting, "health.shards"))
+        session.flush()
+        laid_out(session, SHARDS, now())
+    shared.shards = SHARDS
+    begins = (now() - START) // SECOND
+    for bank in (alone, shared):
+        bank.tell(story[30:], begins)
+        bank.feed.write()
+    now.forward(4 * 3600)
+    one.run()
+    Servers(shared, now, 3, seed, 7).run()
+    assert_same(shared, alone)
