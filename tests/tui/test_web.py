@@ -51,11 +51,13 @@ def start(bank: Any, port: int, tmp_path: Path, *words: str) -> subprocess.Popen
 
 
 @contextmanager
-def opened(bank: Any, tmp_path: Path, *words: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def opened(
+    bank: Any, tmp_path: Path, *words: str, at: str = "127.0.0.1"
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The address of `branchfleet web` that was started with `words`, and the process."""
     port = free_port()
     with start(bank, port, tmp_path, *words) as served:
-        url = f"http://127.0.0.1:{port}/"
+        url = f"http://{at}:{port}/"
         try:
             deadline = time.monotonic() + 90
             while True:
@@ -159,10 +161,10 @@ async def test_a_site_whose_name_was_made_to_lead_here_gets_nothing(page: str) -
 
 
 async def test_a_window_over_ipv6_and_one_behind_a_proxy_of_tls_are_let_in(bank: Any, tmp_path: Path) -> None:
-    with opened(bank, tmp_path, "--host", "::", "--name", "console.bank.example") as (url, _served):
-        port = urlsplit(url).port
-        own = f"[::1]:{port}"
-        assert await window(f"http://{own}/", own, f"http://{own}") == 101
+    words = ("--host", "::1", "--name", "console.bank.example")
+    with opened(bank, tmp_path, *words, at="[::1]") as (url, _served):
+        own = urlsplit(url).netloc
+        assert await window(url, own, f"http://{own}") == 101
         assert await window(url, "console.bank.example", "https://console.bank.example") == 101
         assert await window(url, "console.bank.example", "https://console.bank.example:8443") == 403
 
