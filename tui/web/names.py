@@ -43,7 +43,7 @@ def urls(host: str, port: int) -> list[str]:
 
 
 def _own_addresses(version: int) -> Sequence[str]:
-    """As far as the system tells without asking anybody; of IPv6 listeners also those of IPv4, which they take too."""
+    """As far as the system tells without asking anybody. A listener on :: takes IPv6 alone."""
     found: set[str] = set()
     with suppress(OSError):
         found.update(str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None))
@@ -51,7 +51,7 @@ def _own_addresses(version: int) -> Sequence[str]:
         asked.connect((NOWHERE, 9))
         found.add(asked.getsockname()[0])
     known = [at for at in map(_address, found) if at is not None and not at.is_loopback and not at.is_link_local]
-    return [str(at) for at in sorted(known, key=lambda at: (at.version, int(at))) if version == 6 or at.version == 4]
+    return [str(at) for at in sorted(known, key=int) if at.version == version]
 
 
 def _host_of(said: str | None) -> str | None:
