@@ -19,7 +19,7 @@ SLOW_SECONDS = 40.0  # but a server that lets connect and has much to do is give
 SLOWEST = 500  # bytes a second that a question goes out at: 64 kbit/s, 300 ms, and three packets in ten are lost
 UNHEARD_SECONDS = 60.0  # what goes out is acknowledged by nobody for so long, where the system can tell
 PROBE_SECONDS = 15  # where nothing goes either way for so long, TCP asks: firewalls forget what rests
-REST_SECONDS = 4.0  # a connection is kept for so long: servers end one that rests, uvicorn after 5
+REST_SECONDS = 75.0  # a connection is kept for so long, past the next hold: the server ends one that rests after 90
 EYEBALLS_SECONDS = 0.25  # until another address of the server's name is tried beside the first (RFC 8305)
 READ = 1 << 16
 

@@ -9,8 +9,7 @@ from typing import Any
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-PERSON_SECONDS = 60  # a console's connection is kept for its next question, for a slow line makes a new one slow
-AGENTS = "/api/agent/"  # these come once a minute, and are many
+REST_SECONDS = 90  # a connection is kept for its next question: agents have one a minute, and a new one costs both ends
 HEAD_SECONDS = 20.0  # for the whole head of a request, from the connection or the first byte on
 SPARE = 128  # file descriptors for everything but connections
 
@@ -29,8 +28,6 @@ def patient_protocol(base: Any = AutoHTTPProtocol, seconds: float = HEAD_SECONDS
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
-            if not (self.scope or {}).get("path", AGENTS).startswith(AGENTS):
-                self.timeout_keep_alive = PERSON_SECONDS
             self._look()
 
         def connection_lost(self, exc: Exception | None) -> None:

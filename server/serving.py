@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from server.authority.context import Tls
-from server.patience import patient_protocol, room_for
+from server.patience import REST_SECONDS, patient_protocol, room_for
 from server.state import State
 
 YOUNG = 20_000  # objects made and not let go of before the youngest are looked through; Python's own is 700
@@ -29,6 +29,7 @@ def serve(app: FastAPI, listener: socket.socket, tls: Tls | None = None) -> None
         log_config=None,
         timeout_graceful_shutdown=PATIENCE,
         limit_concurrency=room_for(app.state.branchfleet.settings.connections),
+        timeout_keep_alive=REST_SECONDS,
         http=patient_protocol(),
     )
     config.load()
