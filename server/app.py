@@ -106,7 +106,7 @@ def create_app(
     follower = Follower(database, now)
     entries = EntryFollower(database, now)
     orders = OrderFollower(database, now)
-    sweeper = Sweeper(database, now, settings.record_days)
+    sweeper = Sweeper(database, now, settings.record_days, settings.rollup_days)
 
     def committed(kinds: Set[str]) -> None:
         follower.wake()

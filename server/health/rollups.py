@@ -14,6 +14,9 @@ from agent.wire import catalogue
 from server.health.state import KEY_LIMIT, Abreast, Held, Seen, State, Sum, Told, View
 
 HOUR = 3_600_000_000  # µs
+DAY = 24 * HOUR
+LONGEST = 7 * DAY  # of one stretch that is summed up; an honest one is of a hold, or of three intervals
+LATEST = 70 * DAY  # after an hour nothing is added to it: no spool is so old, and what it told of may be gone
 
 Metrics = dict[str, Sum]
 
@@ -69,7 +72,7 @@ class Sums(msgspec.Struct):
     def _stretch(self, subject: int, before: State, after: State, agent: int, view: View, start: int, end: int) -> None:
         """The numbers of `view` held from `start` to `end`."""
         counted = _counted(view.numbers, before, agent, end)
-        for lo, hi in hours(start, end):
+        for lo, hi in hours(max(start, end - LONGEST), end):
             self._add(subject, after, counted, hi - 1, seconds=(hi - lo) / 1e6)
 
     def _add(

@@ -3,11 +3,11 @@
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, Float, ForeignKey, Index, text
+from sqlalchemy import Column, Float, ForeignKey, Index, SmallInteger, text
 from sqlmodel import Field, SQLModel
 
 from server.schemas.standing import Standing
-from server.storage.types import Id, Json, Micros, new_uid, words
+from server.storage.types import Id, Json, Micros, key_to_record, new_uid, words
 
 
 class Severity(StrEnum):
@@ -16,7 +16,7 @@ class Severity(StrEnum):
 
 
 class Follower(SQLModel, table=True):
-    """How far a follower has read the record log."""
+    """How far a follower has read the record log. Health has one of each name a shard: "health/3"."""
 
     __tablename__ = "follower"
 
@@ -29,7 +29,12 @@ class HealthRow(SQLModel, table=True):
     """Health's state of one subject. `state` is the judge's own; the rest is what lists ask for."""
 
     __tablename__ = "health"
-    __table_args__ = (Index("ix_health_standing", "standing"), Index("ix_health_due", "due_at"))
+    __table_args__ = (
+        Index("ix_health_standing", "standing"),
+        Index("ix_health_due", "due_at"),
+        Index("ix_health_record", "record_id"),
+        key_to_record(),
+    )
 
     subject_id: int = Field(sa_column=Column(Id, ForeignKey("subject.id"), primary_key=True, autoincrement=False))
     standing: Standing = Field(sa_column=Column(words(Standing), nullable=False))
@@ -39,7 +44,18 @@ class HealthRow(SQLModel, table=True):
     seen_at: int | None = Field(default=None, sa_column=Column(Micros))  # attested up to
     as_of: int | None = Field(default=None, sa_column=Column(Micros))  # the data's own date, where that is not now
     due_at: int | None = Field(default=None, sa_column=Column(Micros))  # when time alone may change it; None: never
-    record_id: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("record.id")))
+    record_id: int | None = Field(default=None, sa_column=Column(Id))
+    state: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Json, nullable=False))
+
+
+class VoiceRow(SQLModel, table=True):
+    """An agent as a shard of other branches hears it, at its own place in the log: `server/health/shards.py`."""
+
+    __tablename__ = "voice"
+
+    agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), primary_key=True, autoincrement=False))
+    shard: int = Field(sa_column=Column(SmallInteger, primary_key=True, autoincrement=False))
+    due_at: int | None = Field(default=None, sa_column=Column(Micros))
     state: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Json, nullable=False))
 
 
@@ -63,6 +79,12 @@ class Condition(SQLModel, table=True):
             "closed_at",
             sqlite_where=text("closed_at IS NOT NULL"),
             postgresql_where=text("closed_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_condition_record",
+            "record_id",
+            sqlite_where=text("record_id IS NOT NULL"),
+            postgresql_where=text("record_id IS NOT NULL"),
         ),
     )
 

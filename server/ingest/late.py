@@ -18,6 +18,7 @@ from server.ingest.link import Link, Row
 from server.ingest.numbers import numbers_of, run_of
 from server.ingest.places import Place
 from server.ingest.ranges import Ranges
+from server.ingest.times import PAST
 
 BEFORE = """
 SELECT id, stream_id, seq, at, body FROM record
@@ -43,7 +44,7 @@ WHERE latest.subject_id = ? AND latest.agent_id = ?
 def held_for(hold: Hold, at: int, key: str) -> HeldFor:
     """What a hold at corrected time `at` says of one position. Within a boot, lengths are exact."""
     held = hold.held[key]
-    return HeldFor(at - (hold.clock.boot - hold.since), at, held.good, held.failed)
+    return HeldFor(at - min(hold.clock.boot - hold.since, PAST), at, held.good, held.failed)
 
 
 def late_hold(link: Link, past: Past, agent_id: int, unbroken: Ranges, place: Place, seq: int, held: HeldFor) -> None:

@@ -15,7 +15,7 @@ from server.storage.database import Database
 
 Row = tuple[Any, ...]
 
-_ADVISORY = 0x6272_696E  # "brin"
+ADVISORY = 0x6272_696E  # "brin": whoever has it writes records alone
 _AT_ONCE = 400  # values of one IN (...); SQLite before 3.32 takes 999
 
 
@@ -136,7 +136,7 @@ class PostgresLink:
         self._cursor: Any = connection.cursor()
 
     def begin(self) -> None:
-        self.run("SELECT pg_advisory_xact_lock(?)", _ADVISORY)
+        self.run("SELECT pg_advisory_xact_lock(?)", ADVISORY)
 
     def commit(self) -> None:
         self._connection.commit()

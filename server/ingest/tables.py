@@ -7,7 +7,7 @@ from sqlalchemy import Column, ForeignKey, Index, LargeBinary, UniqueConstraint,
 from sqlmodel import Field, SQLModel
 
 from server.ingest.numbers import Fate
-from server.storage.types import Id, Micros
+from server.storage.types import Id, Micros, key_to_record
 
 
 class Stream(SQLModel, table=True):
@@ -35,11 +35,14 @@ class ReceivedRange(SQLModel, table=True):
 
 
 class RecordRow(SQLModel, table=True):
-    """The record log. `id` is the cursor followers read by: ids become visible in order."""
+    """The record log. `id` is the cursor followers read by: ids become visible in order.
+
+    On PostgreSQL in parts of ids, one a month (`server.retention.months`); a number is unique within each part there.
+    """
 
     __tablename__ = "record"
     __table_args__ = (
-        UniqueConstraint("stream_id", "seq"),
+        UniqueConstraint("stream_id", "seq").ddl_if(dialect="sqlite"),
         Index("ix_record_subject_at", "subject_id", "at"),
         Index("ix_record_history", "id", sqlite_where=text("history = 1"), postgresql_where=text("history")),
         Index("ix_record_entry", "id", sqlite_where=text("kind = 'entry'"), postgresql_where=text("kind = 'entry'")),
@@ -50,7 +53,8 @@ class RecordRow(SQLModel, table=True):
             sqlite_where=text("kind = 'refused'"),
             postgresql_where=text("kind = 'refused'"),
         ),
-        {"sqlite_autoincrement": True},  # an id never comes back, even when the newest rows have been dropped
+        # an id never comes back, even when the newest rows have been dropped
+        {"sqlite_autoincrement": True, "postgresql_partition_by": "RANGE (id)"},
     )
 
     id: int | None = Field(default=None, sa_column=Column(Id, primary_key=True))
@@ -89,10 +93,14 @@ class Latest(SQLModel, table=True):
     """The newest state of a subject as one agent sees it, guarded by corrected time."""
 
     __tablename__ = "latest"
+    __table_args__ = (
+        Index("ix_latest_record", "record_id"),  # is it referred to? asked of each record that goes
+        key_to_record(),
+    )
 
     subject_id: int = Field(sa_column=Column(Id, ForeignKey("subject.id"), primary_key=True))
     agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), primary_key=True))
-    record_id: int = Field(sa_column=Column(Id, ForeignKey("record.id"), nullable=False))
+    record_id: int = Field(sa_column=Column(Id, nullable=False))
     at: int = Field(sa_column=Column(Micros, nullable=False))  # when it became so
     held_to: int = Field(sa_column=Column(Micros, nullable=False))  # attested up to here
     answered: bool  # a reading, or a failure
@@ -106,9 +114,9 @@ class Attested(SQLModel, table=True):
     """
 
     __tablename__ = "attested"
-    __table_args__ = (Index("ix_attested_subject_end", "subject_id", "end_at"),)
+    __table_args__ = (Index("ix_attested_subject_end", "subject_id", "end_at"), key_to_record())
 
-    record_id: int = Field(sa_column=Column(Id, ForeignKey("record.id"), primary_key=True, autoincrement=False))
+    record_id: int = Field(sa_column=Column(Id, primary_key=True, autoincrement=False))
     start: int = Field(sa_column=Column("start_at", Micros, primary_key=True, autoincrement=False))
     end: int = Field(sa_column=Column("end_at", Micros, nullable=False))
     subject_id: int = Field(sa_column=Column(Id, ForeignKey("subject.id"), nullable=False))

@@ -113,10 +113,9 @@ def correct(boot: int, offsets: Sequence[Offset], arrived: int) -> Corrected:
 
 
 def not_after(corrected: Corrected, arrived: int) -> Corrected:
-    """Nothing happened after it was told; what seems to is as unsure as it is wrong."""
-    if corrected.at <= arrived:
-        return Corrected(max(corrected.at, 0), corrected.confidence)
-    return Corrected(arrived, max(corrected.confidence, corrected.at - arrived))
+    """Nothing happened after it was told, nor before any spool began; what seems to is as unsure as it is wrong."""
+    at = min(max(corrected.at, arrived - PAST, 0), arrived)
+    return Corrected(at, max(corrected.confidence, abs(corrected.at - at)))
 
 
 def moved(corrected: Corrected, at: int) -> Corrected:

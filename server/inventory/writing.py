@@ -9,6 +9,7 @@ from sqlmodel import Session, col, delete, select
 from server.inventory.plan import Change, Op
 from server.inventory.queries import BRANCH_FIELDS, LINE_FIELDS, POSITION_FIELDS
 from server.inventory.tables import (
+    SHARDS,
     Agent,
     Branch,
     Calendar,
@@ -16,6 +17,7 @@ from server.inventory.tables import (
     DeviceClass,
     InventoryRule,
     Line,
+    Moving,
     Observer,
     PastName,
     Position,
@@ -126,7 +128,7 @@ class Writer:
         if subject.kind is not SubjectKind.BRANCH and (change.op is Op.RENAME or "branch" in fields):
             code = fields.get("branch") if subject.kind is SubjectKind.AGENT else None
             if subject.kind is not SubjectKind.AGENT or code:
-                subject.branch_id = self._home(change.kind, change.key, fields)
+                self._move(subject, self._home(change.kind, change.key, fields))
         table, names = ROWS[subject.kind]
         row = self._session.get_one(table, subject.id)
         for name in names:
@@ -138,6 +140,12 @@ class Writer:
         if "agents" in fields:
             self._unobserve(subject.id)
             insert_all(self._session, Observer, self._observers(change))
+
+    def _move(self, subject: Subject, home: int) -> None:
+        moves = home != subject.branch_id and self._session.get(Setting, SHARDS) is not None
+        if moves and self._session.get(Moving, subject.id) is None:  # else it moves on from where it is judged still
+            self._session.add(Moving(subject_id=subject.id or 0, branch_id=subject.branch_id))
+        subject.branch_id = home
 
     def _retire(self, change: Change) -> None:
         subject = self._session.get_one(Subject, change.id)

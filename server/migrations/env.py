@@ -5,7 +5,7 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
-from server.storage.tables import metadata
+from server.storage.tables import is_compared, metadata
 from server.storage.types import Json
 
 
@@ -22,6 +22,7 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     render_item=_render,
+    include_object=is_compared,
     compare_type=True,
     compare_server_default=True,
 )

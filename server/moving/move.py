@@ -105,7 +105,7 @@ def _unreferenced(there: Any) -> Iterator[None]:
     """Without foreign keys, so that rows may come in any order; they are there again, and checked, at the end."""
     keys = there.execute(
         "SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid) FROM pg_constraint"
-        " WHERE contype = 'f' AND connamespace = current_schema()::regnamespace ORDER BY 1, 2"
+        " WHERE contype = 'f' AND conparentid = 0 AND connamespace = current_schema()::regnamespace ORDER BY 1, 2"
     ).fetchall()
     for table, name, _ in keys:
         there.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")

@@ -1,23 +1,28 @@
 """Letting records go that are older than the bank keeps them: in small pieces, so that nobody waits for it.
 
-What goes is the raw detail: states, holds, results, facts, and the stretches they attested. What stays for ever is what
-people and auditors go by: events, entries, conditions, tickets, the journal; and of each subject its newest state.
+What goes is the raw detail: states, holds, results, facts, and the stretches they attested; pushes and their orders;
+and much later the hourly sums, and what agents said of themselves. What stays for ever is what people and auditors go
+by: entries, conditions, tickets, the journal; and of each subject its newest state.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, exists, literal, not_, or_, select, tuple_, update
 from sqlmodel import Session, col
 
-from server.health.tables import Condition, Follower, HealthRow
+from server.health.cursors import slowest
+from server.health.tables import Condition, HealthRow, RollUp
 from server.ingest.tables import Attested, Latest, RecordRow
 from server.inventory.tables import Subject
-from server.queries import HEALTH, PAST
+from server.orders.tables import AgentOrder, Push
 
+END = 1 << 62  # after all numbers
 DETAIL = ("state", "hold", "result", "fact", "refused")
 AT_ONCE = 500  # records of one transaction
 SUBJECTS = 50  # whose stretches go in one; a day of each has some tens
+SERIES = 200  # numbers of subjects whose hours go in one; a month of each has 744
+PUSHES = 10  # an order for each agent is of each
 
 
 def sweep_stretches(session: Session, before: int, after: int) -> int | None:
@@ -34,34 +39,81 @@ def sweep_stretches(session: Session, before: int, after: int) -> int | None:
     return subjects[-1] if len(subjects) == SUBJECTS else None
 
 
-def sweep_records(session: Session, before: int, after: int) -> int | None:
-    """Delete some records with numbers above `after` that arrived before then (µs); where to go on.
+@dataclass(frozen=True)
+class Judged:
+    """The last record that is judged, of what is live and of what waited at agents."""
+
+    live: int
+    history: int
+
+    @classmethod
+    def by(cls, session: Session) -> "Judged":
+        read = slowest(session)
+        return cls(read.live, read.past) if read else cls(0, 0)
+
+
+class Before(NamedTuple):
+    """What arrived before then goes (µs): detail, and much earlier what agents said of themselves."""
+
+    detail: int
+    events: int
+
+
+def goes(judged: Judged, before: Before) -> ColumnElement[bool]:
+    """Whether a record is old enough, is judged, and is not referred to."""
+    newest = case((col(RecordRow.at) > col(RecordRow.arrived), col(RecordRow.at)), else_=col(RecordRow.arrived))
+    return and_(
+        or_(
+            and_(col(RecordRow.kind).in_(DETAIL), newest < before.detail),
+            and_(col(RecordRow.kind) == "event", newest < before.events),
+        ),
+        col(RecordRow.id) <= judged.live,
+        or_(not_(col(RecordRow.history)), col(RecordRow.id) <= judged.history),
+        *(~exists().where(col(table.record_id) == col(RecordRow.id)) for table in (Latest, HealthRow)),
+        *(~exists().where(col(table.record_id) == col(RecordRow.id)) for table in (Condition, Attested)),
+    )
+
+
+def sweep_records(session: Session, before: Before, after: int, end: int | None = None) -> int | None:
+    """Delete some records with numbers above `after`, and below `end`; where to go on.
 
     None: there are no more.
     """
-    judged, past = _cursor(session, HEALTH), _cursor(session, PAST)
-    columns = (RecordRow.id, RecordRow.arrived, RecordRow.at, RecordRow.kind, RecordRow.history)
-    rows = session.execute(
-        select(*map(col, columns))
-        .where(col(RecordRow.id) > after, col(RecordRow.id) <= judged)
-        .order_by(col(RecordRow.id))
-        .limit(AT_ONCE)
-    ).all()
-    old = [row for row in rows if row.arrived < before]
-    done = [row for row in old if row.at < before and (not row.history or row.id <= past)]
-    _delete(session, [row.id for row in done if row.kind in DETAIL])
-    return int(old[-1].id) if len(old) == AT_ONCE else None
+    judged, id_ = Judged.by(session), col(RecordRow.id)
+    within = id_ > after, id_ <= judged.live, id_ < (END if end is None else end)
+    rows = session.execute(select(id_, col(RecordRow.arrived)).where(*within).order_by(id_).limit(AT_ONCE)).all()
+    old = [own for own, arrived in rows if arrived < before.detail]
+    over = col(Condition.record_id).in_(old), col(Condition.closed_at).is_not(None)
+    session.execute(update(Condition).where(*over).values(record_id=None))
+    session.execute(delete(RecordRow).where(id_.in_(old), goes(judged, before)))
+    return old[-1] if len(old) == AT_ONCE else None
 
 
-def _cursor(session: Session, name: str) -> int:
-    return session.execute(select(col(Follower.cursor)).where(col(Follower.name) == name)).scalar() or 0
+def sweep_hours(session: Session, before: int, after: tuple[int, str]) -> tuple[int, str] | None:
+    """Delete the sums of hours before then (µs) of some numbers that come after `after`; where to go on.
+
+    A number of a subject is found after the one before it by the table's key, and its oldest hours by the same.
+    """
+    subject, metric = col(RollUp.subject_id), col(RollUp.metric)
+    for _ in range(SERIES):
+        asked = select(subject, metric).where(tuple_(subject, metric) > tuple_(*map(literal, after)))
+        found = session.execute(asked.order_by(subject, metric).limit(1)).first()
+        if found is None:
+            return None
+        after = found[0], found[1]
+        whose = subject == after[0], metric == after[1]
+        session.execute(delete(RollUp).where(*whose, col(RollUp.hour) < before))
+    return after
 
 
-def _delete(session: Session, ids: Sequence[int]) -> None:
-    closed = (col(Condition.record_id).in_(ids), col(Condition.closed_at).is_not(None))
-    session.execute(update(Condition).where(*closed).values(record_id=None))
-    needed: list[Any] = [
-        exists().where(col(table.record_id) == col(RecordRow.id), col(table.subject_id) == col(RecordRow.subject_id))
-        for table in (Latest, HealthRow, Condition, Attested)
-    ]
-    session.execute(delete(RecordRow).where(col(RecordRow.id).in_(ids), *(~one for one in needed)))
+def sweep_orders(session: Session, before: int, after: int) -> int | None:
+    """Delete some pushes with numbers above `after` that ended before then (µs), and their orders; where to go on.
+
+    The journal has who pushed what, and why.
+    """
+    id_ = col(Push.id)
+    asked = select(id_).where(id_ > after, col(Push.ended_at) < before).order_by(id_).limit(PUSHES)
+    pushes = list(session.execute(asked).scalars())
+    session.execute(delete(AgentOrder).where(col(AgentOrder.push_id).in_(pushes)))
+    session.execute(delete(Push).where(id_.in_(pushes)))
+    return pushes[-1] if len(pushes) == PUSHES else None

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import BigInteger, Dialect, Enum, Integer, Text, TypeDecorator
+from sqlalchemy import BigInteger, Dialect, Enum, ForeignKeyConstraint, Integer, Text, TypeDecorator
 
 Now = Callable[[], int]  # the clock, passed in: UTC µs
 
@@ -18,6 +18,15 @@ FOREVER = 9_000_000_000_000_000  # UTC µs in the year 2255; the end of what has
 
 Id = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by itself only for INTEGER
 Micros = BigInteger()
+
+
+def key_to_record() -> ForeignKeyConstraint:
+    """A foreign key of `record_id` to the record log, which SQLite holds.
+
+    PostgreSQL would look for each in all parts of the log, which costs it more than to write the row; there retention,
+    which alone takes records away, looks by itself.
+    """
+    return ForeignKeyConstraint(["record_id"], ["record.id"]).ddl_if(dialect="sqlite")
 
 
 def new_uid() -> str:

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from backports import zstd
+from sqlalchemy import text
 from sqlmodel import select
 
 from server.backup import archive, keys
@@ -30,6 +32,7 @@ from server.journal.deeds import Act
 from server.journal.verify import check
 from server.migrations import EPOCH, upgrade
 from server.queries import setting
+from server.retention.months import begin_month, parts_of
 from server.storage.database import Database
 
 NOON = 1_793_764_800_000_000
@@ -256,6 +259,30 @@ def test_a_backup_of_postgresql_is_restored_into_an_empty_database(
 
     with pytest.raises(NotEmpty):
         restore(tmp_path / "backup.bfb", tmp_path / "again", ACT, passphrase, target)
+    for name in (source, empty):
+        cluster.drop(name)
+
+
+def test_months_of_the_record_log_are_restored_and_go_on(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, url = cluster.create()
+    empty, target = cluster.create()
+    cluster._ask(f"DROP DATABASE {empty}")
+    cluster._ask(f"CREATE DATABASE {empty}")
+    with monkeypatch.context() as patch:
+        patch.setenv("BRANCHFLEET_DATABASE", url)
+        with making(tmp_path / "home") as (home, database), database.write() as session:
+            assert begin_month(session.connection(), date(2026, 11, 4))
+            months = parts_of(session.connection())
+        back_up(home, tmp_path / "backup.bfb", NOON, PASSPHRASE)
+    restore(tmp_path / "backup.bfb", tmp_path / "new", ACT, passphrase, target)
+    with Home(tmp_path / "new").database() as database, database.write() as session:
+        link = session.connection()
+        assert parts_of(link) == months
+        assert not begin_month(link, date(2026, 11, 5))
+        assert link.execute(text("SELECT nextval('record_id_seq')")).scalar_one() == months[-1].start
+        assert begin_month(link, date(2026, 12, 1))
     for name in (source, empty):
         cluster.drop(name)
 

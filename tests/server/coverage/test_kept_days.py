@@ -22,6 +22,7 @@ FIRST, SECOND = "2026-11-04", "2026-11-05"
 @pytest.fixture
 def long_ago(world: "World", no_answer: "Seen") -> "World":
     """Two days in which a line was cut, records were lost and a device gave no answer, and then 91 days of nothing."""
+    begin_month(world)
     world.pc.start()
     world.centre.start()
     world.go(6)
@@ -38,9 +39,15 @@ def long_ago(world: "World", no_answer: "Seen") -> "World":
 
 def sweep(world: "World") -> int:
     """Until there is nothing left to do; how many steps that took. An agent is heard, so the date is believed."""
+    begin_month(world)
     hear(world)
     sweeper = Sweeper(world.database, world.now, DAYS)
     return sum(1 for _ in iter(sweeper.step, 0))
+
+
+def begin_month(world: "World") -> None:
+    """As a server does that runs when a month begins."""
+    Sweeper(world.database, world.now, DAYS).step()
 
 
 def hear(world: "World") -> None:
@@ -59,6 +66,11 @@ def said(report: CoverageReport) -> Any:
 def counts(world: "World", kind: Any) -> int:
     with world.database.read() as session:
         return session.exec(select(func.count()).select_from(kind)).one()
+
+
+def ids(world: "World") -> list[int]:
+    with world.database.read() as session:
+        return [own or 0 for own in session.exec(select(RecordRow.id).order_by(col(RecordRow.id))).all()]
 
 
 def asked(world: "World") -> list[Any]:
@@ -95,7 +107,8 @@ def test_a_period_of_days_that_are_gone_and_days_that_are_not_is_one_period(long
     with world.database.read() as session:
         oldest = session.exec(select(func.min(RecordRow.at)).where(RecordRow.kind == "hold")).one()
         assert oldest
-        assert oldest >= world.now() - (DAYS + 1) * 86_400_000_000
+        if world.database.sqlite:  # on PostgreSQL a month goes as a whole
+            assert oldest >= world.now() - (DAYS + 1) * 86_400_000_000
     assert said(world.report(**days)) == before
 
 
@@ -143,21 +156,18 @@ def test_nothing_goes_that_is_not_old_enough_or_not_judged(long_ago: "World") ->
     assert counts(world, RecordRow) == records + 1  # it was heard once more
     world.judges = False
     world.pc.start()
-    waiting = counts(world, RecordRow)
+    waiting = set(ids(world)[records + 1 :])
     world.now.forward(2 * DAYS * 86_400)
     sweep(world)
-    with world.database.read() as session:
-        newest = session.exec(select(func.max(RecordRow.id))).one() or 0
-        assert (
-            session.exec(select(func.count()).select_from(RecordRow).where(col(RecordRow.id) > newest - 2)).one() == 2
-        )
-    assert waiting > records
+    assert waiting
+    assert waiting < set(ids(world))
 
 
 def test_a_day_is_swept_once(long_ago: "World") -> None:
     world = long_ago
     world.now.forward((DAYS + 1) * 86_400)
     sweeper = Sweeper(world.database, world.now, DAYS)
+    begin_month(world)
     hear(world)
     while sweeper.step():
         pass
@@ -172,6 +182,7 @@ def test_nothing_goes_by_a_clock_that_no_agent_bears_out(long_ago: "World") -> N
     world = long_ago
     records = counts(world, RecordRow)
     world.now.forward(366 * 86_400)
+    begin_month(world)
     sweeper = Sweeper(world.database, world.now, DAYS)
     assert sweeper.step() == 0
     world.centre.wrong = -366 * 86_400_000_000

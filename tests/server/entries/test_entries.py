@@ -212,7 +212,7 @@ def test_an_entry_the_server_stumbles_over_stops_no_other(
         session.add(RecordRow(**damaged))
         session.flush()
         if not database.sqlite:  # the id was said, so PostgreSQL does not know that it is taken
-            session.connection().execute(text("SELECT setval(pg_get_serial_sequence('record', 'id'), 100)"))
+            session.connection().execute(text("SELECT nextval(pg_get_serial_sequence('record', 'id'))"))
     while pc.follower.step():
         pass
     pc.send(pc.entry(title="good"))
