@@ -6,11 +6,10 @@ Of several servers on one database one follows, and another takes over when that
 import logging
 import threading
 from abc import ABC, abstractmethod
+from typing import Protocol
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
-
-from server.storage.lead import Lead
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +22,14 @@ class Overtaken(Exception):
     """Another follower of the same name moved the cursor; nothing was written."""
 
 
+class Leading(Protocol):
+    """Whether it is this server that does it, or its part of it."""
+
+    def held(self) -> bool: ...
+
+    def release(self) -> None: ...
+
+
 class Following(ABC):
     """`step()` once, or `start()` a thread that steps until `stop()`."""
 
@@ -30,7 +37,7 @@ class Following(ABC):
     pause: float  # seconds between looks at the log when nobody wakes it
     gather: float = 0.0  # seconds from one step that found something to the next: what comes in them is taken at once
 
-    def __init__(self, lead: Lead) -> None:
+    def __init__(self, lead: Leading) -> None:
         self._lead = lead
         self.leads = False
         self._stopping = threading.Event()

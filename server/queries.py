@@ -9,7 +9,8 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from server.accounts.scope import Scoped, in_scope
-from server.health.tables import Condition, Follower
+from server.health.cursors import slowest
+from server.health.tables import Condition
 from server.ingest.tables import RecordRow
 from server.inventory.tables import DeviceClass, Setting, Subject, SubjectKind
 from server.journal.tables import JournalRow
@@ -18,7 +19,6 @@ from server.schemas.tickets import TicketStatus
 from server.tickets.tables import Ticket
 
 USUAL_ZONE = "Asia/Shanghai"
-HEALTH, PAST = "health", "health.history"  # the names of health's two cursors
 
 
 def setting(session: Session, key: str, default: str) -> str:
@@ -62,8 +62,8 @@ def _figures(session: Session, viewer: Scoped) -> dict[str, Any]:
         asked = select(func.count()).select_from(table).join(Subject, table.subject_id == Subject.id)
         return session.exec(asked.where(mine, *conditions)).one()
 
-    cursor = session.exec(select(Follower.cursor).where(Follower.name == HEALTH)).first() or 0
-    past = session.exec(select(Follower.cursor).where(Follower.name == PAST)).first() or 0
+    read = slowest(session)
+    cursor, past = (read.live, read.past) if read else (0, 0)
     live = select(func.count()).select_from(RecordRow).where(col(RecordRow.id) > cursor)
     waiting = select(func.count()).select_from(RecordRow).where(col(RecordRow.history), col(RecordRow.id) > past)
     return {

@@ -5,12 +5,12 @@ import logging
 import threading
 
 import msgspec
+from sqlalchemy import or_
 from sqlmodel import Session, col, func, select
 
 from agent.wire import Assignment, Polled
 from server.agents.lore import lore_of
 from server.inventory.tables import Line, Observer, Position, Subject
-from server.journal.deeds import HEALTH
 from server.journal.tables import JournalRow
 from server.secrets.queries import opened
 from server.secrets.sealing import fill_in, names_in
@@ -18,6 +18,7 @@ from server.storage.database import Database
 from server.storage.types import Now
 
 LINE_DRIVER = "reach"
+CHANGING = ("inventory.", "secret.")  # deeds that may change what an agent polls, or carries for its people
 KEPT = 2_000_000  # µs until the journal is looked at again
 
 _log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ def _lines(session: Session, agent_id: int) -> list[Polled]:
 
 
 class Revisions:
-    """The revision every ack carries, computed anew after a deed: nothing changes an assignment but one."""
+    """The revision every ack carries, computed anew after a deed of CHANGING: nothing else changes an assignment."""
 
     def __init__(self, database: Database, key: bytes | None, now: Now) -> None:
         self._database = database
@@ -118,13 +119,12 @@ class Revisions:
         return revision
 
     def _last_deed(self, session: Session) -> int:
-        """As this session sees it. What health opens and closes is a deed too, more often than all else; and a push
-        has every agent send at once."""
+        """As this session sees it. That somebody signs in is a deed too; in a province somebody always does."""
         now = self._now()
         with self._guard:
             since, deed = self._journal, self._deed
         newest = func.max(JournalRow.seq)
-        changing = newest.filter(col(JournalRow.via) != HEALTH, col(JournalRow.deed).not_like("push.%"))
+        changing = newest.filter(or_(*(col(JournalRow.deed).startswith(kind) for kind in CHANGING)))
         asked = select(newest, changing).where(col(JournalRow.seq) > since)
         [(seq, later)] = session.exec(asked)
         deed = later or deed

@@ -15,6 +15,7 @@ from server.agents.tables import AgentCode, AgentIdentity, AgentInstance, AgentK
 from server.errors import NotFound
 from server.health import queries as health
 from server.health.clocks import Stamp
+from server.health.standing import AGELESS
 from server.health.state import State
 from server.health.tables import HealthRow
 from server.ingest.tables import AgentSeen
@@ -38,8 +39,7 @@ class Identities:
         self._keys: dict[int, list[AgentKey]] = {}
         for key in session.execute(keys.where(col(AgentKey.agent_id).in_(ids)).order_by(AgentKey.standing)).scalars():
             self._keys.setdefault(key.agent_id, []).append(key)
-        tokens = select(col(AgentToken.agent_id)).where(col(AgentToken.expires_at) > now)
-        self._let_in = set(session.execute(tokens.where(col(AgentToken.agent_id).in_(ids))).scalars())
+        self._admitted = Admitted(session, ids, now)
         self._instances: dict[int, list[AgentInstance]] = {}
         held_off = select(col(AgentIdentity.agent_id)).where(col(AgentIdentity.quarantined_at).is_not(None))
         # one that another took the place of has ended; only in a quarantine is that the question
@@ -62,14 +62,8 @@ class Identities:
         return IdentityStanding.REVOKED if identity and identity.revoked_at is not None else IdentityStanding.NONE
 
     def judged(self, agent_id: int, health: HealthRow | None, now: int) -> Standing:
-        """How an agent stands. What health saw of one at work holds only while the server takes what it sends."""
-        seen = standing_of(health, now)
-        if seen not in (Standing.GOOD, Standing.ATTENTION):
-            return seen
-        if agent_id not in self._let_in:
-            held_off = self.standing(agent_id) is IdentityStanding.QUARANTINED
-            return Standing.FAULT if held_off else Standing.UNKNOWN
-        return Standing.ATTENTION if self.standing(agent_id) is IdentityStanding.WAITING else seen
+        """How an agent stands."""
+        return self._admitted.judged(agent_id, standing_of(health, now))
 
     def code_until(self, agent_id: int) -> int | None:
         code = self._codes.get(agent_id)
@@ -142,14 +136,36 @@ def agents(session: Session, viewer: Scoped, lang: str, now: int, key: str | Non
 
 
 def standings(session: Session, viewer: Scoped, now: int) -> Counter[Standing]:
-    """How many agents stand how."""
+    """How many agents stand how. A province has thousands: by columns, and nothing is kept of any."""
     wanted = [col(Subject.kind) == SubjectKind.AGENT, col(Subject.removed_at).is_(None)]
     wanted.append(in_scope(viewer, col(Subject.branch_id)))
-    asked = select(col(Subject.id), HealthRow).join(
-        HealthRow, col(HealthRow.subject_id) == col(Subject.id), isouter=True
+    asked = (
+        select(col(Subject.id), col(HealthRow.standing), col(HealthRow.fresh_until))
+        .join(HealthRow, col(HealthRow.subject_id) == col(Subject.id), isouter=True)
+        .where(*wanted)
     )
-    identities = Identities(session, select(col(Subject.id)).where(*wanted), now)
-    return Counter(identities.judged(own, health, now) for own, health in session.execute(asked.where(*wanted)))
+    admitted = Admitted(session, select(col(Subject.id)).where(*wanted), now)
+    return Counter(admitted.judged(own, read(said, until, now)) for own, said, until in session.execute(asked))
+
+
+class Admitted:
+    """Of the agents whose ids `ids` selects: who is let in, who is held off, and whose place another PC wants."""
+
+    def __init__(self, session: Session, ids: Select[Any], now: int) -> None:
+        tokens = select(col(AgentToken.agent_id)).where(col(AgentToken.expires_at) > now)
+        self._let_in = set(session.execute(tokens.where(col(AgentToken.agent_id).in_(ids))).scalars())
+        off = select(col(AgentIdentity.agent_id)).where(col(AgentIdentity.quarantined_at).is_not(None))
+        self._held_off = set(session.execute(off.where(col(AgentIdentity.agent_id).in_(ids))).scalars())
+        waits = select(col(AgentKey.agent_id)).where(col(AgentKey.standing) == KeyStanding.WAITING)
+        self._wanted = set(session.execute(waits.where(col(AgentKey.agent_id).in_(ids))).scalars()) - self._held_off
+
+    def judged(self, agent_id: int, seen: Standing) -> Standing:
+        """How an agent stands. What health saw of one at work holds only while the server takes what it sends."""
+        if seen not in (Standing.GOOD, Standing.ATTENTION):
+            return seen
+        if agent_id not in self._let_in:
+            return Standing.FAULT if agent_id in self._held_off else Standing.UNKNOWN
+        return Standing.ATTENTION if agent_id in self._wanted else seen
 
 
 def unenrolled(session: Session, viewer: Scoped) -> int:
@@ -227,7 +243,11 @@ def _stamp(row: HealthRow | None) -> Stamp | None:
 
 
 def standing_of(health: HealthRow | None, now: int) -> Standing:
-    if health is None:
+    return read(health.standing, health.fresh_until, now) if health else Standing.NEVER
+
+
+def read(judged: Standing | None, fresh_until: int | None, now: int) -> Standing:
+    """What health found, as of `now`; None where it never did."""
+    if judged is None:
         return Standing.NEVER
-    judged_too_long_ago = health.fresh_until < now and health.standing not in (Standing.NEVER, Standing.CLOSED)
-    return Standing.STALE if judged_too_long_ago else health.standing
+    return Standing.STALE if judged not in AGELESS and (fresh_until or 0) < now else judged

@@ -5,7 +5,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from server.accounts.scope import Scoped, in_scope
-from server.health.standing import standing_now
+from server.health.standing import stands
 from server.health.tables import HealthRow
 from server.inventory.tables import Position, Subject
 from server.schemas.base import Coverage
@@ -14,12 +14,11 @@ from server.schemas.standing import FRESH, Standing
 
 def present(session: Session, viewer: Scoped, now: int, *conditions: ColumnElement[bool]) -> Coverage:
     """Of the positions in scope that meet the conditions, on `subject` and `position`."""
-    standing = standing_now(now)
     asked = (
         select(
             _count(col(Position.driver).is_not(None)),
-            _count(standing.in_(FRESH)),
-            *(_count(standing == word.value) for word in (Standing.NEVER, Standing.UNKNOWN, Standing.CLOSED)),
+            _count(stands(now, *FRESH)),
+            *(_count(stands(now, word)) for word in (Standing.NEVER, Standing.UNKNOWN, Standing.CLOSED)),
         )
         .select_from(Position)
         .join(Subject, col(Subject.id) == col(Position.id))

@@ -18,6 +18,7 @@ HEALTH = Bulk(
     },
     ("subject_id",),
 )
+VOICE = Bulk("voice", {"agent_id": "int8", "shard": "int2", "due_at": "int8", "state": "text"}, ("agent_id", "shard"))
 # Added to in the database itself: what is there is not read for it. Of two sums of an hour the later has the last word.
 ROLL_UP = Bulk(
     "roll_up",

@@ -3,6 +3,7 @@
 `unknown` never counts as good: what cannot be told neither opens nor closes anything.
 """
 
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -106,6 +107,8 @@ class Bound(msgspec.Struct, frozen=True):
     rule: Rule
     number: str
     key: str
+    low: float  # within these nothing is met, while nothing is open
+    high: float
 
 
 class Known:
@@ -141,7 +144,7 @@ class Known:
 
     def _bounds(self, keys: tuple[str, ...]) -> tuple[Bound, ...]:
         return tuple(
-            Bound(place, rule, key, f"{rule.key} {key}")
+            Bound(place, rule, key, f"{rule.key} {key}", *_edges(rule.when))
             for place, rule in enumerate(self.rules)
             if rule.when is not None and rule.when.number is not None
             for key in keys
@@ -180,6 +183,17 @@ def beyond(
         if stands is not None and when is not None:
             is_open = bound.key in state.open
             yield bound, stands and _beyond(numbers[bound.number], when.above, when.below, when.clear, is_open)
+
+
+def is_calm(rules: tuple[Rule, ...], view: View, numbers: dict[str, float], words: Catalogue) -> bool:
+    """Whether no rule has anything against the words of a view and these numbers, while nothing is open."""
+    said = words_of(rules, view, words)
+    if said.met or len(numbers) > USUAL:
+        return False
+    for bound in known(rules, words).bounds(tuple(numbers)):
+        if not bound.low <= numbers[bound.number] <= bound.high and said.given.get(bound.place):
+            return False
+    return True
 
 
 def find(rules: tuple[Rule, ...], merged: Merged, state: State, words: Catalogue) -> Findings:
@@ -254,6 +268,10 @@ def _stands(when: When, parts: dict[str, str]) -> bool | None:
     if any(parts.get(part, "unknown") == "unknown" for part in when.given):
         return None
     return all(parts[part] == word for part, word in when.given.items())
+
+
+def _edges(when: When) -> tuple[float, float]:
+    return (-math.inf if when.below is None else when.below, math.inf if when.above is None else when.above)
 
 
 def _beyond(number: float, above: float | None, below: float | None, clear: float | None, is_open: bool) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 import msgspec
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from agent.wire import Level, catalogue
@@ -12,10 +13,11 @@ from server.health.judge import judge
 from server.health.log import chunks
 from server.health.rollups import Sums
 from server.health.rules import Rules
+from server.health.shards import ALONE, Part
 from server.health.state import Ahead, Around, Change, Evidence, Held, Place, Seen, State, Told, Voice
 from server.health.steady import steady
 from server.ingest.link import Row, link_in, rows_in
-from server.ingest.tables import AgentSeen
+from server.ingest.tables import AgentSeen, AheadRow
 from server.inventory.tables import Observer, Subject, SubjectKind
 from server.schemas.standing import Standing
 
@@ -27,6 +29,7 @@ FROM subject LEFT JOIN position ON position.id = subject.id LEFT JOIN line ON li
 WHERE subject.id
 """
 STATES = "SELECT subject_id, state FROM health WHERE subject_id"
+VOICES = "SELECT agent_id, shard, due_at, state FROM voice"
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _state = msgspec.json.Decoder(State).decode
@@ -36,8 +39,9 @@ _evidence = msgspec.json.Decoder(Evidence).decode
 class Fleet:
     """States by subject id. `touched` are those to be written; `changes` come in the order they were judged."""
 
-    def __init__(self, session: Session, rules: Rules) -> None:
+    def __init__(self, session: Session, rules: Rules, part: Part = ALONE) -> None:
         self._session = session
+        self._part = part
         self._link = link_in(session)
         self._rules = rules
         self._behind = set(session.exec(select(AgentSeen.agent_id).where(AgentSeen.behind)))
@@ -51,6 +55,7 @@ class Fleet:
         self.changes: list[Change] = []
         self.shown: set[int] = set()  # subjects a screen would show differently
         self.sums = Sums()
+        self._heard_in: dict[int, set[int]] = {}  # agent -> shards that hear it and know how it stood
 
     # -- loading ------------------------------------------------------------------------------------
 
@@ -71,13 +76,13 @@ class Fleet:
 
     def _load_places(self, ids: set[int], observers: dict[int, set[int]]) -> None:
         for own, kind, key, name, branch, removed, cls, driver, interval in rows_in(self._link, PLACES, sorted(ids)):
-            kind = SubjectKind(kind)
+            kind, moving = SubjectKind(kind), self._part.layout.moving
             self.places[own] = Place(
                 id=own,
                 kind=kind,
                 key=key,
                 name=name,
-                branch=branch,
+                branch=moving.get(own, int(branch)),
                 cls=cls or "",
                 driver=driver,
                 interval=interval,
@@ -87,7 +92,9 @@ class Fleet:
             )
 
     def _load_states(self, ids: set[int], branches: set[int]) -> None:
-        for subject, state in rows_in(self._link, STATES, sorted(ids)):
+        foreign = {own for own in ids if own in self.places and not self.is_own(own)}
+        self._load_voices(foreign)
+        for subject, state in rows_in(self._link, STATES, sorted(ids - foreign)):
             if subject in branches:
                 self.evidence[subject] = _evidence(state)
             else:
@@ -97,18 +104,59 @@ class Fleet:
         for subject in ids - branches - self.states.keys():
             self.states[subject] = State()
 
+    def _load_voices(self, agents: Iterable[int]) -> None:
+        """Agents of other shards, as these hear them: what its own knows of one may be of a later time."""
+        shards = sorted(self._part.shards)
+        asked = f"{VOICES} WHERE shard IN ({', '.join('?' * len(shards))}) AND agent_id"
+        for agent, shard, _, state in sorted(rows_in(self._link, asked, sorted(agents), *shards), key=_first_due):
+            self._heard_in.setdefault(agent, set()).add(shard)
+            if agent not in self.states:
+                self.states[agent] = _state(state)
+
+    def is_own(self, subject: int) -> bool:
+        """Whether these shards write what is known of it."""
+        return self._part.whole or self._part.has(self.places[subject].branch)
+
+    def own_of(self, ids: Iterable[int]) -> set[int]:
+        """Of subjects those that are written here, loaded or not."""
+        if self._part.whole:
+            return set(ids)
+        found: set[int] = set()
+        for part in chunks(set(ids)):
+            asked = sql_select(col(Subject.id)).where(col(Subject.id).in_(part), *self._part.mine())
+            found.update(self._session.execute(asked).scalars())
+        return found
+
+    def tell_ahead_elsewhere(self) -> set[int]:
+        """Agents that concern these shards, are behind, and were heard since, by what they tell ahead of other shards.
+
+        Whoever judges that has marked it as seen; that they are there is for all to know.
+        """
+        if self._part.whole or not self._behind:
+            return set()
+        asked = (
+            select(AgentSeen.agent_id, AgentSeen.at)
+            .join(AheadRow, col(AheadRow.agent_id) == AgentSeen.agent_id)
+            .join(Subject, col(Subject.id) == AgentSeen.agent_id)
+            .where(AgentSeen.behind, *self._part.heard(Subject))
+            .distinct()
+        )
+        found = dict(self._session.exec(asked).all())
+        self.load(found)
+        return {agent for agent, at in found.items() if self.states[agent].heard < at}
+
     def by_key(self, keys: Iterable[str]) -> dict[str, int]:
         """Ids of positions and lines by their keys."""
         found: dict[str, int] = {}
         for part in chunks(set(keys)):
             kinds = col(Subject.kind).in_([SubjectKind.POSITION, SubjectKind.LINE])
-            asked = select(Subject.key, Subject.id).where(col(Subject.key).in_(part), kinds)
+            asked = select(Subject.key, Subject.id).where(col(Subject.key).in_(part), kinds, *self._part.mine())
             found.update((key, own or 0) for key, own in self._session.exec(asked))
         return found
 
     def polled_by(self, agent: int) -> list[int]:
         """What an agent polls, loaded."""
-        ids = list(self._session.exec(select(Observer.subject_id).where(Observer.agent_id == agent)))
+        ids = self.own_of(self._session.exec(select(Observer.subject_id).where(Observer.agent_id == agent)))
         self.load(ids)
         return sorted(ids)
 
@@ -123,6 +171,8 @@ class Fleet:
             self.sums.see(subject, before, after, seen, place.span)
         self.states[subject] = after
         self.touched.add(subject)
+        if not self.is_own(subject):
+            return  # heard, for what it polls here
         self.changes += changes
         if changes or isinstance(seen, Told | Ahead) or after.standing is not before.standing:
             self.shown.add(subject)
@@ -179,6 +229,8 @@ class Fleet:
     def rows(self) -> Iterator[Row]:
         """Of every subject that was touched, as `bulks.HEALTH` has them."""
         for subject in sorted(self.touched):
+            if not self.is_own(subject):
+                continue
             state = self.states[subject]
             newest = state.newest
             fresh_until = max(state.fresh_until, *(view.fresh_to for view in state.ahead.values()), 0)
@@ -189,3 +241,18 @@ class Fleet:
         for branch in sorted(self.marked):  # a branch has no standing of its own: lists add it up
             evidence = _encode(self.evidence[branch]).decode()
             yield branch, Standing.UNPOLLED.value, 0, 0, "", None, None, None, None, evidence
+
+    def voices(self) -> Iterator[Row]:
+        """Of agents that were heard, how each shard that is not their own heard them: as `bulks.VOICE` has it."""
+        for agent in sorted(self.touched):
+            shards = self._part.voices(agent) | self._heard_in.get(agent, set())
+            if shards:
+                state = self.states[agent]
+                told = _encode(state).decode()
+                yield from ((agent, shard, state.due, told) for shard in sorted(shards))
+
+
+def _first_due(row: Row) -> tuple[bool, int, int]:
+    """How one agent was heard in several shards is nearly the same; what is due first is what is asked for."""
+    _, shard, due, _ = row
+    return due is None, due or 0, shard

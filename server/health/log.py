@@ -10,9 +10,11 @@ from sqlmodel import Session, col
 from agent.wire import AnyRecord, Event, EventName, Hold
 from agent.wire import State as StateRecord
 from server.health.clocks import Stamp
+from server.health.shards import Part
 from server.health.state import Ahead, Heard, Held, Seen, Told
 from server.ingest.tables import AheadRow, Attested, RecordRow, Stream
 from server.ingest.times import PAST
+from server.inventory.tables import Subject
 
 CHUNK = 500  # ids in one IN (...)
 T = TypeVar("T", int, str)
@@ -48,8 +50,16 @@ def newest(session: Session) -> int:
     return session.execute(select(func.max(col(RecordRow.id)))).scalar_one() or 0
 
 
-def entries(session: Session, after: int, upto: int, limit: int, *, history: bool) -> list[Entry]:
-    """Rows after a cursor: what is live, or what waited at agents that were cut off."""
+def arrived(session: Session, upto: int) -> int:
+    """When the newest of the records up to that number came, by the server's clock; 0 if there is none."""
+    asked = select(col(RecordRow.arrived)).where(col(RecordRow.id) <= upto).order_by(col(RecordRow.id).desc()).limit(1)
+    return session.execute(asked).scalar() or 0
+
+
+def entries(session: Session, part: Part, after: int, upto: int, limit: int, *, history: bool) -> list[Entry]:
+    """Rows after a cursor that concern these shards: what is live, or what waited at agents that were cut off."""
+    if after >= upto:
+        return []
     asked = (
         select(
             col(RecordRow.id),
@@ -73,6 +83,8 @@ def entries(session: Session, after: int, upto: int, limit: int, *, history: boo
         .order_by(col(RecordRow.id))
         .limit(limit)
     )
+    if not part.whole:
+        asked = asked.join(Subject, col(Subject.id) == col(Stream.agent_id)).where(*part.heard(Subject))
     return [Entry(*row) for row in session.execute(asked)]
 
 
@@ -85,11 +97,12 @@ def attested_to(session: Session, records: Iterable[int]) -> dict[int, int]:
     return found
 
 
-def told_ahead(session: Session, limit: int) -> list[AheadRow]:
+def told_ahead(session: Session, part: Part, limit: int) -> list[AheadRow]:
     """What agents that are behind told ahead and nobody has seen yet."""
     asked = (
         select(AheadRow)
-        .where(col(AheadRow.fresh))
+        .join(Subject, col(Subject.id) == col(AheadRow.subject_id))
+        .where(col(AheadRow.fresh), *part.mine())
         .order_by(col(AheadRow.subject_id), col(AheadRow.agent_id))
         .limit(limit)
     )

@@ -76,6 +76,12 @@ def page(
     )
 
 
+def gravest(session: Session, viewer: Scoped, lang: str, limit: int) -> list[ConditionOut]:
+    """The open ones that matter most."""
+    wanted = asked(in_scope(viewer, col(Subject.branch_id)), col(Condition.closed_at).is_(None))
+    return outs(session, session.execute(wanted.order_by(*GRAVEST).limit(limit)).all(), lang)
+
+
 def of_subjects(
     session: Session, subjects: Iterable[int], lang: str, *, since: int | None = None
 ) -> list[ConditionOut]:

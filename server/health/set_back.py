@@ -10,8 +10,9 @@ import msgspec
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
+from server.health.shards import Part
 from server.health.state import MINUTE, Evidence, Open, Pending, State, View, Watch, dump
-from server.health.tables import HealthRow
+from server.health.tables import HealthRow, VoiceRow
 from server.ingest.tables import AgentSeen
 from server.inventory.tables import Subject, SubjectKind
 
@@ -20,12 +21,13 @@ AT_ONCE = 1000  # rows of one transaction
 Back = Callable[[int], int]
 
 
-def rows_set_back(session: Session, now: int, after: int) -> int:
+def rows_set_back(session: Session, part: Part, now: int, after: int) -> int:
     """Put the next rows of health right whose subject is beyond `after`; the last of them, 0 if there was none."""
     asked = (
         select(HealthRow.subject_id, HealthRow.state, Subject.kind)
         .join(Subject, col(Subject.id) == HealthRow.subject_id)
         .where(HealthRow.subject_id > after, col(HealthRow.seen_at).is_(None) | (col(HealthRow.seen_at) > now))
+        .where(*part.mine())
         .order_by(col(HealthRow.subject_id))
         .limit(AT_ONCE)
     )
@@ -45,6 +47,14 @@ def rows_set_back(session: Session, now: int, after: int) -> int:
             }
         session.execute(update(HealthRow).where(col(HealthRow.subject_id) == subject).values(**values))
     return found[-1][0] if found else 0
+
+
+def voices_set_back(session: Session, shards: frozenset[int], now: int) -> None:
+    """The same of agents of other shards."""
+    for row in session.exec(select(VoiceRow).where(col(VoiceRow.shard).in_(sorted(shards)))):
+        state = state_set_back(msgspec.convert(row.state, State), now)
+        row.state, row.due_at = dump(state), state.due
+        session.add(row)
 
 
 def heard_set_back(session: Session, now: int) -> None:

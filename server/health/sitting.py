@@ -47,17 +47,21 @@ class Sitting:
         records = [(entry, _read(entry)) for entry in entries]
         holds = [record for _, record in records if isinstance(record, Hold)]
         self._ids = self._fleet.by_key({key for hold in holds for key in hold.held})
-        named = {entry.subject for entry in entries if entry.subject is not None}
+        named = self._fleet.own_of(entry.subject for entry in entries if entry.subject is not None)
         self._fleet.load({*self._ids.values(), *named, *(entry.agent for entry in entries)})
         views = (view for subject in self._ids.values() for view in self._fleet.states[subject].views.values())
-        states = {entry.id for entry in entries if entry.kind == "state"} if holds else set()
+        states = {entry.id for entry in entries if entry.kind == "state" and entry.subject in named} if holds else set()
         self._attested = attested_to(self._session, states.union(view.record or 0 for view in views))
         return records
 
-    def judge_ahead(self, rows: list[AheadRow]) -> None:
-        """How things stand where agents are behind. It says that they are there, and nothing of their history."""
-        self._fleet.load({*(row.subject_id for row in rows), *(row.agent_id for row in rows)})
-        for agent in {row.agent_id for row in rows}:
+    def judge_ahead(self, rows: list[AheadRow], *, elsewhere: bool = False) -> None:
+        """How things stand where agents are behind. It says that they are there, and nothing of their history.
+
+        `elsewhere`: so do those heard here that tell ahead of other shards.
+        """
+        agents = {row.agent_id for row in rows} | (self._fleet.tell_ahead_elsewhere() if elsewhere else set())
+        self._fleet.load({*(row.subject_id for row in rows), *agents})
+        for agent in sorted(agents):
             seen = self._session.get(AgentSeen, agent)
             if seen is not None and (told := self._fleet.states[agent].told):
                 self._hear(agent, Heard(told), min(seen.at, self._clock))
@@ -87,14 +91,15 @@ class Sitting:
         return view is not None and self._attested.get(view.record or 0, 0) >= seen.at
 
     def _hear(self, agent: int, said: Heard, now: int) -> None:
-        state, said = self._fleet.states[agent], self._now_of(agent, said)
-        same = None if self._fleet.places[agent].removed else same_breath(state, said, now)
+        state = self._fleet.states[agent]
+        passes = not self._fleet.places[agent].removed and agent not in self._fleet.hindered
+        same = same_breath(state, said, now) if passes else None
         if same is not None:
             self._fleet.states[agent] = same
             self._fleet.touched.add(agent)
             return
         before = state.standing
-        self._judge(agent, said, now)
+        self._judge(agent, self._now_of(agent, said), now)
         after = self._fleet.states[agent].standing
         if before is Standing.STALE or (after is not before and Standing.CLOSED in (before, after)):
             for subject in self._fleet.polled_by(agent):

@@ -1,8 +1,9 @@
 """How a subject stands, in one word. Only GOOD is good; what is open or raw decides before what is merely unknown."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from sqlalchemy import ColumnElement, case, literal, null
+from sqlalchemy import ColumnElement, String, case, false, literal, null, or_, type_coerce
 from sqlmodel import col
 
 from agent.wire import Catalogue, Level
@@ -25,6 +26,8 @@ WORST = (
     Standing.CLOSED,
     Standing.UNPOLLED,
 )
+
+AGELESS = (Standing.NEVER, Standing.CLOSED)  # they hold until something is heard
 
 Met = Mapping[str, tuple[Rule, str]]
 
@@ -112,17 +115,41 @@ def standing_now(now: int) -> ColumnElement[str]:
 
     Needs `position` and, by an outer join, `health` in the statement.
     """
+    return _by_standing(now, lambda word: literal(word.value), type_coerce(col(HealthRow.standing), String))
+
+
+def rank_now(now: int) -> ColumnElement[int]:
+    """The place of that standing in `WORST`: the worse the smaller."""
+    places = {word.value: literal(place) for place, word in enumerate(WORST)}
+    word = type_coerce(col(HealthRow.standing), String)
+    return _by_standing(now, lambda word: places[word.value], case(places, value=word, else_=literal(len(WORST))))
+
+
+def _by_standing(now: int, of: Callable[[Standing], Any], of_judged: ColumnElement[Any]) -> ColumnElement[Any]:
     return case(
-        (col(Position.driver).is_(null()), literal(Standing.UNPOLLED.value)),
-        (col(HealthRow.subject_id).is_(null()), literal(Standing.NEVER.value)),
-        (col(HealthRow.standing).in_([Standing.NEVER, Standing.CLOSED]), _word()),
-        (col(HealthRow.fresh_until) < now, literal(Standing.STALE.value)),
-        else_=_word(),
+        (col(Position.driver).is_(null()), of(Standing.UNPOLLED)),
+        (col(HealthRow.subject_id).is_(null()), of(Standing.NEVER)),
+        (col(HealthRow.standing).in_(AGELESS), of_judged),
+        (col(HealthRow.fresh_until) < now, of(Standing.STALE)),
+        else_=of_judged,
     )
 
 
-def _word() -> ColumnElement[str]:
-    from sqlalchemy import String, type_coerce
+def stands(now: int, *words: Standing) -> ColumnElement[bool]:
+    """Whether a position stands as one of `words`, as `standing_now` says it.
 
-    word: ColumnElement[str] = type_coerce(col(HealthRow.standing), String)
-    return word
+    For what is asked of every position there is: a plain condition, where the word itself would be made for each.
+    """
+    wanted: list[ColumnElement[bool]] = []
+    judged, polled, fresh = col(HealthRow.standing), col(Position.driver).is_not(None), HealthRow.fresh_until >= now
+    if ageless := [word for word in words if word in AGELESS]:
+        wanted.append(polled & judged.in_(ageless))
+    if lasting := [word for word in words if word not in AGELESS]:
+        wanted.append(polled & fresh & judged.in_(lasting))
+    if Standing.STALE in words:
+        wanted.append(polled & ~fresh & judged.not_in(AGELESS))
+    if Standing.NEVER in words:
+        wanted.append(polled & col(HealthRow.subject_id).is_(None))
+    if Standing.UNPOLLED in words:
+        wanted.append(~polled)
+    return or_(false(), *wanted)

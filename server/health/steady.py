@@ -7,7 +7,7 @@ plainly so is judged, and what is passed over would be found the same by `judge`
 import msgspec
 
 from agent.wire import Catalogue
-from server.health.findings import beyond, words_of
+from server.health.findings import is_calm
 from server.health.standing import by_reading
 from server.health.state import Place, State, Told, View, fresh_to, sound_numbers
 
@@ -25,8 +25,8 @@ def steady(state: State, told: Told, place: Place, now: int, words: Catalogue) -
     if place.driver in (None, "file") or state.driver != place.driver or told.agent not in place.agents:
         return None
     fresh = fresh_to(told.at, None, place)
-    said, numbers = words_of(place.rules, view, words), sound_numbers(reading.numbers)
-    if fresh < now or said.met or any(out for _, out in beyond(place.rules, said.given, numbers, state, words)):
+    numbers = sound_numbers(reading.numbers)
+    if fresh < now or not is_calm(place.rules, view, numbers, words):
         return None
     if state.standing is not by_reading(view, words) or not state.since or state.device != view.device:
         return None

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, Float, ForeignKey, Index, text
+from sqlalchemy import Column, Float, ForeignKey, Index, SmallInteger, text
 from sqlmodel import Field, SQLModel
 
 from server.schemas.standing import Standing
@@ -16,7 +16,7 @@ class Severity(StrEnum):
 
 
 class Follower(SQLModel, table=True):
-    """How far a follower has read the record log."""
+    """How far a follower has read the record log. Health has one of each name a shard: "health/3"."""
 
     __tablename__ = "follower"
 
@@ -48,6 +48,17 @@ class HealthRow(SQLModel, table=True):
     state: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Json, nullable=False))
 
 
+class VoiceRow(SQLModel, table=True):
+    """An agent as a shard of other branches hears it, at its own place in the log: `server/health/shards.py`."""
+
+    __tablename__ = "voice"
+
+    agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), primary_key=True, autoincrement=False))
+    shard: int = Field(sa_column=Column(SmallInteger, primary_key=True, autoincrement=False))
+    due_at: int | None = Field(default=None, sa_column=Column(Micros))
+    state: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Json, nullable=False))
+
+
 class Condition(SQLModel, table=True):
     """A named problem of a subject, from `opened_at` to `closed_at` in corrected time."""
 
@@ -63,6 +74,12 @@ class Condition(SQLModel, table=True):
             postgresql_where=text("closed_at IS NULL"),
         ),
         Index("ix_condition_opened", "opened_at"),
+        Index(
+            "ix_condition_closed",
+            "closed_at",
+            sqlite_where=text("closed_at IS NOT NULL"),
+            postgresql_where=text("closed_at IS NOT NULL"),
+        ),
         Index(
             "ix_condition_record",
             "record_id",

@@ -6,12 +6,13 @@ from msgspec.structs import astuple
 from sqlmodel import Session, col, select
 
 from server.events.publish import invalidate_all
-from server.health.bulks import HEALTH, ROLL_UP
+from server.health.bulks import HEALTH, ROLL_UP, VOICE
 from server.health.conditions import Conditions
 from server.health.fleet import Fleet
 from server.health.kept_out import kept_out_of, titled
 from server.health.rollups import LATEST
 from server.health.rules import Rules
+from server.health.shards import Part
 from server.health.state import Opened, Reworded
 from server.health.tables import Condition
 from server.ingest.link import Row, link_in
@@ -25,6 +26,8 @@ def write(session: Session, fleet: Fleet, act: Act, rules: Rules) -> None:
     """Everything but the cursor. Tickets, the journal and invalidations come last: from there on writers queue."""
     link = link_in(session)
     link.put(HEALTH, list(fleet.rows()))
+    if voices := list(fleet.voices()):
+        link.put(VOICE, voices)
     link.put(ROLL_UP, list(_hours(fleet, act.now - LATEST)))
     tickets = _changes(session, fleet, act, rules)
     invalidate_all(session, _shown(fleet, tickets), act.now)
@@ -80,12 +83,12 @@ def _wanted(session: Session, fleet: Fleet, rules: Rules, change: Opened, condit
     return Wanted(condition, title, fault, change.rule.urgent, change.blamed)
 
 
-def open_conditions_of_removed(session: Session) -> list[int]:
+def open_conditions_of_removed(session: Session, part: Part) -> list[int]:
     """Subjects the inventory let go while something was open on them."""
     asked = (
         select(Condition.subject_id)
         .join(Subject, col(Subject.id) == Condition.subject_id)
-        .where(col(Condition.closed_at).is_(None), col(Subject.removed_at).is_not(None))
+        .where(col(Condition.closed_at).is_(None), col(Subject.removed_at).is_not(None), *part.mine())
         .distinct()
     )
     return sorted(session.exec(asked))

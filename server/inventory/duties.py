@@ -4,27 +4,30 @@ from sqlalchemy import Select, select, union_all
 from sqlmodel import Session, col
 
 from server.inventory.tables import Duty, Line, Observer, Position, Subject
+from server.storage.bulk import insert_all
 
 Task = tuple[int, int, int]  # subject, agent, interval in µs
 
 
 def note_duties(session: Session, now: int, seq: int) -> None:
     """End the duties that are no more, and begin those that are new, by the deed `seq`. The others are left alone."""
-    standing: dict[Task, Duty] = {}
-    for duty in session.execute(select(Duty).where(col(Duty.end).is_(None))).scalars():
-        standing[duty.subject_id, duty.agent_id, duty.interval_us] = duty
+    columns = (col(Duty.subject_id), col(Duty.agent_id), col(Duty.interval_us), col(Duty.start))
+    rows = session.execute(select(*columns).where(col(Duty.end).is_(None)))
+    standing: dict[Task, int] = {(subject, agent, interval): start for subject, agent, interval, start in rows}
     wanted: set[Task] = {(subject, agent, interval) for subject, agent, interval in session.execute(_polled())}
     for task in standing.keys() - wanted:
-        duty = standing[task]
+        subject, agent, _ = task
+        duty = session.get_one(Duty, (subject, agent, standing[task]))
         if duty.start == now:  # it never came to anything
             session.delete(duty)
         else:
             duty.end, duty.until_seq = now, seq
             session.add(duty)
     session.flush()
-    for subject, agent, interval in sorted(wanted - standing.keys()):
-        session.add(Duty(subject_id=subject, agent_id=agent, start=now, since_seq=seq, interval_us=interval))
-    session.flush()
+    same = {"start": now, "since_seq": seq}
+    new = sorted(wanted - standing.keys())
+    made = ({"subject_id": subject, "agent_id": agent, "interval_us": each, **same} for subject, agent, each in new)
+    insert_all(session, Duty, made)
 
 
 def _polled() -> Select[tuple[int, int, int]]:

@@ -8,6 +8,8 @@ from sqlmodel import Field, SQLModel
 
 from server.storage.types import Id, Json, Micros, new_uid, words
 
+SHARDS = "health.shards"  # the setting that says into how many shards health is divided, where it is
+
 
 class SubjectKind(StrEnum):
     BRANCH = "branch"
@@ -106,6 +108,18 @@ class Duty(SQLModel, table=True):
     since_seq: int = Field(sa_column=Column(Id, nullable=False))  # the deed that began it; 0: before this was noted
     until_seq: int | None = Field(default=None, sa_column=Column(Id))
     interval_us: int = Field(sa_column=Column(Micros, nullable=False))
+
+
+class Moving(SQLModel, table=True):
+    """A subject that came to another branch, and the one it came from: health judges it there until both are level.
+
+    Only where health is sharded (`server/health/shards.py`), which takes the row away.
+    """
+
+    __tablename__ = "moving"
+
+    subject_id: int = Field(sa_column=Column(Id, ForeignKey("subject.id"), primary_key=True, autoincrement=False))
+    branch_id: int = Field(sa_column=Column(Id, ForeignKey("branch.id"), nullable=False))
 
 
 class DeviceClass(SQLModel, table=True):

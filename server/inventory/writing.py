@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import text, update
-from sqlmodel import Session, SQLModel, col, delete, select
+from sqlmodel import Session, col, delete, select
 
 from server.inventory.plan import Change, Op
 from server.inventory.queries import BRANCH_FIELDS, LINE_FIELDS, POSITION_FIELDS
 from server.inventory.tables import (
+    SHARDS,
     Agent,
     Branch,
     Calendar,
@@ -16,6 +17,7 @@ from server.inventory.tables import (
     DeviceClass,
     InventoryRule,
     Line,
+    Moving,
     Observer,
     PastName,
     Position,
@@ -23,6 +25,8 @@ from server.inventory.tables import (
     Subject,
     SubjectKind,
 )
+from server.storage.bulk import insert_all
+from server.storage.types import new_uid
 
 PLAIN: dict[str, Any] = {
     "setting": Setting,
@@ -95,25 +99,26 @@ class Writer:
         self._session.flush()
 
     def _create_subjects(self, changes: list[Change]) -> None:
-        """Level by level, so that a row is there before another refers to it."""
+        """Level by level, so that a row is there before another refers to it. A province begins with a million rows."""
         for change, own in zip(changes, self._reserve(len(changes)), strict=True):
             self._ids[change.kind, change.key] = own
-        made: list[tuple[SQLModel, ...]] = [self._new(change) for change in changes]
-        for level in zip(*made, strict=True):  # subjects, then what they are
-            self._session.add_all(level)
-            self._session.flush()
-        self._session.add_all([observer for change in changes for observer in self._observers(change)])
-        self._session.flush()
+        insert_all(self._session, Subject, (self._subject(change) for change in changes))
+        for kind, (table, names) in ROWS.items():
+            insert_all(self._session, table, (self._row(change, names) for change in changes if change.kind == kind))
+        insert_all(self._session, Observer, (each for change in changes for each in self._observers(change)))
 
-    def _new(self, change: Change) -> tuple[SQLModel, ...]:
-        kind, fields = SubjectKind(change.kind), {name: new for name, (_, new) in change.fields.items()}
+    def _subject(self, change: Change) -> dict[str, Any]:
+        kind, (_, name) = SubjectKind(change.kind), change.fields["name"]
+        fields = {name: new for name, (_, new) in change.fields.items()}
         own = self._ids[change.kind, change.key]
         home = own if kind is SubjectKind.BRANCH else self._home(change.kind, change.key, fields)
-        table, names = ROWS[kind]
-        row = table(id=own, **{name: fields[name] for name in names})
-        if kind is SubjectKind.BRANCH:
-            row.parent_id = self._id("branch", fields["parent"])
-        return Subject(id=own, kind=kind, key=change.key, name=fields["name"], branch_id=home), row
+        return {"id": own, "uid": new_uid(), "kind": kind, "key": change.key, "name": name, "branch_id": home}
+
+    def _row(self, change: Change, names: tuple[str, ...]) -> dict[str, Any]:
+        row = {"id": self._ids[change.kind, change.key]} | {name: change.fields[name][1] for name in names}
+        if "parent" in change.fields:
+            row["parent_id"] = self._id("branch", change.fields["parent"][1])
+        return row
 
     def _change(self, change: Change) -> None:
         subject = self._session.get_one(Subject, change.id)
@@ -123,7 +128,7 @@ class Writer:
         if subject.kind is not SubjectKind.BRANCH and (change.op is Op.RENAME or "branch" in fields):
             code = fields.get("branch") if subject.kind is SubjectKind.AGENT else None
             if subject.kind is not SubjectKind.AGENT or code:
-                subject.branch_id = self._home(change.kind, change.key, fields)
+                self._move(subject, self._home(change.kind, change.key, fields))
         table, names = ROWS[subject.kind]
         row = self._session.get_one(table, subject.id)
         for name in names:
@@ -134,7 +139,13 @@ class Writer:
         self._session.add_all([subject, row])
         if "agents" in fields:
             self._unobserve(subject.id)
-            self._session.add_all(self._observers(change))
+            insert_all(self._session, Observer, self._observers(change))
+
+    def _move(self, subject: Subject, home: int) -> None:
+        moves = home != subject.branch_id and self._session.get(Setting, SHARDS) is not None
+        if moves and self._session.get(Moving, subject.id) is None:  # else it moves on from where it is judged still
+            self._session.add(Moving(subject_id=subject.id or 0, branch_id=subject.branch_id))
+        subject.branch_id = home
 
     def _retire(self, change: Change) -> None:
         subject = self._session.get_one(Subject, change.id)
@@ -168,10 +179,10 @@ class Writer:
     def _unobserve(self, subject_id: int | None) -> None:
         self._session.exec(delete(Observer).where(col(Observer.subject_id) == subject_id))
 
-    def _observers(self, change: Change) -> list[Observer]:
+    def _observers(self, change: Change) -> list[dict[str, int]]:
         _, agents = change.fields.get("agents", (None, []))
         own = self._ids[change.kind, change.key]
-        return [Observer(subject_id=own, agent_id=self._ids["agent", agent]) for agent in agents]
+        return [{"subject_id": own, "agent_id": self._ids["agent", agent]} for agent in agents]
 
     def _home(self, kind: str, key: str, fields: Mapping[str, Any]) -> int:
         """The branch a line, position or agent belongs to."""

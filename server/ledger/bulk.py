@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from agent.inventory.schema import Device
@@ -15,8 +16,9 @@ from server.ledger.fields import CardFields
 from server.ledger.search import field
 from server.ledger.tables import Card, CardStatus, CardVersion
 from server.ledger.timeline import Standing, Timeline, begin, everywhere
-from server.ledger.versions import Known, close, known, next_knowing, open_new
-from server.storage.types import FOREVER, canonical
+from server.ledger.versions import Known, close, known, next_knowing, open_first, open_new
+from server.storage.bulk import insert_all
+from server.storage.types import FOREVER, canonical, new_uid
 
 KEPT = 256 << 10  # bytes of lines the journal keeps as they are; of more it keeps the root
 
@@ -49,18 +51,24 @@ def seed(session: Session, act: Act, machines: list[Machine]) -> None:
     knowing = next_knowing(session, act.now)
     subjects = session.exec(select(Subject.kind, Subject.key, Subject.id).where(col(Subject.removed_at).is_(None)))
     ids = {(kind, key): own or 0 for kind, key, own in subjects}
-    cards = [Card(asset=machine.asset) for machine in machines]
-    session.add_all(cards)
-    session.flush()
-    changes: list[tuple[Known, Timeline]] = []
-    for card, machine in zip(cards, machines, strict=True):
-        place = ids[SubjectKind.POSITION, machine.position] if machine.position else None
-        standing = Standing(ids[SubjectKind.BRANCH, machine.branch], place, machine.status)
-        changes.append((Known(card, [], ()), begin(knowing, standing, machine.fields.stored())))
+    cards = _cards(session, machines)
     lines = [canonical(sealed(session, _said(machine))) for machine in machines]
     seq = record(session, act, deed="ledger.seed", about="ledger", after=_proof(lines), effective_at=knowing)
-    open_new(session, changes, knowing, seq)
+    open_first(session, (_begun(cards[machine.asset], machine, ids, knowing) for machine in machines), knowing, seq)
     invalidate(session, "card", "", None, act.now)
+
+
+def _cards(session: Session, machines: list[Machine]) -> dict[str, int]:
+    """Cards for these machines: ids by asset."""
+    last = session.exec(select(func.max(Card.id))).one() or 0
+    insert_all(session, Card, ({"uid": new_uid(), "asset": machine.asset} for machine in machines))
+    return {asset: own or 0 for asset, own in session.exec(select(Card.asset, Card.id).where(col(Card.id) > last))}
+
+
+def _begun(card: int, machine: Machine, ids: dict[tuple[str, str], int], knowing: int) -> tuple[int, Timeline]:
+    place = ids[SubjectKind.POSITION, machine.position] if machine.position else None
+    standing = Standing(ids[SubjectKind.BRANCH, machine.branch], place, machine.status)
+    return card, begin(knowing, standing, machine.fields.stored())
 
 
 def reclass(session: Session, act: Act, renamed: dict[str, str]) -> None:

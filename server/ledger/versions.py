@@ -4,12 +4,15 @@ A row is never changed but for `known_to`, which says until when it was believed
 journal, over all cards, so an export at a journal seq is an export at a time of knowing.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from sqlmodel import Session, col, select
 
 from server.ledger.tables import Card, CardVersion
 from server.ledger.timeline import Standing, Stretch, Timeline
+from server.storage.bulk import insert_all
 from server.storage.types import FOREVER
 
 
@@ -63,26 +66,37 @@ def close(session: Session, changes: list[tuple[Known, Timeline]], at: int) -> N
 
 def open_new(session: Session, changes: list[tuple[Known, Timeline]], at: int, seq: int) -> None:
     """Believe from now on what the new timelines say and the old did not; `seq` is the deed that said so."""
+    session.flush()
+    insert_all(session, CardVersion, _said_anew(changes, at, seq))
+
+
+def open_first(session: Session, timelines: Iterable[tuple[int, Timeline]], at: int, seq: int) -> None:
+    """The same of cards that nothing was known of, each by its id."""
+    rows = (_row(card, stretch, at, seq) for card, timeline in timelines for stretch in timeline)
+    insert_all(session, CardVersion, rows)
+
+
+def _said_anew(changes: list[tuple[Known, Timeline]], at: int, seq: int) -> Iterator[dict[str, Any]]:
     for before, after in changes:
         there = {_identity(_stretch(row)) for row in before.rows}
         for stretch in after:
             if _identity(stretch) not in there:
-                session.add(_row(before.id, stretch, at, seq))
-    session.flush()
+                yield _row(before.id, stretch, at, seq)
 
 
-def _row(card_id: int, stretch: Stretch, at: int, seq: int) -> CardVersion:
-    return CardVersion(
-        card_id=card_id,
-        effective_from=stretch.start,
-        effective_to=stretch.end,
-        known_from=at,
-        branch_id=stretch.standing.branch_id,
-        position_id=stretch.standing.position_id,
-        status=stretch.standing.status,
-        fields=stretch.fields,
-        journal_seq=seq,
-    )
+def _row(card_id: int, stretch: Stretch, at: int, seq: int) -> dict[str, Any]:
+    return {
+        "card_id": card_id,
+        "effective_from": stretch.start,
+        "effective_to": stretch.end,
+        "known_from": at,
+        "known_to": FOREVER,
+        "branch_id": stretch.standing.branch_id,
+        "position_id": stretch.standing.position_id,
+        "status": stretch.standing.status,
+        "fields": stretch.fields,
+        "journal_seq": seq,
+    }
 
 
 def _stretch(row: CardVersion) -> Stretch:

@@ -25,7 +25,7 @@ def newest(session: Session, viewer: Scoped, lang: str, now: int, limit: int = 5
     found = [
         *_conditions(session, viewer, lang, limit),
         *_tickets(session, viewer, lang, limit),
-        *_agents(session, viewer, lang, now),
+        *_agents(session, viewer, lang, now, limit),
     ]
     found.sort(key=lambda event: event.at, reverse=True)
     return found[:limit]
@@ -83,11 +83,14 @@ def _tickets(session: Session, viewer: Scoped, lang: str, limit: int) -> Iterato
             )
 
 
-def _agents(session: Session, viewer: Scoped, lang: str, now: int) -> Iterator[EventOut]:
+def _agents(session: Session, viewer: Scoped, lang: str, now: int, limit: int) -> Iterator[EventOut]:
     """Agents that were ended or came back in the last day; those that fell silent have a condition."""
     _ = gettext_for(lang)
     asked = (
-        select(Subject, health.Home, HealthRow)
+        select(
+            *(col(Subject.name), col(health.Home.key), col(health.Home.name)),
+            *(col(HealthRow.standing), col(HealthRow.since)),
+        )
         .join(health.Home, col(health.Home.id) == col(Subject.branch_id))
         .join(HealthRow, col(HealthRow.subject_id) == col(Subject.id))
         .where(
@@ -96,15 +99,17 @@ def _agents(session: Session, viewer: Scoped, lang: str, now: int) -> Iterator[E
             col(HealthRow.since) > now - DAY,
             col(HealthRow.standing).in_([Standing.CLOSED, Standing.GOOD]),
         )
+        .order_by(col(HealthRow.since).desc())
+        .limit(limit)
     )
-    for subject, home, row in session.execute(asked):
-        ended = row.standing is Standing.CLOSED
+    for name, home, home_name, standing, since in session.execute(asked):
+        ended = standing is Standing.CLOSED
         sentence = _("Agent {name} was ended") if ended else _("Agent {name} is working")
         yield EventOut(
-            at=row.since,
-            branch=home.key,
-            branch_name=home.name,
-            text=sentence.format(name=subject.name),
+            at=since,
+            branch=home,
+            branch_name=home_name,
+            text=sentence.format(name=name),
             level="unknown" if ended else "good",
             opens="agents",
         )

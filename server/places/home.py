@@ -48,7 +48,7 @@ def home(session: Session, viewer: Viewing, now: int) -> Home:
         figures=figures(session, viewer, total, now),
         coverage=total.coverage,
         fresh_until=total.fresh_until,
-        conditions=health.page(session, viewer, lang=viewer.lang, now=now, open_=True, limit=50).rows,
+        conditions=health.gravest(session, viewer, viewer.lang, limit=50),
         branches=branches.page(session, viewer, lang=viewer.lang, now=now, limit=20, added=added).rows,
         events=newest(session, viewer, viewer.lang, now),
     )

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Text,
     case,
     func,
-    literal,
     or_,
     select,
     type_coerce,
@@ -21,7 +20,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from server.accounts.scope import Scoped, in_scope
-from server.health.standing import WORST, standing_now
+from server.health.standing import rank_now, stands
 from server.health.tables import HealthRow
 from server.inventory.tables import DeviceClass, Position, Subject, SubjectKind
 from server.ledger.search import field
@@ -60,14 +59,12 @@ def find(session: Session, viewer: Scoped, asked: Asked, now: int, offset: int, 
 
 def count(session: Session, viewer: Scoped, asked: Asked, now: int) -> tuple[int, Coverage]:
     """How many match, and the coverage of the places asked for, whatever standing is shown of them."""
-    shown = _shown(asked, now)
-    standing = standing_now(now)
     statement = _from(
         select(
-            _sum(shown),
+            _sum(_shown(asked, now)),
             _sum(col(Position.driver).is_not(None)),
-            _sum(standing.in_(FRESH)),
-            *(_sum(standing == word.value) for word in (Standing.NEVER, Standing.UNKNOWN, Standing.CLOSED)),
+            _sum(stands(now, *FRESH)),
+            *(_sum(stands(now, word)) for word in (Standing.NEVER, Standing.UNKNOWN, Standing.CLOSED)),
         ),
         asked,
     ).where(*_places(session, viewer, asked))
@@ -104,7 +101,7 @@ def _shown(asked: Asked, now: int) -> ColumnElement[bool] | None:
     """The condition on how they stand, if there is one."""
     wanted: list[ColumnElement[bool]] = []
     if asked.standings:
-        wanted.append(standing_now(now).in_([standing.value for standing in asked.standings]))
+        wanted.append(stands(now, *asked.standings))
     if asked.device is not None:
         wanted.append(col(HealthRow.device) == asked.device)
     if not wanted:
@@ -165,12 +162,6 @@ def _branch_id(code: str) -> ScalarSelect[int | None]:
     return wanted.scalar_subquery()
 
 
-def rank(now: int) -> ColumnElement[int]:
-    """A number for a standing: the worse the smaller."""
-    standing = standing_now(now)
-    return case(*((standing == word.value, literal(place)) for place, word in enumerate(WORST)), else_=literal(99))
-
-
 def _order(sort: Sort, now: int) -> list[Any]:
     own = col(Subject.key)
     match sort:
@@ -182,4 +173,4 @@ def _order(sort: Sort, now: int) -> list[Any]:
             return [col(HealthRow.seen_at).is_not(None), col(HealthRow.seen_at), own]
         case "since":
             return [col(HealthRow.since).is_(None), col(HealthRow.since), own]
-    return [rank(now), col(HealthRow.since).desc().nulls_last(), own]
+    return [rank_now(now), col(HealthRow.since).desc().nulls_last(), own]

@@ -11,11 +11,11 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, and_, case, delete, exists, literal, not_, or_, select, tuple_, update
 from sqlmodel import Session, col
 
-from server.health.tables import Condition, Follower, HealthRow, RollUp
+from server.health.cursors import slowest
+from server.health.tables import Condition, HealthRow, RollUp
 from server.ingest.tables import Attested, Latest, RecordRow
 from server.inventory.tables import Subject
 from server.orders.tables import AgentOrder, Push
-from server.queries import HEALTH, PAST
 
 END = 1 << 62  # after all numbers
 DETAIL = ("state", "hold", "result", "fact", "refused")
@@ -48,9 +48,8 @@ class Judged:
 
     @classmethod
     def by(cls, session: Session) -> "Judged":
-        asked = select(col(Follower.name), col(Follower.cursor)).where(col(Follower.name).in_([HEALTH, PAST]))
-        cursors = {name: cursor for name, cursor in session.execute(asked)}  # noqa: C416  (rows are not pairs to mypy)
-        return cls(cursors.get(HEALTH, 0), cursors.get(PAST, 0))
+        read = slowest(session)
+        return cls(read.live, read.past) if read else cls(0, 0)
 
 
 class Before(NamedTuple):

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from server.health.tables import Follower
+from server.health.cursors import slowest
 from server.ingest.tables import RecordRow
-from server.queries import HEALTH, PAST
 
 
 @dataclass(frozen=True)
@@ -18,14 +17,13 @@ class Lag:
 
 
 def lag_of(session: Session, now: int) -> Lag:
-    follower = session.get(Follower, HEALTH)
-    cursor = follower.cursor if follower else 0
+    """Of several shards that of the one that is furthest behind."""
+    read = slowest(session)
+    cursor, past = (read.live, read.past) if read else (0, 0)
     waiting = select(RecordRow.arrived).where(col(RecordRow.id) > cursor).order_by(col(RecordRow.id)).limit(1)
     oldest = session.exec(waiting).first()
     seconds = 0.0 if oldest is None else max(0.0, (now - oldest) / 1e6)
-    silent = max(0.0, (now - follower.at) / 1e6) if follower else None
-    follower_past = session.get(Follower, PAST)
-    past = follower_past.cursor if follower_past else 0
+    silent = max(0.0, (now - read.at) / 1e6) if read else None
     history = select(func.count()).select_from(RecordRow).where(col(RecordRow.history), col(RecordRow.id) > past)
     live = select(func.count()).select_from(RecordRow).where(col(RecordRow.id) > cursor)  # ids have gaps
     return Lag(session.exec(live).one() + session.exec(history).one(), seconds, silent)

@@ -68,6 +68,7 @@ def _followers(state: State) -> list[Family]:
     return [
         each("branchfleet_follower_defects_total", "counter", said, "follower", defects),
         each("branchfleet_follows", "gauge", "Whether it is this server that follows.", "follower", leads),
+        one("branchfleet_health_shards", "gauge", "Shards of health this server leads.", state.follower.shards_led),
     ]
 
 

@@ -8,12 +8,13 @@ import logging
 from contextlib import suppress
 from enum import IntEnum
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from server.storage.database import Database
 
 ADVISORY = 0x6272_6C64  # "brld", the first of PostgreSQL's two numbers
+TAKE = text("SELECT pg_try_advisory_lock(:kind, :number)")
 # A machine that is gone without a word is missed after 20 s of silence; PostgreSQL's own default is two hours.
 KEEPALIVE = ("tcp_keepalives_idle = 5", "tcp_keepalives_interval = 5", "tcp_keepalives_count = 3")
 
@@ -44,39 +45,48 @@ class Lead:
         """
         if self._database.sqlite:
             return True
-        if self._session is None or not self._stands(self._session):
-            self._session = self._taken()
+        if self._session is not None and not stands(self._session):
+            self.release()
+        if self._session is None:
+            self._session = open_session(self._database, TAKE, self._role)
         return self._session is not None
 
     def release(self) -> None:
         """Let another lead."""
         session, self._session = self._session, None
         if session is not None:
-            with suppress(SQLAlchemyError):  # it may be lost
-                session.execute(text("SELECT pg_advisory_unlock_all()"))  # sooner than the end of a session is noticed
-            with suppress(SQLAlchemyError):
-                session.close()
+            unlock(session)
 
-    def _stands(self, session: Connection) -> bool:
-        try:
-            session.execute(text("SELECT 1"))
-        except DBAPIError as error:
-            _log.warning("This server lost its session with the database, and leads no more: %s", error.orig)
-            self.release()
-            return False
-        return True
 
-    def _taken(self) -> Connection | None:
-        session = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        session.detach()  # from the pool: it is kept for as long as this server leads
-        try:
-            for setting in KEEPALIVE:
-                session.execute(text(f"SET {setting}"))
-            asked = text("SELECT pg_try_advisory_lock(:kind, :number)")
-            if session.execute(asked, {"kind": ADVISORY, "number": int(self._role)}).scalar_one():
-                return session
-        except BaseException:
-            session.close()
-            raise
+def open_session(database: Database, take: TextClause, role: Role) -> Connection | None:
+    """A session that has the lock of `role` from `take` on; None if it cannot be had."""
+    session = database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    session.detach()  # from the pool: it is kept for as long as this server leads
+    try:
+        for setting in KEEPALIVE:
+            session.execute(text(f"SET {setting}"))
+        if session.execute(take, {"kind": ADVISORY, "number": int(role)}).scalar_one():
+            return session
+    except BaseException:
         session.close()
-        return None
+        raise
+    session.close()
+    return None
+
+
+def stands(session: Connection) -> bool:
+    """Whether it is still there, and with it its locks."""
+    try:
+        session.execute(text("SELECT 1"))
+    except DBAPIError as error:
+        _log.warning("This server lost its session with the database, and leads no more: %s", error.orig)
+        return False
+    return True
+
+
+def unlock(session: Connection) -> None:
+    """End it; it may be lost."""
+    with suppress(SQLAlchemyError):
+        session.execute(text("SELECT pg_advisory_unlock_all()"))  # sooner than the end of a session is noticed
+    with suppress(SQLAlchemyError):
+        session.close()

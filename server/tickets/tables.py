@@ -14,6 +14,10 @@ class TicketSource(StrEnum):
     HAND = "hand"
 
 
+def _where(name: str, column: str, condition: str) -> Index:
+    return Index(name, column, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
 class Ticket(SQLModel, table=True):
     __tablename__ = "ticket"
     __table_args__ = (
@@ -28,6 +32,11 @@ class Ticket(SQLModel, table=True):
             sqlite_where=text("status <> 'done' AND source = 'condition'"),
             postgresql_where=text("status <> 'done' AND source = 'condition'"),
         ),
+        # of a bank's years of tickets lists ask for the few that are open, and for the last that something was done to
+        _where("ix_ticket_open", "subject_id", "status <> 'done'"),
+        _where("ix_ticket_hand", "id", "source = 'hand'"),
+        _where("ix_ticket_accepted", "accepted_at", "accepted_at IS NOT NULL"),
+        _where("ix_ticket_done", "done_at", "done_at IS NOT NULL"),
     )
 
     id: int | None = Field(default=None, sa_column=Column(Id, primary_key=True))

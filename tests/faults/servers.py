@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 
+from server.health.shards import MANY
 from server.schemas.orders import OrderState, PushCreate
 from tests.faults.bank import Bank
 from tests.faults.bench import Bench, Running, bench, comes, free_port, kill, until
@@ -51,10 +52,10 @@ def missing() -> str:
 
 @dataclass
 class Found:
-    leaders: int = 0  # kills that hit the one that judged
-    others: int = 0
+    kills: int = 0
+    led: list[list[int]] = field(default_factory=list)  # shards each server led, before each kill
     taken: list[float] = field(default_factory=list)  # seconds from each kill to the next record taken
-    judged: list[float] = field(default_factory=list)  # and from each that hit the leader till another had judged it
+    judged: list[float] = field(default_factory=list)  # and till every shard had judged it, those of the killed one too
     pushed: list[float] = field(default_factory=list)  # from a push at each server to its end
     conditions: int = 0
     counted: Count = field(default_factory=lambda: Count([]))
@@ -82,16 +83,17 @@ class Servers:
     def _start(self, number: int) -> Running:
         return self.made.start_server("server" if number == 0 else f"server-{number}", self.ports[number])
 
-    def leader(self) -> int | None:
-        """Which of them judges."""
-        return next((number for number in range(SERVERS) if self._judges(number)), None)
+    def led(self) -> list[int]:
+        """How many shards each of them judges."""
+        return [self._led(number) for number in range(SERVERS)]
 
-    def _judges(self, number: int) -> bool:
+    def _led(self, number: int) -> int:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[number]}/metrics", timeout=5) as answer:
-                return bool(re.search(rb'^branchfleet_follows\{follower="health"\} 1', answer.read(), re.MULTILINE))
+                said = re.search(rb"^branchfleet_health_shards (\d+)", answer.read(), re.MULTILINE)
+                return int(said[1]) if said else 0
         except OSError:
-            return False
+            return 0
 
     def kill(self, number: int) -> None:
         kill(self.running[number])
@@ -114,16 +116,17 @@ class Log:
         return self.number("SELECT max(id) FROM record")
 
     def judged(self) -> int:
-        return self.number("SELECT cursor FROM follower WHERE name = 'health'")
+        """By all shards."""
+        return self.number("SELECT min(cursor) FROM follower WHERE name LIKE 'health/%'")
 
     def close(self) -> None:
         self._link.close()
 
 
 def run(home: Path, url: str, kills: int, seed: int = 1, bank: Bank | None = None) -> Found:
-    """`url` is of an empty database of PostgreSQL. Every other kill hits the server that judges."""
+    """`url` is of an empty database of PostgreSQL. Each kill hits another server; all of them judge."""
     bank = bank or Bank(devices=6, interval=0.5, change=12.0)
-    chance = random.Random(seed)
+    first = random.Random(seed).randrange(SERVERS)
     found = Found()
     with bench(home, bank, database=url) as made, closing(Log(url)) as log:
         servers = Servers(made)
@@ -133,7 +136,7 @@ def run(home: Path, url: str, kills: int, seed: int = 1, bank: Bank | None = Non
         made.tell_story()
         until(lambda: log.judged() > 10, "records to be judged")
         for turn in range(kills):
-            _kill(servers, log, found, chance, leads=turn % 2 == 0)
+            _kill(servers, log, found, (first + turn) % SERVERS)
         asyncio.run(_see(made, servers, found))
         taken = log.taken()
         until(lambda: log.taken() > taken + 3, "more records")
@@ -152,19 +155,16 @@ def _names() -> Iterator[str]:
     yield from (f"server-{number}" for number in range(1, SERVERS))
 
 
-def _kill(servers: Servers, log: Log, found: Found, chance: random.Random, *, leads: bool) -> None:
-    until(lambda: servers.leader() is not None, "a server to judge")
-    leader = servers.leader() or 0
-    others = [number for number in range(SERVERS) if number != leader]
-    struck = leader if leads else chance.choice(others)
-    found.leaders, found.others = found.leaders + leads, found.others + (not leads)
+def _kill(servers: Servers, log: Log, found: Found, struck: int) -> None:
+    until(lambda: sum(led := servers.led()) == MANY and min(led) > 0, "all servers to share the judging")
+    found.led.append(servers.led())
     servers.kill(struck)
-    at, taken, judged = time.monotonic(), log.taken(), log.judged()
+    found.kills += 1
+    at, taken = time.monotonic(), log.taken()
     until(lambda: log.taken() > taken, "a record to be taken by another")
     found.taken.append(time.monotonic() - at)
-    if leads:
-        until(lambda: log.judged() > max(taken, judged), "another to judge")
-        found.judged.append(time.monotonic() - at)
+    until(lambda: log.judged() > taken, "others to judge for it")
+    found.judged.append(time.monotonic() - at)
     servers.again(struck)
 
 
@@ -198,8 +198,12 @@ def say(found: Found) -> list[str]:
         return " ".join(f"{one:.1f}" for one in many)
 
     return [
-        f"killed: {found.leaders} times the one that judged, {found.others} times another",
+        f"killed: {found.kills} times one of those that judged; shards each led: {_shared(found)}",
         f"seconds to the next record taken: {seconds(found.taken)}",
-        f"seconds till another had judged a new one: {seconds(found.judged)}",
+        f"seconds till all shards had judged a new one: {seconds(found.judged)}",
         f"seconds from a push at each server to its end: {seconds(found.pushed)}",
     ]
+
+
+def _shared(found: Found) -> str:
+    return ", ".join("+".join(map(str, led)) for led in found.led)

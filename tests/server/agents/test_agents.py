@@ -13,7 +13,7 @@ from agent.wire import MEDIA_JSON, Assignment
 from server.agents.assignment import Revisions, assignment_of
 from server.app import create_app
 from server.inventory.tables import Position
-from server.journal.deeds import HEALTH, Act, record
+from server.journal.deeds import Act, record
 from server.journal.tables import JournalRow
 from server.secrets.deeds import set_secret
 from server.storage.database import Database
@@ -101,9 +101,9 @@ def test_an_assignment_is_computed_anew_after_a_deed_and_for_nothing_else(
         computed += 1
         return assignment_of(*args, **more)
 
-    def deed(via: str) -> None:
+    def deed(what: str) -> None:
         with database.write() as session:
-            record(session, Act("system", via, now()), deed="condition.open", about="position:1002/atm-1")
+            record(session, Act("li", "console", now()), deed=what, about="x")
 
     monkeypatch.setattr("server.agents.assignment.assignment_of", counted)
     revisions = Revisions(database, None, now)
@@ -112,11 +112,12 @@ def test_an_assignment_is_computed_anew_after_a_deed_and_for_nothing_else(
     assert revisions.kept(bank["1001-pc"]) is None
     now.forward(3)
     assert revisions.kept(bank["centre"]) is None
-    deed(HEALTH)
+    for what in ("ticket.open", "person.sign-in", "push.make", "ledger.seed"):
+        deed(what)
     assert revisions.compute(bank["centre"], "centre") == revisions.kept(bank["centre"]) == first
     assert computed == 1
     options(database, bank["1002/atm-1"], version="2c")
-    deed("cli")
+    deed("inventory.apply")
     second = revisions.compute(bank["centre"], "centre")
     assert second == revisions.kept(bank["centre"]) != first
     assert computed == 2

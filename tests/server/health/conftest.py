@@ -143,11 +143,12 @@ class Feed:
         self._held: dict[tuple[str, int], int] = {}
 
     def state(self, agent: str, key: str, at: float, device: str = "online", late: float = 0, **said: Any) -> None:
+        self._add(agent, "state", self.bank[key], self.record(agent, key, at, device, **said), at, late)
+
+    def record(self, agent: str, key: str, at: float, device: str = "online", **said: Any) -> StateRecord:
         failure = Failure(said.pop("failure"), "noAnswer", "No answer.") if "failure" in said else None
         reading = Reading(device=DeviceWord(device), **said)
-        clock = self._clock(at)
-        record = StateRecord(seq=self._next(agent), clock=clock, position=key, reading=reading, failure=failure)
-        self._add(agent, "state", self.bank[key], record, at, late)
+        return StateRecord(seq=self._next(agent), clock=self._clock(at), position=key, reading=reading, failure=failure)
 
     def hold(self, agent: str, keys: list[str], at: float, since: float | None = None, late: float = 0) -> None:
         start = self._clock(at - 60 if since is None else since).boot

@@ -11,11 +11,11 @@ from sqlmodel import Session, select
 
 from server.clock import SetClock
 from server.events.tables import Invalidation
-from server.health.follower import LEAST, MOST, PAST, Follower
+from server.health.cursors import Slowest, slowest
+from server.health.follower import LEAST, MOST, Follower
 from server.health.hours import hours_of, metrics_of
 from server.health.state import Sum
 from server.health.tables import Condition, HealthRow, RollUp
-from server.health.tables import Follower as FollowerRow
 from server.ingest.tables import AgentSeen, RecordRow
 from server.inventory.tables import InventoryRule, Subject
 from server.journal.tables import JournalRow
@@ -36,6 +36,13 @@ def follower(database: Database, now: SetClock) -> Follower:
 
 def sums(session: Session, key: str, metric: str) -> list[tuple[int, Sum]]:
     return hours_of(session, session.exec(select(Subject.id).where(Subject.key == key)).one() or 0, metric)
+
+
+def read_to(session: Session) -> Slowest:
+    """How far all shards have read."""
+    found = slowest(session)
+    assert found is not None
+    return found
 
 
 def run(follower: Follower, limit: int = 1000) -> None:
@@ -154,19 +161,19 @@ def test_a_step_that_dies_before_its_commit_has_done_nothing(
         with pytest.raises(PowerCut):
             Follower(database, now).step()
     first = Follower(database, now)
-    first._arrive()
+    first._arrive(frozenset(range(first._count())))
     with monkeypatch.context() as patch:
         patch.setattr(Session, "commit", cut)
         with pytest.raises(PowerCut):
             first.step()
     with database.read() as session:
         assert conditions(session) == []
-        assert session.get_one(FollowerRow, "health").cursor == 0
+        assert read_to(session).live == 0
     run(Follower(database, now))
     with database.read() as session:
         assert len(conditions(session)) == 1
         assert [total.n for _, total in sums(session, PRINTER, "pages")] == [1]
-        assert session.get_one(FollowerRow, "health").cursor == 1
+        assert read_to(session).live == 1
 
 
 def test_a_power_cut_is_one_ticket_not_twenty(
@@ -280,6 +287,26 @@ def test_nobody_is_silent_while_the_server_itself_was_away(
         assert [rule for _, _, rule in _with_keys(session)] == ["agent.silent"]
 
 
+def test_more_falls_due_while_the_server_was_away_than_a_step_takes(
+    database: Database, bank: dict[str, int], feed: Any, now: SetClock
+) -> None:
+    for key in (PRINTER, ATM, OTHER, LINE):
+        feed.state("1001-pc" if key == PRINTER else "centre", key, 0)
+    feed.write()
+    run(Follower(database, now))
+    now.forward(2 * HOUR)
+    back = Follower(database, now, batch=2)
+    run(back)
+    feed.state("1001-pc", PRINTER, 2 * HOUR + 90, "inUse")
+    feed.write()
+    now.forward(100)
+    run(back)
+    with database.read() as session:
+        assert health(session, bank, PRINTER).standing is Standing.IN_USE
+        assert {health(session, bank, key).standing for key in (ATM, OTHER, LINE)} == {Standing.STALE}
+        assert conditions(session) == []
+
+
 @pytest.mark.parametrize("kind", ["state", "hold", "event"])
 def test_a_record_that_cannot_be_read_is_told_of_and_passed(
     database: Database, feed: Any, follower: Follower, now: SetClock, caplog: pytest.LogCaptureFixture, kind: str
@@ -313,7 +340,7 @@ def test_a_record_the_database_refuses_stops_no_other(
     assert "is kept in the log and not judged" in caplog.text
     with database.read() as session:
         assert [key for key, *_ in conditions(session)] == [OTHER]
-        assert session.get_one(FollowerRow, "health").cursor == 3
+        assert read_to(session).live == 3
 
 
 def test_what_fails_and_is_of_no_record_is_not_tried_without_end_in_one_go(
@@ -321,7 +348,7 @@ def test_what_fails_and_is_of_no_record_is_not_tried_without_end_in_one_go(
 ) -> None:
     """It is left to whoever follows, which tries again after a while and says so; records are judged meanwhile."""
 
-    def fails(_: Session) -> list[int]:
+    def fails(*_: object) -> list[int]:
         raise KeyError("a defect")
 
     monkeypatch.setattr("server.health.follower.open_conditions_of_removed", fails)
@@ -334,7 +361,7 @@ def test_what_fails_and_is_of_no_record_is_not_tried_without_end_in_one_go(
     with pytest.raises(KeyError):
         run(follower)
     with database.read() as session:
-        assert session.get_one(FollowerRow, "health").cursor == 1
+        assert read_to(session).live == 1
 
 
 def test_hostile_text_from_a_device_is_only_text(
@@ -357,7 +384,7 @@ def test_a_record_of_an_unknown_subject_is_passed(database: Database, feed: Any,
     feed.write()
     run(follower)
     with database.read() as session:
-        assert session.get_one(FollowerRow, "health").cursor == 2
+        assert read_to(session).live == 2
 
 
 def test_what_the_inventory_lets_go_has_no_open_conditions(
@@ -460,8 +487,8 @@ def test_two_followers_do_not_judge_the_same_record_twice(
     first, second = Follower(database, now), Follower(database, now)
     feed.state("1001-pc", PRINTER, 0, numbers={"load": 10})
     feed.write()
-    first._arrive()
-    second._arrive()
+    first._arrive(frozenset(range(first._count())))
+    second._arrive(frozenset(range(second._count())))
     with database.read() as session:
         step = second._work(session, 100)
     run(first)
@@ -482,8 +509,8 @@ def test_the_thread_judges_within_a_second_and_stops(database: Database, bank: d
         cursor = 0
         while cursor == 0 and time.monotonic() < deadline:
             with database.read() as session:
-                row = session.get(FollowerRow, "health")
-                cursor = row.cursor if row else 0
+                read = slowest(session)
+                cursor = read.live if read else 0
         assert cursor == 1
     finally:
         follower.stop()
@@ -562,7 +589,7 @@ def test_what_waited_at_agents_is_taken_in_steps_as_long_as_the_live_may_wait(
     reached = [0]
     while follower.step():
         with database.read() as session:
-            reached.append(session.get_one(FollowerRow, PAST).cursor)
+            reached.append(read_to(session).past)
     steps = [later - earlier for earlier, later in pairwise(reached)]
     assert sum(steps) == 2000
     assert steps[-2] == at_once

@@ -14,7 +14,7 @@ from server.coverage.kept import UNTIL
 from server.health.tables import Condition, Follower, HealthRow, Severity
 from server.ingest.tables import Attested, Latest, RecordRow, Stream
 from server.inventory.tables import Setting
-from server.queries import HEALTH, PAST
+from server.health.cursors import HEALTH, PAST
 from server.retention.sweeper import Sweeper
 from server.schemas.standing import Standing
 from server.storage.database import Database

@@ -33,7 +33,7 @@ def old(cluster: Any) -> Iterator[Database]:
     with database.engine.connect() as link, link.begin():
         link.execute(text("DROP SCHEMA public CASCADE"))
         link.execute(text("CREATE SCHEMA public"))
-        command.upgrade(config(link), "0015")
+        command.upgrade(config(link), "0018")
         for statement in (SUBJECT, "INSERT INTO agent (id) VALUES (1)"):
             link.execute(text(statement))
         link.execute(text("INSERT INTO stream (id, agent_id, uid, first_seen) VALUES (1, 1, 'one', 1)"))
@@ -106,7 +106,7 @@ def test_a_server_killed_on_the_way_leaves_the_database_as_it_was(old: Database)
         one(old, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted AND relation = 'entry'::regclass")
         thread.join()
     assert errors
-    assert one(old, "SELECT version_num FROM alembic_version") == "0015"
+    assert one(old, "SELECT version_num FROM alembic_version") == "0018"
     assert one(old, "SELECT relkind = 'r' FROM pg_class WHERE relname = 'record'")
     upgrade(old)
     whole(old)
