@@ -63,7 +63,9 @@ class AgentOrder(SQLModel, table=True):
     state: OrderState = Field(sa_column=Column(words(OrderState), nullable=False))
     positions: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))  # none: all it polls
     handed_at: int | None = Field(default=None, sa_column=Column(Micros))
-    stream: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})  # its agent's, when handed
+    stream: str = Field(
+        default="", max_length=64, sa_column_kwargs={"server_default": text("''")}
+    )  # its agent's, when handed
     ended_at: int | None = Field(default=None, sa_column=Column(Micros))  # by a result: its corrected time
     answered: bool = False  # a result of its agent said how it ended, and nothing that comes later does
     why: str = Field(default="", max_length=32)

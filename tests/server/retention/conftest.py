@@ -11,10 +11,10 @@ from sqlmodel import Session, col, delete, select
 
 from server.clock import SetClock
 from server.coverage.kept import UNTIL
+from server.health.cursors import HEALTH, PAST
 from server.health.tables import Condition, Follower, HealthRow, Severity
 from server.ingest.tables import Attested, Latest, RecordRow, Stream
 from server.inventory.tables import Setting
-from server.health.cursors import HEALTH, PAST
 from server.retention.sweeper import Sweeper
 from server.schemas.standing import Standing
 from server.storage.database import Database
