@@ -34,6 +34,7 @@ NAME = "retention"
 HOUR = 3_600_000_000  # µs
 DAY = 24 * HOUR
 WITNESSES = 1000  # records
+SURE = 60.0  # seconds for which it is not asked again what goes, and whether the clocks bear it out
 LOCKED = ("55P03", "40P01")  # PostgreSQL's lock_not_available: it was waited for long enough; deadlock_detected
 
 
@@ -67,6 +68,7 @@ class Sweeper(Following):
         self._begun: date | None = None  # what goes with this day is gone, or is in _chores
         self._hours: date | None = None  # all sums before this day are gone
         self._chores: list[_Chore] = []
+        self._sure_until = 0.0  # of a monotonic clock
 
     def arrive(self) -> None:
         self._begun, self._hours, self._chores = None, None, []
@@ -85,11 +87,14 @@ class Sweeper(Following):
         return done
 
     def _step(self) -> int:
+        if self._chores and time.monotonic() < self._sure_until:
+            return self._go_on()
         with self._database.read() as session:
             zone, now = bank_zone(session), self._now()
             today = datetime.fromtimestamp(now / 1_000_000, zone).date()
             first = today - timedelta(days=self._days)
-            counted = kept_until(session) or first_day(session, zone)
+            kept = kept_until(session)
+            counted = kept or first_day(session, zone)
             believed = counted is not None and borne_out(session, now)
             found = count(session, counted, now) if counted and believed and counted < first else None
         if not self._database.sqlite:
@@ -102,8 +107,9 @@ class Sweeper(Following):
             with self._database.write() as session:
                 keep(session, counted, found)
             return 1
-        if self._begun != first:
-            self._begun, self._chores = first, self._chores_of(first, today, zone)
+        self._sure_until = time.monotonic() + SURE
+        if self._begun != first:  # a bank that is younger than what it keeps has nothing that goes
+            self._begun, self._chores = first, [] if kept is None else self._chores_of(first, today, zone)
         return self._go_on() if self._chores else 0
 
     def _go_on(self) -> int:
