@@ -2,7 +2,11 @@
 
 from xdist.scheduler import LoadScopeScheduling
 
-TOGETHER = ("tests/faults/test_machine.py", "tests/faults/test_outage.py")  # a machine, an outage of minutes
+TOGETHER = (
+    "tests/drivers/atm/test_addresses.py",  # ports the standard says
+    "tests/faults/test_machine.py",  # a machine
+    "tests/faults/test_outage.py",  # an outage of minutes
+)
 
 
 class OneWorker(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

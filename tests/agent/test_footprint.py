@@ -41,7 +41,8 @@ NEVER = {
     "agent.discover",  # commands of their own
     "agent.doctor",
     "agent.facts",  # what only an order needs
-    "agent.inventory",
+    "agent.inventory.read",  # reads inventories with pydantic; of that folder an agent knows one pattern
+    "agent.inventory.schema",
     "agent.orders.doctor",
     "agent.simulate",
     "drivers.sim",

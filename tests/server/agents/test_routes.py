@@ -79,6 +79,7 @@ OF_PEOPLE = {
     ("GET", "/api/journal"),
     ("GET", "/api/journal/check"),
     ("GET", "/api/agents"),
+    ("GET", "/api/agents/{key}/facts"),
     ("POST", "/api/agents/{key}/code"),
     ("POST", "/api/agents/{key}/step"),
     ("GET", "/api/pushes"),

@@ -522,7 +522,7 @@ def test_a_flat_battery_opens_one_ticket_and_the_list_of_agents_says_how_far_its
     feed: Any,
     follower: Follower,
     now: SetClock,
-    sign_in: Any,
+    request: pytest.FixtureRequest,
     agent_token: Callable[[str], str],
 ) -> None:
     """The clock is faked: the row's wall clock says 2000."""
@@ -541,6 +541,7 @@ def test_a_flat_battery_opens_one_ticket_and_the_list_of_agents_says_how_far_its
         }
         [ticket] = session.exec(select(Ticket)).all()
         assert "主板电池没电" in ticket.title
+    sign_in = request.getfixturevalue("sign_in")  # not before: its server has a follower of its own
     listed = {agent["key"]: agent for agent in sign_in().get("/api/agents").json()}
     assert listed["1001-pc"]["standing"] == "attention"
     assert listed["1001-pc"]["clock_off"] == -26 * 365 * 24 * HOUR * SECOND
