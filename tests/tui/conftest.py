@@ -136,12 +136,12 @@ class Bank:
             session.delete(session.exec(select(SignIn).where(SignIn.token_hash == hash_token(token))).one())
 
     def ask(self, token: str, path: str) -> Any:
-        answer = httpx2.get(self.url + path, headers={"Authorization": f"Bearer {token}"})
+        answer = httpx2.get(self.url + path, headers={"Authorization": f"Bearer {token}"}, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def post(self, token: str, path: str, body: dict[str, Any]) -> Any:
-        answer = httpx2.post(self.url + path, json=body, headers={"Authorization": f"Bearer {token}"})
+        answer = httpx2.post(self.url + path, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=60)
         assert answer.status_code in (200, 201), answer.text
         return answer.json()
 
@@ -176,7 +176,9 @@ class Bank:
             "Content-Type": MEDIA_MSGPACK,
             "Accept": MEDIA_MSGPACK,
         }
-        answer = httpx2.post(f"{self.url}/api/agent/records", content=msgspec.msgpack.encode(batch), headers=headers)
+        answer = httpx2.post(
+            f"{self.url}/api/agent/records", content=msgspec.msgpack.encode(batch), headers=headers, timeout=60
+        )
         assert answer.status_code == 200, answer.text
         token = self._watcher
         self.until(lambda: self.ask(token, "/api/status")["health_lag"] == 0)
