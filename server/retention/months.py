@@ -55,6 +55,8 @@ def begin_month(link: Connection, today: date) -> bool:
         return False
     be_quick(link)
     start = parts[-1].end
+    held = ", ".join(sorted({key.table for key in keys(link)}))
+    link.execute(text(f"LOCK TABLE {held} IN SHARE ROW EXCLUSIVE MODE"))  # before the log, as those who write take them
     make_part(link, name)
     link.execute(text(f"ALTER TABLE record ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({start + SPAN})"))
     link.execute(text("SELECT setval('record_id_seq', :start, false)"), {"start": start})

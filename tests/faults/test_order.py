@@ -23,3 +23,12 @@ def test_nothing_leaves_agent_or_server_before_it_is_durable_and_a_trace_without
         unsynced.write_text("".join(line for line in lines if "sync" not in line[:40]))
         logs = (kept, unsynced) if kept is agent else (unsynced, kept)
         assert order.judge(*logs).wrong
+
+
+def test_a_sync_that_others_came_between_counts_from_when_it_came_back() -> None:
+    log = [
+        "7 fdatasync(5</bank.db-wal> <unfinished ...>",
+        '8 write(3<socket:[1]>, "\\x41", 1) = 1',
+        "7 <... fdatasync resumed>)          = 0",
+    ]
+    assert [(call.name, call.began, call.ended) for call in trace.calls(log)] == [("write", 1, 1), ("fdatasync", 0, 2)]

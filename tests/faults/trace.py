@@ -13,7 +13,7 @@ SYNCS = ("fdatasync", "fsync")
 _CALL = re.compile(r"(\d+) +(\w+)\((\d+)<([^>]*)>(.*)")
 _RESUMED = re.compile(r"(\d+) +<\.\.\. (\w+) resumed>(.*)")
 _BYTES = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
-_RESULT = re.compile(r"\) = (-?\d+)")
+_RESULT = re.compile(r"\) += (-?\d+)")  # strace aligns what came back
 
 
 def missing() -> str:
