@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
+from server.health.log import chunks
 from server.health.tables import Condition
 from server.inventory.tables import Subject
 from server.journal.deeds import Act, Deed, record_all
@@ -34,7 +35,11 @@ def open_by_conditions(session: Session, act: Act, wanted: list[Wanted]) -> list
     if not wanted:
         return []
     own = {one.condition.subject_id for one in wanted}
-    subjects = {subject.id: subject for subject in session.exec(select(Subject).where(col(Subject.id).in_(own)))}
+    subjects = {
+        subject.id: subject
+        for part in chunks(own)
+        for subject in session.exec(select(Subject).where(col(Subject.id).in_(part)))
+    }
     standing = _open_on(session, own | {one.blamed for one in wanted if one.blamed})
     numbers = _numbers(session, act.now)
     found: list[tuple[Wanted, Ticket, bool]] = []
@@ -55,12 +60,15 @@ def open_by_conditions(session: Session, act: Act, wanted: list[Wanted]) -> list
 
 
 def _open_on(session: Session, subjects: set[int]) -> dict[int, Ticket]:
-    asked = select(Ticket).where(
-        col(Ticket.subject_id).in_(subjects),
-        Ticket.source == TicketSource.CONDITION,
-        col(Ticket.status) != TicketStatus.DONE,
-    )
-    return {ticket.subject_id: ticket for ticket in session.exec(asked)}
+    found: dict[int, Ticket] = {}
+    for part in chunks(subjects):
+        asked = select(Ticket).where(
+            col(Ticket.subject_id).in_(part),
+            Ticket.source == TicketSource.CONDITION,
+            col(Ticket.status) != TicketStatus.DONE,
+        )
+        found.update((ticket.subject_id, ticket) for ticket in session.exec(asked))
+    return found
 
 
 def _numbers(session: Session, now: int) -> Iterator[tuple[int, int]]:
