@@ -7,7 +7,7 @@ from sqlalchemy import Column, ForeignKey, Index, LargeBinary, UniqueConstraint,
 from sqlmodel import Field, SQLModel
 
 from server.ingest.numbers import Fate
-from server.storage.types import Id, Micros, key_to_record
+from server.storage.types import Id, Micros, key_of_many, key_to_record
 
 
 class Stream(SQLModel, table=True):
@@ -53,17 +53,19 @@ class RecordRow(SQLModel, table=True):
             sqlite_where=text("kind = 'refused'"),
             postgresql_where=text("kind = 'refused'"),
         ),
+        key_of_many("stream_id", "stream.id"),
+        key_of_many("subject_id", "subject.id"),
         # an id never comes back, even when the newest rows have been dropped
         {"sqlite_autoincrement": True, "postgresql_partition_by": "RANGE (id)"},
     )
 
     id: int | None = Field(default=None, sa_column=Column(Id, primary_key=True))
-    stream_id: int = Field(sa_column=Column(Id, ForeignKey("stream.id"), nullable=False))
+    stream_id: int = Field(sa_column=Column(Id, nullable=False))
     seq: int = Field(sa_column=Column(Id, nullable=False))
     kind: str = Field(max_length=8)  # state hold event result fact entry, or refused: `body` is then what came
     # a state's position or line, an entry's subject; of a hold nothing; else its position, or where none is the agent;
     # of what is refused the position whose state is lost with it, if any
-    subject_id: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("subject.id")))
+    subject_id: int | None = Field(default=None, sa_column=Column(Id))
     at: int = Field(sa_column=Column(Micros, nullable=False))  # corrected time, fixed here for ever
     confidence: int = Field(sa_column=Column(Micros, nullable=False))  # ± µs of `at`
     wall: int = Field(sa_column=Column(Micros, nullable=False))
@@ -114,13 +116,18 @@ class Attested(SQLModel, table=True):
     """
 
     __tablename__ = "attested"
-    __table_args__ = (Index("ix_attested_subject_end", "subject_id", "end_at"), key_to_record())
+    __table_args__ = (
+        Index("ix_attested_subject_end", "subject_id", "end_at"),
+        key_to_record(),
+        key_of_many("subject_id", "subject.id"),
+        key_of_many("agent_id", "agent.id"),
+    )
 
     record_id: int = Field(sa_column=Column(Id, primary_key=True, autoincrement=False))
     start: int = Field(sa_column=Column("start_at", Micros, primary_key=True, autoincrement=False))
     end: int = Field(sa_column=Column("end_at", Micros, nullable=False))
-    subject_id: int = Field(sa_column=Column(Id, ForeignKey("subject.id"), nullable=False))
-    agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), nullable=False))
+    subject_id: int = Field(sa_column=Column(Id, nullable=False))
+    agent_id: int = Field(sa_column=Column(Id, nullable=False))
     good: int
     failed: int
 

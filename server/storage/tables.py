@@ -23,10 +23,12 @@ metadata = SQLModel.metadata
 
 
 def is_compared(item: Any, name: str | None, kind: str, reflected: bool, _: Any) -> bool:
-    """For Alembic, which does not know of parts: not the parts of the record log, and what is of a part alone."""
+    """For Alembic, which knows neither parts nor keys that one database alone holds: not the parts of the record log,
+    what is of a part alone, and keys by `server.storage.types.key_of_many`."""
     if kind == "table":
         return not (reflected and (name or "").startswith("record_"))
     if kind == "foreign_key_constraint":
-        to = item.elements[0].target_fullname
-        return not to.startswith("record_") and (to != "record.id" or item.table.name in ("condition", "entry"))
+        of, to = item.table.name, item.elements[0].target_fullname
+        grows = ("record", "attested", "health", "latest") if to == "record.id" else ("record", "attested")
+        return of not in grows and not to.startswith("record_")
     return kind != "unique_constraint" or item.table.name != "record"

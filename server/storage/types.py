@@ -26,7 +26,16 @@ def key_to_record() -> ForeignKeyConstraint:
     PostgreSQL would look for each in all parts of the log, which costs it more than to write the row; there retention,
     which alone takes records away, looks by itself.
     """
-    return ForeignKeyConstraint(["record_id"], ["record.id"]).ddl_if(dialect="sqlite")
+    return key_of_many("record_id", "record.id")
+
+
+def key_of_many(column: str, to: str) -> ForeignKeyConstraint:
+    """A foreign key of a table that grows by thousands of rows a second, which SQLite holds.
+
+    PostgreSQL would spend more on looking than on writing the row. It is for rows that are written by ids just read, to
+    what nobody deletes.
+    """
+    return ForeignKeyConstraint([column], [to]).ddl_if(dialect="sqlite")
 
 
 def new_uid() -> str:

@@ -157,6 +157,7 @@ class Line:
         task = asyncio.get_running_loop().create_task(self._lead(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: writer.transport.abort())  # one that was cut before it began closes nothing
 
     async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -172,11 +173,12 @@ class Line:
         except OSError:
             pass  # whichever end is gone, so is the connection
         finally:
-            for one in (writer, beyond):
-                if one is not None:
-                    one.transport.abort()
-                    with suppress(OSError):
-                        await one.wait_closed()
+            ends = [one for one in (writer, beyond) if one is not None]
+            for one in ends:
+                one.transport.abort()
+            for one in ends:
+                with suppress(OSError):
+                    await one.wait_closed()
 
     async def _lie(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.lies_by is not None:

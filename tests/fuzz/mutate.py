@@ -3,6 +3,7 @@
 The same seed gives the same inputs. Nothing here knows what the server does with them.
 """
 
+import copy
 import random
 import struct
 import sys
@@ -163,7 +164,7 @@ def _value(chance: random.Random, before: Any) -> Any:
         case 3 | 4:
             return chance.choice(TEXTS)
         case 5:
-            return chance.choice(ODD)
+            return copy.deepcopy(chance.choice(ODD))  # a later change may be made within it
         case 6:
             return chance.randbytes(chance.choice((0, 1, 64)))
         case 7:

@@ -99,9 +99,9 @@ class Frame(Screen[None]):
             await self.fetch()
             self.age()
         except NoMatches:
-            if self in self.app.screen_stack and self.query(TitleLine):
+            if self.app.is_running and self in self.app.screen_stack:
                 raise
-            return  # it was left while the answer was under way: what it would draw on is gone
+            return  # it was left, or all ends, while the answer was under way: what it would draw on goes or is gone
         finally:
             self._asking -= 1
             ended = time.monotonic()

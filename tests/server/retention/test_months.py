@@ -16,6 +16,7 @@ from server.retention.letting import Copying, let_go
 from server.retention.months import SPAN, begin_month, keys, parts_of
 from server.retention.sweep import Before
 from server.storage.database import Database
+from server.storage.tables import metadata
 
 if TYPE_CHECKING:
     from tests.server.retention.conftest import Log
@@ -53,6 +54,17 @@ def test_records_go_on_where_nobody_begins_a_month_and_by_whatever_clock(log: "L
     log.add("state")
     assert sorted(log.ids.values()) == list(log.ids.values())
     assert log.kept() == {1, 2, 3, 4}
+
+
+def test_a_month_begins_while_others_read_whatever_they_like(log: "Log", postgres: Database) -> None:
+    """And so none of them can stand in its way while it stands in theirs."""
+    tables = [table.name for table in metadata.sorted_tables if not table.name.startswith("record_")]
+    with postgres.engine.connect() as reader, reader.begin():
+        for name in tables:
+            reader.execute(text(f"SELECT 1 FROM {name} LIMIT 1"))
+        assert begin(log, 2026, 12)
+        for name in tables:
+            reader.execute(text(f"SELECT 1 FROM {name} LIMIT 1"))
 
 
 def test_a_number_is_there_once_within_a_month(log: "Log") -> None:

@@ -70,8 +70,6 @@ def whole(database: Database) -> None:
         "UPDATE condition SET record_id = 3000",
         "DELETE FROM record WHERE id = 2998",
         ROWS,  # each number is there once
-        "UPDATE record SET stream_id = 2 WHERE id = 1",
-        "UPDATE record SET subject_id = 2 WHERE id = 1",
     ):
         with pytest.raises(IntegrityError):
             refused(database, sql)
