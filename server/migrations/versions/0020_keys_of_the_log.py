@@ -1,7 +1,7 @@
 """PostgreSQL no longer looks up for each record that its stream, subject and agent are there: none is ever deleted.
 
-It cost PostgreSQL more than half of what it did for a record. And attaching a month of a log that has such keys locks the
-tables they lead to, `stream` and `subject`, against all who read.
+Looking cost it more than writing. And attaching a month to a log that has such keys locks the tables they lead to,
+`stream` and `subject`, against all who read.
 """
 
 import sqlalchemy as sa
