@@ -14,6 +14,8 @@ END = 1 << 62
 
 Past = dict[int, int]  # stream -> below this number it is the past; the stream itself first, then back in time
 
+Followers = list[tuple[int, int]]  # streams that go on from one, and from which number on
+
 # A stream may begin before the first number of the one it goes on from: what that one shared with those before it
 _PAST = """
 WITH RECURSIVE past (id, after_id, first, below, back) AS (
@@ -73,16 +75,16 @@ def sibling(link: Link, stream_id: int, first: int, records: Iterable[Incoming])
     return next((row[0] for row in rows if bytes(row[1]) == body), None)
 
 
-def overtaken(link: Link, stream_id: int) -> int:
+def overtaken(link: Link, going_on: Followers) -> int:
     """Below this number, what comes of a stream comes after records of one that goes on from it. 0: of none."""
     number = 0
-    for follower, first in followers(link, stream_id):
+    for follower, first in going_on:
         here = link.rows("SELECT 1 FROM received_range WHERE stream_id = ? AND hi >= ? LIMIT 1", follower, first)
-        number = max(number, first if here else 0, overtaken(link, follower))
+        number = max(number, first if here else 0, overtaken(link, followers(link, follower)))
     return number
 
 
-def followers(link: Link, stream_id: int) -> list[tuple[int, int]]:
+def followers(link: Link, stream_id: int) -> Followers:
     """The streams that go on from this one, and from which number on: two, if it was copied."""
     rows = link.rows("SELECT id, first FROM stream WHERE after_id = ? ORDER BY id", stream_id)
     return [(follower, first) for follower, first in rows]

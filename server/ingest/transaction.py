@@ -17,7 +17,7 @@ from server.ingest.arrivals import Arrivals, Delayed
 from server.ingest.batch import Incoming, Parcel
 from server.ingest.boots import let_go_of_boots
 from server.ingest.bulks import AHEAD, OFFSET, RANGE, RECORD, SEEN
-from server.ingest.lineage import Past, before, past_of
+from server.ingest.lineage import Followers, Past, before, past_of
 from server.ingest.link import Link, Row, rows_in
 from server.ingest.numbers import ROOM, ROWS_AT_MOST, STREAMS_AT_MOST, Fate, Numbers, changed, numbers_of, run_of
 from server.ingest.places import Place, Places
@@ -92,7 +92,8 @@ class Transaction:
         history = self._behind[agent_id] = parcel.waiting > 0 or self._is_behind(agent_id)
         said = (parcel.agent_version, parcel.waiting, boot_id, history, parcel.hindered)
         self._seen[agent_id] = (agent_id, parcel.arrived, *said)
-        overtaken = lineage.overtaken(self._link, stream.id)
+        going_on = lineage.followers(self._link, stream.id)
+        overtaken = lineage.overtaken(self._link, going_on)
         came = Arrivals(stream.numbers, self._unbroken(stream), overtaken, parcel)
         fresh = came.fresh
         if fresh and fresh[0].seq < max(came.top, overtaken):
@@ -133,7 +134,7 @@ class Transaction:
             self._records.append((*what, *whenever, history, incoming.body))
         self._tell_ahead(parcel, offsets)
         if fresh:
-            self._settle(stream, came, marks, parcel.arrived)
+            self._settle(stream, going_on, came, marks, parcel.arrived)
         return Taken(stream.numbers.settled, refused, fresh=len(fresh))
 
     def finish(self) -> None:
@@ -213,19 +214,23 @@ class Transaction:
 
     # -- what becomes of numbers --------------------------------------------------------------------
 
-    def _settle(self, stream: _Stream, came: Arrivals, marks: dict[int, set[int]], now: int) -> None:
+    def _settle(
+        self, stream: _Stream, going_on: Followers, came: Arrivals, marks: dict[int, set[int]], now: int
+    ) -> None:
         """Write what became of the numbers, and what follows from it for holds that were written before."""
         others = [self._other(stream, uid) for uid in came.elsewhere()]
         for other in others:
             if other is not None:
                 thinned = came.given_up(EventName.THINNING, other.uid)
                 lost = came.given_up(EventName.GAP, other.uid)
-                self._renumber(other, other.numbers.with_more((), (), thinned, lost), set(), {}, now)
-        self._renumber(stream, came.added_to(stream.numbers), came.starts, marks, now, came.delayed)
+                after = lineage.followers(self._link, other.id)
+                self._renumber(other, after, other.numbers.with_more((), (), thinned, lost), set(), {}, now)
+        self._renumber(stream, going_on, came.added_to(stream.numbers), came.starts, marks, now, came.delayed)
 
     def _renumber(
         self,
         stream: _Stream,
+        going_on: Followers,
         numbers: Numbers,
         starts: set[int],
         marks: dict[int, set[int]],
@@ -236,7 +241,7 @@ class Transaction:
         self._write(stream, numbers)
         unbroken = self._unbroken(stream)
         everybody = changed(was, unbroken, starts)
-        for _, first in lineage.followers(self._link, stream.id):
+        for _, first in going_on:
             if _start(was, first - 1) != _start(unbroken, first - 1):
                 everybody.add(first)  # what it begins with speaks of other states than before
         if not (delayed or marks or everybody):

@@ -22,7 +22,7 @@ from server.orders.looking import Asked, Found, Known, Look
 from server.storage.database import Database
 from server.storage.types import Now
 
-GATHER = 0.02  # seconds between the beginnings of two looks: who comes within is looked up together
+GATHER = 0.05  # seconds between the beginnings of two looks: who comes within is looked up together
 AT_ONCE = 64  # agents told in one go: a thousand that are told at once would send a thousand results at once
 PACE = 0.02  # seconds between them, and longer while the writer has more than it can take
 AGAIN = 2.0  # seconds until what was told is told again: its result may have come and not be read yet

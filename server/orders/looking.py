@@ -145,11 +145,14 @@ class Look:
 
 def _running(session: Session, now: int) -> tuple[dict[int, _Running], int | None]:
     """Pushes whose orders may be handed out now, and when that changes next for one that is to come."""
-    zone = bank_zone(session)
     asked = select(col(Push.id), col(Push.what), col(Push.starts), col(Push.expires), col(Push.window))
+    pushes = session.execute(asked.where(col(Push.ended_at).is_(None))).all()
+    if not pushes:
+        return {}, None
+    zone = bank_zone(session)
     running: dict[int, _Running] = {}
     opens: list[int] = []
-    for own, what, starts, expires, window in session.execute(asked.where(col(Push.ended_at).is_(None))):
+    for own, what, starts, expires, window in pushes:
         opening = Times(starts, expires, window).opening(zone, now)
         if opening is None:
             continue
