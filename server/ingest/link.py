@@ -16,6 +16,7 @@ from server.storage.database import Database
 Row = tuple[Any, ...]
 
 ADVISORY = 0x6272_696E  # "brin": whoever has it writes records alone
+_IDS = 500  # of records, taken at once; what a transaction leaves of them nobody uses
 _AT_ONCE = 400  # values of one IN (...); SQLite before 3.32 takes 999
 
 
@@ -134,8 +135,10 @@ class PostgresLink:
     def __init__(self, connection: PoolProxiedConnection) -> None:
         self._connection = connection
         self._cursor: Any = connection.cursor()
+        self._ids = range(0)  # taken, and not given out yet
 
     def begin(self) -> None:
+        self._ids = range(0)
         self.run("SELECT pg_advisory_xact_lock(?)", ADVISORY)
 
     def commit(self) -> None:
@@ -166,12 +169,14 @@ class PostgresLink:
         self._cursor.execute(sql, columns)
 
     def next_ids(self, count: int) -> Sequence[int]:
-        if not count:
-            return range(0)
-        # Whoever takes numbers of it holds the advisory lock, so all between the two are nobody else's.
-        asked = "SELECT setval(own, nextval(own) + ? - 1) FROM pg_get_serial_sequence('record', 'id') AS own"
-        [[last]] = self.rows(asked, count)
-        return range(last - count + 1, last + 1)
+        if count > len(self._ids):
+            # Whoever takes numbers of it holds the advisory lock, so all between the two are nobody else's.
+            asked = "SELECT setval(own, nextval(own) + ? - 1) FROM pg_get_serial_sequence('record', 'id') AS own"
+            taken = max(count, _IDS)
+            [[last]] = self.rows(asked, taken)
+            self._ids = range(last - taken + 1, last + 1)
+        given, self._ids = self._ids[:count], self._ids[count:]
+        return given
 
     def close(self) -> None:
         self._connection.close()

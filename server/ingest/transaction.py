@@ -17,7 +17,7 @@ from server.ingest.arrivals import Arrivals, Delayed
 from server.ingest.batch import Incoming, Parcel
 from server.ingest.boots import let_go_of_boots
 from server.ingest.bulks import AHEAD, OFFSET, RANGE, RECORD, SEEN
-from server.ingest.lineage import Followers, Past, before, past_of
+from server.ingest.lineage import END, Followers, Past, before, past_of
 from server.ingest.link import Link, Row, rows_in
 from server.ingest.numbers import ROOM, ROWS_AT_MOST, STREAMS_AT_MOST, Fate, Numbers, changed, numbers_of, run_of
 from server.ingest.places import Place, Places
@@ -34,6 +34,11 @@ LET_IN = """
 SELECT 1 FROM agent_token JOIN subject ON subject.id = agent_token.agent_id
 WHERE agent_token.token_hash = ? AND agent_token.agent_id = ? AND agent_token.expires_at > ?
 AND subject.removed_at IS NULL
+"""
+STREAM = """
+SELECT id, agent_id, after_id, EXISTS (SELECT 1 FROM stream AS later WHERE later.after_id = stream.id),
+       (SELECT at FROM record WHERE record.stream_id = stream.id ORDER BY seq DESC LIMIT 1)
+FROM stream WHERE uid = ?
 """
 BEFORE = "SELECT at FROM record WHERE stream_id = ? AND seq < ? ORDER BY seq DESC LIMIT 1"
 AFTER = "SELECT at FROM record WHERE stream_id = ? AND seq > ? ORDER BY seq LIMIT 1"
@@ -66,6 +71,7 @@ class _Stream:
     numbers: Numbers
     past: Past  # the stream itself, and those it goes on from
     last_at: int  # corrected time of the record with the highest number
+    goes_on: bool = False  # another stream goes on from it
 
 
 class Transaction:
@@ -92,7 +98,7 @@ class Transaction:
         history = self._behind[agent_id] = parcel.waiting > 0 or self._is_behind(agent_id)
         said = (parcel.agent_version, parcel.waiting, boot_id, history, parcel.hindered)
         self._seen[agent_id] = (agent_id, parcel.arrived, *said)
-        going_on = lineage.followers(self._link, stream.id)
+        going_on = self._going_on(stream)
         overtaken = lineage.overtaken(self._link, going_on)
         came = Arrivals(stream.numbers, self._unbroken(stream), overtaken, parcel)
         fresh = came.fresh
@@ -223,8 +229,9 @@ class Transaction:
             if other is not None:
                 thinned = came.given_up(EventName.THINNING, other.uid)
                 lost = came.given_up(EventName.GAP, other.uid)
-                after = lineage.followers(self._link, other.id)
-                self._renumber(other, after, other.numbers.with_more((), (), thinned, lost), set(), {}, now)
+                self._renumber(
+                    other, self._going_on(other), other.numbers.with_more((), (), thinned, lost), set(), {}, now
+                )
         self._renumber(stream, going_on, came.added_to(stream.numbers), came.starts, marks, now, came.delayed)
 
     def _renumber(
@@ -289,7 +296,7 @@ class Transaction:
         return stream
 
     def _find_stream(self, parcel: Parcel) -> _Stream:
-        found = self._link.rows("SELECT id, agent_id FROM stream WHERE uid = ?", parcel.stream)
+        found = self._link.rows(STREAM, parcel.stream)
         if found:
             return self._loaded(parcel.stream, *found[0])
         [[count]] = self._link.rows("SELECT count(*) FROM stream WHERE agent_id = ?", parcel.agent_id)
@@ -306,7 +313,8 @@ class Transaction:
         )
         if first > 1:  # they count in the stream before, and never come in this one
             self._link.put(RANGE, [(made[0][0], 1, first - 1, Fate.BEFORE.value)])
-        return self._loaded(parcel.stream, made[0][0], parcel.agent_id)
+        self._now_goes_on(after_id)
+        return self._loaded(parcel.stream, made[0][0], parcel.agent_id, after_id)
 
     def _begun(self, stream: _Stream, parcel: Parcel) -> _Stream:
         """What a stream begins with may have come in one before it already: it is there, and is counted, once."""
@@ -319,6 +327,7 @@ class Transaction:
         twin = lineage.sibling(self._link, stream.id, first, parcel.records)
         if twin is not None:  # what a copy of the same home sent already is the past of both
             self._link.run("UPDATE stream SET after_id = ?, first = ? WHERE id = ?", twin, first, stream.id)
+            self._now_goes_on(twin)
             past = lineage.past_of(self._link, stream.id)
             first = lineage.first_own(self._link, past, first, parcel.records)
         if first == was:
@@ -328,21 +337,34 @@ class Transaction:
         self._streams = {uid: one for uid, one in self._streams.items() if stream.id not in one.past}
         return self._stream(parcel)
 
-    def _loaded(self, uid: str, stream_id: int, agent_id: int) -> _Stream:
+    def _loaded(
+        self, uid: str, stream_id: int, agent_id: int, after_id: int | None, goes_on: int = 0, newest: int | None = None
+    ) -> _Stream:
         numbers = numbers_of(self._link, stream_id)
-        past = past_of(self._link, stream_id)
-        newest = before(self._link, past, numbers.settled[-1][1] + 1, BEFORE) if numbers.rows else []
-        return _Stream(uid, stream_id, agent_id, numbers, past, newest[0][0] if newest else 0)
+        past = {stream_id: END}
+        if after_id is not None:
+            past = past_of(self._link, stream_id)
+            rows = before(self._link, past, numbers.settled[-1][1] + 1, BEFORE) if numbers.rows else []
+            newest = rows[0][0] if rows else None
+        return _Stream(uid, stream_id, agent_id, numbers, past, newest or 0, bool(goes_on))
 
     def _other(self, stream: _Stream, uid: str) -> _Stream | None:
         """Another stream of the same agent."""
         if uid not in self._streams:
-            found = self._link.rows("SELECT id, agent_id FROM stream WHERE uid = ?", uid)
+            found = self._link.rows(STREAM, uid)
             if not found or found[0][1] != stream.agent_id:
                 return None
             self._streams[uid] = self._loaded(uid, *found[0])
         other = self._streams[uid]
         return other if other.agent_id == stream.agent_id else None
+
+    def _going_on(self, stream: _Stream) -> Followers:
+        return lineage.followers(self._link, stream.id) if stream.goes_on else []
+
+    def _now_goes_on(self, stream_id: int | None) -> None:
+        for stream in self._streams.values():
+            if stream.id == stream_id:
+                stream.goes_on = True
 
     def _write(self, stream: _Stream, numbers: Numbers) -> None:
         """Write the rows that changed: usually one that grew."""
