@@ -23,8 +23,8 @@ def alone(file: Path) -> Iterator[None]:
     held = file.with_name(file.name + ENDING)
     held.touch(mode=0o600)  # a full disk is an OSError here, and nothing one could understand from SQLite
     with closing(sqlite3.connect(held, isolation_level=None, timeout=0)) as link:
-        link.execute("PRAGMA journal_mode = OFF")  # it needs no room: nothing is ever written
         try:
+            link.execute("PRAGMA journal_mode = OFF")  # it needs no room: nothing is ever written
             link.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorname != "SQLITE_BUSY":
