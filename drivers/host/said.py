@@ -1,4 +1,4 @@
-"""What the script said as a reading. What it could not read is named with why, and what makes no sense is not believed."""
+"""What the script said, as a reading. What it could not read is named with why; what makes no sense is not believed."""
 
 from collections.abc import Mapping
 

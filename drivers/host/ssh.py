@@ -125,7 +125,8 @@ class Ssh:
             session.stop()
         if not done:
             raise Refused(Reason.RUN_TIMEOUT, f"after {options.run:g} s it still owed {session.step}")
-        return running.result()
+        said: bytes = running.result()
+        return said
 
     async def _connect_twice(self) -> socket.socket:
         try:

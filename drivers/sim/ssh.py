@@ -22,6 +22,12 @@ from pathlib import Path
 import paramiko
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from paramiko.common import (
+    AUTH_FAILED,
+    AUTH_SUCCESSFUL,
+    OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
+    OPEN_SUCCEEDED,
+)
 
 from drivers.blocking import in_a_thread
 from drivers.host.ssh import SshOptions
@@ -74,10 +80,10 @@ class _Host(paramiko.ServerInterface):
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         if self._trouble == "no-login":
             self._ended.wait(GIVE_UP_SECONDS)
-        return paramiko.AUTH_FAILED if self._trouble in ("no-login", "refused") else paramiko.AUTH_SUCCESSFUL
+        return AUTH_FAILED if self._trouble in ("no-login", "refused") else AUTH_SUCCESSFUL
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
-        return paramiko.OPEN_SUCCEEDED if kind == "session" else paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+        return OPEN_SUCCEEDED if kind == "session" else OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         self.command = command
@@ -86,7 +92,7 @@ class _Host(paramiko.ServerInterface):
 
 
 class SshSimulator:
-    """`connections` counts those that came, `logins` those let in, `commands` what they asked to run."""
+    """`connections` counts those that came, `commands` has what was asked to be run."""
 
     def __init__(self, name: str, state: dict[str, str], port: int) -> None:
         self.name = name
@@ -131,16 +137,16 @@ class SshSimulator:
 
     def _serve(self, link: socket.socket) -> None:
         """One connection, in a thread."""
-        trouble, fault = self.state["trouble"], self.fault
+        trouble = self.state["trouble"]
         link.setblocking(True)
         link.settimeout(0.1)
         try:
-            if fault is Fault.SILENT:
+            if self.fault is Fault.SILENT:
                 self._until_gone(link)
             elif trouble in ("endless-banner", "flood-banner"):
                 self._banner_without_end(link, slowly=trouble == "endless-banner")
             elif trouble != "drop-first" or self.connections > 1:
-                self._speak(link, trouble, fault)
+                self._speak(link, trouble)
         except (OSError, EOFError, paramiko.SSHException):
             return  # the caller is gone
         finally:
@@ -159,7 +165,7 @@ class SshSimulator:
             if slowly:
                 self._ended.wait(0.02)
 
-    def _speak(self, link: socket.socket, trouble: str, fault: Fault) -> None:
+    def _speak(self, link: socket.socket, trouble: str) -> None:
         host = _Host(trouble, self._ended)
         transport = paramiko.Transport(link)
         transport.set_log_channel(_LOG)
@@ -172,18 +178,19 @@ class SshSimulator:
                     channel = transport.accept(1.0)
                     if channel is not None:
                         self.commands.append(host.command)
-                        self._answer(transport, channel, trouble, fault)
+                        self._answer(transport, channel, trouble)
                     return
         finally:
             transport.close()
             transport.join(5.0)
 
-    def _answer(self, transport: paramiko.Transport, channel: paramiko.Channel, trouble: str, fault: Fault) -> None:
+    def _answer(self, transport: paramiko.Transport, channel: paramiko.Channel, trouble: str) -> None:
         channel.settimeout(GIVE_UP_SECONDS)
         if trouble == "no-stdin":
             channel.close()
             return self._wait(transport, GIVE_UP_SECONDS)
         begin, end = _markers(channel)
+        fault = self.fault
         if fault is Fault.HANG_UP:
             return None
         if fault is Fault.SLOW:
