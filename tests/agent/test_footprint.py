@@ -36,6 +36,9 @@ SERIAL: list[tuple[str, str, dict[str, object]]] = [
     ("pos/ecr", GONE, {"dialect": "generic"}),
 ]
 SNMP: list[tuple[str, str, dict[str, object]]] = [("snmp", "127.0.0.1:9", {"wait": 0.05, "engine": "own"})]
+SSH: list[tuple[str, str, dict[str, object]]] = [
+    ("host/ssh", "127.0.0.1:9", {"user": "watcher", "private_key": "none", "wait": 1}),
+]
 NEVER = {
     "agent.cli",  # reads command lines, with typer, which brings pydantic
     "agent.discover",  # commands of their own
@@ -50,7 +53,6 @@ NEVER = {
     "anyio",
     "fastapi",
     "httpx2",
-    "paramiko",
     "pydantic",
     "pydantic_core",
     "rich",
@@ -61,6 +63,7 @@ NEVER = {
     "uvicorn",
 }
 NOT_FOR_SERIAL = {
+    "paramiko",  # brings bcrypt and libsodium
     "drivers.snmp",  # other families
     "drivers.atm",
     "drivers.card_service",
@@ -73,6 +76,8 @@ NOT_FOR_SERIAL = {
     "websockets",
 }
 NOT_FOR_SNMP = {
+    "drivers.host",
+    "paramiko",
     "drivers.atm",
     "drivers.file",
     "drivers.reach",
@@ -83,13 +88,17 @@ NOT_FOR_SNMP = {
 }
 
 
+NOT_FOR_SSH = {"drivers.atm", "drivers.file", "drivers.snmp", "pysnmp", "serial", "smartcard", "websockets"}
+
+
 @pytest.mark.parametrize(
     ("positions", "used", "unused"),
     [
         (SERIAL, {"drivers.passbook.driver", "drivers.escpos", "serial", "apscheduler"}, NOT_FOR_SERIAL),
         (SNMP, {"drivers.snmp.engine", "pyasn1", "pysnmp"}, NOT_FOR_SNMP),
+        (SSH, {"drivers.host.session", "paramiko"}, NOT_FOR_SSH),
     ],
-    ids=["serial ports", "SNMP"],
+    ids=["serial ports", "SNMP", "SSH"],
 )
 def test_a_running_agent_has_what_its_positions_use_and_no_more(
     positions: list[tuple[str, str, dict[str, object]]], used: set[str], unused: set[str], tmp_path: Path

@@ -111,8 +111,8 @@ async def test_no_more_than_sixteen_sessions_are_on_at_once(start: Start, driver
     hosts = [await start("host/ssh") for _ in range(AT_ONCE + 4)]
     for simulator, _ in hosts:
         simulator.fault = Fault.SLOW
-    polls = [
-        asyncio.create_task(poll(driver("host/ssh", address, **_options(host_key=_key(n), wait=20, run=45))))
+    polls: list[asyncio.Future[Reading]] = [
+        asyncio.ensure_future(poll(driver("host/ssh", address, **_options(host_key=_key(n), wait=20, run=45))))
         for n, (_, address) in enumerate(hosts)
     ]
     async with asyncio.timeout(60):
