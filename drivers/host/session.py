@@ -8,8 +8,10 @@ Neither the user's agent, nor key files, nor known_hosts, nor a password is ever
 
 import io
 import logging
+import re
 import selectors
 import socket
+import textwrap
 import threading
 
 import paramiko
@@ -21,6 +23,7 @@ MOST_OUTPUT = 1 << 20  # bytes of each stream
 BEFORE_LOGIN = 256 << 10  # bytes a host may send before it let us in; a key exchange takes 5 KB
 AFTER_LOGIN = 4 << 20
 END_SECONDS = 1.0  # for paramiko's own thread, which looks up ten times a second
+_KEY = re.compile(r"(-----BEGIN [A-Z ]+-----)([A-Za-z0-9+/=\s]+)(-----END [A-Z ]+-----)")
 _SILENCE = logging.getLogger("drivers.host.paramiko")
 _SILENCE.addHandler(logging.NullHandler())
 _SILENCE.propagate = False  # what goes wrong is told once, as the failure of the poll
@@ -191,7 +194,10 @@ class Session:
 
 
 def read_key(text: str) -> paramiko.PKey:
-    """A private key as ssh-keygen writes it, without a passphrase."""
+    """A private key as ssh-keygen writes it, without a passphrase; also in one line, as it is typed at a prompt."""
+    if whole := _KEY.fullmatch(text.strip()):
+        begin, body, end = whole.groups()
+        text = "\n".join([begin, *textwrap.wrap("".join(body.split()), 64), end])
     for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
         try:
             return kind.from_private_key(io.StringIO(f"{text.strip()}\n"))

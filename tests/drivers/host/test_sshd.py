@@ -37,8 +37,9 @@ async def test_a_key_of_every_kind_logs_in(kind: str, sshd: Sshd, driver: Make, 
     new_key(sshd.folder / kind, kind)
     shutil.copy(sshd.folder / f"{kind}.pub", sshd.folder / "authorized_keys")
     private = (sshd.folder / kind).read_text()
-    reading = await poll(driver("host/ssh", sshd.address, **sshd.options(private_key=private)))
-    assert reading.device == "online"
+    for written in (private, private.replace("\n", " ")):  # in a file, and typed at a prompt
+        reading = await poll(driver("host/ssh", sshd.address, **sshd.options(private_key=written)))
+        assert reading.device == "online"
 
 
 async def test_without_a_fingerprint_it_is_named_and_nobody_logs_in(sshd: Sshd, driver: Make, poll: Poll) -> None:
