@@ -92,6 +92,30 @@ async def test_before_the_fingerprint_is_confirmed_nothing_is_run(start: Start, 
     assert simulator.commands == []
 
 
+@pytest.mark.parametrize("trouble", ["endless-banner", "no-login", "none"])
+async def test_a_session_that_is_cancelled_in_any_wait_leaves_nothing(
+    trouble: str,
+    start: Start,
+    driver: Make,
+    poll: Poll,
+    nothing_left: Callable[[Any], Awaitable[None]],
+    look_around: Callable[[], Any],
+) -> None:
+    simulator, address = await start("host/ssh")
+    polled = driver("host/ssh", address, **_options(wait=20, run=45))
+    await poll(polled)  # what is made once is made
+    before = look_around()
+    simulator.state["trouble"], simulator.fault = trouble, Fault.SLOW
+    asked, came = len(simulator.commands), simulator.connections
+    polling = asyncio.ensure_future(poll(polled))
+    async with asyncio.timeout(30):
+        while simulator.connections == came or (trouble == "none" and len(simulator.commands) == asked):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    polling.cancel()
+    await asyncio.wait([polling])
+    await nothing_left(before)
+
+
 async def test_the_command_line_is_always_the_same_words(start: Start, driver: Make, poll: Poll) -> None:
     simulator, address = await start("host/ssh")
     await poll(driver("host/ssh", address, **_options(user="$(reboot)")))
