@@ -112,12 +112,14 @@ class Session:
                 Reason.HOST_KEY_UNCONFIRMED,
                 f"its host key is {met} ({kind}) and nobody confirmed it: compare it on the host itself "
                 f'(ssh-keygen -lf), then write host_key = "{met}"; nobody logged in',
+                raw=met.encode(),
             )
         if met != self._host_key:
             raise Refused(
                 Reason.HOST_KEY_CHANGED,
                 f"its host key is {met} ({kind}), and {self._host_key} was confirmed: "
                 "another machine may stand in its place; nobody logged in",
+                raw=met.encode(),
             )
 
     def _log_in(self, transport: paramiko.Transport, key: paramiko.PKey) -> None:

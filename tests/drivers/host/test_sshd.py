@@ -46,6 +46,7 @@ async def test_without_a_fingerprint_it_is_named_and_nobody_logs_in(sshd: Sshd, 
     error = await _failure(poll(driver("host/ssh", sshd.address, **sshd.options(host_key=""))))
     assert (type(error), error.reason) == (Refused, Reason.HOST_KEY_UNCONFIRMED)
     assert sshd.host_key in error.detail
+    assert error.raw == sshd.host_key.encode()
     assert _nobody_logged_in(sshd)
 
 
