@@ -52,7 +52,7 @@ class Session:
     """`run` in a thread, once. `step` says what it is waiting for."""
 
     def __init__(self, connected: socket.socket, user: str, host_key: str, wait: float) -> None:
-        self.step = "its banner"
+        self.step = "the exchange of keys"
         self._line = Line(fileno=connected.detach())
         self._user = user
         self._host_key = host_key
@@ -101,7 +101,7 @@ class Session:
         if self._line.flooded:
             raise Garbled(Reason.TOO_LONG, "it sends without end before the key exchange: is it SSH at all?")
         if not is_done or _is_timeout(error):
-            raise Unreachable(Reason.CONNECT_TIMEOUT, f"it took the connection and kept {self.step} for itself")
+            raise Unreachable(Reason.CONNECT_TIMEOUT, "it took the connection, and exchanges no keys")
         raise _why_no_exchange(error)
 
     def _check_host_key(self, transport: paramiko.Transport) -> None:

@@ -7,6 +7,7 @@ is asked by many at once drops some (MaxStartups). Nothing is ever run twice on 
 import asyncio
 import re
 import socket
+from importlib import import_module
 from typing import Annotated, Any, ClassVar, Self
 
 import msgspec
@@ -14,6 +15,7 @@ import msgspec
 from drivers.base import DriverOptions, Reading, Shared
 from drivers.blocking import in_a_thread
 from drivers.errors import DeviceError, Reason, Refused, Unreachable
+from drivers.host import script
 from drivers.host.said import reading_of
 from drivers.options import SECRET, Check
 from drivers.reach import split, why
@@ -35,6 +37,8 @@ class Places:
 
     @classmethod
     async def start(cls) -> Self:
+        """With paramiko loaded, which takes a slow PC a second: not while everything else waits."""
+        await in_a_thread(lambda: import_module("drivers.host.session"), "ssh")
         return cls()
 
     async def close(self) -> None:
@@ -54,12 +58,12 @@ class SshOptions(DriverOptions):
     host_key: Annotated[str, Check(_check_fingerprint)] = ""
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = PORT
     wait: Annotated[float, msgspec.Meta(ge=0.1, le=20)] = 10.0  # seconds of silence, in each step
-    run: Annotated[float, msgspec.Meta(ge=0.1, le=45)] = 40.0  # seconds of a whole session
+    run: Annotated[float, msgspec.Meta(ge=0.1, le=40)] = 40.0  # seconds of a whole session
 
 
 class Ssh:
     Options: ClassVar[type[SshOptions]] = SshOptions
-    timeout: ClassVar[float] = 90.0  # two connections, the wait for a place, a session
+    timeout: ClassVar[float] = 95.0  # twice two connections, the wait for a place, a session
 
     def __init__(self, address: str, options: SshOptions, shared: Shared) -> None:
         self._host, port = split(address)
@@ -80,13 +84,8 @@ class Ssh:
         """Nothing is kept open: a login lasts as long as its one question."""
 
     async def poll(self) -> Reading:
-        from drivers.host.session import Dropped
-
-        try:
-            said = await self._ask()
-        except Dropped:
-            said = await self._ask()
-        return reading_of(said)
+        script.shipped()  # before anybody is called
+        return reading_of(await self._ask())
 
     async def close(self) -> None:
         """A session that was left ends by itself now that its line is shut down."""
@@ -95,24 +94,31 @@ class Ssh:
             self._running = None
 
     async def _ask(self) -> bytes:
-        connected = await self._connect_twice()
+        connected = await self._connect_twice()  # while others are asked: a host that is off takes no place
         try:
-            places = (await self._shared.get(Places)).free
+            free = (await self._shared.get(Places)).free
+            await _acquire(free)
             try:
-                async with asyncio.timeout(TURN_SECONDS):
-                    await places.acquire()
-            except TimeoutError:
-                raise Refused(
-                    Reason.CROWDED, f"{AT_ONCE} other hosts were being asked for {TURN_SECONDS:g} s"
-                ) from None
-            try:
-                return await self._in_session(connected)
+                return await self._ask_twice(connected)
             finally:
-                places.release()
+                free.release()
         finally:
             connected.close()  # nothing, once a session has it
 
-    async def _in_session(self, connected: socket.socket) -> bytes:
+    async def _ask_twice(self, connected: socket.socket) -> bytes:
+        from drivers.host.session import Dropped
+
+        end = asyncio.get_running_loop().time() + self._options.run
+        try:
+            return await self._in_session(connected, end)
+        except Dropped:
+            again = await self._connect_twice()
+        try:
+            return await self._in_session(again, end)
+        finally:
+            again.close()
+
+    async def _in_session(self, connected: socket.socket, end: float) -> bytes:
         from drivers.host.session import Session
 
         options = self._options
@@ -120,7 +126,7 @@ class Ssh:
         session = Session(connected, options.user, options.host_key, options.wait)
         running = self._running = in_a_thread(lambda: session.run(options.private_key), "ssh")
         try:
-            done, _ = await asyncio.wait([running], timeout=options.run)
+            done, _ = await asyncio.wait([running], timeout=max(0.0, end - asyncio.get_running_loop().time()))
         finally:
             session.stop()
         if not done:
@@ -154,6 +160,14 @@ class Ssh:
             if isinstance(error, OSError):
                 raise why(self._host, error) from error
             raise
+
+
+async def _acquire(free: asyncio.Semaphore) -> None:
+    try:
+        async with asyncio.timeout(TURN_SECONDS):
+            await free.acquire()
+    except TimeoutError:
+        raise Refused(Reason.CROWDED, f"{AT_ONCE} other hosts were being asked for {TURN_SECONDS:g} s") from None
 
 
 def _too_late(host: str) -> DeviceError:

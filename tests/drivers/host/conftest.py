@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
+from drivers.host import script
+
 CONF = """
 Port {port}
 ListenAddress 127.0.0.1
@@ -85,3 +87,13 @@ def _until_it_listens(port: int, service: "subprocess.Popen[bytes]", log: Path) 
             time.sleep(0.01)
         else:
             return
+
+
+@pytest.fixture
+def changed_script(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The script on this disk is not the one that is written down."""
+    with monkeypatch.context() as patched:
+        patched.setattr(script, "SHA256", "0" * 64)
+        script.shipped.cache_clear()
+        yield
+    script.shipped.cache_clear()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.base import RAW_LIMIT
-from drivers.errors import Garbled, NotSupported, Reason
+from drivers.errors import Garbled, Reason
 from drivers.host import script
 from drivers.host.said import reading_of
 from drivers.host.ssh import Ssh, SshOptions
@@ -26,16 +26,6 @@ SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", 
 def test_the_script_that_is_shipped_is_the_one_that_is_written_down() -> None:
     shipped = files("drivers.host").joinpath("read.sh").read_bytes()
     assert hashlib.sha256(shipped).hexdigest() == script.SHA256, "read.sh was changed: write its new SHA256 down"
-
-
-def test_a_script_that_was_changed_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(script, "SHA256", "0" * 64)
-    script.shipped.cache_clear()
-    try:
-        with pytest.raises(NotSupported, match="not the one it was shipped with"):
-            script.shipped()
-    finally:
-        script.shipped.cache_clear()
 
 
 def test_markers_are_new_for_every_run() -> None:

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from drivers.base import Driver, Reading
-from drivers.errors import DeviceError, Reason
+from drivers.errors import DeviceError, NotSupported, Reason
 from drivers.host.ssh import AT_ONCE
 from drivers.sim.base import Fault, WrongState
 from drivers.sim.ssh import as_text, host_key
@@ -76,6 +76,15 @@ async def test_a_first_connection_that_is_dropped_is_made_once_more(start: Start
     assert len(simulator.commands) == 1
 
 
+async def test_no_host_is_called_with_a_script_that_was_changed(
+    start: Start, driver: Make, poll: Poll, changed_script: None
+) -> None:
+    simulator, address = await start("host/ssh")
+    with pytest.raises(NotSupported, match="not the one it was shipped with"):
+        await poll(driver("host/ssh", address, **_options()))
+    assert simulator.connections == 0
+
+
 async def test_a_script_whose_host_hangs_up_is_not_run_again(start: Start, driver: Make, poll: Poll) -> None:
     simulator, address = await start("host/ssh")
     simulator.fault = Fault.HANG_UP
@@ -102,7 +111,7 @@ async def test_a_session_that_is_cancelled_in_any_wait_leaves_nothing(
     look_around: Callable[[], Any],
 ) -> None:
     simulator, address = await start("host/ssh")
-    polled = driver("host/ssh", address, **_options(wait=20, run=45))
+    polled = driver("host/ssh", address, **_options(wait=20, run=40))
     await poll(polled)  # what is made once is made
     before = look_around()
     simulator.state["trouble"], simulator.fault = trouble, Fault.SLOW
@@ -136,7 +145,7 @@ async def test_no_more_than_sixteen_sessions_are_on_at_once(start: Start, driver
     for simulator, _ in hosts:
         simulator.fault = Fault.SLOW
     polls: list[asyncio.Future[Reading]] = [
-        asyncio.ensure_future(poll(driver("host/ssh", address, **_options(host_key=_key(n), wait=20, run=45))))
+        asyncio.ensure_future(poll(driver("host/ssh", address, **_options(host_key=_key(n), wait=20, run=40))))
         for n, (_, address) in enumerate(hosts)
     ]
     async with asyncio.timeout(60):
