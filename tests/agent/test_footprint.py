@@ -5,6 +5,7 @@ A real agent is started, without a server, and asked what it has once every posi
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -36,9 +37,6 @@ SERIAL: list[tuple[str, str, dict[str, object]]] = [
     ("pos/ecr", GONE, {"dialect": "generic"}),
 ]
 SNMP: list[tuple[str, str, dict[str, object]]] = [("snmp", "127.0.0.1:9", {"wait": 0.05, "engine": "own"})]
-SSH: list[tuple[str, str, dict[str, object]]] = [
-    ("host/ssh", "127.0.0.1:9", {"user": "watcher", "private_key": "none", "wait": 1}),
-]
 NEVER = {
     "agent.cli",  # reads command lines, with typer, which brings pydantic
     "agent.discover",  # commands of their own
@@ -86,8 +84,6 @@ NOT_FOR_SNMP = {
     "smartcard",
     "websockets",
 }
-
-
 NOT_FOR_SSH = {"drivers.atm", "drivers.file", "drivers.snmp", "pysnmp", "serial", "smartcard", "websockets"}
 
 
@@ -96,9 +92,8 @@ NOT_FOR_SSH = {"drivers.atm", "drivers.file", "drivers.snmp", "pysnmp", "serial"
     [
         (SERIAL, {"drivers.passbook.driver", "drivers.escpos", "serial", "apscheduler"}, NOT_FOR_SERIAL),
         (SNMP, {"drivers.snmp.engine", "pyasn1", "pysnmp"}, NOT_FOR_SNMP),
-        (SSH, {"drivers.host.session", "paramiko"}, NOT_FOR_SSH),
     ],
-    ids=["serial ports", "SNMP", "SSH"],
+    ids=["serial ports", "SNMP"],
 )
 def test_a_running_agent_has_what_its_positions_use_and_no_more(
     positions: list[tuple[str, str, dict[str, object]]], used: set[str], unused: set[str], tmp_path: Path
@@ -107,6 +102,14 @@ def test_a_running_agent_has_what_its_positions_use_and_no_more(
     assert used <= loaded
     found = {name for name in NEVER | unused for module in loaded if module == name or module.startswith(f"{name}.")}
     assert found == set()
+
+
+def test_an_agent_has_paramiko_from_the_first_host_that_takes_a_connection(tmp_path: Path) -> None:
+    options: dict[str, object] = {"user": "watcher", "private_key": "none", "wait": 0.1}
+    with socket.create_server(("127.0.0.1", 0)) as hanging:  # takes it, and says nothing
+        loaded = _loaded([("host/ssh", f"127.0.0.1:{hanging.getsockname()[1]}", options)], tmp_path)
+    assert {"drivers.host.session", "paramiko"} <= loaded
+    assert {name for name in NEVER | NOT_FOR_SSH if name in loaded} == set()
 
 
 def _loaded(positions: list[tuple[str, str, dict[str, object]]], home: Path) -> set[str]:
