@@ -16,7 +16,7 @@ from drivers.base import Driver
 
 HIDDEN = "[secret]"  # ASCII: an old console prints it too
 SHORT = 4  # characters; what is shorter is hidden only where it stands by itself, or every "1" would go
-_NAMED = re.compile(r"pass|pwd|secret|token|communit|credential|\bkey\b|_key|\bpin\b|口令|密码", re.IGNORECASE)
+_NAMED = re.compile(r"pass|pwd|secret|token|communit|credential|\bkey\b|(?<!host)_key|\bpin\b|口令|密码", re.IGNORECASE)
 _INPUT = re.compile(r"input_value=.*?, input_type=", re.DOTALL)  # pydantic cuts a long value in its middle
 
 

@@ -18,6 +18,7 @@ from typing import ClassVar
 class Reason(StrEnum):
     NO_ANSWER = "noAnswer"
     CONNECTION_REFUSED = "connectionRefused"
+    CONNECT_TIMEOUT = "connectTimeout"  # it did not take a connection, or took it and went no further
     NO_ROUTE = "noRoute"
     NAME_UNKNOWN = "nameUnknown"
     NO_SUCH_PORT = "noSuchPort"
@@ -30,6 +31,12 @@ class Reason(StrEnum):
     HUNG_UP = "hungUp"
     WRONG_SECRET = "wrongSecret"  # noqa: S105  (a reason's name)
     UNTRUSTED = "untrusted"  # its certificate is not one we were told to trust
+    HOST_KEY_UNCONFIRMED = "hostKeyUnconfirmed"  # nobody compared the fingerprint of the host yet
+    HOST_KEY_CHANGED = "hostKeyChanged"  # it shows another than the one that was confirmed
+    LOGIN_REFUSED = "loginRefused"
+    RUN_TIMEOUT = "runTimeout"  # it let us in, and what was run there did not end
+    UNREADABLE_OUTPUT = "unreadableOutput"  # what was run there said something else
+    CROWDED = "crowded"  # too many others were being asked
     WRONG_EMULATION = "wrongEmulation"
     NEGATIVE_ANSWER = "negativeAnswer"
     NOT_RESET = "notReset"

@@ -60,7 +60,7 @@ class Reach:
         except TimeoutError:
             raise Unreachable(Reason.NO_ANSWER, f"{self._host} did not answer in {ANSWER_SECONDS:g} s") from None
         except OSError as error:
-            raise _why(self._host, error) from error
+            raise why(self._host, error) from error
         return Reading(device=DeviceWord.ONLINE, numbers={"answer.time": round(seconds * 1000, 1)})
 
     async def close(self) -> None:
@@ -164,7 +164,7 @@ def checksum(data: bytes) -> int:
     return 0xFFFF - total
 
 
-def _why(host: str, error: OSError) -> DeviceError:
+def why(host: str, error: OSError) -> DeviceError:
     if isinstance(error, socket.gaierror):
         return Unreachable(Reason.NAME_UNKNOWN, f"the name {host} is not known")
     if isinstance(error, ConnectionRefusedError):

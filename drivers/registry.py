@@ -20,6 +20,7 @@ BUILT_IN: dict[str, str] = {
     "atm/xfs4iot": "drivers.atm.xfs4iot:Xfs4Iot",
     "ups/megatec": "drivers.ups.megatec:Megatec",
     "snmp": "drivers.snmp.driver:Snmp",
+    "host/ssh": "drivers.host.ssh:Ssh",
     "reach": "drivers.reach:Reach",
     "file": "drivers.file:File",
 }

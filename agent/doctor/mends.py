@@ -53,6 +53,13 @@ _MENDS: dict[str, Mend] = {
         Text("设备拒绝连接", "it refuses the connection"),
         Text("设备在，但服务没有开：重启设备，再不行报修。", "It is there and its service is not: restart it."),
     ),
+    "connectTimeout": Mend(
+        Text("连接超时", "the connection timed out"),
+        Text(
+            "看主机是否开机、网线和交换机的灯；开着也连不上，请总行科技查防火墙和 SSH 服务。",
+            "See that the host is on and its network light lit; if so, head office looks at firewall and SSH service.",
+        ),
+    ),
     "noRoute": Mend(Text("网络不通", "there is no way to it"), _NETWORK),
     "nameUnknown": Mend(Text("名称查不到", "its name is not known"), _SETTINGS),
     "noSuchPort": Mend(
@@ -92,6 +99,43 @@ _MENDS: dict[str, Mend] = {
     ),
     "wrongSecret": Mend(Text("口令不对", "the password is wrong"), _SECRET),
     "untrusted": Mend(Text("设备的证书不可信", "its certificate is not trusted"), Text(_CALL, _CALL_EN)),
+    "hostKeyUnconfirmed": Mend(
+        Text("主机指纹未确认", "nobody confirmed its host key"),
+        Text(
+            "在主机本机上运行 ssh-keygen -lf，与提示的指纹逐字比对，一致才写进台账 host_key。",
+            "Run ssh-keygen -lf on the host itself; only if it shows the same, head office writes it as host_key.",
+        ),
+    ),
+    "hostKeyChanged": Mend(
+        Text("主机指纹变化，没有登录", "its host key changed; nobody logged in"),
+        Text(
+            "不要改设置：先问主机有没有重装或更换；没有人动过，断开它的网线，报安全负责人。",
+            "Change no setting: ask whether it was set up anew. If nobody did, unplug its network cable and tell who "
+            "answers for security.",
+        ),
+    ),
+    "loginRefused": Mend(
+        Text("认证失败", "it does not let us in"),
+        Text(
+            "请总行科技核对用户名，并把公钥加进主机上该用户的 authorized_keys。",
+            "Head office checks the user's name, and that its public key stands in that user's authorized_keys.",
+        ),
+    ),
+    "runTimeout": Mend(
+        Text("执行超时", "what it runs does not end"),
+        Text(
+            "主机可能很忙或磁盘有故障：登录看一看，下个周期会再查。",
+            "The host may be busy, or a disk of it hang: look at it; it is asked again in the next interval.",
+        ),
+    ),
+    "unreadableOutput": Mend(
+        Text("输出无法解析", "its output cannot be read"),
+        Text(
+            f"看这个用户能否运行 /bin/sh，登录时有没有大量输出：{_CALL}",
+            f"See that this user may run /bin/sh, and what a login of it prints. {_CALL_EN}",
+        ),
+    ),
+    "crowded": Mend(Text("同时核查的主机太多，没有轮到", "too many hosts were being read"), AGAIN),
     "wrongEmulation": Mend(Text("仿真方式不对", "its emulation is another"), _SETTINGS),
     "negativeAnswer": Mend(Text("设备拒绝回答", "it answered no"), _OTHER.step),
     "badFrame": Mend(Text("应答看不懂", "its answer cannot be read"), _SETTINGS),

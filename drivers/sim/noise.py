@@ -7,6 +7,7 @@ thread or memory is left that was not there before.
 
 import asyncio
 import gc
+import linecache
 import pathlib
 import random
 import tracemalloc
@@ -134,7 +135,8 @@ async def _switch(simulator: Simulator, chance: random.Random) -> None:
 def _memory() -> tracemalloc.Snapshot:
     gc.collect()
     # pathlib interns names, and Python's one table of interned names grows in a leap of megabytes now and then.
-    own = (tracemalloc.__file__, __file__, random.__file__, pathlib.__file__)
+    # linecache keeps the source of what was in a traceback, once a file; paramiko writes one for every failure.
+    own = (tracemalloc.__file__, __file__, random.__file__, pathlib.__file__, linecache.__file__)
     return tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(False, file) for file in own])
 
 

@@ -23,6 +23,7 @@ SIMULATORS: dict[str, str] = {
     "atm/xfs4iot": "drivers.sim.xfs4iot:make",
     "ups/megatec": "drivers.sim.megatec:make",
     "snmp": "drivers.sim.snmp:make",
+    "host/ssh": "drivers.sim.ssh:make",
     "reach": "drivers.sim.reach:make",
     "file": "drivers.sim.file:make",
 }

@@ -11,7 +11,7 @@ import msgspec
 
 from agent.inventory.schema import When
 from agent.wire import Catalogue, Level
-from server.health.rules import UNREADABLE, Rule
+from server.health.rules import HOST_KEY, UNREADABLE, Rule
 from server.health.state import State, View
 
 REMEMBERED = 256  # sayings, and sets of numbers, of which it is known what some rules say to them
@@ -32,6 +32,7 @@ class Merged(msgspec.Struct, frozen=True):
     as_of: int | None
 
 
+KEY_CHANGED = "hostKeyChanged"  # drivers.errors.Reason
 _WEIGHT = {Level.FAULT: 3, Level.ATTENTION: 2, Level.UNKNOWN: 1, Level.GOOD: 0}
 
 
@@ -220,6 +221,8 @@ def _judged(rule: Rule, merged: Merged, catalogue: Catalogue, taken: set[tuple[s
     when = rule.when
     if rule.key == UNREADABLE:
         yield from _unreadable(merged)
+    elif rule.key == HOST_KEY:
+        yield from _host_key(merged)
     elif when is None:
         return
     elif when.part is not None:
@@ -231,7 +234,15 @@ def _judged(rule: Rule, merged: Merged, catalogue: Catalogue, taken: set[tuple[s
 def _unreadable(merged: Merged) -> Iterator[Verdict]:
     if merged.answered:
         yield "", "", False
-    elif not merged.unreachable and merged.device == "unknown":
+    elif not merged.unreachable and merged.device == "unknown" and merged.reason != KEY_CHANGED:
+        yield "", merged.reason, True
+
+
+def _host_key(merged: Merged) -> Iterator[Verdict]:
+    """Only the confirmed key takes it back: an impostor that falls silent was one all the same."""
+    if merged.answered:
+        yield "", "", False
+    elif merged.reason == KEY_CHANGED:
         yield "", merged.reason, True
 
 

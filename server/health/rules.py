@@ -28,10 +28,13 @@ log = logging.getLogger(__name__)
 
 SILENT = "agent.silent"
 STALE = "position.stale"
+HOST_KEY = "host.key"
 UNREADABLE = "position.unreadable"
 DISK = "agent.disk"
 CLOCKS = (clocks.OFF, clocks.ZONE, clocks.JUMPS, clocks.BATTERY)
-BUILT_IN = frozenset({SILENT, STALE, UNREADABLE, DISK, *CLOCKS})  # what they look at cannot be said with `when`
+BUILT_IN = frozenset(
+    {SILENT, STALE, UNREADABLE, HOST_KEY, DISK, *CLOCKS}
+)  # what they look at cannot be said with `when`
 
 SECOND = 1_000_000  # µs
 LEAST_SILENCE = 90 * SECOND  # an agent whose positions do not change speaks once a minute: less proves nothing

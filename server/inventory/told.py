@@ -19,7 +19,7 @@ from server.texts import Gettext
 SHOWN = 60  # characters of a value worth showing
 LISTED = 10  # machines the ledger describes otherwise; in daily use most are
 HIDDEN = "***"
-_SECRETIVE = re.compile(r"(community|password|passphrase|secret|token)$")
+_SECRETIVE = re.compile(r"(community|password|passphrase|secret|token|private_key)$")
 _MARKS = {Op.CREATE: "+", Op.CHANGE: "~", Op.RENAME: ">", Op.REVIVE: "^", Op.RETIRE: "-"}
 KINDS = {
     "setting": "the bank",

@@ -1,9 +1,12 @@
 """One position, whole: what each agent sees of it, what is wrong, its tickets, and the machines that stood there."""
 
+import re
+
 import msgspec
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from agent.wire import Failure
 from agent.wire import State as StateRecord
 from server.accounts.scope import Scoped, sees
 from server.errors import NotFound
@@ -18,6 +21,7 @@ from server.places.positions import rows_of
 from server.schemas.positions import PositionDetail, ReadingOut
 from server.tickets import queries as tickets
 
+_FINGERPRINT = re.compile(rb"SHA256:[A-Za-z0-9+/]{43}")  # of a host's key, as drivers/host/session.py met it
 _decode = msgspec.msgpack.Decoder(StateRecord).decode
 
 
@@ -90,6 +94,14 @@ def _reading(
         identity=reading.identity,
         raw={question: answer.hex(" ") for question, answer in raw.items()},
         as_of=reading.as_of,
-        failure=reason_title(failure.reason, lang) if failure else None,
+        failure=_why(failure, lang) if failure else None,
         failure_reason=failure.reason if failure else None,
     )
+
+
+def _why(failure: Failure, lang: str) -> str:
+    """In words; of a host whose key nobody confirmed, or that changed, with the fingerprint a person is to compare."""
+    title = reason_title(failure.reason, lang)
+    if failure.reason.startswith("hostKey") and _FINGERPRINT.fullmatch(failure.raw):
+        return f"{title} {failure.raw.decode('ascii')}"
+    return title

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from server.command import HomeOption, act, changing
-from server.secrets.deeds import set_secret
+from server.secrets.deeds import LONGEST, set_secret
 
 secret = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Communities and passwords of devices.")
 
@@ -21,5 +21,5 @@ def secret_set(
     Example: printf %s public-ro | branchfleet-server secret set atm-ro
     """
     with changing(home) as (here, session, _):
-        value = getpass.getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+        value = getpass.getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.read(LONGEST + 2).rstrip("\r\n")
         set_secret(session, act(), here.key(), name, value)

@@ -5,6 +5,7 @@ A real agent is started, without a server, and asked what it has once every posi
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -50,7 +51,6 @@ NEVER = {
     "anyio",
     "fastapi",
     "httpx2",
-    "paramiko",
     "pydantic",
     "pydantic_core",
     "rich",
@@ -61,6 +61,7 @@ NEVER = {
     "uvicorn",
 }
 NOT_FOR_SERIAL = {
+    "paramiko",  # brings bcrypt and libsodium
     "drivers.snmp",  # other families
     "drivers.atm",
     "drivers.card_service",
@@ -73,6 +74,8 @@ NOT_FOR_SERIAL = {
     "websockets",
 }
 NOT_FOR_SNMP = {
+    "drivers.host",
+    "paramiko",
     "drivers.atm",
     "drivers.file",
     "drivers.reach",
@@ -81,6 +84,7 @@ NOT_FOR_SNMP = {
     "smartcard",
     "websockets",
 }
+NOT_FOR_SSH = {"drivers.atm", "drivers.file", "drivers.snmp", "pysnmp", "serial", "smartcard", "websockets"}
 
 
 @pytest.mark.parametrize(
@@ -98,6 +102,14 @@ def test_a_running_agent_has_what_its_positions_use_and_no_more(
     assert used <= loaded
     found = {name for name in NEVER | unused for module in loaded if module == name or module.startswith(f"{name}.")}
     assert found == set()
+
+
+def test_an_agent_has_paramiko_from_the_first_host_that_takes_a_connection(tmp_path: Path) -> None:
+    options: dict[str, object] = {"user": "watcher", "private_key": "none", "wait": 0.1}
+    with socket.create_server(("127.0.0.1", 0)) as hanging:  # takes it, and says nothing
+        loaded = _loaded([("host/ssh", f"127.0.0.1:{hanging.getsockname()[1]}", options)], tmp_path)
+    assert {"drivers.host.session", "paramiko"} <= loaded
+    assert {name for name in NEVER | NOT_FOR_SSH if name in loaded} == set()
 
 
 def _loaded(positions: list[tuple[str, str, dict[str, object]]], home: Path) -> set[str]:

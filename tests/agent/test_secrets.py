@@ -128,6 +128,15 @@ def test_a_default_and_what_is_shown_are_no_secrets(unknown: Secrets) -> None:
     assert unknown.hide("a public printer") == "a public printer"
 
 
+def test_of_a_host_the_private_key_is_secret_and_its_fingerprint_is_not(unknown: Secrets) -> None:
+    pinned = "SHA256:" + "A" * 43
+    options: dict[str, object] = {"user": "watcher", "private_key": CANARY, "host_key": pinned}
+    make_target(
+        Polled(position="1/a", name="", driver="host/ssh", address="10.0.0.1", interval=60.0, options=options), Shared()
+    )
+    assert unknown.hide(f"{pinned} was confirmed, {CANARY} was sent") == f"{pinned} was confirmed, {HIDDEN} was sent"
+
+
 @pytest.mark.parametrize(
     ("driver", "options", "secret"),
     [

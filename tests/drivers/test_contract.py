@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from drivers.registry import BUILT_IN, find
 from drivers.sim.contract import PROMISES, Row
 from drivers.sim.registry import SIMULATORS
+from drivers.sim.ssh import as_text, host_key
 
 Options = dict[str, object]
 PASSBOOK: Options = {"emulation": "olivetti", "profile": "simulated"}
@@ -23,6 +25,14 @@ SECURED: Options = {
     "auth_password": "authpass123",
     "priv": "AES",
     "priv_password": "privpass123",
+}
+
+HOST: Options = {
+    "user": "watcher",
+    "private_key": as_text(Ed25519PrivateKey.generate()),
+    "host_key": host_key("1001/simulated").fingerprint,
+    "wait": 1.0,
+    "run": 5.0,
 }
 
 ROWS: dict[str, tuple[str, Options, Options]] = {
@@ -59,6 +69,7 @@ ROWS: dict[str, tuple[str, Options, Options]] = {
     "snmp printer of v1": ("snmp", {"version": "1", "wait": 0.4}, {"profile": "printer", "version": "1"}),
     "snmp atm": ("snmp", {"wait": 0.4}, {"profile": "atm-ncr"}),
     "snmp host of v3": ("snmp", {**SECURED, "wait": 0.4}, {"profile": "host", **SECURED}),
+    "host by ssh": ("host/ssh", HOST, {}),
     "reach": ("reach", {}, {}),
     "file of pos": ("file", {"layout": "pos-daily", "row": "62010001"}, {"layout": "pos-daily", "row": "62010001"}),
     "file of atms": ("file", {"layout": "atm-status", "row": "A0010001"}, {"layout": "atm-status", "row": "A0010001"}),

@@ -28,6 +28,8 @@ from server.exit import Exit
 from server.home import Home
 from server.labels import LABELS
 from server.schemas.agents import IdentityStanding, SpeakerOut
+from server.secrets.key import load
+from server.secrets.sealing import unseal
 from server.texts import gettext_for
 
 DEADLINE = 90.0
@@ -227,6 +229,16 @@ def test_a_secret_comes_from_stdin_and_is_never_shown(home: Path, made: Any, say
         assert "绝密".encode() not in path.read_bytes()
     failed(say("secret", "set", "atm-ro", stdin=""), Exit.BAD_INPUT, "1 to 4096")
     failed(say("secret", "set", "a b", stdin="x"), Exit.BAD_INPUT, "not a secret's name")
+
+
+def test_a_secret_of_several_lines_is_kept_whole(home: Path, made: Any, say: Any) -> None:
+    key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n-----END OPENSSH PRIVATE KEY-----"
+    assert say("secret", "set", "hosts", stdin=f"{key}\n").returncode == Exit.DONE
+    sealed = load(home / "server.key")
+    with closing(sqlite3.connect(home / "branchfleet.db")) as database:
+        (kept,) = database.execute("SELECT sealed FROM secret WHERE name = 'hosts'").fetchone()
+    assert unseal(sealed, "hosts", kept) == key
+    failed(say("secret", "set", "hosts", stdin="line\n" * 1000), Exit.BAD_INPUT, "1 to 4096")
 
 
 def test_who_may_speak_as_an_agent_is_decided_at_the_command_line(made: Any, say: Any, tmp_path: Path) -> None:

@@ -496,6 +496,20 @@ def test_a_moment_told_of_afterwards_is_still_only_a_moment(court: Any) -> None:
     assert court.opened == []
 
 
+def test_a_changed_host_key_is_grave_at_once_and_only_the_confirmed_one_takes_it_back(court: Any) -> None:
+    court.tell(0)
+    court.tell(60, "unknown", failure="refused", reason="hostKeyChanged")
+    assert court.opened == [("host.key", "", "hostKeyChanged", 60)]
+    assert court.stands() is Standing.FAULT
+    court.tell(120, "offline", failure="unreachable")
+    court.tell(2000, "unknown", failure="refused", reason="loginRefused")
+    court.hold(4000)
+    assert "host.key" in court.open
+    court.tell(4100)
+    assert ("host.key", "", 4100) in court.closed
+    assert ("position.unreadable", "", "hostKeyChanged", 60) not in court.opened
+
+
 def test_wrong_secrets_are_unknown_and_told_of(court: Any) -> None:
     court.fail(0, "unknown", "refused")
     court.hold(1000)

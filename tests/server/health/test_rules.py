@@ -84,6 +84,8 @@ def test_the_page_on_health_names_every_rule() -> None:
         ("battery.charge", "battery.charge", "30", "电池电量低 30 %", "Battery charge low 30 %"),
         ("own.rule", "supply.level.1", "3", "1号耗材余量 3 %", "Supply level 1 3 %"),
         ("line.down", "", "offline", "线路中断", "Line down"),
+        ("host.key", "", "hostKeyChanged", "主机指纹变化", "Host key changed"),
+        ("antivirus.age", "antivirus.age", "12", "病毒库过旧 12 d", None),
         ("position.unreadable", "", "wrongSecret", "无法读取：口令或团体名不对", None),
     ],
 )

@@ -275,6 +275,8 @@ def test_the_journal_proves_the_lines_and_names_nobody(
         "community": "top-secret-ro",
         "auth_password": "secret:named",
         "auth": "SHA",
+        "private_key": "-----BEGIN-----",
+        "host_key": "SHA256:pinned",
     }
     apply_now(inventory(position=positions))
     with database.read() as session:
@@ -288,8 +290,9 @@ def test_the_journal_proves_the_lines_and_names_nobody(
         assert proof["root"] == merkle_root(proof["lines"])
         assert proof["count"] == len(proof["lines"])
     assert {"王某", "李某", "赵某"} <= kept
-    assert not any(name in told for name in ("王某", "李某", "赵某", "top-secret-ro"))
+    assert not any(name in told for name in ("王某", "李某", "赵某", "top-secret-ro", "-----BEGIN"))
     assert "secret:named" in told
+    assert "SHA256:pinned" in told
 
 
 def test_screens_are_told_to_fetch_again(inventory: Make, small: Tables, apply_now: Apply, database: Database) -> None:

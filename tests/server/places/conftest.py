@@ -29,8 +29,8 @@ class Teller:
     def state(self, agent: str, position: str, device: str = "online", **said: Any) -> None:
         failure = None
         if "failure" in said:
-            kind, reason = said.pop("failure")
-            failure = Failure(kind, reason, "It failed.", b"\x15\x1b")
+            kind, reason, *raw = said.pop("failure")
+            failure = Failure(kind, reason, "It failed.", *(raw or [b"\x15\x1b"]))
         reading = Reading(device=DeviceWord(device), **said)
         self._send(agent, StateRecord(**self._stamp(agent), position=position, reading=reading, failure=failure))
 

@@ -297,6 +297,22 @@ def test_lists_are_filtered_sorted_and_cut(sign_in: SignIn, teller: Any, now: Se
     assert head.get("/api/positions?standing=nonsense").status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("met", "said"),
+    [
+        (b"SHA256:" + b"a+/" * 14 + b"Z", "指纹未确认 SHA256:" + "a+/" * 14 + "Z"),
+        (b"[/x]\x1b", "指纹未确认"),  # whatever else an agent may send is no fingerprint
+    ],
+)
+def test_a_host_nobody_confirmed_shows_the_fingerprint_to_compare(
+    sign_in: SignIn, teller: Any, met: bytes, said: str
+) -> None:
+    teller.state("centre", ATM, "unknown", failure=("refused", "hostKeyUnconfirmed", met))
+    teller.settle()
+    detail = sign_in(Role.HEAD).get(f"/api/positions/{ATM}", headers={"Accept-Language": "zh"}).json()
+    assert [reading["failure"] for reading in detail["readings"]] == [said]
+
+
 def test_a_position_has_both_views_and_their_bytes(sign_in: SignIn, teller: Any, now: SetClock) -> None:
     teller.state("centre", ATM, "offline", failure=("unreachable", "noAnswer"))
     now.forward(5)

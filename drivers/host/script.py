@@ -1,0 +1,89 @@
+"""The one script a host is asked with, `read.sh` beside this file, and how what it says is read.
+
+The script travels on standard input; the command line is always the same words. Its SHA-256 is written down here, so
+that one that was changed after it was shipped is not run, and is told with every reading.
+"""
+
+import hashlib
+import secrets
+import unicodedata
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from drivers.errors import Garbled, NotSupported, Reason
+
+COMMAND = "/bin/sh"
+SHA256 = "84ec0ec5d345be19a7e9dcc091a79f1fe6aace1b15c35b78deadc933262062ff"
+MOST_LINES = 200
+MOST_TEXT = 200  # characters of one value
+UNSAID = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}  # control codes, bidi marks, what no screen shows
+
+
+class Markers(NamedTuple):
+    """The lines between which the script speaks; new ones for every run, so no host can know them before."""
+
+    begin: bytes
+    end: bytes
+
+
+@cache
+def shipped() -> bytes:
+    """The script as it was shipped, else NotSupported."""
+    script = files("drivers.host").joinpath("read.sh").read_bytes()
+    found = hashlib.sha256(script).hexdigest()
+    if found != SHA256:
+        raise NotSupported(
+            Reason.NOT_INSTALLED, f"the script of this agent is not the one it was shipped with: its SHA-256 is {found}"
+        )
+    return script
+
+
+def new_markers() -> Markers:
+    token = secrets.token_hex(16)
+    return Markers(f"BEGIN-{token}".encode(), f"END-{token}".encode())
+
+
+def with_markers(script: bytes, markers: Markers) -> bytes:
+    """What is sent. Nothing that came from a host or an inventory is in it."""
+    return b"begin_marker=%s\nend_marker=%s\n%s" % (markers.begin, markers.end, script)
+
+
+def between(heard: bytes, markers: Markers) -> bytes | None:
+    """What was said between the markers, behind whatever a login prints; None as long as it is not all there."""
+    begin, end = b"%s\n" % markers.begin, b"\n%s\n" % markers.end
+    start = heard.find(begin)
+    if start < 0:
+        return None
+    stop = heard.find(end, start + len(begin) - 1)
+    return None if stop < 0 else heard[start + len(begin) : stop]
+
+
+def values(said: bytes) -> dict[str, str]:
+    """KEY=VALUE of each line, fit to be shown. Garbled if it is anything else."""
+    lines = text_of(said).split("\n", MOST_LINES)
+    if len(lines) > MOST_LINES:
+        raise Garbled(Reason.UNREADABLE_OUTPUT, f"the script said more than {MOST_LINES} lines", raw=said[:1024])
+    found: dict[str, str] = {}
+    for line in lines:
+        key, equals, value = line.partition("=")
+        if not equals or key in found:
+            raise Garbled(Reason.UNREADABLE_OUTPUT, "the script's lines are not KEY=VALUE", raw=said[:1024])
+        found[key] = cleaned(value)
+    return found
+
+
+def text_of(said: bytes) -> str:
+    """As UTF-8 if it is that without a fault, else as GB18030, which older Chinese systems speak."""
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return said.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return said.decode("utf-8", errors="replace")
+
+
+def cleaned(value: str) -> str:
+    """In one line, without what moves a cursor or turns the direction of writing."""
+    shown = "".join(" " if unicodedata.category(char) in UNSAID else char for char in value[:MOST_TEXT])
+    return " ".join(shown.split())
