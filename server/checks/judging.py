@@ -124,7 +124,7 @@ class Judge:
             if not (name.startswith("ports.") and "listening" in noted)
             if (line := self._told(name, known)) is not None
         ]
-        return (*functions.notes, *told)[:TOLD]
+        return tuple(dict.fromkeys((*functions.notes, *told)))[:TOLD]
 
     def _told(self, name: str, known: Mapping[str, Value]) -> Phrase | None:
         """One fact in words. That of a product goes with the product's name."""

@@ -1,6 +1,6 @@
 """What a host said of itself, sheet by sheet: one a topic, as it was at a time.
 
-A value is believed only as far as its kind goes; what is none of it is unreadable, and costs only what asks for it.
+A value is believed only as far as its kind goes; what is none of it is a misfit, and costs only what asks for it.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ PRODUCTS: Final = 16  # of antivirus on one host
 LARGEST: Final = 2**63 - 1
 
 Value = str | int | bool | tuple[str, ...]
-Word = Literal["never", "old", "ahead_of_now", "unasked", "rights", "absent", "timeout", "unreadable"]
+Word = Literal["never", "old", "ahead_of_now", "unasked", "rights", "absent", "timeout", "unreadable", "misfit"]
 _AGENT_SAYS: Final = ("rights", "absent", "timeout", "unreadable")
 
 
@@ -65,7 +65,7 @@ def fact(host: Host, name: str, now: int, fresh: int) -> Value | Lack:
     if name not in sheet.facts:
         return Lack(name, _unread(sheet, name))
     value = _believed(named, sheet.facts[name])
-    return Lack(name, "unreadable") if value is None else value
+    return Lack(name, "misfit") if value is None else value
 
 
 def _unread(sheet: Sheet, name: str) -> Word:
@@ -75,7 +75,7 @@ def _unread(sheet: Sheet, name: str) -> Word:
     for word in _AGENT_SAYS:
         if word in words:
             return word
-    return "unreadable" if words else "unasked"
+    return "misfit" if words else "unasked"
 
 
 def _believed(named: Named, value: Any) -> Value | None:
@@ -87,7 +87,7 @@ def _believed(named: Named, value: Any) -> Value | None:
         whole = isinstance(value, int) and not isinstance(value, bool)
         return value if whole and -LARGEST <= value <= LARGEST else None
     if kind == "text":
-        return value if _is_text(value) else None
+        return value if _is_text(value) and (not named.words or value in named.words) else None
     if isinstance(value, list | tuple) and len(value) <= ITEMS and all(map(_is_text, value)):
         return tuple(value)
     return None

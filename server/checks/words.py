@@ -29,6 +29,7 @@ class Named(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zh: str
     en: str
     topic: str = ""
+    words: list[str] = []  # what a text may be; none: anything
 
 
 class Phrase(msgspec.Struct, frozen=True):
