@@ -8,9 +8,9 @@ import logging
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import cache
+from types import ModuleType
 from typing import Any, Final, NamedTuple
-
-import cel
 
 from server.checks.functions import FUNCTIONS
 from server.checks.words import name_of, names
@@ -30,8 +30,15 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 
-# A function that says no by raising has that logged, as an error, by cel: here it is an answer like any other.
-logging.getLogger("cel").setLevel(logging.CRITICAL)
+
+@cache
+def _cel() -> ModuleType:
+    """Taken when the first check is read: it brings a command line of its own, which takes half a second to load."""
+    import cel
+
+    # A function that says no by raising has that logged, as an error, by cel: here it is an answer like any other.
+    logging.getLogger("cel").setLevel(logging.CRITICAL)
+    return cel
 
 
 class BadExpression(Told):
@@ -53,14 +60,15 @@ class Expression:
         tokens = _tokens(source)
         self.reads: tuple[str, ...] = tuple(dict.fromkeys(_Reader(tokens).reads()))
         try:
-            self._program = cel.compile(source)
+            self._program = _cel().compile(source)
         except Exception as error:
             why = str(error).partition("ERROR: ")[2].partition("\n")[0].removeprefix("<input>:")
-            raise BadExpression("it is no CEL: {why}", why=why or "it cannot be read") from error
+            raise BadExpression("it is no CEL: {why}", why=why or Told("it cannot be read")) from error
 
     def value(self, variables: Mapping[str, Any], functions: Mapping[str, Any]) -> bool | Exception:
         try:
-            said = self._program.execute(cel.Context(variables=dict(variables), functions=dict(functions)))
+            context = _cel().Context(variables=dict(variables), functions=dict(functions))
+            said = self._program.execute(context)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # a panic of the library is none of Exception's kind

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from server.checks.bank import Bank, Baseline
 from server.checks.check import Check
 from server.checks.judging import Judge, Verdict, Word, judge
+from server.checks.kept import shipped
 from server.checks.sheets import DAY, ITEMS, Host, Lack, Sheet, fact
-from server.checks.shelf import shipped
 from server.checks.words import names
 from tests.server.checks.conftest import FACTS, NOW, read
 

@@ -11,8 +11,8 @@ import pytest
 from server.checks.bank import Bank, Baseline, Exemption, newest_libraries
 from server.checks.check import Check
 from server.checks.judging import Verdict, Word, judge
+from server.checks.kept import shipped
 from server.checks.sheets import DAY, Host, Sheet
-from server.checks.shelf import shipped
 from tests.server.checks.conftest import NOW
 
 CHECKS = {check.id: check for check in shipped()}

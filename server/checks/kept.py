@@ -4,7 +4,7 @@ The folder is looked at each time it is asked for, so a file counts as soon as i
 of, and leaves the others as they are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +18,7 @@ from server.errors import Told, reason
 FOLDER = "checks"
 MOST = 500  # files
 LARGEST = 262_144  # bytes of a file
+AGAIN = 600_000_000  # µs until the bank's newest libraries are looked up again
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -28,6 +29,9 @@ class Kept(msgspec.Struct, frozen=True):
     bank: Bank
     wrong: Sequence[Told]
 
+    def with_newest(self, newest: Mapping[str, int]) -> Bank:
+        return msgspec.structs.replace(self.bank, newest=newest)
+
 
 @cache
 def shipped() -> tuple[Check, ...]:
@@ -35,12 +39,18 @@ def shipped() -> tuple[Check, ...]:
     return tuple(read_check(one.read_text(encoding="utf-8"), one.name) for one in here if one.name.endswith(".toml"))
 
 
-class Shelf:
-    """What a server has of checks. `folder` is None where it has no home, as in tests."""
+class Checks:
+    """What one server has. `folder` is None where it has no home, as in tests."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._read: dict[Path, tuple[tuple[int, int], Check | Told]] = {}
+        self._newest: tuple[int, Mapping[str, int]] | None = None
+
+    def newest(self, now: int, look: Callable[[], Mapping[str, int]]) -> Mapping[str, int]:
+        if self._newest is None or not 0 <= now - self._newest[0] < AGAIN:
+            self._newest = now, look()
+        return self._newest[1]
 
     def kept(self) -> Kept:
         """A check of the bank with the id of a shipped one takes its place."""
