@@ -44,7 +44,7 @@ def checks(context: typer.Context, json: Json = False) -> None:
         if json:
             typer.echo(to_json(told.model_dump(mode="json")))
         else:
-            head = [_("Item checked"), _("Severity"), _("From"), _("Title"), _("Clause")]
+            head = [_("Item checked"), _("Severity"), _("Whose"), _("Title"), _("Clause")]
             rows = [
                 [
                     one.id,

@@ -43,7 +43,7 @@ class Odd(Exception):
     """It cannot be told, and why."""
 
     def __init__(self, why: Phrase) -> None:
-        super().__init__(why.of("en"))
+        super().__init__(why.key)
         self.why = why
 
 
@@ -73,8 +73,8 @@ class Functions:
         self._now = now
         self._lacks = lacks
 
-    def callables(self) -> dict[str, Callable[..., Any]]:
-        return {name: self._guarded(getattr(self, name)) for name in FUNCTIONS}
+    def callables(self, uses: frozenset[str]) -> dict[str, Callable[..., Any]]:
+        return {name: self._guarded(getattr(self, name)) for name in FUNCTIONS if name in uses}
 
     def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(*arguments: Any) -> Any:

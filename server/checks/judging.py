@@ -9,6 +9,7 @@ import msgspec
 from server.checks.bank import Bank, Exemption
 from server.checks.check import Check
 from server.checks.functions import Functions, Odd, days_since, when
+from server.checks.language import Expression
 from server.checks.sheets import DAY, PRODUCTS, Host, Lack, Value, fact
 from server.checks.words import Phrase, name_of, phrase
 
@@ -50,10 +51,11 @@ class Judge:
         self._memo: dict[tuple[Value | Lack, ...], Verdict] = {}
         self._flat = tuple(name for name in check.reads if "*" not in name)
         self._each = tuple(name for name in check.reads if "*" in name)
+        self._also = tuple(name for name in check.also if name not in self._flat)
         self._exempt = any(name == check.id for name, _ in bank.exempt)
 
     def verdict(self, host: Host) -> Verdict:
-        names = [*self._flat, *check_also(self.check, self._flat)]
+        names = list(self._flat)
         values = [fact(host, name, self._now, self.check.fresh) for name in names]
         if self._each:
             each = list(self._products(host))
@@ -64,9 +66,20 @@ class Judge:
         if verdict is None:
             self.worked += 1
             verdict = self._memo[key] = self._judged(dict(zip(names, values, strict=True)))
+        if self._also:
+            verdict = self._with_also(verdict, host)
         if self._exempt and (exemption := self._bank.exempt.get((self.check.id, host.key))):
             return exempted(verdict, exemption, self._now)
         return verdict
+
+    def _with_also(self, verdict: Verdict, host: Host) -> Verdict:
+        """What is shown beside, and proves nothing, is no part of what is remembered."""
+        if verdict.word not in (Word.PASS, Word.FAIL):
+            return verdict
+        beside = {name: fact(host, name, self._now, self.check.fresh) for name in self._also}
+        known = {name: value for name, value in beside.items() if not isinstance(value, Lack)}
+        told = tuple(phrase("fact", name=Phrase(name), value=self._value(name, value)) for name, value in known.items())
+        return Verdict(verdict.word, (*verdict.why, *told)[:TOLD], (*verdict.seen, *known.items()))
 
     def _products(self, host: Host) -> Iterator[tuple[str, Value | Lack]]:
         count = fact(host, "av.count", self._now, self.check.fresh)
@@ -78,30 +91,36 @@ class Judge:
                 yield one, fact(host, one, self._now, self.check.fresh)
 
     def _judged(self, read: Mapping[str, Value | Lack]) -> Verdict:
-        also = frozenset(check_also(self.check, self._flat))
-        lacks = {name: value for name, value in read.items() if isinstance(value, Lack) and name not in also}
+        lacks = {name: value for name, value in read.items() if isinstance(value, Lack)}
         known = {name: value for name, value in read.items() if not isinstance(value, Lack)}
         seen = tuple(known.items())
         functions = Functions(self._bank, self._now, lacks)
-        variables = self._variables(known, functions)
-        applies = self.check.applies.value(variables, functions.callables())
+        applies = self.check.applies.value(
+            self._variables(self.check.applies, known, functions), functions.callables(self.check.applies.uses)
+        )
         if applies is False:
             return Verdict(Word.NOT_APPLICABLE, self._why(known, functions, self.check.applies.reads), seen)
         if applies is not True:
             return Verdict(Word.UNKNOWN, _missing(lacks, functions, applies), seen)
         functions.notes.clear()
-        passes = self.check.passes.value(variables, functions.callables())
+        passes = self.check.passes.value(
+            self._variables(self.check.passes, known, functions), functions.callables(self.check.passes.uses)
+        )
         if isinstance(passes, bool):
             word = Word.PASS if passes else Word.FAIL
-            return Verdict(word, self._why(known, functions, (*self.check.passes.reads, *also)), seen)
+            return Verdict(word, self._why(known, functions, self.check.passes.reads), seen)
         return Verdict(Word.UNKNOWN, _missing(lacks, functions, passes), seen)
 
-    def _variables(self, known: Mapping[str, Value], functions: Functions) -> dict[str, Any]:
-        flat = {name: list(value) if isinstance(value, tuple) else value for name, value in known.items()}
-        variables: dict[str, Any] = {"f": flat, "bank": self._bank.as_cel(self._now)}
+    def _variables(self, asked: Expression, known: Mapping[str, Value], functions: Functions) -> dict[str, Any]:
+        """Only what the expression asks for: to hand CEL a value costs more than to look at it."""
+        read = {name: known[name] for name in asked.reads if name in known}
+        flat = {name: list(value) if isinstance(value, tuple) else value for name, value in read.items()}
+        variables: dict[str, Any] = {"f": flat}
+        if "bank" in asked.uses:
+            variables["bank"] = self._bank.as_cel(self._now)
         count = known.get("av.count")
-        if isinstance(count, int) and 0 <= count <= PRODUCTS:
-            variables["av"] = [self._product(flat, number, functions) for number in range(1, count + 1)]
+        if "av" in asked.uses and isinstance(count, int) and 0 <= count <= PRODUCTS:
+            variables["av"] = [self._product(known, number, functions) for number in range(1, count + 1)]
         return variables
 
     def _product(self, flat: Mapping[str, Any], number: int, functions: Functions) -> dict[str, Any]:
@@ -158,10 +177,6 @@ class Judge:
             key = "aged" if value <= self._now else "ahead"
             return phrase(key, date=when(value), **({"days": (self._now - value) // DAY} if key == "aged" else {}))
         return value
-
-
-def check_also(check: Check, flat: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name in check.also if name not in flat)
 
 
 def exempted(verdict: Verdict, exemption: Exemption, now: int) -> Verdict:

@@ -3,7 +3,7 @@
 A value is believed only as far as its kind goes; what is none of it is a misfit, and costs only what asks for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -88,9 +88,18 @@ def _believed(named: Named, value: Any) -> Value | None:
         return value if whole and -LARGEST <= value <= LARGEST else None
     if kind == "text":
         return value if _is_text(value) and (not named.words or value in named.words) else None
-    if isinstance(value, list | tuple) and len(value) <= ITEMS and all(map(_is_text, value)):
-        return tuple(value)
-    return None
+    return tuple(value) if isinstance(value, list | tuple) and _are_texts(value) else None
+
+
+def _are_texts(values: Sequence[Any]) -> bool:
+    """Most lists are short words in ASCII: all of them at once costs a tenth of one by one."""
+    if len(values) > ITEMS:
+        return False
+    try:
+        joined = "".join(values)
+    except TypeError:
+        return False
+    return (joined.isascii() and len(joined) <= LETTERS) or all(map(_is_text, values))
 
 
 def _is_text(value: Any) -> bool:
