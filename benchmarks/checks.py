@@ -119,7 +119,7 @@ def fill(session: Session, hosts: list[Host]) -> list[int]:
         if sheet is None:
             continue
         clock = Clock(wall=sheet.at, boot=1, boot_id="boot")
-        texts = {name: value for name, value in sheet.facts.items() if isinstance(value, str)}
+        texts: dict[str, Any] = {name: value for name, value in sheet.facts.items() if isinstance(value, str)}
         record = Fact(seq=seq, clock=clock, host=host.key, facts=texts)
         same = {"stream_id": 1, "kind": "fact", "confidence": 0, "wall": sheet.at, "boot": 1, "boot_id": "boot"}
         body = msgspec.msgpack.encode(record)
