@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Set
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from anyio.to_thread import current_default_thread_limiter
@@ -14,6 +15,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 import server.accounts.routes
 import server.agents.open_routes
 import server.agents.routes
+import server.checks.routes
 import server.coverage.routes
 import server.entries.routes
 import server.events.routes
@@ -37,6 +39,7 @@ from server.agents.turns import Turns
 from server.answers import wire_schemas
 from server.aside.shelf import Shelf
 from server.bodies import BoundedBody
+from server.checks.kept import Checks
 from server.entries.follower import EntryFollower
 from server.events.ticker import News, Ticker
 from server.front import Application, SafeHeaders
@@ -81,6 +84,7 @@ def routers() -> list[APIRouter]:
         server.agents.routes.router,
         server.agents.open_routes.router,
         server.coverage.routes.router,
+        server.checks.routes.router,
         server.events.routes.router,
         server.routes.router,
         server.running.routes.router,
@@ -94,11 +98,13 @@ def create_app(
     key: bytes | None = None,
     trusted: Callable[[], str] = str,
     addresses: Callable[[], list[str]] = list,
+    checks: Path | None = None,
 ) -> FastAPI:
     """A server over `database`, whose schema is up to date. Nothing is started before its lifespan begins.
 
     `key` opens the secrets of the home; without it, what asks for a secret is not polled. `trusted` says
-    which CAs agents and consoles are to trust, as PEM; `addresses` by which URLs they reach it.
+    which CAs agents and consoles are to trust, as PEM; `addresses` by which URLs they reach it. `checks` is the folder
+    of the bank's own.
     """
     with database.read() as session:
         epoch = server.queries.setting(session, EPOCH, "")
@@ -144,6 +150,7 @@ def create_app(
         hub=hub,
         sweeper=sweeper,
         shelf=Shelf(database, now),
+        checks=Checks(checks),
     )
 
     @asynccontextmanager

@@ -83,6 +83,7 @@ def run(
     Example: branchfleet-server run --port 8088
     """
     from server.app import create_app  # takes a second, which the other commands need not wait for
+    from server.checks.kept import FOLDER
     from server.serving import serve
 
     with sentences(home) as (path, _):
@@ -103,7 +104,7 @@ def run(
             at = f"{'https' if tls else 'http'}://{here.settings.host}:{here.settings.port}"
             say(_("The server listens on {at}; Ctrl+C ends it.").format(at=at))
             named = partial(addresses, certificates, here.settings)
-            serve(create_app(database, here.settings, now, key, trusted, named), listener, tls)
+            serve(create_app(database, here.settings, now, key, trusted, named, path / FOLDER), listener, tls)
         say(_("The server has ended; everything it acknowledged is written."))
 
 

@@ -14,6 +14,7 @@ import httpx2
 from server.schemas.agents import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep, FactsOut
 from server.schemas.branches import BranchOut, BranchPage
 from server.schemas.catalogue import CatalogueOut
+from server.schemas.checks import ChecksOut, CheckTest, HostVerdicts, VerdictOut
 from server.schemas.conditions import ConditionPage
 from server.schemas.coverage import CoverageReport
 from server.schemas.entries import AnswerCreate, AnswerOut, EntryPage
@@ -222,6 +223,17 @@ class Client(Line):
     async def note(self, number: str, text: str) -> TicketDetail:
         body = TicketNoteCreate(text=text)
         return await self._post(TicketDetail, f"/api/tickets/{quote(number, safe='')}/notes", body)
+
+    # checks
+
+    async def checks(self) -> ChecksOut:
+        return await self._get(ChecksOut, "/api/checks")
+
+    async def verdicts(self, host: str) -> HostVerdicts:
+        return await self._get(HostVerdicts, "/api/checks/verdicts", host=host)
+
+    async def try_check(self, asked: CheckTest) -> VerdictOut:
+        return await self._post(VerdictOut, "/api/checks/test", asked)
 
     # pushes
 

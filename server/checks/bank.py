@@ -1,0 +1,101 @@
+"""What the bank knows beyond one host: its newest virus libraries, and what it wrote down in `checks/bank.toml`."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from datetime import date
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from server.checks.sheets import DAY, PRODUCTS, Host, Lack, fact
+from server.errors import Told, reason
+
+FILE: Final = "bank.toml"
+YOUNG: Final = 15 * DAY  # a newest library older than this is no measure: a server nobody updates would make all green
+KEPT: Final = 3_650 * DAY
+
+
+class BadBank(Told):
+    """The file cannot be used: which, and what is wrong."""
+
+
+class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the bank wants of one build: at least this UBR, or any of these updates."""
+
+    ubr: Annotated[int, msgspec.Meta(ge=0, le=999_999)] | None = None
+    kb: list[Annotated[str, msgspec.Meta(pattern=r"^KB\d{5,8}$")]] = []
+    published: date | None = None
+    deadline: date | None = None
+
+
+class Exemption(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who lets a host be, what is done instead, and until when, that day included."""
+
+    check: str
+    host: str
+    approver: Annotated[str, msgspec.Meta(min_length=1)]
+    control: Annotated[str, msgspec.Meta(min_length=1)]
+    until: date
+
+
+class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    baseline: dict[str, Baseline] = {}
+    zones: dict[str, list[str]] = {}
+    extended: list[str] = []
+    exempt: list[Exemption] = []
+
+
+class Bank(msgspec.Struct, frozen=True):
+    """`newest`: product -> µs of the newest library any host of the bank has."""
+
+    newest: Mapping[str, int] = {}
+    baselines: Mapping[str, Baseline] = {}
+    zones: tuple[tuple[str, IPv4Network | IPv6Network], ...] = ()
+    extended: frozenset[str] = frozenset()
+    exempt: Mapping[tuple[str, str], Exemption] = {}
+
+    def zone(self, address: IPv4Address | IPv6Address) -> str | None:
+        return next((name for name, network in self.zones if address in network), None)
+
+    def measure(self, product: str, now: int) -> int:
+        """The time a library's age is counted from: the bank's newest while that itself is young, else now."""
+        newest = self.newest.get(product)
+        return newest if newest is not None and now - YOUNG <= newest <= now else now
+
+    def as_cel(self, now: int) -> dict[str, Any]:
+        baselines = {build: {"ubr": one.ubr or 0, "kb": one.kb} for build, one in self.baselines.items()}
+        return {"now": now, "newest": dict(self.newest), "baselines": baselines}
+
+
+def read_bank(file: Path, newest: Mapping[str, int] | None = None) -> Bank:
+    """What the bank wrote down; nothing where there is no file. BadBank."""
+    try:
+        said = msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), Said) if file.exists() else Said()
+        zones = tuple((name, ip_network(text)) for name, texts in said.zones.items() for text in texts)
+    except OSError as error:
+        raise BadBank("{file}: {why}", file=file, why=reason(error)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError, ValueError) as error:
+        raise BadBank("{file}: {why}", file=file, why=str(error)) from error
+    return Bank(
+        newest=newest or {},
+        baselines=said.baseline,
+        zones=zones,
+        extended=frozenset(said.extended),
+        exempt={(one.check, one.host): one for one in said.exempt},
+    )
+
+
+def newest_libraries(hosts: Iterable[Host], now: int) -> dict[str, int]:
+    """Of each product the newest library any host has. A date that has not come counts for nothing."""
+    found: dict[str, int] = {}
+    for host in hosts:
+        count = fact(host, "av.count", now, KEPT)
+        for number in range(1, 1 + min(count, PRODUCTS) if isinstance(count, int) else 1):
+            product = fact(host, f"av.{number}.product", now, KEPT)
+            at = fact(host, f"av.{number}.library_at", now, KEPT)
+            if isinstance(product, Lack) or not isinstance(at, int) or at > now:
+                continue
+            found[str(product)] = max(at, found.get(str(product), 0))
+    return found

@@ -1,0 +1,114 @@
+"""The checks there are: those that came with the program, and those of the bank, in `checks/` of the server's home.
+
+The folder is looked at each time it is asked for, so a file counts as soon as it is saved. A file that is wrong is told
+of, and leaves the others as they are.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import msgspec
+
+from server.checks.bank import FILE, BadBank, Bank, read_bank
+from server.checks.check import BadCheck, Check, read_check
+from server.errors import Told, reason
+
+FOLDER = "checks"
+MOST = 500  # files
+LARGEST = 262_144  # bytes of a file
+AGAIN = 600_000_000  # µs until the bank's newest libraries are looked up again
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """`own`: ids of the bank's. `wrong`: what cannot be used, and why."""
+
+    checks: Sequence[Check]
+    own: frozenset[str]
+    bank: Bank
+    wrong: Sequence[Told]
+
+    def with_newest(self, newest: Mapping[str, int]) -> Bank:
+        return msgspec.structs.replace(self.bank, newest=newest)
+
+
+@cache
+def shipped() -> tuple[Check, ...]:
+    here = sorted(files("server.checks").joinpath("shipped").iterdir(), key=lambda one: one.name)
+    return tuple(read_check(one.read_text(encoding="utf-8"), one.name) for one in here if one.name.endswith(".toml"))
+
+
+class Checks:
+    """What one server has. `folder` is None where it has no home, as in tests."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._read: dict[Path, tuple[tuple[int, int], Check | Told]] = {}
+        self._newest: tuple[int, Mapping[str, int]] | None = None
+
+    def newest(self, now: int, look: Callable[[], Mapping[str, int]]) -> Mapping[str, int]:
+        if self._newest is None or not 0 <= now - self._newest[0] < AGAIN:
+            self._newest = now, look()
+        return self._newest[1]
+
+    def kept(self) -> Kept:
+        """A check of the bank with the id of a shipped one takes its place."""
+        found: dict[str, Check] = {check.id: check for check in shipped()}
+        own: dict[str, str] = {}
+        wrong: list[Told] = []
+        for file in self._files(wrong):
+            said = self._check(file)
+            if isinstance(said, Told):
+                wrong.append(said)
+            elif said.id in own:
+                wrong.append(
+                    BadCheck("{file}: {other} has the id {id} already", file=file, other=own[said.id], id=said.id)
+                )
+            else:
+                found[said.id] = said
+                own[said.id] = file.name
+        return Kept(tuple(found.values()), frozenset(own), self._bank(wrong), wrong)
+
+    def _files(self, wrong: list[Told]) -> list[Path]:
+        if self._folder is None:
+            return []
+        try:
+            there = sorted(self._folder.glob("*.toml"))
+        except OSError as error:
+            wrong.append(BadCheck("{file}: {why}", file=self._folder, why=reason(error)))
+            return []
+        there = [file for file in there if file.name != FILE]
+        if len(there) > MOST:
+            wrong.append(
+                BadCheck("{file} has more than {most} files; the rest is left out", file=self._folder, most=MOST)
+            )
+        return there[:MOST]
+
+    def _check(self, file: Path) -> Check | Told:
+        try:
+            stat = file.stat()
+            was = self._read.get(file)
+            signed = (stat.st_mtime_ns, stat.st_size)
+            if was is not None and was[0] == signed:
+                return was[1]
+            if stat.st_size > LARGEST:
+                return BadCheck("{file} is larger than {most} bytes; a check is a page", file=file, most=LARGEST)
+            said: Check | Told = read_check(file.read_text(encoding="utf-8"), str(file))
+        except BadCheck as bad:
+            said = bad
+        except UnicodeDecodeError as error:
+            said = BadCheck("{file} is not UTF-8: {why}", file=file, why=error.reason)
+        except OSError as error:
+            return BadCheck("{file}: {why}", file=file, why=reason(error))
+        self._read[file] = signed, said
+        return said
+
+    def _bank(self, wrong: list[Told]) -> Bank:
+        if self._folder is None:
+            return Bank()
+        try:
+            return read_bank(self._folder / FILE)
+        except BadBank as bad:
+            wrong.append(bad)
+            return Bank()

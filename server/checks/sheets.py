@@ -1,0 +1,108 @@
+"""What a host said of itself, sheet by sheet: one a topic, as it was at a time.
+
+A value is believed only as far as its kind goes; what is none of it is a misfit, and costs only what asks for it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+
+from server.checks.words import Kind, Named, Phrase, name_of, phrase
+
+DAY: Final = 86_400_000_000  # µs
+SLACK: Final = 3_600_000_000  # µs a sheet may be ahead of the server's clock
+ITEMS, LETTERS = 5_000, 1_000  # of a list, and of a text: an agent sends less
+PRODUCTS: Final = 16  # of antivirus on one host
+LARGEST: Final = 2**63 - 1
+
+Value = str | int | bool | tuple[str, ...]
+Word = Literal["never", "old", "ahead_of_now", "unasked", "rights", "absent", "timeout", "unreadable", "misfit"]
+_AGENT_SAYS: Final = ("rights", "absent", "timeout", "unreadable")
+
+
+class Sheet(msgspec.Struct, frozen=True):
+    """`unread`: fact, or the beginning of names ("av."), -> why it could not be read."""
+
+    at: int  # corrected time, µs
+    facts: Mapping[str, Any]
+    unread: Mapping[str, Any] = {}
+
+
+class Host(msgspec.Struct, frozen=True):
+    key: str
+    sheets: Mapping[str, Sheet]
+
+
+class Lack(msgspec.Struct, frozen=True):
+    """Why a fact is not known."""
+
+    fact: str
+    word: Word
+    days: int = 0
+
+    @property
+    def said(self) -> bool:
+        """The host itself told that it could not read it."""
+        return self.word in _AGENT_SAYS
+
+    def phrase(self) -> Phrase:
+        name = Phrase(self.fact)
+        return phrase(self.word, name=name, days=self.days) if self.word == "old" else phrase(self.word, name=name)
+
+
+def fact(host: Host, name: str, now: int, fresh: int) -> Value | Lack:
+    """What is known of one fact; a sheet older than `fresh` µs tells nothing any more."""
+    named = name_of(name)
+    sheet = host.sheets.get(named.topic)
+    if sheet is None:
+        return Lack(name, "never")
+    age = now - sheet.at
+    if age > fresh:
+        return Lack(name, "old", age // DAY)
+    if age < -SLACK:
+        return Lack(name, "ahead_of_now")
+    if name not in sheet.facts:
+        return Lack(name, _unread(sheet, name))
+    value = _believed(named, sheet.facts[name])
+    return Lack(name, "misfit") if value is None else value
+
+
+def _unread(sheet: Sheet, name: str) -> Word:
+    words = [
+        why for said, why in sheet.unread.items() if name == said or (said.endswith(".") and name.startswith(said))
+    ]
+    for word in _AGENT_SAYS:
+        if word in words:
+            return word
+    return "misfit" if words else "unasked"
+
+
+def _believed(named: Named, value: Any) -> Value | None:
+    """The value if it is of its kind, else None. bool is no int, though Python says so."""
+    kind: Kind = named.kind
+    if kind == "bool":
+        return value if isinstance(value, bool) else None
+    if kind in ("int", "time"):
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return value if whole and -LARGEST <= value <= LARGEST else None
+    if kind == "text":
+        return value if _is_text(value) and (not named.words or value in named.words) else None
+    return tuple(value) if isinstance(value, list | tuple) and _are_texts(value) else None
+
+
+def _are_texts(values: Sequence[Any]) -> bool:
+    """Most lists are short words in ASCII: all of them at once costs a tenth of one by one."""
+    if len(values) > ITEMS:
+        return False
+    try:
+        joined = "".join(values)
+    except TypeError:
+        return False
+    return (joined.isascii() and len(joined) <= LETTERS) or all(map(_is_text, values))
+
+
+def _is_text(value: Any) -> bool:
+    if not isinstance(value, str) or len(value) > LETTERS:
+        return False
+    return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
