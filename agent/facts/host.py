@@ -14,7 +14,7 @@ from agent.tidy import tidy_text
 from agent.tokens import host_name as host_name
 from agent.wire import Clock
 
-Facts = dict[str, str | int | list[str]]
+Facts = dict[str, Told]
 
 TEXT_LIMIT = 300  # characters
 LISTED = 64  # of one kind: disks, addresses

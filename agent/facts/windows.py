@@ -30,9 +30,9 @@ class _Memory(ctypes.Structure):
     )
 
 
-def facts() -> dict[str, str | int | list[str]]:
+def facts() -> dict[str, Told]:
     build = _said(_NT, "CurrentBuild")
-    found: dict[str, str | int | list[str]] = {
+    found: dict[str, Told] = {
         "os.name": os_name(_said(_NT, "ProductName"), build),
         "os.version": _said(_NT, "DisplayVersion") or _said(_NT, "ReleaseId"),
         "os.build": f"{build}.{_said(_NT, 'UBR')}" if build else "",
