@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -80,7 +81,7 @@ def _heard(child: "subprocess.Popen[bytes]", until: float, most: int) -> tuple[b
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
     """With whatever it started itself."""
-    if os.name == "posix":
+    if sys.platform != "win32":
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
     if child.poll() is None:

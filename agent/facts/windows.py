@@ -6,6 +6,8 @@ import sys
 import uuid
 from contextlib import suppress
 
+from agent.wire import Told
+
 _NT = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 _BIOS = r"HARDWARE\DESCRIPTION\System\BIOS"
 _CPU = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
@@ -33,6 +35,7 @@ class _Memory(ctypes.Structure):
 def facts() -> dict[str, Told]:
     build = _said(_NT, "CurrentBuild")
     found: dict[str, Told] = {
+        "os.id": "windows",
         "os.name": os_name(_said(_NT, "ProductName"), build),
         "os.version": _said(_NT, "DisplayVersion") or _said(_NT, "ReleaseId"),
         "os.build": f"{build}.{_said(_NT, 'UBR')}" if build else "",

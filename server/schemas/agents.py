@@ -59,7 +59,7 @@ class FactsOut(Schema):
     at: int | None  # corrected time; None: it never said, or too long ago
     old: bool = False  # more than a day ago: what changes may have changed
     host: str = ""
-    facts: dict[str, Told] = {}  # noqa: RUF012 - pydantic copies it
+    facts: dict[str, str | int | bool | list[str]] = {}  # noqa: RUF012 - pydantic copies it
 
 
 class AgentCodeCreate(Schema):
