@@ -17,6 +17,7 @@ import server.agents.routes
 import server.coverage.routes
 import server.entries.routes
 import server.events.routes
+import server.facts.routes
 import server.health.routes
 import server.ingest.routes
 import server.journal.routes
@@ -39,6 +40,7 @@ from server.aside.shelf import Shelf
 from server.bodies import BoundedBody
 from server.entries.follower import EntryFollower
 from server.events.ticker import News, Ticker
+from server.facts.follower import FactFollower
 from server.front import Application, SafeHeaders
 from server.health.follower import Follower
 from server.ingest.writer import Writer
@@ -79,6 +81,7 @@ def routers() -> list[APIRouter]:
         server.ledger.routes.router,
         server.journal.routes.router,
         server.agents.routes.router,
+        server.facts.routes.router,
         server.agents.open_routes.router,
         server.coverage.routes.router,
         server.events.routes.router,
@@ -105,6 +108,7 @@ def create_app(
         name = server.queries.setting(session, NAME, "")
     follower = Follower(database, now)
     entries = EntryFollower(database, now)
+    facts = FactFollower(database, now)
     orders = OrderFollower(database, now)
     sweeper = Sweeper(database, now, settings.record_days, settings.rollup_days)
 
@@ -112,6 +116,8 @@ def create_app(
         follower.wake()
         if "entry" in kinds:
             entries.wake()
+        if "fact" in kinds:
+            facts.wake()
         if "result" in kinds:
             orders.wake()
 
@@ -140,6 +146,7 @@ def create_app(
         ticker=Ticker(database, now, heard=heard),
         follower=follower,
         entries=entries,
+        facts=facts,
         orders=orders,
         hub=hub,
         sweeper=sweeper,
@@ -155,6 +162,7 @@ def create_app(
         state.writer.start()
         follower.start()
         entries.start()
+        facts.start()
         orders.start()
         sweeper.start()
         try:
@@ -167,6 +175,7 @@ def create_app(
             await asyncio.to_thread(state.writer.stop)
             await asyncio.to_thread(follower.stop)
             await asyncio.to_thread(entries.stop)
+            await asyncio.to_thread(facts.stop)
             await asyncio.to_thread(orders.stop)
             await asyncio.to_thread(sweeper.stop)
 

@@ -53,7 +53,7 @@ def _lines(root: Path) -> Iterator[str]:
 
 
 def administrators(root: Path) -> list[str]:
-    """Accounts with the number 0, and members of the groups that may become it. Of sudo's own rules nothing is known."""
+    """Accounts with the number 0, and members of groups that may become it. Sudo's own rules are not read."""
     groups = [line.split(":") for line in read(root / "etc/group").splitlines()]
     powerful = {line[2]: line[3] for line in groups if len(line) == 4 and line[0] in GROUPS}
     people = [line.split(":") for line in read(root / "etc/passwd").splitlines()]

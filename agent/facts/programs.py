@@ -31,7 +31,7 @@ def where(root: Path, name: str) -> Path | None:
 
 
 def ask(root: Path, name: str, *words: str, seconds: float = SECONDS, most: int = MOST) -> Said:
-    """What it says on its standard output. Raises NotRead: absent, rights, timeout, or unreadable as it says too much."""
+    """What it says on its standard output. Raises NotRead; what says too much is unreadable."""
     path = where(root, name)
     if path is None:
         raise NotRead("absent")

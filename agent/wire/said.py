@@ -5,7 +5,6 @@ from typing import Literal
 from agent.wire.clock import Clock
 from agent.wire.record import Record
 
-
 Unread = Literal["rights", "absent", "timeout", "unreadable"]
 Told = str | int | bool | list[str]  # the value of a fact
 
