@@ -17,6 +17,7 @@ from agent.facts.files import decoded
 from agent.facts.sheet import NotRead
 
 FOLDERS: Final = ("usr/sbin", "usr/bin", "sbin", "bin", "usr/local/sbin", "usr/local/bin")
+ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/"}
 SECONDS: Final = 10.0
 MOST: Final = 4 << 20  # bytes of an answer
 
@@ -35,14 +36,13 @@ def ask(root: Path, name: str, *words: str, seconds: float = SECONDS, most: int 
     path = where(root, name)
     if path is None:
         raise NotRead("absent")
-    environment = {"PATH": os.pathsep.join(str(root / folder) for folder in FOLDERS), "LC_ALL": "C.UTF-8", "HOME": "/"}
     try:
         child = subprocess.Popen(
             [str(path), *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env=ENVIRONMENT,
             cwd="/",
             start_new_session=True,
         )

@@ -1,13 +1,13 @@
 """Keeps the sheets of hosts as their records in the log say, in its order, each in a transaction with the cursor."""
 
 import logging
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
 import msgspec
 from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.attributes import flag_modified
 from sqlmodel import Session, col, select
 
 from agent.wire import AnyRecord, Fact
@@ -104,15 +104,10 @@ def keep(session: Session, subject: int, row: RecordRow, fact: Fact) -> None:
             session.add(FactChange(subject_id=subject, topic=topic, name=name, before=before, after=after, at=row.at))
     sheet.at, sheet.arrived, sheet.record = row.at, row.arrived, row.id or 0
     sheet.host = text(fact.host, HOST)
-    if (sheet.facts, sheet.unread) != (facts, unread) or _types(sheet.facts) != _types(facts):
-        sheet.facts, sheet.unread = facts, unread
+    sheet.facts, sheet.unread = facts, unread
     session.add(sheet)
+    flag_modified(sheet, "facts")  # of false instead of 0 it would not see that it is another
     session.flush()
-
-
-def _types(facts: Mapping[str, object]) -> list[type]:
-    """Python takes 1 and true for the same."""
-    return [type(facts[name]) for name in sorted(facts)]
 
 
 def _cursor(session: Session) -> int:

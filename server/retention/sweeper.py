@@ -53,8 +53,8 @@ class _Chore:
 class Sweeper(Following):
     """`days` whole days of the bank's zone are kept, and today.
 
-    Hourly sums, agents' events and changes of facts are kept for `hour_days`, and go by whole months. What it does takes
-    at most half of its time.
+    Hourly sums, agents' events and changes of facts are kept for `hour_days`, and go by whole months. What it does
+    takes at most half of its time.
     """
 
     name = NAME

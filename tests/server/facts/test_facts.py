@@ -32,14 +32,16 @@ def tell(client: TestClient, agent_token: Callable[[str], str], database: Databa
     tokens: dict[str, str] = {}
     booted = now() - 3_600_000_000
 
-    def make(key: str, facts: dict[str, Any], host: str = "FRONT", ago: int = 0, **said: Any) -> None:
-        seqs[key] = seqs.get(key, 0) + 1
+    def make(key: str, facts: dict[str, Any], host: str = "FRONT", ago: int = 0, stream: str = "", **said: Any) -> None:
+        seqs[key + stream] = seqs.get(key + stream, 0) + 1
         if key not in tokens:
             tokens[key] = agent_token(key)
         clock = Clock(wall=now(), boot=now() - booted, boot_id="boot-1")
         then = Clock(wall=clock.wall - ago, boot=clock.boot - ago, boot_id=clock.boot_id)
-        record = Fact(seq=seqs[key], clock=then, host=host, facts=facts, **said)
-        body = msgspec.msgpack.encode(Batch(version=VERSION, stream=f"of-{key}", sent=clock, records=[record]))
+        record = Fact(seq=seqs[key + stream], clock=then, host=host, facts=facts, **said)
+        body = msgspec.msgpack.encode(
+            Batch(version=VERSION, stream=stream or f"of-{key}", sent=clock, records=[record])
+        )
         headers = {"Authorization": f"Bearer {tokens[key]}", "Content-Type": MEDIA_MSGPACK}
         answer = client.post("/api/agent/records", content=body, headers=headers)
         assert answer.status_code == 200, answer.text
@@ -168,7 +170,7 @@ def test_what_always_differs_is_no_change_and_the_same_again_is_only_fresher(
 def test_what_comes_late_changes_nothing_of_what_is_newer(sign_in: SignIn, tell: Tell, now: SetClock) -> None:
     now.forward(600)
     tell("1001-pc", {"os.name": "new"})
-    tell("1001-pc", {"os.name": "old"}, ago=300_000_000)
+    tell("1001-pc", {"os.name": "old"}, ago=300_000_000, stream="of-its-copy")
     assert facts_of(sign_in(Role.HEAD))["facts"] == {"os.name": "new"}
     assert changes_of(sign_in(Role.HEAD)) == []
 
