@@ -32,6 +32,10 @@ def host(clock: Clock, off: int | None = None) -> Sheet:
 
         sheet.read("machine.serial", serial)
         sheet.take("reboot.", restart)
+    elif sys.platform == "win32":
+        from agent.facts import registry
+
+        sheet.take("reboot.", lambda: registry.restart(registry.LocalMachine()))
     return sheet
 
 

@@ -38,6 +38,20 @@ def sheets(clock: Clock, off: int | None = None) -> Iterator[Sheet]:
             "antivirus": antivirus,
             "policy": policy,
         }
+    elif sys.platform == "win32":
+        from agent.facts import registry
+        from agent.facts.windows import driver_version
+
+        hive = registry.LocalMachine()
+        srv = Sheet("updates")
+        srv.read("file.srv.sys", lambda: driver_version("srv.sys"))
+        looks |= {
+            "updates": lambda: registry.updates(hive, srv),
+            "software": lambda: registry.software(hive),
+            "network": lambda: registry.network(hive, srv),
+            "antivirus": lambda: registry.antivirus(hive),
+            "policy": lambda: registry.policy(hive),
+        }
     for topic, look in looks.items():
         yield looked(topic, look)
 
