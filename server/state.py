@@ -1,7 +1,7 @@
 """What one running server is made of; routes reach it by their dependencies."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from server.accounts.passwords import Passwords
 from server.agents.assignment import Revisions
@@ -16,7 +16,9 @@ from server.health.follower import Follower
 from server.ingest.writer import Writer
 from server.orders.follower import OrderFollower
 from server.orders.hub import Hub
+from server.places.together import Together
 from server.retention.sweeper import Sweeper
+from server.schemas.home import Home
 from server.settings import Settings
 from server.storage.database import Database
 from server.storage.types import Now
@@ -44,4 +46,5 @@ class State:
     hub: Hub
     sweeper: Sweeper
     shelf: Shelf
+    homes: Together[Home] = field(default_factory=Together)  # of the whole bank
     draining: bool = False  # the end is asked for

@@ -44,6 +44,9 @@ class Plot(Widget):
         return max(20, (self.size.width - AXIS) * 2)
 
     def render_line(self, y: int) -> Strip:
+        return self._line(y).apply_style(self.rich_style)  # else its background would be the terminal's own
+
+    def _line(self, y: int) -> Strip:
         shell, width, height = self.app, self.size.width, self.size.height
         if not isinstance(shell, Shell) or self._history is None or not self._history.points:
             said = self._said or _("No data in this time.")

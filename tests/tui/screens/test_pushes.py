@@ -78,7 +78,7 @@ async def test_a_position_is_read_by_one_key_and_its_data_is_new_then(
         agent.allowed.set()
         await until(pilot, lambda: "● 全部完成" in text(pilot) and "已完成 1/1" in text(pilot))
         assert "已采集 1 个设备位置，其中 0 个没有读数" in text(pilot)
-        assert "1 取消下发" not in text(pilot)
+        await until(pilot, lambda: "1 取消下发" not in text(pilot))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, Position) and "秒前" in text(pilot))
 
@@ -282,7 +282,7 @@ async def test_a_push_can_be_cancelled_until_it_has_ended(
         await until(pilot, lambda: "取消这次下发？" in text(pilot))
         await pilot.press("1")
         await until(pilot, lambda: "li 已取消" in text(pilot) and "◇ 已取消" in text(pilot))
-        assert "1 取消下发" not in text(pilot)
+        await until(pilot, lambda: "1 取消下发" not in text(pilot))
 
 
 async def test_an_auditor_looks_and_pushes_nothing(bank: Any, console: MakeConsole, until: Until, text: Text) -> None:
