@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from agent.commandline import legible, settle_streams
 from agent.commandline import run as run_words
 from agent.inventory.problems import InventoryError
+from server.alone import AnotherRuns
 from server.backup.archive import Newer
 from server.backup.copies import DumpFailed, NoProgram, NotWhole
 from server.backup.make import AlreadyThere
@@ -26,7 +27,7 @@ from server.home import AlreadySetUp, Broken, NotSetUp
 from server.journal.clock import ClockLeapt
 from server.listening import AddressTaken
 from server.loadtest.failed import Failed
-from server.migrations import DatabaseNewer, DatabaseOlder
+from server.migrations import DatabaseEmpty, DatabaseNewer, DatabaseOlder, NotUnicode
 from server.moving.move import Occupied, StillRuns
 from server.moving.rows import Differs, Unfit
 from server.secrets.key import KeyFileError
@@ -55,6 +56,9 @@ CODES: dict[type[Told], Exit] = {
     Failed: Exit.FELL_SHORT,
     Occupied: Exit.REFUSED,
     StillRuns: Exit.BUSY,
+    AnotherRuns: Exit.BUSY,
+    DatabaseEmpty: Exit.DATABASE,
+    NotUnicode: Exit.DATABASE,
     Differs: Exit.DATABASE,
     Unfit: Exit.DATABASE,
 }

@@ -91,6 +91,7 @@ def run(
         may_speak_plainly(here.settings)
         with (
             listening(here.settings.host, here.settings.port) as listener,
+            here.alone(),
             here.database(bring_up_to_date=True) as database,
         ):
             narrate()

@@ -3,14 +3,15 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
+from server.alone import alone
 from server.authority import source as authority
 from server.authority.files import FOLDER
 from server.clock import utc_now
 from server.errors import Told
-from server.migrations import check_version, upgrade
+from server.migrations import check_version, refuse_empty, upgrade
 from server.secrets.key import create as create_key
 from server.secrets.key import load as load_key
 from server.settings import CONFIG, DATABASE, KEY, Settings, database_url, load
@@ -52,6 +53,10 @@ class Home:
         """The key secrets are sealed with; KeyFileError if it cannot be used."""
         return load_key(self.path / KEY)
 
+    def alone(self) -> AbstractContextManager[None]:
+        """As the one server of a database in a file; of one on PostgreSQL there may be several."""
+        return alone(self.path / DATABASE) if self.settings.database is None else nullcontext()
+
     @contextmanager
     def database(self, *, bring_up_to_date: bool = False, fresh: bool = False) -> Iterator[Database]:
         """The database, of exactly this program's version; brought up to date first by the one who runs the server.
@@ -66,6 +71,8 @@ class Home:
         database = Database(database_url(self.path, self.settings))
         try:
             if bring_up_to_date:
+                if not fresh:
+                    refuse_empty(database)
                 upgrade(database)
             check_version(database)
             yield database

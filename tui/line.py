@@ -16,7 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 from server.schemas.base import Page, Schema
 from server.schemas.home import Home
 from server.schemas.status import Status
-from tui.failures import Defect, judge, translated
+from tui.failures import Defect, Refused, judge, translated
+from tui.texts import _
 from tui.times import ticks
 
 T = TypeVar("T")
@@ -67,6 +68,8 @@ class Line:
     def _request(
         self, method: str, path: str, asked: Mapping[str, Value], body: Schema | None = None
     ) -> httpx2.Request:
+        if path.endswith("/") or "//" in path:
+            raise Refused(_("What is asked for has no name."), 404)
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         content = None
         if body is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from server.schemas.orders import FindingOut, OrderOut, OrderState, PushOut
-from tui.marks import ORDERS
+from tui.marks import ORDERS, push_mark
 from tui.texts import N_, _
 from tui.times import local, moment
 
@@ -104,11 +104,19 @@ def _finding(finding: FindingOut) -> str:
 
 
 def push_lines(rows: Sequence[PushOut], now: int) -> list[list[str]]:
-    head = [_("When"), _("What"), _("Where"), _("Who"), _("Progress"), _("Number")]
-    return [
-        head,
-        *([moment(row.at, now), what(row), row.about_name, row.by, progress(row), row.uid] for row in rows),
-    ]
+    head = [_("State"), _("When"), _("What"), _("Where"), _("Who"), _("Progress"), _("Number")]
+    return [head, *(_push(row, now) for row in rows)]
+
+
+def _push(row: PushOut, now: int) -> list[str]:
+    mark = push_mark(row)
+    far = [progress(row)]
+    if row.unread:
+        far.append(_("{count} without a reading").format(count=row.unread))
+    if row.starts > max(row.at, now):
+        far.append(_("from {when}").format(when=f"{local(row.starts):%Y-%m-%d %H:%M}"))
+    said = [moment(row.at, now), what(row), row.about_name, row.by, " · ".join(far), row.uid]
+    return [f"{mark.shape} {mark.title}", *said]
 
 
 def order_lines(rows: Iterable[OrderOut]) -> list[list[str]]:

@@ -58,7 +58,7 @@ def _kind(what: str, help: str, example: str) -> None:
 _kind(
     "poll",
     "Poll positions now: one, those of a branch or of an agent, or all. Ends with 12 if not every order was carried "
-    "out; Ctrl+C ends the waiting and not the orders.",
+    "out or a position gave no reading; Ctrl+C ends the waiting and not the orders.",
     "poll 1001/atm-1",
 )
 _kind(
@@ -122,6 +122,7 @@ def _ask(what: str, key: str, everything: bool, starts: str, expires: str, windo
     from pydantic import ValidationError
 
     from server.schemas.orders import PushCreate
+    from tui.plain import plain
     from tui.times import SECOND, ZONE
 
     if bool(key) == everything:
@@ -140,9 +141,12 @@ def _ask(what: str, key: str, everything: bool, starts: str, expires: str, windo
     except ValidationError as error:
         if error.errors()[0]["loc"][0] == "seconds":
             stop(Exit.USAGE, _("--expires {said} is too short or too long: 5s to 30d.").format(said=expires))
-        named = {"window": "--window", "reason": "--reason", "about": "KEY"}
-        option = named.get(str(error.errors()[0]["loc"][0]), "")
-        stop(Exit.USAGE, _("{option} is not right; see --help.").format(option=option))
+        said_wrong = {
+            "window": _("--window {said} is not hours of a day: write them as 17:30-08:00.").format(said=plain(window)),
+            "reason": _("--reason is too long: 500 characters at most."),
+            "about": _("KEY is too long: no key is."),
+        }
+        stop(Exit.USAGE, said_wrong[str(error.errors()[0]["loc"][0])])
 
 
 def _push(context: typer.Context, ask: "PushCreate", *, wait: bool, json: bool) -> None:
@@ -162,7 +166,7 @@ def _push(context: typer.Context, ask: "PushCreate", *, wait: bool, json: bool) 
         push = await push_and_wait(client, ask, line.show)
         line.end()
         _tell(push, await _orders(client, push), json, client.now())
-        if push.counts.get(OrderState.DONE, 0) < push.total:
+        if push.counts.get(OrderState.DONE, 0) < push.total or push.unread:
             stop(Exit.NOT_ALL)
 
     try:

@@ -33,12 +33,21 @@ class DatabaseOlder(Told):
     """The database lacks a step that this program needs."""
 
 
+class DatabaseEmpty(Told):
+    """Nothing is in the database: no server was set up there."""
+
+
+class NotUnicode(Told):
+    """The database cannot hold every text."""
+
+
 def upgrade(database: Database) -> None:
     """Make or bring up to date, in one transaction. DatabaseNewer, and nothing changed, if the program is the older."""
     options = {"branchfleet_writes": True}
     with database.turn(), database.engine.connect().execution_options(**options) as connection, connection.begin():
         if not database.sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY})
+            _refuse_encoding(connection)
         _refuse_newer(connection)
         command.upgrade(config(connection), "head")
         with Session(connection) as session:
@@ -50,6 +59,7 @@ def upgrade(database: Database) -> None:
 
 def check_version(database: Database) -> None:
     """DatabaseNewer or DatabaseOlder unless the database is exactly what this program was written for."""
+    refuse_empty(database)
     with database.engine.connect() as connection:
         _refuse_newer(connection)
         if set(_present(connection)) != heads():
@@ -57,6 +67,28 @@ def check_version(database: Database) -> None:
                 "The database is older than this program. Stop every Branchfleet server on it and start this one: "
                 "`branchfleet-server run` brings the database up to date."
             )
+
+
+def refuse_empty(database: Database) -> None:
+    """DatabaseEmpty where no server was set up: one that began there would know nobody who may sign in."""
+    with database.engine.connect() as connection:
+        if _present(connection):
+            return
+    raise DatabaseEmpty(
+        "The database {url} is empty: no server was set up there. Take it out of server.toml and move this server's "
+        "data there by `branchfleet-server migrate-to`; a new server is told of it before `branchfleet-server init`.",
+        url=database.engine.url.render_as_string(),
+    )
+
+
+def _refuse_encoding(connection: Connection) -> None:
+    encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
+    if encoding != "UTF8":
+        raise NotUnicode(
+            "The database holds texts as {encoding}, which has no room for every name. Make it anew: "
+            "CREATE DATABASE branchfleet ENCODING 'UTF8' TEMPLATE template0.",
+            encoding=encoding,
+        )
 
 
 def heads() -> set[str]:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from server.accounts.scope import Scoped, in_scope
+from server.errors import NotFound
 from server.health.titles import reason_title
 from server.inventory.tables import Subject
 from server.orders.ending import tally
@@ -41,6 +42,9 @@ def page(session: Session, viewer: Reader, *, now: int, about: str | None, offse
     """Newest first."""
     wanted = [visible(viewer)]
     if about is not None:
+        known = select(col(Subject.id)).where(col(Subject.key) == about, in_scope(viewer, col(Subject.branch_id)))
+        if session.execute(known.limit(1)).first() is None:
+            raise NotFound("There is no branch, line, position or agent {key}.", key=about[:80])
         wanted.append(touches(session, about))
     asked = _asked().where(*wanted)
     total = session.execute(asked.with_only_columns(func.count())).scalar_one()
@@ -99,7 +103,7 @@ def orders(
     offset: int,
     limit: int,
 ) -> OrderPage:
-    """Those that were not done first, then by agent."""
+    """Those that were not done first, then those where a position gave no reading, then by agent."""
     agent, home = aliased(Subject), aliased(Subject)
     asked = (
         select(AgentOrder, agent, home)
@@ -113,7 +117,9 @@ def orders(
         asked = asked.where(col(AgentOrder.state).in_(states))
     total = session.execute(asked.with_only_columns(func.count())).scalar_one()
     rank = case({state: place for place, state in enumerate(ORDER)}, value=col(AgentOrder.state))
-    rows = session.execute(asked.order_by(rank, col(agent.key)).offset(offset).limit(limit)).all()
+    rows = session.execute(
+        asked.order_by(rank, col(AgentOrder.unread) == 0, col(agent.key)).offset(offset).limit(limit)
+    ).all()
     said = _Said(viewer.lang, gettext_for(viewer.lang), bank_zone(session), push.cancelled_by or "")
     return OrderPage(total=total, offset=offset, at=now, rows=[said.of(*row) for row in rows])
 

@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 import httpx2
+import psycopg
 import pytest
 
 from server.backup.told import keys_first
 from server.cli import main
 from server.exit import Exit
+from server.home import Home
 from server.labels import LABELS
 from server.schemas.agents import IdentityStanding, SpeakerOut
 from server.texts import gettext_for
@@ -419,6 +421,34 @@ def test_a_port_in_use_is_told_before_anything_is_done(made: Any, say: Any) -> N
         other.bind(("127.0.0.1", 0))
         other.listen()
         failed(say("run", "--port", str(other.getsockname()[1])), Exit.BUSY, "in use", "--port")
+
+
+def test_of_two_servers_in_one_home_the_second_says_so(
+    running: tuple[subprocess.Popen[str], httpx2.Client], say: Any
+) -> None:
+    failed(say("run", "--port", str(free_port())), Exit.BUSY, "branchfleet.db", "already")
+
+
+def test_a_server_that_was_killed_is_in_nobodys_way(
+    running: tuple[subprocess.Popen[str], httpx2.Client], home: Path
+) -> None:
+    process, _ = running
+    process.kill()
+    process.wait()
+    with Home(home).alone():
+        pass
+
+
+def test_an_empty_database_is_no_older_one_and_no_server_begins_there(
+    home: Path, made: Any, say: Any, cluster: Any
+) -> None:
+    name, url = cluster.create()
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as link:
+        link.execute("DROP SCHEMA public CASCADE")
+        link.execute("CREATE SCHEMA public")
+    for words in (("run", "--port", str(free_port())), ("status",)):
+        failed(say(*words, BRANCHFLEET_DATABASE=url), Exit.DATABASE, "is empty", "migrate-to")
+    cluster.drop(name)
 
 
 def test_an_address_of_another_machine_is_told_so(made: Any, say: Any) -> None:

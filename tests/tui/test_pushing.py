@@ -60,13 +60,35 @@ def test_a_poll_is_waited_for_and_told(bank: Any, run: Run, agent: Obeying) -> N
     agent.answers = {"done": True, "polls": {"1001/atm-1": "", "1001/atm-2": "noAnswer", "1001/printer-1": ""}}
     said = run("push", "poll", "1001", "--reason", "核对", token=bank.token("li", Role.HEAD))
     lines = said.stdout.decode().splitlines()
-    assert said.returncode == Exit.DONE, said.stderr.decode()
+    assert said.returncode == Exit.NOT_ALL, said.stderr.decode()  # one gave no reading
     assert lines[0].split() == ["状态", "采集程序", "网点", "结束", "结果"]
     assert lines[1].startswith("● 已完成  centre")
     assert lines[2].strip() == "1001/atm-2: 没有应答"
     assert "已完成 1/1。" in said.stderr.decode().replace(". ", "。")
     assert "其中 1 个没有读数" in said.stderr.decode()
     assert b"\x1b" not in said.stdout + said.stderr  # nobody looks on
+
+
+def test_a_poll_that_read_all_there_is_ends_well_and_the_list_tells_it_from_one_that_did_not(
+    bank: Any, run: Run, agent: Obeying
+) -> None:
+    token = bank.token("li", Role.HEAD)
+    agent.answers = {"done": True, "polls": {"1001/atm-1": "noAnswer", "1001/printer-1": "noAnswer"}}
+    assert run("push", "poll", "1001", token=token).returncode == Exit.NOT_ALL
+    agent.answers = {"done": True, "polls": {"1001/atm-1": "", "1001/printer-1": ""}}
+    assert run("push", "poll", "1001", token=token).returncode == Exit.DONE
+    good, bad = run("pushes", token=token).stdout.decode().splitlines()[1:]
+    assert good.startswith("● 全部完成")
+    assert bad.startswith("▲ 未全完成")
+    assert "2 个没有读数" in bad
+
+
+def test_what_has_no_name_or_is_not_there_is_told_so(bank: Any, run: Run) -> None:
+    token = bank.token("li", Role.HEAD)
+    for words in (("push", "show", ""), ("push", "cancel", ""), ("pushes", "--about", "nope")):
+        said = run(*words, token=token)
+        assert said.returncode == Exit.NO_SUCH_THING, (words, said.stderr.decode())
+        assert len(said.stderr.decode().splitlines()) == 1
 
 
 def test_what_was_not_carried_out_ends_with_a_code_of_its_own(bank: Any, run: Run, agent: Obeying) -> None:
@@ -104,6 +126,8 @@ def test_a_push_can_be_left_listed_and_cancelled(bank: Any, run: Run) -> None:
         ["1001", "--expires", "1s"],
         ["1001", "--expires", "31d"],
         ["1001", "--window", "whenever"],
+        ["1001", "--reason", "x" * 501],
+        ["1" * 201],
         ["1001", "--starts", "tomorrow"],
     ],
 )

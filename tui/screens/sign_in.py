@@ -37,6 +37,10 @@ class Form(Screen[None]):
     app = getters.app(Shell)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "next", N_("Next"), priority=True),
+        # at once, not when the field has come to it: what fills in forms types faster, and the password would stand
+        # readable in the field before
+        Binding("tab", "app.focus_next", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
         Binding("down", "app.focus_next", show=False),
         Binding("up", "app.focus_previous", show=False),
         Binding("f10", "app.leave", N_("Quit")),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from sqlmodel import col, func, select
 
 from server.cli import main
@@ -118,6 +118,19 @@ def test_every_row_is_there_and_the_server_goes_on_there(home: Path, move: Any, 
             assert check(session).ok
     assert after == before
     assert sum(map(len, before.values())) > 40
+
+
+def test_a_database_that_cannot_hold_chinese_is_refused_before_anything_is_made(
+    home: Path, move: Any, cluster: Any, empty: str
+) -> None:
+    cluster._ask("CREATE DATABASE narrow ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+    code, said = move(cluster.url("narrow"))
+    assert (code, "LATIN1" in said) == (Exit.DATABASE, True)
+    narrow = Database(cluster.url("narrow"))
+    assert inspect(narrow.engine).get_table_names() == []
+    narrow.close()
+    cluster.drop("narrow")
+    assert (home / "branchfleet.db").exists()
 
 
 def test_numbers_go_on_where_they_were_and_keys_hold(home: Path, move: Any) -> None:

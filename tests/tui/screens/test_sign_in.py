@@ -5,6 +5,7 @@ from typing import Any
 
 from textual.events import Key
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from server.schemas.people import Role
 from tui.app import ConsoleApp
@@ -36,6 +37,20 @@ async def test_a_first_password_is_changed_before_anything_else(
         await pilot.press(*"long-enough-1", "enter")
         await until(pilot, lambda: isinstance(app.screen, BranchHome))
         await until(pilot, lambda: "wang (网点管理员)" in text(pilot))
+
+
+async def test_who_has_the_form_filled_in_at_once_never_reads_the_password(
+    bank: Any, console: MakeConsole, until: Until
+) -> None:
+    """A program that types does not wait until the next field has the cursor."""
+    app = console()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, SignIn))
+        for key in (*"wang", "tab", *"secret"):
+            app.post_message(Key(key, key if len(key) == 1 else None))
+        fields = app.screen.query(Input)
+        await until(pilot, lambda: [field.value for field in fields] == ["wang", "secret"])
+        assert [field.password for field in fields] == [False, True]
 
 
 async def test_a_wrong_password_is_said_and_the_name_stays(
