@@ -29,6 +29,7 @@ from agent.settings import Settings
 from agent.signals import ended_by_signals
 from agent.status import Account
 from agent.tables import SpoolFull
+from agent.telling import Telling
 from agent.tokens import Tokens
 from agent.trust import Trust, context_for
 from agent.uplink import Uplink
@@ -147,7 +148,8 @@ async def _live(
     def polled() -> list[str]:
         return [position for position, target in schedule.targets.items() if target.failure is None]
 
-    parts = (settings, clocks, outbox, schedule, look, report, duties, lambda: account.settled(polled))
+    telling = Telling(settings.home, outbox, clocks, uplink.clock_off)
+    parts = (settings, clocks, outbox, schedule, look, report, duties, lambda: account.settled(polled), telling.look)
     running = Running(outbox, clocks, Doing(*parts).kinds())
     receiving = Receiving(orders, link, outbox, clocks, running, met=uplink.met)
 
@@ -157,7 +159,7 @@ async def _live(
     duties.begin()
     writer = asyncio.create_task(outbox.run())
     tasks = (uplink.run(), duties.run(), hold(), schedule.watch_clock(), local.run(), account.run(), beat())
-    others = [asyncio.create_task(each) for each in (*tasks, running.run(), receiving.run())]
+    others = [asyncio.create_task(each) for each in (*tasks, running.run(), receiving.run(), telling.run())]
     notify(BEGUN)
     asked = asyncio.create_task(stop.asked.wait())
     done, _ = await asyncio.wait([asked, writer, *others], return_when=asyncio.FIRST_COMPLETED)

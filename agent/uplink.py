@@ -220,6 +220,14 @@ class Uplink:
         """The server answered what left here at `sent`, and said its own two times."""
         self._exchange = Exchange(sent.boot_id, sent.boot, self._clocks().boot, answer.server, answer.came)
 
+    def clock_off(self, now: Clock) -> int | None:
+        """ms this PC's clock is ahead of the server's, by the newest exchange of this boot."""
+        exchange = self._exchange
+        if exchange is None or exchange.boot_id != now.boot_id:
+            return None
+        server = (exchange.server + (exchange.came or exchange.server)) // 2
+        return round((now.wall - now.boot + (exchange.sent + exchange.received) // 2 - server) / 1000)
+
     async def _make_smaller(self, parcel: Parcel, error: NotTaken) -> None:
         """Half as many the next time. A single record that twice stops an else welcome batch is set aside.
 

@@ -19,6 +19,7 @@ import server.checks.routes
 import server.coverage.routes
 import server.entries.routes
 import server.events.routes
+import server.facts.routes
 import server.health.routes
 import server.ingest.routes
 import server.journal.routes
@@ -42,6 +43,7 @@ from server.bodies import BoundedBody
 from server.checks.kept import Checks
 from server.entries.follower import EntryFollower
 from server.events.ticker import News, Ticker
+from server.facts.follower import FactFollower
 from server.front import Application, SafeHeaders
 from server.health.follower import Follower
 from server.ingest.writer import Writer
@@ -82,6 +84,7 @@ def routers() -> list[APIRouter]:
         server.ledger.routes.router,
         server.journal.routes.router,
         server.agents.routes.router,
+        server.facts.routes.router,
         server.agents.open_routes.router,
         server.coverage.routes.router,
         server.checks.routes.router,
@@ -111,6 +114,7 @@ def create_app(
         name = server.queries.setting(session, NAME, "")
     follower = Follower(database, now)
     entries = EntryFollower(database, now)
+    facts = FactFollower(database, now)
     orders = OrderFollower(database, now)
     sweeper = Sweeper(database, now, settings.record_days, settings.rollup_days)
 
@@ -118,6 +122,8 @@ def create_app(
         follower.wake()
         if "entry" in kinds:
             entries.wake()
+        if "fact" in kinds:
+            facts.wake()
         if "result" in kinds:
             orders.wake()
 
@@ -146,6 +152,7 @@ def create_app(
         ticker=Ticker(database, now, heard=heard),
         follower=follower,
         entries=entries,
+        facts=facts,
         orders=orders,
         hub=hub,
         sweeper=sweeper,
@@ -162,6 +169,7 @@ def create_app(
         state.writer.start()
         follower.start()
         entries.start()
+        facts.start()
         orders.start()
         sweeper.start()
         try:
@@ -174,6 +182,7 @@ def create_app(
             await asyncio.to_thread(state.writer.stop)
             await asyncio.to_thread(follower.stop)
             await asyncio.to_thread(entries.stop)
+            await asyncio.to_thread(facts.stop)
             await asyncio.to_thread(orders.stop)
             await asyncio.to_thread(sweeper.stop)
 

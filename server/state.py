@@ -12,6 +12,7 @@ from server.aside.shelf import Shelf
 from server.checks.kept import Checks
 from server.entries.follower import EntryFollower
 from server.events.ticker import Ticker
+from server.facts.follower import FactFollower
 from server.health.follower import Follower
 from server.ingest.writer import Writer
 from server.orders.follower import OrderFollower
@@ -41,6 +42,7 @@ class State:
     ticker: Ticker
     follower: Follower
     entries: EntryFollower
+    facts: FactFollower
     orders: OrderFollower
     hub: Hub
     sweeper: Sweeper

@@ -1,4 +1,4 @@
-"""`branchfleet agent show`: one agent, and what its PC said of itself."""
+"""`branchfleet agent`: one agent, what its PC said of itself, and what changed in that."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,18 +27,20 @@ def show(
     key: Annotated[str, typer.Argument(help="The agent's key in the inventory.", show_default=False)],
     json: Json = False,
 ) -> None:
-    """Show an agent, and what its PC said of itself: system, memory, disks, addresses, and how old that is."""
+    """Show an agent, and what its PC said of itself: system, disks, addresses, antivirus, updates, ports, and how old
+    that is. What could not be read is said, with the reason."""
     from tui.hosts import age, pairs
     from tui.listed import aligned
     from tui.marks import IDENTITIES, STANDINGS
     from tui.plain import plain, to_json
+    from tui.security import TOPICS, security
     from tui.times import ago
 
     async def ask(client: "Client") -> None:
         agent = next((one for one in await client.agents() if one.key == key), None)
         if agent is None:
             stop(Exit.NO_SUCH_THING, _("There is no agent {key}.").format(key=plain(key)))
-        facts = await client.facts(key)
+        facts = await client.facts(key, *() if json else TOPICS)
         if json:
             typer.echo(to_json({**agent.model_dump(mode="json"), "facts": facts.model_dump(mode="json")}))
             return
@@ -50,8 +52,37 @@ def show(
             (_("Heard"), ago(agent.seen_at, now)),
             (_("Version"), agent.version or "—"),
         ]
-        for line in aligned([[plain(name), plain(value)] for name, value in [*told, *pairs(facts)]]):
+        for line in aligned(
+            [[plain(name), plain(value)] for name, value in [*told, *pairs(facts), *security(facts, now)]]
+        ):
             typer.echo(line)
         narrate(_("What its PC said of itself: {age}").format(age=plain(age(facts, now))))
+
+    answer(context, ask)
+
+
+@agent_app.command(epilog="Example: branchfleet agent changes 1001-pc --limit 20")
+def changes(
+    context: typer.Context,
+    key: Annotated[str, typer.Argument(help="The agent's key in the inventory.", show_default=False)],
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many, newest first.")] = 100,
+    json: Json = False,
+) -> None:
+    """Show what changed in what an agent's PC says of itself: of a list what went and what came."""
+    from tui.listed import aligned
+    from tui.plain import plain, to_json
+    from tui.security import value_text
+    from tui.times import full
+
+    async def ask(client: "Client") -> None:
+        page = await client.fact_changes(key, limit=limit)
+        if json:
+            typer.echo(to_json(page.model_dump(mode="json")))
+            return
+        head = [_("Time"), _("Fact"), _("Before"), _("Now")]
+        rows = [[full(row.at), row.name, value_text(row.before), value_text(row.after)] for row in page.rows]
+        for line in aligned([head, *([plain(cell) for cell in row] for row in rows)]):
+            typer.echo(line)
+        narrate(_("{shown} of {total} changes").format(shown=len(rows), total=page.total))
 
     answer(context, ask)

@@ -11,13 +11,14 @@ from urllib.parse import quote
 
 import httpx2
 
-from server.schemas.agents import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep, FactsOut
+from server.schemas.agents import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep
 from server.schemas.branches import BranchOut, BranchPage
 from server.schemas.catalogue import CatalogueOut
 from server.schemas.checks import ChecksOut, CheckTest, HostVerdicts, VerdictOut
 from server.schemas.conditions import ConditionPage
 from server.schemas.coverage import CoverageReport
 from server.schemas.entries import AnswerCreate, AnswerOut, EntryPage
+from server.schemas.facts import ChangePage, FactsOut
 from server.schemas.home import Home
 from server.schemas.journal import JournalCheck, JournalPage
 from server.schemas.ledger import CardDetail, CardPage
@@ -123,9 +124,14 @@ class Client(Line):
     async def agents(self) -> list[AgentOut]:
         return await self._get(list[AgentOut], "/api/agents")
 
-    async def facts(self, key: str) -> FactsOut:
-        """What that agent's PC said of itself last."""
-        return await self._get(FactsOut, f"/api/agents/{quote(key, safe='')}/facts")
+    async def facts(self, key: str, *topics: str) -> FactsOut:
+        """What that agent's PC said of itself last: of these topics, or of all."""
+        return await self._get(FactsOut, f"/api/agents/{quote(key, safe='')}/facts", topic=topics)
+
+    async def fact_changes(self, key: str, offset: int = 0, limit: int = 100) -> ChangePage:
+        """What changed in it, newest first."""
+        path = f"/api/agents/{quote(key, safe='')}/facts/changes"
+        return await self._get(ChangePage, path, offset=offset, limit=limit)
 
     async def agent_code(self, key: str, ask: AgentCodeCreate) -> AgentCodeOut:
         path = f"/api/agents/{quote(key, safe='')}/code"

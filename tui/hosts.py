@@ -1,6 +1,6 @@
 """What the PC of an agent said of itself, in words: each line a name and a value."""
 
-from server.schemas.agents import FactsOut
+from server.schemas.facts import FactsOut
 from tui.texts import _
 from tui.times import ago, full
 

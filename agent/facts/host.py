@@ -9,12 +9,11 @@ import sys
 import time
 from collections.abc import Iterable
 
+from agent.facts.sheet import Facts, Sheet
 from agent.run import own_version
 from agent.tidy import tidy_text
 from agent.tokens import host_name as host_name
 from agent.wire import Clock
-
-Facts = dict[str, str | int | list[str]]
 
 TEXT_LIMIT = 300  # characters
 LISTED = 64  # of one kind: disks, addresses
@@ -22,8 +21,26 @@ DISKS = 26
 NOT_ITS_OWN = ("127.", "::1", "fe80:")  # addresses that every host has
 
 
+def host(clock: Clock, off: int | None = None) -> Sheet:
+    """As of `clock`, which is `off` ms ahead of the server's, if that is known. Longer where a disk sleeps."""
+    sheet = Sheet("host", facts(clock))
+    if off is not None:
+        sheet.facts["clock.offset_ms"] = off
+    if sys.platform == "linux":
+        from agent.facts.restart import restart
+        from agent.facts.serial import serial
+
+        sheet.read("machine.serial", serial)
+        sheet.take("reboot.", restart)
+    elif sys.platform == "win32":
+        from agent.facts import registry
+
+        sheet.take("reboot.", lambda: registry.restart(registry.LocalMachine()))
+    return sheet
+
+
 def facts(clock: Clock) -> Facts:
-    """As of `clock`. Takes some milliseconds, and longer where a disk sleeps."""
+    """What takes no rights, and is left out where a system does not say it."""
     found: Facts = {
         "host.name": socket.gethostname(),
         "os.family": sys.platform,

@@ -6,16 +6,19 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from agent.wire import Told
+
 ROOT = Path("/")
 _SIOCGIFADDR = 0x8915  # netdevice(7)
 
 
-def facts(root: Path = ROOT) -> dict[str, str | int | list[str]]:
+def facts(root: Path = ROOT) -> dict[str, Told]:
     release = _pairs(root / "etc/os-release", "=")
     memory = _pairs(root / "proc/meminfo", ":")
     dmi = root / "sys/class/dmi/id"
-    found: dict[str, str | int | list[str]] = {
+    found: dict[str, Told] = {
         "os.name": release.get("PRETTY_NAME", ""),
+        "os.id": release.get("ID", ""),
         "os.version": release.get("VERSION_ID", ""),
         "kernel": _text(root / "proc/sys/kernel/osrelease"),
         "os.build": _text(root / "proc/sys/kernel/version"),

@@ -1,16 +1,22 @@
 """What Windows says in its registry and by its kernel to everybody. Never run on Windows so far."""
 
 import ctypes
+import os
 import socket
+import struct
 import sys
 import uuid
 from contextlib import suppress
+
+from agent.facts.sheet import NotRead
+from agent.wire import Told
 
 _NT = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 _BIOS = r"HARDWARE\DESCRIPTION\System\BIOS"
 _CPU = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
 _ZONE = r"SYSTEM\CurrentControlSet\Control\TimeZoneInformation"
 _TCPIP = r"SYSTEM\CurrentControlSet\Services\Tcpip\Parameters"
+_SIGNATURE = (0xFEEF04BD).to_bytes(4, "little")
 _FIXED = 3  # GetDriveType: DRIVE_FIXED
 
 
@@ -30,9 +36,10 @@ class _Memory(ctypes.Structure):
     )
 
 
-def facts() -> dict[str, str | int | list[str]]:
+def facts() -> dict[str, Told]:
     build = _said(_NT, "CurrentBuild")
-    found: dict[str, str | int | list[str]] = {
+    found: dict[str, Told] = {
+        "os.id": "windows",
         "os.name": os_name(_said(_NT, "ProductName"), build),
         "os.version": _said(_NT, "DisplayVersion") or _said(_NT, "ReleaseId"),
         "os.build": f"{build}.{_said(_NT, 'UBR')}" if build else "",
@@ -99,3 +106,34 @@ def _macs() -> list[str]:
     if node >> 40 & 1:
         return []
     return [":".join(f"{node >> shift & 0xFF:02x}" for shift in range(40, -8, -8))]
+
+
+def driver_version(name: str) -> str:
+    """Of a file of Windows' own drivers: 10.0.14393.953. Raises NotRead: absent where it is not there."""
+    if sys.platform != "win32":
+        raise NotRead("absent")
+    # a 32-bit Python on a 64-bit Windows sees another folder under the name System32, without drivers
+    system = "Sysnative" if "PROCESSOR_ARCHITEW6432" in os.environ else "System32"
+    path = os.path.join(os.environ.get("SYSTEMROOT", r"C:\Windows"), system, "drivers", name)
+    if not os.path.exists(path):
+        raise NotRead("absent")
+    library = ctypes.windll.version
+    size = library.GetFileVersionInfoSizeW(path, None)
+    block = ctypes.create_string_buffer(size)
+    found, length = ctypes.c_void_p(), ctypes.c_uint()
+    if not (
+        size
+        and library.GetFileVersionInfoW(path, 0, size, block)
+        and library.VerQueryValueW(block, "\\", ctypes.byref(found), ctypes.byref(length))
+        and found.value
+    ):
+        raise NotRead("unreadable")
+    return fixed_version(ctypes.string_at(found.value, length.value))
+
+
+def fixed_version(block: bytes) -> str:
+    """Of a VS_FIXEDFILEINFO of verrsrc.h. Raises NotRead."""
+    if len(block) < 16 or block[:4] != _SIGNATURE:
+        raise NotRead("unreadable", block)
+    upper, lower = struct.unpack_from("<II", block, 8)
+    return f"{upper >> 16}.{upper & 0xFFFF}.{lower >> 16}.{lower & 0xFFFF}"

@@ -28,8 +28,9 @@ class Kind(NamedTuple):
 
 
 class Doing:
-    """What this agent can be asked to do, with the parts of it that do it. `look` polls, as the schedule has it do, and
-    `settled` ends once the agent has told its doctor how things stand, after a start not before it knows."""
+    """What this agent can be asked to do, with the parts of it that do it. `look` polls, as the schedule has it do,
+    `settled` ends once the agent has told its doctor how things stand, after a start not before it knows, and `tell`
+    looks at the host."""
 
     def __init__(
         self,
@@ -41,6 +42,7 @@ class Doing:
         report: Report,
         duties: Duties,
         settled: Callable[[], Awaitable[None]],
+        tell: Callable[[], Awaitable[list[Fact]]],
     ) -> None:
         self._settings = settings
         self._clocks = clocks
@@ -50,12 +52,13 @@ class Doing:
         self._report = report
         self._duties = duties
         self._settled = settled
+        self._tell = tell
         self._places = asyncio.Semaphore(AT_ONCE)
 
     def kinds(self) -> dict[str, Kind]:
         return {
             OrderKind.POLL: Kind(self._poll, None, beside=True),
-            OrderKind.FACTS: Kind(self._facts, 30.0),
+            OrderKind.FACTS: Kind(self._facts, 120.0),
             OrderKind.DOCTOR: Kind(self._doctor, 60.0),
             OrderKind.SPOOL: Kind(self._spool, 30.0),
             OrderKind.ASSIGNMENT: Kind(self._assignment, 60.0),
@@ -94,13 +97,10 @@ class Doing:
         return seen.failure.reason if seen.failure is not None else ""
 
     async def _facts(self, _: Order) -> Outcome:
-        from agent.facts.host import facts, host_name  # here, as below: most days nobody asks for them
-
-        found = await asyncio.to_thread(facts, self._clocks())
-        return Outcome(records=[Fact(seq=0, clock=self._clocks(), host=host_name(), facts=found)])
+        return Outcome(records=[*await self._tell()])
 
     async def _doctor(self, _: Order) -> Outcome:
-        from agent.orders.doctor import findings
+        from agent.orders.doctor import findings  # here: most days nobody asks for it
 
         if self._duties.assignment is None:
             with suppress(LinkError):

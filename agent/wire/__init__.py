@@ -36,7 +36,7 @@ from agent.wire.identity import (
 )
 from agent.wire.order import Finding, Order, OrderKind, Orders, Result, Why
 from agent.wire.record import Record
-from agent.wire.said import Entry, Fact
+from agent.wire.said import Entry, Fact, Told, Unread
 from agent.wire.seen import Ahead, Failure, Held, Hold, State
 from drivers.base import DeviceWord, Reading
 from drivers.catalogue import Catalogue, Level, Number, Part, Title, Word, catalogue
@@ -100,6 +100,8 @@ __all__ = [
     "Title",
     "Token",
     "TokenAsk",
+    "Told",
+    "Unread",
     "Why",
     "Word",
     "catalogue",

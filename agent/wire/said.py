@@ -5,12 +5,21 @@ from typing import Literal
 from agent.wire.clock import Clock
 from agent.wire.record import Record
 
+Unread = Literal["rights", "absent", "timeout", "unreadable"]
+Told = str | int | bool | list[str]  # the value of a fact
+
 
 class Fact(Record, frozen=True, kw_only=True, tag="fact", omit_defaults=True):
-    """What a host says of itself."""
+    """What a host says of itself about one topic: all it knows of that, every time.
+
+    `unread` has, by a fact's name or a beginning of names that ends in a dot, why it is not among `facts`. What is in
+    neither was not asked for.
+    """
 
     host: str
-    facts: dict[str, str | int | list[str]]
+    topic: str = "host"  # all there was, once
+    facts: dict[str, Told]
+    unread: dict[str, str] = {}  # Unread, or a word of a newer agent
 
 
 class Entry(Record, frozen=True, kw_only=True, tag="entry", omit_defaults=True):

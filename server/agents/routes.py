@@ -8,10 +8,9 @@ from server.accounts.dependencies import ActNow, Came, Clock, ReadSession, State
 from server.agents import deeds, queries
 from server.agents.assignment import assignment_of
 from server.agents.dependencies import AgentCaller
-from server.agents.facts import facts
 from server.answers import Accepted, agent_answer, answer
 from server.errors import Unavailable
-from server.schemas.agents import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep, FactsOut
+from server.schemas.agents import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep
 from server.schemas.people import Role
 
 router = APIRouter(prefix="/api", tags=["agents"])
@@ -31,12 +30,6 @@ def get_assignment(
 @router.get("/agents", summary="The agents and when they were last heard of")
 def list_agents(viewer: Viewer, session: ReadSession, now: Clock) -> list[AgentOut]:
     return queries.agents(session, viewer, viewer.lang, now())
-
-
-@router.get("/agents/{key}/facts", summary="What its PC said of itself last")
-def get_facts(key: str, viewer: Viewer, session: ReadSession, now: Clock) -> FactsOut:
-    """It says so when it is asked to: by a push of `facts`."""
-    return facts(session, viewer, key, now())
 
 
 @router.post(

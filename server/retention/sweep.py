@@ -1,8 +1,8 @@
 """Letting records go that are older than the bank keeps them: in small pieces, so that nobody waits for it.
 
 What goes is the raw detail: states, holds, results, facts, and the stretches they attested; pushes and their orders;
-and much later the hourly sums, and what agents said of themselves. What stays for ever is what people and auditors go
-by: entries, conditions, tickets, the journal; and of each subject its newest state.
+and much later the hourly sums, what agents said of themselves, and changes of facts. What stays for ever is what people
+and auditors go by: entries, conditions, tickets, the journal; and of each subject its newest state and newest facts.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, and_, case, delete, exists, literal, not_, or_, select, tuple_, update
 from sqlmodel import Session, col
 
+from server.facts.tables import FactChange
 from server.health.cursors import slowest
 from server.health.tables import Condition, HealthRow, RollUp
 from server.ingest.tables import Attested, Latest, RecordRow
@@ -104,6 +105,14 @@ def sweep_hours(session: Session, before: int, after: tuple[int, str]) -> tuple[
         whose = subject == after[0], metric == after[1]
         session.execute(delete(RollUp).where(*whose, col(RollUp.hour) < before))
     return after
+
+
+def sweep_changes(session: Session, before: int, _: int) -> int | None:
+    """Delete some changes of facts before then (µs); None: there are no more. The newest sheets stay."""
+    asked = select(col(FactChange.id)).where(col(FactChange.at) < before).order_by(col(FactChange.at)).limit(AT_ONCE)
+    found = list(session.execute(asked).scalars())
+    session.execute(delete(FactChange).where(col(FactChange.id).in_(found)))
+    return 0 if len(found) == AT_ONCE else None
 
 
 def sweep_orders(session: Session, before: int, after: int) -> int | None:

@@ -25,7 +25,7 @@ from server.ingest.tables import RecordRow, Stream
 from server.queries import bank_zone
 from server.retention.letting import Copying, let_go, sweep_past
 from server.retention.months import begin_month, study
-from server.retention.sweep import Before, sweep_hours, sweep_orders, sweep_records, sweep_stretches
+from server.retention.sweep import Before, sweep_changes, sweep_hours, sweep_orders, sweep_records, sweep_stretches
 from server.storage.database import Database
 from server.storage.lead import Lead, Role
 from server.storage.types import Now
@@ -51,9 +51,10 @@ class _Chore:
 
 
 class Sweeper(Following):
-    """`days` whole days of the bank's zone are kept, and today; hourly sums and agents' events for `hour_days`.
+    """`days` whole days of the bank's zone are kept, and today.
 
-    These go by whole months. What it does takes at most half of its time.
+    Hourly sums, agents' events and changes of facts are kept for `hour_days`, and go by whole months. What it does
+    takes at most half of its time.
     """
 
     name = NAME
@@ -144,6 +145,7 @@ class Sweeper(Following):
         chores.append(_Chore(lambda session, at: sweep_orders(session, detail, at), 0))
         if self._hours != month:
             self._hours = month
+            chores.append(_Chore(lambda session, at: sweep_changes(session, hours, at), 0))
             chores.append(_Chore(lambda session, at: sweep_hours(session, hours, at), (0, "")))
         return chores
 

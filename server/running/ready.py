@@ -52,6 +52,7 @@ class Readiness:
             "writer": "dead" if not writer.alive else "failing" if writer.failing else OK,
             "health": _follows(self._state.follower, health),
             "entries": _follows(self._state.entries, OK),
+            "facts": _follows(self._state.facts, OK),
             "orders": _follows(self._state.orders, OK),
             "disk": self._disk(),
             "clock": self._clock(),

@@ -52,16 +52,6 @@ class AgentOut(Schema):
     problems: list[ConditionOut] = []  # noqa: RUF012 - pydantic copies it; what is open of it, gravest first
 
 
-class FactsOut(Schema):
-    """What the PC of an agent said of itself last, as it said it: docs/agent.md has the names."""
-
-    agent: str
-    at: int | None  # corrected time; None: it never said, or too long ago
-    old: bool = False  # more than a day ago: what changes may have changed
-    host: str = ""
-    facts: dict[str, str | int | list[str]] = {}  # noqa: RUF012 - pydantic copies it
-
-
 class AgentCodeCreate(Schema):
     hours: Annotated[int, Field(ge=1, le=720)] = 72
 

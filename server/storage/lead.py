@@ -28,6 +28,7 @@ class Role(IntEnum):
     ENTRIES = 2
     RETENTION = 3
     ORDERS = 4
+    FACTS = 5
 
 
 class Lead:

@@ -10,6 +10,7 @@ import server.aside.tables
 import server.coverage.tables
 import server.entries.tables
 import server.events.tables
+import server.facts.tables
 import server.health.tables
 import server.ingest.tables
 import server.inventory.tables

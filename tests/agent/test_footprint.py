@@ -41,7 +41,7 @@ NEVER = {
     "agent.cli",  # reads command lines, with typer, which brings pydantic
     "agent.discover",  # commands of their own
     "agent.doctor",
-    "agent.facts",  # what only an order needs
+    "agent.facts",  # a process of its own looks
     "agent.inventory.read",  # reads inventories with pydantic; of that folder an agent knows one pattern
     "agent.inventory.schema",
     "agent.orders.doctor",

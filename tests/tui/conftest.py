@@ -27,6 +27,7 @@ from server.agents.tables import AgentToken
 from server.app import create_app
 from server.authority.context import Tls
 from server.clock import utc_now
+from server.facts.follower import FactFollower
 from server.inventory.tables import Agent, Branch, DeviceClass, Observer, Position, Setting, Subject, SubjectKind
 from server.journal.deeds import Act
 from server.ledger.deeds import register
@@ -182,6 +183,9 @@ class Bank:
         assert answer.status_code == 200, answer.text
         token = self._watcher
         self.until(lambda: self.ask(token, "/api/status")["health_lag"] == 0)
+        facts = FactFollower(self.database, utc_now)
+        while facts.step():
+            pass
 
     # the rows
 

@@ -15,7 +15,7 @@ import httpx2
 import msgspec
 import pytest
 
-from agent.wire import Fact, Orders, Result
+from agent.wire import Fact, Orders, Result, Told
 from server.schemas.people import Role
 from tui.exit import Exit
 from tui.times import ZONE
@@ -167,7 +167,7 @@ def test_an_agent_is_shown_with_what_its_pc_said(bank: Any, run: Run) -> None:
     token = bank.token("shen", Role.AUDITOR)
     before = run("agent", "show", "centre", token=token)
     assert (before.returncode, "branchfleet push facts centre" in before.stderr.decode()) == (Exit.DONE, True)
-    facts: dict[str, str | int | list[str]] = {
+    facts: dict[str, Told] = {
         "os.name": "Windows 10",
         "memory.bytes": 8 << 30,
         "addresses": ["10.66.1.20\x1b[2J"],
@@ -180,6 +180,52 @@ def test_an_agent_is_shown_with_what_its_pc_said(bank: Any, run: Run) -> None:
     document = json.loads(run("agent", "show", "centre", "--json", token=token).stdout)
     assert (document["key"], document["facts"]["facts"]["os.name"]) == ("centre", "Windows 10")
     assert run("agent", "show", "nobody", token=token).returncode == Exit.NO_SUCH_THING
+
+
+def test_how_safe_a_pc_is_and_what_could_not_be_checked_is_told_in_chinese(bank: Any, run: Run) -> None:
+    token = bank.token("shen", Role.AUDITOR)
+    av: dict[str, Told] = {
+        "av.count": 1,
+        "av.1.product": "ClamAV",
+        "av.1.version": "1.4.3",
+        "av.1.library": "27801",
+        "av.1.library_at": 1_793_505_600_000_000,
+        "av.1.realtime": False,
+    }
+    ports: dict[str, Told] = {"ports.tcp": ["22", "445"], "ports.udp": ["137"]}
+    waits: dict[str, Told] = {"reboot.pending": True, "reboot.why": ["kernel 6.1.0-50-amd64\x1b[2J"]}
+    said: list[tuple[str, dict[str, Told], dict[str, str]]] = [
+        ("host", waits, {"machine.serial": "rights"}),
+        ("antivirus", av, {"av.1.scanned_at": "absent"}),
+        ("network", ports, {"firewall.": "rights"}),
+    ]
+    for topic, facts, unread in said:
+        clock = bank._clock(0)
+        bank.tell(Fact(seq=bank._next(), clock=clock, host="FRONT-PC", topic=topic, facts=facts, unread=unread))
+    shown = run("agent", "show", "centre", token=token).stdout.decode()
+    for part in (
+        "ClamAV 1.4.3 · 病毒库 27801（2026-11-01） · 实时防护 关",
+        "待重启：kernel 6.1.0-50-amd64",
+        "tcp 445, udp 137",
+        "序列号，防火墙（权限不足）",
+    ):
+        assert part in shown, shown
+    lines = {line.split()[0]: line.split()[1] for line in shown.splitlines() if len(line.split()) > 1}
+    assert (lines["更新"], lines["防火墙"]) == ("未核查", "未核查")  # it never told, or could not read it
+    assert "\x1b" not in shown
+
+
+def test_what_changed_in_what_a_pc_says_is_listed(bank: Any, run: Run) -> None:
+    token = bank.token("shen", Role.AUDITOR)
+    for ports in (["22"], ["22", "445"]):
+        facts: dict[str, Told] = {"ports.tcp": ports, "smb1.server": "445" in ports}
+        bank.tell(Fact(seq=bank._next(), clock=bank._clock(0), host="FRONT-PC", topic="network", facts=facts))
+    shown = run("agent", "changes", "centre", token=token).stdout.decode()
+    rows = {line.split()[2]: line.split()[3:] for line in shown.splitlines()[1:]}
+    assert rows == {"ports.tcp": ["无", "445"], "smb1.server": ["否", "是"]}
+    page = json.loads(run("agent", "changes", "centre", "--json", "--limit", "1", token=token).stdout)
+    assert (page["total"], len(page["rows"])) == (2, 1)
+    assert run("agent", "changes", "nobody", token=token).returncode == Exit.NO_SUCH_THING
 
 
 # A shell that starts the tests in the background has them ignore SIGINT, and so all that they start.

@@ -10,6 +10,7 @@
  程序     …
  它的电脑 3 分钟前
  系统     Windows 10 22H2 …
+ 杀毒软件 ClamAV 1.4.3 · 病毒库 27800（2026-11-07） · 实时防护 关
  1 生成登记码  4 吊销  5 解除隔离  9 现在读一次
 ```
 """
@@ -30,11 +31,11 @@ from server.schemas.agents import (
     AgentCodeOut,
     AgentOut,
     AgentStep,
-    FactsOut,
     IdentityStanding,
     SpeakerOut,
 )
 from server.schemas.conditions import ConditionOut
+from server.schemas.facts import FactsOut
 from server.schemas.status import LOOPBACK
 from tui.cells import Cells
 from tui.hosts import age, pairs
@@ -44,7 +45,8 @@ from tui.screens.ask_text import AskText
 from tui.screens.choose import Choice, Choose
 from tui.screens.frame import Frame
 from tui.screens.read_now import ask_facts, read_now
-from tui.screens.told import pair
+from tui.screens.told import NAME, pair
+from tui.security import TOPICS, security
 from tui.texts import N_, _
 from tui.times import full
 
@@ -63,6 +65,7 @@ WHAT_TO_DO: dict[IdentityStanding, str] = {
     ),
     IdentityStanding.REVOKED: N_("Nobody may speak as this agent. A new code lets a PC in again."),
 }
+WIDE = 60  # cells of a line of what it says of its security
 SPEAKERS = {"key": N_("Key of"), "waiting": N_("Waits"), "program": N_("Program on")}
 ALLOWED: dict[str, tuple[IdentityStanding, ...]] = {
     "confirm": (IdentityStanding.WAITING, IdentityStanding.QUARANTINED),
@@ -106,7 +109,7 @@ class Agent(Frame):
         found = next((one for one in agents or [] if one.key == self._key), None)
         if found is not None:
             self._show(found)
-            facts = await self.app.ask(self.app.client.facts(self._key))
+            facts = await self.app.ask(self.app.client.facts(self._key, *TOPICS))
             self._facts = facts or self._facts
         elif agents is not None:
             self.app.say(_("There is no agent {key}.").format(key=self._key), "warning")
@@ -259,6 +262,7 @@ def _facts_text(cells: Cells, facts: FactsOut) -> Text:
     )
     values = [(name, Text(plain(value))) for name, value in pairs(facts)]
     lines = [pair(cells, plain(name), cells.dim(value.plain) if facts.old else value) for name, value in values]
+    lines += [pair(cells, name, cells.folded(plain(told), WIDE, NAME)) for name, told in security(facts, cells.now())]
     return Text("\n").join([Text(), head, *lines])
 
 

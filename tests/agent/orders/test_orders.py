@@ -126,8 +126,13 @@ async def test_a_host_says_what_it_is_before_the_result(
     async with running():
         result = await result_of(centre, until, order("o1", OrderKind.FACTS))
     assert result.done
-    (fact,) = [record for record in centre.order if isinstance(record, Fact)]
-    assert fact.seq == result.seq - 1
+    facts = [record for record in centre.order if isinstance(record, Fact)]
+    assert [fact.seq for fact in facts] == [result.seq - len(facts) + at for at in range(len(facts))]
+    fact = facts[0]
+    assert fact.topic == "host"
+    if sys.platform == "linux":
+        assert [fact.topic for fact in facts[1:]] == ["updates", "software", "network", "antivirus", "policy"]
+    assert "clock.offset_ms" in fact.facts
     assert fact.facts["os.family"] == sys.platform
     assert fact.facts["agent.python"] == ".".join(map(str, sys.version_info[:3]))
 

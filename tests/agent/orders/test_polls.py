@@ -39,7 +39,9 @@ class Slow:
         duties: Any = self
         report = Report(catalogue(), clocks())
         self.assignment = True
-        self.poll = Doing(nobody, clocks, outbox, schedule, self.look, report, duties, nobody).kinds()["poll"].do
+        self.poll = (
+            Doing(nobody, clocks, outbox, schedule, self.look, report, duties, nobody, nobody).kinds()["poll"].do
+        )
 
     def put(self, records: object) -> None:
         pass

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
-from agent.wire import MEDIA_JSON, MEDIA_MSGPACK, VERSION, Ack
+from agent.wire import MEDIA_JSON, MEDIA_MSGPACK, VERSION, Ack, Batch, Fact
 from server.clock import SetClock
 from server.ingest.tables import Attested, RecordRow
 from server.inventory.tables import Subject
@@ -88,3 +88,23 @@ def _readable(rows: dict[str, Any]) -> str:
     parts = [f'"{key}": {json.dumps(rows[key])}' for key in ("received", "refused")]
     parts += [f'"{key}": [\n{lines(key)}\n]' for key in ("records", "attested")]
     return "{" + ",\n".join(parts) + "}\n"
+
+
+def facts_of(batch: str) -> list[Fact]:
+    said = msgspec.msgpack.decode((RECORDED / "v1" / f"{batch}.msgpack").read_bytes(), type=Batch)
+    return [record for record in said.records if isinstance(record, Fact)]
+
+
+def test_what_an_agent_said_before_there_were_topics_is_of_its_host() -> None:
+    (old,) = facts_of("every-kind")
+    assert (old.topic, old.unread) == ("host", {})
+    assert b"topic" not in msgspec.msgpack.encode(old)  # and it is still said in the same bytes
+
+
+def test_true_is_not_one_and_false_not_zero() -> None:
+    host, antivirus, network = facts_of("facts")
+    assert host.facts["reboot.pending"] is True
+    assert type(host.facts["cpu.count"]) is int
+    assert type(antivirus.facts["av.count"]) is int
+    assert network.facts["smb1.server"] is False
+    assert (network.topic, network.facts["shares"], network.unread) == ("network", [], {"firewall.": "rights"})

@@ -12,7 +12,7 @@ from sqlmodel import col, update
 from textual.pilot import Pilot
 
 from agent.wire import Fact, Orders, Result
-from server.ingest.tables import RecordRow
+from server.facts.tables import FactSheet
 from server.schemas.people import Role
 from tui.app import ConsoleApp
 from tui.screens.home_head import HeadHome
@@ -223,9 +223,7 @@ async def test_what_it_said_long_ago_is_marked_old_in_words(
 ) -> None:
     bank.tell(said(bank))
     with bank.database.write() as session:  # two days later, which no test waits for
-        session.execute(
-            update(RecordRow).where(col(RecordRow.kind) == "fact").values(at=col(RecordRow.at) - 2 * 1440 * MINUTE)
-        )
+        session.execute(update(FactSheet).values(at=col(FactSheet.at) - 2 * 1440 * MINUTE))
     app = console(bank.token("shen", Role.AUDITOR))
     async with app.run_test(size=(120, 50)) as pilot:
         await until(pilot, lambda: app.person)

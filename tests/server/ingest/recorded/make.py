@@ -1,7 +1,7 @@
 """Record batches of the present wire version: `python tests/server/ingest/recorded/make.py`.
 
-Whatever an agent may say is said once, by the encoder agents use, and written into the folder of the wire's version. A
-folder of a version that was released is never written again: what its agents send will not change any more.
+Whatever an agent may say is said once, by the encoder agents use, and written into the folder of the wire's version.
+What is recorded is never written again: there are agents that send it, and that will not change any more.
 """
 
 import sys
@@ -131,6 +131,18 @@ def batches() -> dict[str, list[AnyRecord]]:
             Fact(seq=3, clock=clock(-57), host="网点电脑", facts={"软件": ["综合业务系统", HARD]}),
             state(4, "1001/没有这个点位", "online"),
         ],
+        "facts": [
+            Fact(seq=1, clock=clock(-59), host="BRANCH-PC-1", facts={"reboot.pending": True, "cpu.count": 1}),
+            Fact(seq=2, clock=clock(-58), host="BRANCH-PC-1", topic="antivirus", facts={"av.count": 0}),
+            Fact(
+                seq=3,
+                clock=clock(-57),
+                host="BRANCH-PC-1",
+                topic="network",
+                facts={"ports.tcp": ["22", "445"], "shares": [], "smb1.server": False},
+                unread={"firewall.": "rights"},
+            ),
+        ],
         "two-boots": [
             State(seq=1, clock=Clock(946_684_800_000_000, 5 * SECOND, "cold-boot"), position=ATM, reading=ONLINE),
             State(seq=2, clock=clock(-30), position=ATM, reading=Reading(device=DeviceWord.OFFLINE)),
@@ -163,6 +175,8 @@ def main() -> None:
     folder = HERE / f"v{VERSION}"
     folder.mkdir(exist_ok=True)
     for name, records in batches().items():
+        if (folder / f"{name}.msgpack").exists():
+            continue
         said = batch(name, records)
         for ending, body in (("msgpack", encode(said)), ("json", msgspec.json.encode(said))):
             (folder / f"{name}.{ending}").write_bytes(body)

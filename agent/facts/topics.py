@@ -1,0 +1,64 @@
+"""All topics there are, each looked at by itself: what one fails by changes nothing of the others."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+
+from agent.facts.host import host
+from agent.facts.sheet import Sheet
+from agent.wire import Clock
+
+log = logging.getLogger(__name__)
+
+# By the names that are not read where looking at the whole topic fails.
+NAMES = {
+    "host": ("host.", "os.", "machine.", "reboot.", "clock."),
+    "updates": ("updates.", "file."),
+    "software": ("software",),
+    "network": ("ports.", "listening", "shares", "smb1.server", "firewall.", "networks"),
+    "antivirus": ("av.",),
+    "policy": ("usb.storage", "administrators", "licence"),
+}
+
+
+def sheets(clock: Clock, off: int | None = None) -> Iterator[Sheet]:
+    """One a topic. Takes seconds: programs are asked."""
+    looks: dict[str, Callable[[], Sheet]] = {"host": lambda: host(clock, off)}
+    if sys.platform == "linux":
+        from agent.facts.antivirus import antivirus
+        from agent.facts.network import network
+        from agent.facts.policy import policy
+        from agent.facts.software import software
+        from agent.facts.updates import updates
+
+        looks |= {
+            "updates": updates,
+            "software": software,
+            "network": network,
+            "antivirus": antivirus,
+            "policy": policy,
+        }
+    elif sys.platform == "win32":
+        from agent.facts import registry
+        from agent.facts.windows import driver_version
+
+        hive = registry.LocalMachine()
+        srv = Sheet("updates")
+        srv.read("file.srv.sys", lambda: driver_version("srv.sys"))
+        looks |= {
+            "updates": lambda: registry.updates(hive, srv),
+            "software": lambda: registry.software(hive),
+            "network": lambda: registry.network(hive, srv),
+            "antivirus": lambda: registry.antivirus(hive),
+            "policy": lambda: registry.policy(hive),
+        }
+    for topic, look in looks.items():
+        yield looked(topic, look)
+
+
+def looked(topic: str, look: Callable[[], Sheet]) -> Sheet:
+    try:
+        return look().bounded()
+    except Exception:  # the border of a topic: whatever this host has that nobody thought of
+        log.exception("What this PC says about its %s could not be read", topic)
+        return Sheet(topic, {}, dict.fromkeys(NAMES[topic], "unreadable"))

@@ -1,0 +1,37 @@
+"""What hosts say of themselves, as they said it: docs/facts.md has the names."""
+
+from server.schemas.base import Page, Schema
+
+Value = str | int | bool | list[str]
+
+
+class TopicOut(Schema):
+    topic: str
+    at: int  # corrected time it was said
+    old: bool  # more than a day ago: what changes may have changed
+    unread: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it; a name, or a beginning of names with a dot -> why
+
+
+class FactsOut(Schema):
+    """What the PC of an agent said of itself last. `at` and `old` are of the topic host; each topic has its own."""
+
+    agent: str
+    at: int | None  # corrected time; None: it never said
+    old: bool = False
+    host: str = ""
+    facts: dict[str, Value] = {}  # noqa: RUF012 - pydantic copies it; of all topics
+    topics: list[TopicOut] = []  # noqa: RUF012 - pydantic copies it
+
+
+class ChangeOut(Schema):
+    """One fact that differed. Of a list, `before` is what went and `after` what came; None is not known."""
+
+    topic: str
+    name: str
+    before: Value | None
+    after: Value | None
+    at: int
+
+
+class ChangePage(Page):
+    rows: list[ChangeOut]
