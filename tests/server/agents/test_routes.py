@@ -80,6 +80,7 @@ OF_PEOPLE = {
     ("GET", "/api/journal/check"),
     ("GET", "/api/agents"),
     ("GET", "/api/agents/{key}/facts"),
+    ("GET", "/api/agents/{key}/facts/changes"),
     ("POST", "/api/agents/{key}/code"),
     ("POST", "/api/agents/{key}/step"),
     ("GET", "/api/pushes"),
