@@ -1,6 +1,6 @@
 """How quick a new check judges many hosts: `python -m benchmarks.checks [--hosts N]`.
 
-Facts are known and in memory; then one topic is also read from the record log of a temporary SQLite file. Hosts are as
+Facts are known and in memory; then all of them are also read from a temporary SQLite file. Hosts are as
 unlike as a bank's: 14 builds, libraries of 40 days, ports, networks, updates and software of their own, a tenth told
 too long ago, one in twenty never told anything. For each check: hosts a second with the memo and without it, and how
 many verdicts were worked out.
@@ -13,18 +13,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from sqlalchemy import insert
 from sqlmodel import Session
 
-from agent.wire import Clock, Fact
 from server.checks.bank import Bank, Baseline, newest_libraries
 from server.checks.check import Check, read_check
 from server.checks.judging import Judge, judge
 from server.checks.kept import shipped
 from server.checks.sheets import DAY, Host, Sheet
 from server.checks.told import sheets_of
-from server.ingest.tables import RecordRow, Stream
+from server.facts.tables import FactSheet
 from server.inventory.tables import Agent, Branch, Subject, SubjectKind
 from server.loadtest.figures import machine
 from server.migrations import upgrade
@@ -113,20 +111,14 @@ def fill(session: Session, hosts: list[Host]) -> list[int]:
         insert(Subject), [{"id": n, "kind": "agent", "key": f"a{n}", "name": "x", "branch_id": 1} for n in own]
     )
     session.execute(insert(Agent), [{"id": n} for n in own])
-    session.add(Stream(id=1, agent_id=2, uid="bench", first_seen=NOW))
     session.flush()
-    rows = []
-    for seq, (n, host) in enumerate(zip(own, hosts, strict=True), 1):
-        sheet = host.sheets.get("host")
-        if sheet is None:
-            continue
-        clock = Clock(wall=sheet.at, boot=1, boot_id="boot")
-        texts: dict[str, Any] = {name: value for name, value in sheet.facts.items() if isinstance(value, str)}
-        record = Fact(seq=seq, clock=clock, host=host.key, facts=texts)
-        same = {"stream_id": 1, "kind": "fact", "confidence": 0, "wall": sheet.at, "boot": 1, "boot_id": "boot"}
-        body = msgspec.msgpack.encode(record)
-        rows.append({**same, "seq": seq, "subject_id": n, "at": sheet.at, "arrived": sheet.at, "body": body})
-    session.execute(insert(RecordRow), rows)
+    rows = [
+        {"subject_id": n, "topic": topic, "at": sheet.at, "arrived": sheet.at, "record": n, "host": host.key}
+        | {"facts": dict(sheet.facts), "unread": dict(sheet.unread)}
+        for n, host in zip(own, hosts, strict=True)
+        for topic, sheet in host.sheets.items()
+    ]
+    session.execute(insert(FactSheet), rows)
     return list(own)
 
 
@@ -152,7 +144,7 @@ def main() -> None:
             began, cpu = time.perf_counter(), time.process_time()
             found = sheets_of(session, subjects)
             spent, cpu = time.perf_counter() - began, time.process_time() - cpu
-        print(f"read from the record log (one topic): {spent:.2f} s, {cpu:.2f} CPU-seconds, {len(found):,} hosts")
+        print(f"read from the database, all topics: {spent:.2f} s, {cpu:.2f} CPU-seconds, {len(found):,} hosts")
         database.close()
 
 

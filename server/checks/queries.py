@@ -64,7 +64,7 @@ def bank_of(session: Session, kept: Checks, have: Kept, now: int) -> Bank:
 
 def _newest(session: Session, now: int) -> dict[str, int]:
     keys = hosts(session)
-    sheets = sheets_of(session, keys)
+    sheets = sheets_of(session, keys, ["antivirus"])
     return newest_libraries((Host(keys[own], said) for own, said in sheets.items()), now)
 
 

@@ -1,14 +1,12 @@
 """What the server last heard of each host, sheet by sheet."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
-import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlmodel import Session, col
 
-from agent.wire import AnyRecord, Fact
 from server.checks.sheets import Sheet
-from server.ingest.tables import RecordRow
+from server.facts.tables import FactSheet
 from server.inventory.tables import Subject, SubjectKind
 
 AT_ONCE = 500  # subjects of one question
@@ -16,30 +14,18 @@ AT_ONCE = 500  # subjects of one question
 Sheets = dict[str, Sheet]
 
 
-def sheets_of(session: Session, subjects: Collection[int]) -> dict[int, Sheets]:
-    """Of each subject that ever told anything the newest sheet of every topic."""
+def sheets_of(session: Session, subjects: Collection[int], topics: Iterable[str] = ()) -> dict[int, Sheets]:
+    """By subject and topic: of `topics`, or of all. A subject that never told anything is not among them."""
     found: dict[int, Sheets] = {}
-    asked = sorted(subjects)
-    for start in range(0, len(asked), AT_ONCE):
-        _read(session, asked[start : start + AT_ONCE], found)
+    ids, wanted = sorted(subjects), set(topics)
+    sheet = FactSheet.subject_id, FactSheet.topic, FactSheet.at, FactSheet.facts, FactSheet.unread
+    for start in range(0, len(ids), AT_ONCE):
+        asked = select(*map(col, sheet)).where(col(FactSheet.subject_id).in_(ids[start : start + AT_ONCE]))
+        if wanted:
+            asked = asked.where(col(FactSheet.topic).in_(wanted))
+        for subject, topic, at, facts, unread in session.execute(asked):
+            found.setdefault(subject, {})[topic] = Sheet(at, facts, unread)
     return found
-
-
-def _read(session: Session, subjects: list[int], found: dict[int, Sheets]) -> None:
-    place = func.row_number().over(
-        partition_by=col(RecordRow.subject_id), order_by=(col(RecordRow.at).desc(), col(RecordRow.id).desc())
-    )
-    ranked = (
-        select(col(RecordRow.subject_id).label("subject"), col(RecordRow.at), col(RecordRow.body), place.label("place"))
-        .where(col(RecordRow.subject_id).in_(subjects), col(RecordRow.kind) == "fact")
-        .subquery()
-    )
-    for subject, at, body in session.execute(
-        select(ranked.c.subject, ranked.c.at, ranked.c.body).where(ranked.c.place == 1)
-    ):
-        record = msgspec.msgpack.decode(body, type=AnyRecord)
-        if isinstance(record, Fact):
-            found.setdefault(subject, {})["host"] = Sheet(at, record.facts)
 
 
 def hosts(session: Session) -> dict[int, str]:

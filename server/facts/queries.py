@@ -1,7 +1,7 @@
 """What is asked of facts. All of it is the host's word: bounded, and nowhere markup."""
 
-from collections.abc import Collection, Iterable
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable
+from typing import Final
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
@@ -15,22 +15,6 @@ from server.schemas.facts import ChangeOut, ChangePage, FactsOut, TopicOut
 OLD: Final = 86_400_000_000  # µs: what is free, and which addresses it has, may be otherwise by now
 # An agent tells once a day at a second of its own; what it tells a little later than the day before is not old.
 SLACK: Final = 3_600_000_000
-
-
-class Sheet(NamedTuple):
-    """What a host said last about a topic, at corrected time `at`."""
-
-    at: int
-    facts: dict[str, Any]
-    unread: dict[str, str]
-
-
-def sheets_of(session: Session, subjects: Collection[int]) -> dict[int, dict[str, Sheet]]:
-    """By subject and topic. A subject that never said anything is not among them."""
-    found: dict[int, dict[str, Sheet]] = {}
-    for sheet in session.exec(select(FactSheet).where(col(FactSheet.subject_id).in_(subjects))):
-        found.setdefault(sheet.subject_id, {})[sheet.topic] = Sheet(sheet.at, sheet.facts, sheet.unread)
-    return found
 
 
 def facts(session: Session, viewer: Scoped, key: str, now: int, topics: Iterable[str] = ()) -> FactsOut:

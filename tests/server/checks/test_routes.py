@@ -14,6 +14,7 @@ from agent.wire import MEDIA_MSGPACK, VERSION, Batch, Clock, Fact
 from server.app import create_app
 from server.checks.kept import shipped
 from server.clock import SetClock
+from server.facts.follower import FactFollower
 from server.schemas.people import Role
 from server.settings import Settings
 from server.storage.database import Database
@@ -49,7 +50,8 @@ def app(database: Database, settings: Settings, now: SetClock, folder: Path) -> 
 
 
 @pytest.fixture
-def tell(client: TestClient, agent_token: Callable[[str], str], now: SetClock) -> Tell:
+def tell(client: TestClient, agent_token: Callable[[str], str], database: Database, now: SetClock) -> Tell:
+    follower = FactFollower(database, now)
     seqs: dict[str, int] = {}
     tokens: dict[str, str] = {}
     booted = now() - 3_600_000_000
@@ -62,6 +64,8 @@ def tell(client: TestClient, agent_token: Callable[[str], str], now: SetClock) -
         body = msgspec.msgpack.encode(Batch(version=VERSION, stream=f"of-{key}", sent=clock, records=[record]))
         headers = {"Authorization": f"Bearer {tokens[key]}", "Content-Type": MEDIA_MSGPACK}
         assert client.post("/api/agent/records", content=body, headers=headers).status_code == 200
+        while follower.step():
+            pass
 
     return make
 

@@ -10,9 +10,9 @@ from sqlmodel import Session, select
 
 import server.facts.follower
 from agent.wire import MEDIA_MSGPACK, VERSION, Batch, Clock, Fact
+from server.checks.told import sheets_of
 from server.clock import SetClock
 from server.facts.follower import FactFollower
-from server.facts.queries import sheets_of
 from server.facts.tables import FactChange, FactSheet
 from server.ingest.tables import RecordRow
 from server.retention.sweep import sweep_changes
@@ -215,6 +215,7 @@ def test_checks_read_the_sheets_of_many_at_once(tell: Tell, bank: dict[str, int]
     tell("1001-pc", {"av.count": 0}, topic="antivirus", unread={"av.1.": "rights"})
     with database.read() as session:
         found = sheets_of(session, [bank["1001-pc"], bank["centre"]])
+        assert sheets_of(session, [bank["1001-pc"]], ["antivirus"])[bank["1001-pc"]].keys() == {"antivirus"}
     assert list(found) == [bank["1001-pc"]]
     assert set(found[bank["1001-pc"]]) == {"host", "antivirus"}
     sheet = found[bank["1001-pc"]]["antivirus"]
