@@ -122,8 +122,10 @@ class Follower(Following):
         step: _Step | None = None
         began = time.monotonic()
         try:
+            # Time passes up to here at most: what is committed while the rest is read, this step does not see.
+            upto = self._now()
             with self._database.read() as session:
-                step = self._work(session, limit)
+                step = self._work(session, limit, upto)
             self._write(step)
         except _Anew:
             return 1
@@ -212,9 +214,9 @@ class Follower(Following):
                 self._resumed[shard] = self._beats[shard] = now
         self._back = False
 
-    def _work(self, session: Session, limit: int) -> _Step:
+    def _work(self, session: Session, limit: int, upto: int) -> _Step:
         step = self._read(session, load(session), limit)
-        horizon = self._horizon(step, limit)
+        horizon = self._horizon(step, limit, upto)
         dues = self._dues(session, step.turn.part, horizon, limit)
         if len(dues) == limit:  # much is due: nothing may be judged before the rest of it
             horizon = min(horizon, dues[-1][0])
@@ -238,12 +240,12 @@ class Follower(Following):
         sitting.judge_history(step.history)
         return step
 
-    def _horizon(self, step: _Step, limit: int) -> int:
+    def _horizon(self, step: _Step, limit: int, now: int) -> int:
         """Up to when time may pass: all that had arrived by then is read."""
         last = max((entry.arrived for entry in step.entries), default=0)
         if len(step.entries) == limit:
             return last
-        return max(last, self._now() - GRACE if step.read_to is None else step.read_to)
+        return max(last, now - GRACE if step.read_to is None else step.read_to)
 
     def _read(self, session: Session, rules: Rules, limit: int) -> _Step:
         """The next of the log: `limit` live records; and only if there are fewer, of the rest."""
@@ -317,9 +319,10 @@ class Follower(Following):
             self._single = self._batch + 1
             return 1
         if step is None:
+            upto = self._now()
             with self._database.read() as session:
                 step = self._read(session, Rules([]), 1)
-                dues = self._dues(session, step.turn.part, self._horizon(step, 1), 1)
+                dues = self._dues(session, step.turn.part, self._horizon(step, 1, upto), 1)
                 step.alone = dues[0][1] if dues and not (step.entries or step.history or step.ahead) else None
         with suppress(_Anew), self._database.write() as session:
             if step.alone is not None:

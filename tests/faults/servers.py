@@ -156,8 +156,13 @@ def _names() -> Iterator[str]:
 
 
 def _kill(servers: Servers, log: Log, found: Found, struck: int) -> None:
-    until(lambda: sum(led := servers.led()) == MANY and min(led) > 0, "all servers to share the judging")
-    found.led.append(servers.led())
+    found.led.append([])
+
+    def shared() -> bool:
+        found.led[-1] = led = servers.led()
+        return sum(led) == MANY and min(led) > 0
+
+    until(shared, "all servers to share the judging")
     servers.kill(struck)
     found.kills += 1
     at, taken = time.monotonic(), log.taken()

@@ -490,7 +490,7 @@ def test_two_followers_do_not_judge_the_same_record_twice(
     first._arrive(frozenset(range(first._count())))
     second._arrive(frozenset(range(second._count())))
     with database.read() as session:
-        step = second._work(session, 100)
+        step = second._work(session, 100, now())
     run(first)
     with pytest.raises(Overtaken):
         second._write(step)
