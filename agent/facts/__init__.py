@@ -1,1 +1,1 @@
-"""What a host says of itself: known without privileges, at once, of no network. docs/agent.md has the names."""
+"""What a host says of itself: of no network, and never guessed. docs/facts.md has the names."""

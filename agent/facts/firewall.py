@@ -42,11 +42,27 @@ def by_nft(root: Path) -> bool:
         rules = [one["rule"] for one in found if "rule" in one]
         if any(chain.get("policy") == "drop" for chain in entered):
             return True
-        tables = {(chain["family"], chain["table"]) for chain in entered}
-        here = [rule for rule in rules if (rule["family"], rule["table"]) in tables]
-        return any(stop in part for rule in here for part in rule["expr"] for stop in STOPS)
+        met = _met_by(rules, [(chain["family"], chain["table"], chain["name"]) for chain in entered])
+        return any(stop in part for rule in met for part in rule["expr"] for stop in STOPS)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise NotRead("unreadable", said.text) from error
+
+
+def _met_by(rules: list[Any], chains: list[tuple[str, str, str]]) -> list[Any]:
+    """The rules that what comes in may meet: of these chains, and of those they lead to. What is passed on to others,
+    as to containers, meets rules of the same tables that guard nothing here."""
+    met: list[Any] = []
+    waiting, seen = list(chains), set(chains)
+    while waiting:
+        family, table, name = waiting.pop()
+        for rule in rules:
+            if (rule["family"], rule["table"], rule["chain"]) == (family, table, name):
+                met.append(rule)
+                leads = {part[how]["target"] for part in rule["expr"] for how in ("jump", "goto") if how in part}
+                fresh = {(family, table, target) for target in leads} - seen
+                seen |= fresh
+                waiting += sorted(fresh)
+    return met
 
 
 def by_iptables(root: Path) -> bool:

@@ -115,8 +115,12 @@ def driver_version(name: str) -> str:
     # a 32-bit Python on a 64-bit Windows sees another folder under the name System32, without drivers
     system = "Sysnative" if "PROCESSOR_ARCHITEW6432" in os.environ else "System32"
     path = os.path.join(os.environ.get("SYSTEMROOT", r"C:\Windows"), system, "drivers", name)
-    if not os.path.exists(path):
-        raise NotRead("absent")
+    try:
+        os.stat(path)
+    except FileNotFoundError as error:
+        raise NotRead("absent") from error
+    except OSError as error:  # one that may not be looked at is not one that is not there
+        raise NotRead("rights") from error
     library = ctypes.windll.version
     size = library.GetFileVersionInfoSizeW(path, None)
     block = ctypes.create_string_buffer(size)

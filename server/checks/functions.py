@@ -68,7 +68,6 @@ class Functions:
     def __init__(self, bank: Bank, now: int, lacks: Mapping[str, Lack]) -> None:
         self.notes: list[Phrase] = []  # what was found
         self.troubles: list[Phrase] = []  # what cannot be told
-        self.told: set[str] = set()  # facts whose note says more than their value
         self._bank = bank
         self._now = now
         self._lacks = lacks

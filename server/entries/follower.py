@@ -1,18 +1,16 @@
 """Makes tickets and notes from the entries in the record log, in its order, each in a transaction with the cursor."""
 
 import logging
-from contextlib import suppress
 
 import msgspec
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from agent.wire import AnyRecord, Entry
 from server.entries.deeds import take
 from server.following import PASSING, Following
-from server.health.tables import Follower as FollowerRow
 from server.ingest.tables import RecordRow, Stream
 from server.inventory.tables import Subject
+from server.log_cursor import LogCursor
 from server.storage.database import Database
 from server.storage.lead import Lead, Role
 from server.storage.types import Now
@@ -30,14 +28,13 @@ class EntryFollower(Following):
         super().__init__(Lead(database, Role.ENTRIES))
         self._database = database
         self._now = now
-        self._begun = False
+        self._cursor = LogCursor(database, NAME, now)
 
     def step(self) -> int:
         """Take the next entry of the log; 0 if there is none."""
-        if not self._begun:
-            self._begin()
+        self._cursor.begin()
         with self._database.read() as session:
-            if _next(session, _cursor(session)) is None:
+            if _next(session, self._cursor.at(session)) is None:
                 return 0
         try:
             with self._database.write() as session:
@@ -51,22 +48,12 @@ class EntryFollower(Following):
                 self._take_next(session, make=False)
         return 1
 
-    def _begin(self) -> None:
-        """Have a cursor, before anything hangs on it; another server may have made it meanwhile."""
-        with suppress(IntegrityError), self._database.write() as session:
-            if session.get(FollowerRow, NAME) is None:
-                session.add(FollowerRow(name=NAME, cursor=0, at=self._now()))
-        self._begun = True
-
     def _take_next(self, session: Session, *, make: bool) -> None:
-        # of two servers on one database the second waits here, and then finds the cursor moved
-        cursor = session.exec(select(FollowerRow).where(FollowerRow.name == NAME).with_for_update()).one()
+        cursor = self._cursor.held(session)
         row = _next(session, cursor.cursor)
         if row is None:
             return
-        cursor.cursor, cursor.at = row.id or 0, self._now()
-        session.add(cursor)
-        session.flush()
+        self._cursor.move(session, cursor, row.id or 0)
         if make:
             self._make(session, row)
 
@@ -77,11 +64,6 @@ class EntryFollower(Following):
             agent = session.exec(asked.where(Stream.id == row.stream_id)).one()
             if not take(session, self._now(), row, record, agent):
                 log.info("Entry %s came again; it was taken before.", record.uid)
-
-
-def _cursor(session: Session) -> int:
-    row = session.get(FollowerRow, NAME)
-    return row.cursor if row else 0
 
 
 def _next(session: Session, after: int) -> RecordRow | None:

@@ -1,12 +1,10 @@
 """Keeps the sheets of hosts as their records in the log say, in its order, each in a transaction with the cursor."""
 
 import logging
-from contextlib import suppress
 from typing import Final
 
 import msgspec
 from sqlalchemy import func
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.attributes import flag_modified
 from sqlmodel import Session, col, select
 
@@ -14,8 +12,8 @@ from agent.wire import AnyRecord, Fact
 from server.facts.sheets import cleaned, differences, reasons, text
 from server.facts.tables import HOST, TOPIC, FactChange, FactSheet
 from server.following import PASSING, Following
-from server.health.tables import Follower as FollowerRow
 from server.ingest.tables import RecordRow
+from server.log_cursor import LogCursor
 from server.storage.database import Database
 from server.storage.lead import Lead, Role
 from server.storage.types import Now
@@ -35,14 +33,13 @@ class FactFollower(Following):
         super().__init__(Lead(database, Role.FACTS))
         self._database = database
         self._now = now
-        self._begun = False
+        self._cursor = LogCursor(database, NAME, now)
 
     def step(self) -> int:
         """Take the next facts of the log, and say how many; 0 if there are none."""
-        if not self._begun:
-            self._begin()
+        self._cursor.begin()
         with self._database.read() as session:
-            if not _next(session, _cursor(session), 1):
+            if not _next(session, self._cursor.at(session), 1):
                 return 0
         try:
             with self._database.write() as session:
@@ -65,25 +62,15 @@ class FactFollower(Following):
             with self._database.write() as session:
                 return self._take(session, 1, make=False)
 
-    def _begin(self) -> None:
-        """Have a cursor, before anything hangs on it; another server may have made it meanwhile."""
-        with suppress(IntegrityError), self._database.write() as session:
-            if session.get(FollowerRow, NAME) is None:
-                session.add(FollowerRow(name=NAME, cursor=0, at=self._now()))
-        self._begun = True
-
     def _take(self, session: Session, most: int, *, make: bool) -> int:
-        # of two servers on one database the second waits here, and then finds the cursor moved
-        cursor = session.exec(select(FollowerRow).where(FollowerRow.name == NAME).with_for_update()).one()
+        cursor = self._cursor.held(session)
         rows = _next(session, cursor.cursor, most)
         for row in rows if make else ():
             record: AnyRecord = msgspec.msgpack.decode(row.body, type=AnyRecord)
             if isinstance(record, Fact) and row.subject_id is not None:
                 keep(session, row.subject_id, row, record)
         if rows:
-            cursor.cursor, cursor.at = rows[-1].id or 0, self._now()
-            session.add(cursor)
-            session.flush()
+            self._cursor.move(session, cursor, rows[-1].id or 0)
         return len(rows)
 
 
@@ -108,11 +95,6 @@ def keep(session: Session, subject: int, row: RecordRow, fact: Fact) -> None:
     session.add(sheet)
     flag_modified(sheet, "facts")  # of false instead of 0 it would not see that it is another
     session.flush()
-
-
-def _cursor(session: Session) -> int:
-    row = session.get(FollowerRow, NAME)
-    return row.cursor if row else 0
 
 
 def _next(session: Session, after: int, most: int) -> list[RecordRow]:

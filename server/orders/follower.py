@@ -1,17 +1,15 @@
 """Ends orders: by the results in the record log, in its order and in a transaction with the cursor; and by time."""
 
 import logging
-from contextlib import suppress
 
 import msgspec
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from agent.wire import AnyRecord, Result
 from server.following import PASSING, Following
-from server.health.tables import Follower as FollowerRow
 from server.ingest.tables import RecordRow, Stream
+from server.log_cursor import LogCursor
 from server.orders.ending import answer, lapse, overdue, refuse, shut_out
 from server.storage.database import Database
 from server.storage.lead import Lead, Role
@@ -34,7 +32,7 @@ class OrderFollower(Following):
         super().__init__(Lead(database, Role.ORDERS))
         self._database = database
         self._now = now
-        self._begun = False
+        self._cursor = LogCursor(database, NAME, now)
         self._decided = True  # about who an agent is: since the last look, or before this server looked first
         self._single = 0  # steps still to be taken one result at a time, after one failed
 
@@ -48,11 +46,10 @@ class OrderFollower(Following):
 
     def step(self) -> int:
         """End what the next results end, and what is overdue; 0 if there was neither."""
-        if not self._begun:
-            self._begin()
+        self._cursor.begin()
         limit = 1 if self._single else AT_ONCE
         with self._database.read() as session:
-            news = _next(session, _cursor(session), 1)
+            news = _next(session, self._cursor.at(session), 1)
             late = overdue(session, self._now())
         if news:
             self._take(limit)
@@ -101,34 +98,18 @@ class OrderFollower(Following):
             with self._database.write() as session:
                 self._take_next(session, 1, end=False)
 
-    def _begin(self) -> None:
-        """Have a cursor, before anything hangs on it; another server may have made it meanwhile."""
-        with suppress(IntegrityError), self._database.write() as session:
-            if session.get(FollowerRow, NAME) is None:
-                session.add(FollowerRow(name=NAME, cursor=0, at=self._now()))
-        self._begun = True
-
     def _take_next(self, session: Session, limit: int, *, end: bool = True) -> None:
-        # of two servers on one database the second waits here, and then finds the cursor moved
-        mine = select(FollowerRow).where(col(FollowerRow.name) == NAME).with_for_update()
-        cursor: FollowerRow = session.execute(mine).scalar_one()
+        cursor = self._cursor.held(session)
         rows = _next(session, cursor.cursor, limit)
         if not rows:
             return
-        cursor.cursor, cursor.at = rows[-1][0], self._now()
-        session.add(cursor)
-        session.flush()
+        self._cursor.move(session, cursor, rows[-1][0])
         if end:
             said = [(agent, at, _decode(body)) for _, agent, at, body in rows]
             heard = [(agent, at, record) for agent, at, record in said if isinstance(record, Result)]
             answer(session, self._now(), heard)
         else:
             log.error("Record %d is kept in the log and ends no order.", rows[-1][0])
-
-
-def _cursor(session: Session) -> int:
-    row = session.get(FollowerRow, NAME)
-    return row.cursor if row else 0
 
 
 def _next(session: Session, after: int, limit: int) -> list[tuple[int, int, int, bytes]]:

@@ -86,7 +86,10 @@ INPUT = '{"chain": {"family": "inet", "table": "f", "name": "in", "hook": "input
 def test_a_policy_that_drops_or_a_rule_that_does_is_a_firewall(tree: Tree) -> None:
     assert firewall(tree(nft(f'{{"nftables": [{INPUT % "drop"}]}}')))["firewall.on"] is True
     dropped = '{"rule": {"family": "inet", "table": "f", "chain": "more", "expr": [{"reject": null}]}}'
-    assert firewall(tree(nft(f'{{"nftables": [{INPUT % "accept"}, {dropped}]}}')))["firewall.on"] is True
+    leads = '{"rule": {"family": "inet", "table": "f", "chain": "in", "expr": [{"jump": {"target": "more"}}]}}'
+    assert firewall(tree(nft(f'{{"nftables": [{INPUT % "accept"}, {leads}, {dropped}]}}')))["firewall.on"] is True
+    # Docker's rules for what it passes on stand in the table of what comes in
+    assert firewall(tree(nft(f'{{"nftables": [{INPUT % "accept"}, {dropped}]}}')))["firewall.on"] is False
     taken = '{"rule": {"family": "inet", "table": "f", "chain": "in", "expr": [{"accept": null}]}}'
     told = firewall(tree(nft(f'{{"nftables": [{INPUT % "accept"}, {taken}]}}')))
     assert told == {"firewall.on": False, "firewall.kind": "nftables"}
