@@ -81,7 +81,7 @@ def show(
         if json:
             typer.echo(to_json(told.model_dump(mode="json")))
         else:
-            head = [_("Verdict"), _("Severity"), _("Item checked"), _("Why")]
+            head = [_("Verdict"), _("Severity"), _("Item checked"), _("What it rests on")]
             rows = [
                 [_word(one.word), _(SEVERITIES[one.severity]), one.title, _("; ").join(one.why)]
                 for one in told.verdicts

@@ -11,7 +11,7 @@ from server.checks.check import Check
 from server.checks.functions import Functions, Odd, days_since, when
 from server.checks.language import Expression
 from server.checks.sheets import DAY, PRODUCTS, Host, Lack, Value, fact
-from server.checks.words import Phrase, name_of, phrase
+from server.checks.words import Phrase, name_of, phrase, says
 
 LISTED: Final = 8  # of a list that is told in words
 TOLD: Final = 12  # sentences of a verdict
@@ -176,7 +176,7 @@ class Judge:
         if name_of(name).kind == "time" and isinstance(value, int):
             key = "aged" if value <= self._now else "ahead"
             return phrase(key, date=when(value), **({"days": (self._now - value) // DAY} if key == "aged" else {}))
-        return value
+        return Phrase(value) if isinstance(value, str) and value in name_of(name).words and value in says() else value
 
 
 def exempted(verdict: Verdict, exemption: Exemption, now: int) -> Verdict:

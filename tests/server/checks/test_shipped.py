@@ -182,6 +182,7 @@ def test_who_is_exempt_is_so_until_the_day_is_over_and_what_is_well_stays_well(h
     assert verdict.word is Word.EXEMPT
     assert why(verdict)[0] == "豁免：白名单管控；批准人 李某，至 2026-11-30"
     assert judged("removable-storage", host("xp"), today).word is Word.PASS
+    assert why(judged("removable-storage", host("xp"), today)) == ["移动存储：禁用"]
     assert judged("antivirus-present", host("xp"), bank(date(2026, 11, 29))).word is Word.FAIL
     assert judged("antivirus-present", Host("other", host("xp").sheets), today).word is Word.FAIL
 
