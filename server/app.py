@@ -19,6 +19,7 @@ import server.checks.routes
 import server.coverage.routes
 import server.entries.routes
 import server.events.routes
+import server.exemptions.routes
 import server.facts.routes
 import server.health.routes
 import server.ingest.routes
@@ -40,6 +41,7 @@ from server.agents.turns import Turns
 from server.answers import wire_schemas
 from server.aside.shelf import Shelf
 from server.bodies import BoundedBody
+from server.checks.follower import VerdictFollower
 from server.checks.kept import Checks
 from server.entries.follower import EntryFollower
 from server.events.ticker import News, Ticker
@@ -88,6 +90,7 @@ def routers() -> list[APIRouter]:
         server.agents.open_routes.router,
         server.coverage.routes.router,
         server.checks.routes.router,
+        server.exemptions.routes.router,
         server.events.routes.router,
         server.routes.router,
         server.running.routes.router,
@@ -116,6 +119,8 @@ def create_app(
     entries = EntryFollower(database, now)
     facts = FactFollower(database, now)
     orders = OrderFollower(database, now)
+    of_bank = Checks(checks)
+    verdicts = VerdictFollower(database, now, of_bank)
     sweeper = Sweeper(database, now, settings.record_days, settings.rollup_days)
 
     def committed(kinds: Set[str]) -> None:
@@ -157,7 +162,8 @@ def create_app(
         hub=hub,
         sweeper=sweeper,
         shelf=Shelf(database, now),
-        checks=Checks(checks),
+        checks=of_bank,
+        verdicts=verdicts,
     )
 
     @asynccontextmanager
@@ -171,6 +177,7 @@ def create_app(
         entries.start()
         facts.start()
         orders.start()
+        verdicts.start()
         sweeper.start()
         try:
             yield
@@ -184,6 +191,7 @@ def create_app(
             await asyncio.to_thread(entries.stop)
             await asyncio.to_thread(facts.stop)
             await asyncio.to_thread(orders.stop)
+            await asyncio.to_thread(verdicts.stop)
             await asyncio.to_thread(sweeper.stop)
 
     app = Application(

@@ -9,6 +9,7 @@ from server.agents.challenges import Voice
 from server.agents.limits import Limits
 from server.agents.turns import Turns
 from server.aside.shelf import Shelf
+from server.checks.follower import VerdictFollower
 from server.checks.kept import Checks
 from server.entries.follower import EntryFollower
 from server.events.ticker import Ticker
@@ -48,5 +49,6 @@ class State:
     sweeper: Sweeper
     shelf: Shelf
     checks: Checks
+    verdicts: VerdictFollower
     homes: Together[Home] = field(default_factory=Together)  # of the whole bank
     draining: bool = False  # the end is asked for

@@ -15,6 +15,7 @@ from server.errors import Told, reason
 FILE: Final = "bank.toml"
 YOUNG: Final = 15 * DAY  # a newest library older than this is no measure: a server nobody updates would make all green
 KEPT: Final = 3_650 * DAY
+EPOCH: Final = 719_163  # the ordinal of 1970-01-01
 
 
 class BadBank(Told):
@@ -38,6 +39,21 @@ class Exemption(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     approver: Annotated[str, msgspec.Meta(min_length=1)]
     control: Annotated[str, msgspec.Meta(min_length=1)]
     until: date
+
+    @property
+    def over_at(self) -> int:
+        """µs: the end of its day, in UTC."""
+        return (self.until.toordinal() + 1 - EPOCH) * DAY
+
+
+class Granted(Exemption, frozen=True):
+    """One that head office granted by a deed: over when the day is over by the bank's clocks."""
+
+    ends: int
+
+    @property
+    def over_at(self) -> int:
+        return self.ends
 
 
 class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

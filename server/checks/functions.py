@@ -15,9 +15,10 @@ from typing import Any, Final
 
 import msgspec
 
-from server.checks.bank import Bank
+from server.checks.bank import YOUNG, Bank
 from server.checks.sheets import DAY, Lack
 from server.checks.words import Phrase, phrase
+from server.storage.types import FOREVER
 
 FUNCTIONS: Final = (
     "version_at_least",
@@ -68,6 +69,7 @@ class Functions:
     def __init__(self, bank: Bank, now: int, lacks: Mapping[str, Lack]) -> None:
         self.notes: list[Phrase] = []  # what was found
         self.troubles: list[Phrase] = []  # what cannot be told
+        self.until = FOREVER  # µs: from then on time alone may have it answer otherwise
         self._bank = bank
         self._now = now
         self._lacks = lacks
@@ -92,7 +94,23 @@ class Functions:
         return enough
 
     def days_since(self, at: int) -> int:
-        return days_since(at, self._now)
+        days = days_since(at, self._now)
+        self.hold(at + (days + 1) * DAY)
+        return days
+
+    def behind(self, product: str, at: int) -> int:
+        """Whole days a virus library is behind what it is measured by."""
+        days_since(at, self._now)
+        measure = self._bank.measure(product, self._now)
+        days = max(0, measure - at) // DAY
+        newest = self._bank.newest.get(product)
+        by_newest = newest is not None and measure == newest
+        self.hold(measure + YOUNG + 1 if by_newest else at + (days + 1) * DAY)
+        return days
+
+    def hold(self, until: int) -> None:
+        """What is answered stays so until then, if nothing is told anew."""
+        self.until = min(self.until, until)
 
     def any_port(self, ports: Sequence[str], wanted: str) -> bool:
         """Whether any of `ports`, numbers as text, is one of "135,137-139,445"."""
@@ -135,6 +153,7 @@ class Functions:
 
     def _mended(self, row: Support) -> bool:
         today = _day(self._now)
+        self.hold((self._now // DAY + 1) * DAY)
         bought = row.extended is not None and row.name in self._bank.extended
         until = row.extended if bought and row.extended else row.ends
         key = "ended" if until < today else "extended" if bought else "ends"

@@ -46,6 +46,10 @@ DEEDS: Final[dict[str, tuple[str, str]]] = {
     "push.cancel": ("取消下发", "Push cancelled"),
     "push.end": ("下发全部结束", "All orders of a push ended"),
     "push.amend": ("下发结束后又有结果", "Results came after a push had ended"),
+    "exemption.grant": ("批准豁免", "Exemption granted"),
+    "exemption.withdraw": ("撤销豁免", "Exemption withdrawn"),
+    "exemption.end": ("豁免到期", "Exemption over"),
+    "checks.export": ("导出核查结果", "Verdicts exported"),
     "entry.note": ("网点登记", "Note of a branch"),
 }
 
