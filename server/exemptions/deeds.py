@@ -35,7 +35,7 @@ def grant(session: Session, act: Act, viewer: Scoped, checks: frozenset[str], as
     row = ExemptionRow(
         check_id=ask.check,
         subject_id=subject.id or 0,
-        cls=ask.cls,
+        of_class=ask.cls,
         approver=approver,
         control=control,
         until=ask.until.isoformat(),
@@ -104,7 +104,7 @@ def _not_twice(session: Session, row: ExemptionRow, now: int) -> None:
     same = (
         col(ExemptionRow.check_id) == row.check_id,
         col(ExemptionRow.subject_id) == row.subject_id,
-        col(ExemptionRow.cls) == row.cls,
+        col(ExemptionRow.of_class) == row.of_class,
         col(ExemptionRow.ended_at).is_(None),
         col(ExemptionRow.ends_at) > now,
     )

@@ -31,7 +31,7 @@ def granted(session: Session, now: int, subjects: Collection[int] | None = None)
     for own, key, branch, cls in _hosts(session, rows, wider, subjects):
         for place in (*reversed(wider.get(branch, (branch,))), own):
             for row in sorted(by.get(place, ()), key=lambda one: one.ends_at):
-                if not row.cls or row.cls == cls:
+                if not row.of_class or row.of_class == cls:
                     found[row.check_id, key] = _as_granted(row, key)
     return found
 
@@ -48,7 +48,7 @@ def hosts_of(session: Session, row: ExemptionRow) -> list[int]:
     return [
         own
         for own, _, branch, cls in hosts
-        if row.subject_id in (own, *wider.get(branch, (branch,))) and (not row.cls or row.cls == cls)
+        if row.subject_id in (own, *wider.get(branch, (branch,))) and (not row.of_class or row.of_class == cls)
     ]
 
 

@@ -40,7 +40,7 @@ def out(session: Session, row: ExemptionRow, kept: Kept, now: int, lang: str) ->
         title=_titles(kept, lang).get(row.check_id, row.check_id),
         about=subject.key,
         about_name=subject.name,
-        cls=row.cls,
+        cls=row.of_class,
         hosts=len(hosts_of(session, row)),
         approver=row.approver,
         control=row.control,

@@ -29,7 +29,7 @@ class ExemptionRow(SQLModel, table=True):
     uid: str = Field(default_factory=new_uid, unique=True, max_length=36)
     check_id: str = Field(max_length=CHECK)
     subject_id: int = Field(sa_column=Column(Id, ForeignKey("subject.id"), nullable=False))
-    cls: str = Field(default="", max_length=64)  # of positions; "" is all hosts, the agents' PCs too
+    of_class: str = Field(default="", max_length=64)  # of positions; "" is all hosts, the agents' PCs too
     approver: str = Field(max_length=TEXT)
     control: str = Field(max_length=TEXT)
     until: str = Field(max_length=10)  # its last day: 2027-03-31

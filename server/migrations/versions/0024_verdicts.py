@@ -18,7 +18,7 @@ def upgrade() -> None:
         sa.Column("uid", sa.String(36), nullable=False),
         sa.Column("check_id", sa.String(300), nullable=False),
         sa.Column("subject_id", Id, nullable=False),
-        sa.Column("cls", sa.String(64), nullable=False),
+        sa.Column("of_class", sa.String(64), nullable=False),
         sa.Column("approver", sa.String(300), nullable=False),
         sa.Column("control", sa.String(300), nullable=False),
         sa.Column("until", sa.String(10), nullable=False),

@@ -70,7 +70,7 @@ class Fleet:
         return VerdictFollower(self.database, self.now, Checks(self.folder))
 
     def tell(self, key: str, topic: str = "host", **facts: Any) -> None:
-        names = {name.replace("_", "."): value for name, value in facts.items()}
+        names = {name if "." in name else name.replace("_", "."): value for name, value in facts.items()}
         with self.database.write() as session:
             row = session.get(FactSheet, (self.bank[key], topic)) or FactSheet(
                 subject_id=self.bank[key], topic=topic, at=0, arrived=0, record=0, host="", facts={}, unread={}
