@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, case, exists, func, select
 from sqlmodel import Session, col
 
 from server.accounts.scope import Scoped, in_scope
@@ -94,3 +94,18 @@ def branch_words(
 
 def _whole(counted: dict[str, int], hosts: int) -> Words:
     return Words(**counted, unknown=max(0, hosts - sum(counted.values())))
+
+
+def unknown_hosts(session: Session, viewer: Scoped, now: int) -> int:
+    """Hosts of which at least one verdict is unknown, or that nobody judged yet."""
+    own = col(VerdictRow.subject_id) == col(Subject.id)
+    unknown = exists(select(1).where(own, word_now(now) == Word.UNKNOWN.value).correlate(Subject))
+    unjudged = ~exists(select(1).where(own).correlate(Subject))
+    asked = (
+        select(func.count())
+        .select_from(Subject)
+        .join(JudgedHost, col(JudgedHost.subject_id) == col(Subject.id))
+        .where(col(Subject.removed_at).is_(None), in_scope(viewer, col(Subject.branch_id)), unknown | unjudged)
+    )
+    counted: int = session.execute(asked).scalar_one()
+    return counted

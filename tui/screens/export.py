@@ -1,6 +1,7 @@
-"""The ledger to a file: format, path, progress; Escape leaves no half file. In a browser it is downloaded."""
+"""Something to a file: format, path, progress; Escape leaves no half file. In a browser it is downloaded."""
 
 import tempfile
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import BinaryIO, ClassVar, cast
 
@@ -13,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, ProgressBar, Static
 from textual.worker import Worker
 
-from tui.client import Download, LedgerQuery
+from tui.client import Download
 from tui.failures import Away, ClientError
 from tui.files import CannotWrite, Exists, write
 from tui.plain import plain
@@ -23,13 +24,15 @@ from tui.times import local
 from tui.widgets.frame import KeyLine
 from tui.widgets.pick import Pick
 from tui.widgets.typed import all_typed
-from tui.words import watched
-
-FORMATS = (("xlsx", "Excel (.xlsx)"), ("csv", "CSV (.csv)"), ("json", "JSON (.json)"))
 
 
 class Export(ModalScreen[None]):
+    """What is exported is said by `ask` and `told`."""
+
     CSS_PATH = "export.tcss"
+    TITLE_TEXT: ClassVar[str] = ""
+    NAME: ClassVar[str] = ""
+    FORMATS: ClassVar[tuple[tuple[str, str], ...]] = ()
     app = getters.app(Shell)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "start", N_("Export"), priority=True),
@@ -38,18 +41,24 @@ class Export(ModalScreen[None]):
         Binding("escape", "stop", N_("Stop")),
     ]
 
-    def __init__(self, query: LedgerQuery) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._query = query
         self._export_worker: Worker[None] | None = None
         self._replace: Path | None = None  # the file Enter has been warned of
 
+    def ask(self, format: str) -> AbstractAsyncContextManager[Download]:
+        raise NotImplementedError
+
+    def told(self, download: Download) -> str:
+        """What the file holds."""
+        raise NotImplementedError
+
     def compose(self) -> ComposeResult:
         with Vertical(id="box") as box:
-            box.border_title = _("Export the ledger")
+            box.border_title = _(self.TITLE_TEXT)
             with Horizontal(classes="field"):
                 yield Label(_("Format"))
-                yield Pick(FORMATS, id="format")
+                yield Pick(self.FORMATS, id="format")
             with Horizontal(classes="field"):
                 yield Label(_("File"))
                 yield Input(str(self._default()), id="path")
@@ -65,7 +74,7 @@ class Export(ModalScreen[None]):
             (place for place in (Path.home() / "Desktop", Path.home() / "桌面") if place.is_dir()), Path.home()
         )
         stamp = local(self.app.client.now()).strftime("%Y%m%d-%H%M")
-        return folder / (_("ledger") + "-" + stamp)
+        return folder / (_(self.NAME) + "-" + stamp)
 
     def say(self, sentence: str) -> None:
         self.query_one("#said", Static).update(Text(plain(sentence)))
@@ -95,7 +104,7 @@ class Export(ModalScreen[None]):
         bar = self.query_one("#bar", ProgressBar)
         bar.display = True
         try:
-            async with self.app.client.ledger_export(self._query, kind) as download:
+            async with self.ask(kind) as download:
                 bar.update(total=download.size, progress=0)
                 if self.app.is_web:
                     await self._hand_over(download, path.name)
@@ -111,12 +120,8 @@ class Export(ModalScreen[None]):
         except ClientError as error:
             self.say(str(error))
         else:
-            told = _("{path} is written: {size} bytes, as of journal no. {seq}.")
-            self.say(
-                told.format(path=path, size=f"{size:,}", seq=download.journal_seq)
-                + " "
-                + watched(download.rows, download.watched)
-            )
+            written = _("{path} is written: {size} bytes.").format(path=path, size=f"{size:,}")
+            self.say(f"{written} {self.told(download)}")
             self._replace = path
         finally:
             bar.display = False
@@ -133,9 +138,7 @@ class Export(ModalScreen[None]):
             self._progress(done)
         file.seek(0)
         self.app.deliver_binary(file, save_filename=name, mime_type="application/octet-stream")
-        self.say(
-            _("The browser has the file: {name}, as of journal no. {seq}.").format(name=name, seq=download.journal_seq)
-        )
+        self.say(_("The browser has the file: {name}.").format(name=name) + f" {self.told(download)}")
 
     def _progress(self, done: int) -> None:
         self.query_one("#bar", ProgressBar).update(progress=done)

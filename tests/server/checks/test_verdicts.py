@@ -1,9 +1,11 @@
 """Verdicts that are kept: they follow sheets, time, checks and exemptions, and are never shown better than they are."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -386,3 +388,47 @@ def test_each_day_is_kept_and_today_is_as_it_is_now(fleet: Fleet, now: SetClock,
 
 def _rows(session: Session) -> int:
     return len(session.exec(select(VerdictDay).where(VerdictDay.check_id == "enough-memory")).all())
+
+
+def test_the_homes_count_hosts_by_their_verdicts_and_lead_to_them(fleet: Fleet, sign_in: SignIn) -> None:
+    said = {"av.count": 1, "av.1.product": "ClamAV", "av.1.realtime": True}
+    fleet.tell("1001-pc", "antivirus", **said, **{"av.1.library_at": fleet.now() - 40 * DAY * 1_000_000})
+    fleet.settle()
+    head = figures(sign_in(Role.HEAD))
+    assert [head[key]["value"] for key in ("patched", "unpatched", "patchesUnknown", "library")] == ["0", "0", "2", "1"]
+    assert figures(sign_in(Role.BRANCH, ["1001"]))["library"]["value"] == "0/1"
+    unchecked = figures(sign_in(Role.AUDITOR))["unchecked"]
+    assert (unchecked["value"], unchecked["level"]) == ("2", "unknown")
+    for role, name, count in (
+        (Role.HEAD, "library", 1),
+        (Role.HEAD, "patchesUnknown", 2),
+        (Role.AUDITOR, "unchecked", 2),
+    ):
+        person = sign_in(role)
+        opens = figures(person)[name]["opens"].removeprefix("hosts")
+        assert person.get(f"/api/checks/hosts{opens}").json()["total"] == count
+
+
+def figures(person: TestClient) -> dict[str, Any]:
+    return {one["key"]: one for one in person.get("/api/home").json()["figures"]}
+
+
+def test_the_export_is_a_workbook_and_a_deed_and_runs_nothing(fleet: Fleet, sign_in: SignIn) -> None:
+    fleet.tell("1001-pc", memory_bytes=1)
+    with fleet.database.write() as session:
+        session.get_one(Subject, fleet.bank["1001-pc"]).name = "=1+1"
+    fleet.settle()
+    answer = sign_in(Role.HEAD, lang="zh").get("/api/checks/export", params={"branch": "1001"})
+    assert (answer.status_code, answer.headers["x-rows"]) == (200, "1"), answer.text
+    book = openpyxl.load_workbook(io.BytesIO(answer.content))
+    [matrix, ill] = book.worksheets
+    heads = [one.value for one in matrix[3]]
+    row = dict(zip(heads, [one.value for one in matrix[4]], strict=True))
+    assert (row["机构"], row["内存够用"]) == ("城关支行", "不合格")
+    listed = [[one.value for one in line] for line in ill.iter_rows(min_row=4)]
+    assert ["1001-pc", "内存够用", "不合格"] in [line[1:4] for line in listed]
+    assert all(
+        cell.data_type == "s" for sheet in book.worksheets for line in sheet.iter_rows() for cell in line if cell.value
+    )
+    assert deeds(fleet.database)[-1] == "checks.export"
+    assert sign_in(Role.BRANCH, ["1002"]).get("/api/checks/export", params={"branch": "1001"}).status_code == 404
