@@ -96,7 +96,7 @@ async def _list(client: "Client", query: "HostQuery", json: bool) -> None:
     if json:
         typer.echo(to_json(told.model_copy(update={"rows": rows}).model_dump(mode="json")))
         return
-    head = [_("Branch"), _("Host"), _("Item checked"), _("Verdict"), _("Told"), _("Why")]
+    head = [_("Branch"), _("Host"), _("Item checked"), _("Verdict"), _("Told"), _("What it rests on")]
     for line in aligned([head, *_host_lines(told, rows, query.word)]):
         typer.echo(line)
     narrate(_("{n} hosts").format(n=f"{told.total:,}"))

@@ -22,6 +22,9 @@ class BadBank(Told):
     """The file cannot be used: which, and what is wrong."""
 
 
+Pattern = Annotated[str, msgspec.Meta(min_length=2, max_length=120)]  # of a program's name: * is anything
+
+
 class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the bank wants of one build: at least this UBR, or any of these updates."""
 
@@ -61,6 +64,8 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zones: dict[str, list[str]] = {}
     extended: list[str] = []
     exempt: list[Exemption] = []
+    unwanted: list[Pattern] = []
+    allowed: list[Pattern] = []
 
 
 class Bank(msgspec.Struct, frozen=True):
@@ -71,6 +76,8 @@ class Bank(msgspec.Struct, frozen=True):
     zones: tuple[tuple[str, IPv4Network | IPv6Network], ...] = ()
     extended: frozenset[str] = frozenset()
     exempt: Mapping[tuple[str, str], Exemption] = {}
+    unwanted: tuple[str, ...] = ()  # patterns beside those that came with the program
+    allowed: tuple[str, ...] = ()  # and what none of them means
 
     def zone(self, address: IPv4Address | IPv6Address) -> str | None:
         return next((name for name, network in self.zones if address in network), None)
@@ -100,6 +107,8 @@ def read_bank(file: Path, newest: Mapping[str, int] | None = None) -> Bank:
         zones=zones,
         extended=frozenset(said.extended),
         exempt={(one.check, one.host): one for one in said.exempt},
+        unwanted=tuple(said.unwanted),
+        allowed=tuple(said.allowed),
     )
 
 

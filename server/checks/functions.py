@@ -8,7 +8,8 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from functools import cache
+from fnmatch import fnmatchcase
+from functools import cache, lru_cache
 from importlib.resources import files
 from ipaddress import ip_interface
 from typing import Any, Final
@@ -31,9 +32,11 @@ FUNCTIONS: Final = (
     "baseline",
     "baseline_kb",
     "network_count",
+    "unwanted",
     "cannot_read",
 )
 OLDEST: Final = 1_104_537_600_000_000  # µs: 2005-01-01, before which no library of today was made
+NO_FIXES: Final = ("support.toml", "software.toml")  # what is in known/ beside tables of `fixed`
 _VERSION = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,7}", re.ASCII)
 _RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 
@@ -200,6 +203,15 @@ class Functions:
             self.notes.append(phrase("apart", count=len(found), networks=", ".join(sorted(found))))
         return len(found)
 
+    def unwanted(self, software: Sequence[str], left_out: int) -> bool:
+        """Whether a program is there that the bank does not want. A list that is not whole shows that none is not."""
+        names = [said.partition("\t")[0] for said in software]
+        found = sorted({name for name in names if _is_unwanted(self._bank.unwanted, self._bank.allowed, name)})
+        if not found and left_out:
+            raise Odd(phrase("left_out", count=left_out))
+        self.notes += [phrase("not_wanted", name=name) for name in found]
+        return bool(found)
+
     def cannot_read(self, name: str) -> bool:
         """Whether the host itself said that it cannot read this fact. One it never spoke of is unknown, as ever."""
         lack = self._lacks.get(name)
@@ -267,6 +279,21 @@ def _is_port(said: str) -> bool:
     return _RANGE.fullmatch(said) is not None and "-" not in said
 
 
+@lru_cache(maxsize=200_000)
+def _is_unwanted(unwanted: tuple[str, ...], allowed: tuple[str, ...], name: str) -> bool:
+    """Most hosts have the same programs: each name is looked at once."""
+    called = name.casefold()
+    if any(fnmatchcase(called, _literal(one)) for one in allowed):
+        return False
+    return any(fnmatchcase(called, _literal(one)) for one in (*unwanted_software(), *unwanted))
+
+
+@cache
+def _literal(pattern: str) -> str:
+    """For fnmatch: of its signs only the star is one."""
+    return pattern.casefold().replace("[", "[[]").replace("?", "[?]")
+
+
 @cache
 def _spans(wanted: str) -> tuple[tuple[int, int], ...]:
     spans = []
@@ -293,7 +320,13 @@ def fixes(table: str) -> Sequence[Row]:
 def known() -> frozenset[str]:
     """The tables of `fixed`."""
     here = files("server.checks").joinpath("known").iterdir()
-    return frozenset(name.removesuffix(".toml") for one in here if (name := one.name) != "support.toml")
+    return frozenset(name.removesuffix(".toml") for one in here if (name := one.name) not in NO_FIXES)
+
+
+@cache
+def unwanted_software() -> tuple[str, ...]:
+    """Patterns of names, as they came with the program."""
+    return tuple(msgspec.convert(_data("software"), dict[str, list[str]])["unwanted"])
 
 
 @cache

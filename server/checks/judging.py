@@ -155,6 +155,7 @@ class Judge:
             line
             for name in names
             if not (name.startswith("ports.") and "listening" in noted)
+            if not (name.startswith("software") and "not_wanted" in noted)
             if (line := self._told(name, known)) is not None
         ]
         return tuple(dict.fromkeys((*functions.notes, *told)))[:TOLD]

@@ -20,7 +20,8 @@ from server.exemptions.granted import granted
 from server.inventory.tables import Subject
 from server.storage.types import FOREVER, canonical
 
-Kept_rows = Mapping[tuple[int, str], VerdictRow]
+Rows = Mapping[tuple[int, str], VerdictRow]
+REASONS: Final = 4  # sentences that are kept of a verdict; all of them are told where one host is asked for
 _EVERY: Final = DAY  # a host is looked at again after that, whatever its verdicts rest on
 
 
@@ -45,6 +46,7 @@ def basis_of(checks: Iterable[Check], bank: Bank) -> str:
         "baselines": msgspec.to_builtins(bank.baselines),
         "zones": [[name, str(network)] for name, network in bank.zones],
         "extended": sorted(bank.extended),
+        "software": [list(bank.unwanted), list(bank.allowed)],
         "exempt": sorted(canonical(msgspec.to_builtins(one)) for one in bank.exempt.values()),
     }
     return hashlib.sha256(canonical(said).encode()).hexdigest()[:32]
@@ -106,7 +108,7 @@ def _row(
         "subject_id": own,
         "check_id": check.id,
         "word": verdict.word,
-        "why": None if verdict.word is Word.PASS or not verdict.why else msgspec.to_builtins(verdict.why[0]),
+        "why": None if verdict.word is Word.PASS else msgspec.to_builtins(verdict.why[:REASONS]),
         "at": min((host.sheets[topic].at for topic in topics if topic in host.sheets), default=None),
         "holds_until": holds if verdict.word is Word.EXEMPT else min(holds, facts_until),
     }
@@ -136,7 +138,7 @@ def _write(
         session.execute(update(JudgedHost), due)
 
 
-def _forget(session: Session, left: Kept_rows, gone: Collection[int]) -> None:
+def _forget(session: Session, left: Rows, gone: Collection[int]) -> None:
     """Verdicts by checks that are no more, and of hosts that are no more."""
     for own, check in left:
         session.execute(delete(VerdictRow).where(col(VerdictRow.subject_id) == own, col(VerdictRow.check_id) == check))
@@ -145,5 +147,6 @@ def _forget(session: Session, left: Kept_rows, gone: Collection[int]) -> None:
 
 
 def reason(why: Any, lang: str) -> str:
-    """The sentence that was kept."""
-    return msgspec.convert(why, Phrase).of(lang) if why else ""
+    """The sentences that were kept."""
+    said = [one.of(lang) for one in msgspec.convert(why, list[Phrase])] if why else []
+    return ("; " if lang == "en" else "；").join(said)

@@ -32,7 +32,7 @@ class VerdictRow(SQLModel, table=True):
     word: Word = Field(sa_column=Column(words(Word), nullable=False))
     why: Any = Field(
         default=None, sa_column=Column(Json)
-    )  # the first sentence: key and values; nothing where it passes
+    )  # the first sentences: keys and values; nothing where it passes
     at: int | None = Field(default=None, sa_column=Column(Micros))  # of the oldest sheet it rests on
     since: int = Field(sa_column=Column(Micros, nullable=False))  # when the word became this one
     holds_until: int = Field(sa_column=Column(Micros, nullable=False))

@@ -51,10 +51,6 @@ class HostChecks(Listing[VerdictOut]):
         yield from super().body()
         yield Static(id="under")
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.place(_("Host {key}").format(key=plain(self._host)))
-
     def columns(self) -> list[Column[VerdictOut]]:
         cells = self.cells
         return [
@@ -73,6 +69,7 @@ class HostChecks(Listing[VerdictOut]):
         if told is None:
             return None
         self._told = told
+        self.place(_("Host {key}").format(key=plain(self._host)))
         total = len(told.verdicts)
         return told.verdicts[offset : offset + limit], Page(total=total, offset=offset, at=self.app.client.now())
 

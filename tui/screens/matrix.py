@@ -27,7 +27,7 @@ from tui.screens.checks import heard
 from tui.screens.listing import Listing, T
 from tui.screens.verdicts_export import VerdictsExport
 from tui.texts import N_, _
-from tui.verdicts import MARKS, SHAPES, WORDS, aged, counted, worst
+from tui.verdicts import MARKS, WORDS, aged, counted, worst
 from tui.widgets.columns import Column
 from tui.widgets.table import Table
 
@@ -55,11 +55,17 @@ class _ByChecks(Listing[T]):
             self._checks = checks
             self.table.have(self.columns())
         self._checks = checks
-        legend = Text("  ").join(
-            Text.assemble((f"{number} ", "bold"), self.cells.dim(one.title)) for number, one in enumerate(checks, 1)
-        )
-        legend.no_wrap = False
-        self.query_one("#legend", Static).update(legend)
+        self.query_one("#legend", Static).update(self._legend(self.size.width - 2))
+
+    def _legend(self, width: int) -> Text:
+        """The numbers of the columns with their checks, none torn in two."""
+        lines = [Text()]
+        for number, one in enumerate(self._checks, 1):
+            entry = Text.assemble((f"{number} ", "bold"), self.cells.dim(f"{one.title}  "))
+            if lines[-1].cell_len + entry.cell_len > width:
+                lines.append(Text())
+            lines[-1].append_text(entry)
+        return Text("\n").join(lines)
 
     def under(self, row: T) -> Iterable[Text]:
         """What the row under the cursor says, in full."""
@@ -137,7 +143,7 @@ class Hosts(_ByChecks[HostRow]):
             Column(_("Branch"), lambda row: said(row.branch_name), 10, drop=2),
             Column(_("Told"), lambda row: cells.ago(row.at), 9, drop=1, right=True),
             *(self._column(place, 10 if wide else 5) for place in range(len(self._checks))),
-            *([Column(_("Why"), lambda row: said(row.cells[0].why), 20, grow=4)] if wide else []),
+            *([Column(_("What it rests on"), lambda row: said(row.cells[0].why), 20, grow=4)] if wide else []),
         ]
 
     def _column(self, place: int, width: int) -> Column[HostRow]:
@@ -174,7 +180,7 @@ class Hosts(_ByChecks[HostRow]):
         for one, cell in zip(self._checks, row.cells, strict=False):
             if cell.word in ILL:
                 age = aged(cell, self.cells.now())
-                yield Text(plain(f"{SHAPES[cell.word]} {one.title}  {age}  {cell.why}"), no_wrap=True)
+                yield Text(plain(f"{MARKS[cell.word].shape} {one.title}  {age}  {cell.why}"), no_wrap=True)
 
     def open_row(self, row: HostRow) -> None:
         self.app.open(f"hosts/{row.host}")
