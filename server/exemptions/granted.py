@@ -8,6 +8,7 @@ from sqlalchemy import Select, select
 from sqlmodel import Session, col
 
 from server.checks.bank import Granted
+from server.checks.tables import JudgedHost
 from server.exemptions.tables import ExemptionRow
 from server.inventory.tables import Branch, Position, Subject, SubjectKind
 
@@ -84,6 +85,7 @@ def _hosts(
 def _asked() -> Select[*tuple[Any, ...]]:
     return (
         select(col(Subject.id), col(Subject.key), col(Subject.branch_id), col(Position.cls))
+        .join(JudgedHost, col(JudgedHost.subject_id) == col(Subject.id))
         .outerjoin(Position, col(Position.id) == col(Subject.id))
         .where(col(Subject.kind).in_(HOSTS), col(Subject.removed_at).is_(None))
     )
