@@ -16,11 +16,13 @@ from server.checks.sheets import DAY, SLACK, Host
 from server.checks.tables import JudgedHost, VerdictRow
 from server.checks.told import sheets_of
 from server.checks.words import Phrase, name_of
+from server.events.publish import invalidate_all
 from server.exemptions.granted import granted
 from server.inventory.tables import Subject
 from server.storage.types import FOREVER, canonical
 
 Rows = Mapping[tuple[int, str], VerdictRow]
+TOPIC: Final = "verdict"
 REASONS: Final = 4  # sentences that are kept of a verdict; all of them are told where one host is asked for
 _EVERY: Final = DAY  # a host is looked at again after that, whatever its verdicts rest on
 
@@ -52,21 +54,21 @@ def basis_of(checks: Iterable[Check], bank: Bank) -> str:
     return hashlib.sha256(canonical(said).encode()).hexdigest()[:32]
 
 
-def judge_hosts(session: Session, bench: Bench, rows: Collection[JudgedHost], now: int) -> int:
-    """Their verdicts as they are now, and when to look again. Gives how many words became others."""
+def judge_hosts(session: Session, bench: Bench, rows: Collection[JudgedHost], now: int) -> None:
+    """Their verdicts as they are now, and when to look again. Screens hear of those that are others than before."""
     ids = [row.subject_id for row in rows]
-    keys = _keys(session, ids)
+    subjects = _subjects(session, ids)
     sheets = sheets_of(session, ids, bench.read)
     exempt = granted(session, bench.now, ids)
     old = {(one.subject_id, one.check_id): one for one in _kept(session, ids)}
     made: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
     due: list[dict[str, Any]] = []
-    words = 0
+    others: set[int] = set()
     for own in ids:
-        if own not in keys:
+        if own not in subjects:
             continue
-        host = Host(keys[own], sheets.get(own, {}))
+        host = Host(subjects[own].key, sheets.get(own, {}))
         dues = [now + _EVERY]
         for judge in bench.judges:
             check = judge.check
@@ -82,11 +84,13 @@ def judge_hosts(session: Session, bench: Bench, rows: Collection[JudgedHost], no
             elif any(getattr(before, name) != value for name, value in row.items()):
                 since = before.since if before.word == verdict.word else now
                 changed.append({**row, "since": since})
-            words += before is None or before.word != verdict.word
+            if before is not None and before.word != verdict.word:
+                others.add(own)
         due.append({"subject_id": own, "due": min(dues), "basis": bench.basis})
     _write(session, made, changed, due)
-    _forget(session, old, set(ids) - keys.keys())
-    return words
+    _forget(session, old, set(ids) - subjects.keys())
+    told = [(TOPIC, subjects[own].key, subjects[own].branch_id) for own in sorted(others)]
+    invalidate_all(session, told, now)
 
 
 def _time(host: Host, topics: Collection[str], fresh: int, now: int) -> tuple[int, int]:
@@ -118,9 +122,9 @@ def _topics(check: Check) -> frozenset[str]:
     return frozenset(name_of(name).topic for name in check.reads)
 
 
-def _keys(session: Session, ids: Collection[int]) -> dict[int, str]:
-    asked = select(col(Subject.id), col(Subject.key)).where(col(Subject.id).in_(ids), col(Subject.removed_at).is_(None))
-    return {own: key for own, key in session.execute(asked)}  # noqa: C416
+def _subjects(session: Session, ids: Collection[int]) -> dict[int, Subject]:
+    asked = select(Subject).where(col(Subject.id).in_(ids), col(Subject.removed_at).is_(None))
+    return {one.id or 0: one for one in session.execute(asked).scalars()}
 
 
 def _kept(session: Session, ids: Collection[int]) -> list[VerdictRow]:
