@@ -43,14 +43,18 @@ def in_force(session: Session, now: int) -> list[ExemptionRow]:
 
 
 def hosts_of(session: Session, row: ExemptionRow) -> list[int]:
-    """The ids of those it is about."""
+    """The ids of those it is about: of positions those that are hosts."""
     wider = above(session)
-    hosts = _hosts(session, [row], wider, None)
-    return [
+    meant = {
         own
-        for own, _, branch, cls in hosts
+        for own, _, branch, cls in _hosts(session, [row], wider, None)
         if row.subject_id in (own, *wider.get(branch, (branch,))) and (not row.of_class or row.of_class == cls)
-    ]
+    }
+    ids, found = sorted(meant), list[int]()
+    for start in range(0, len(ids), AT_ONCE):
+        part = col(JudgedHost.subject_id).in_(ids[start : start + AT_ONCE])
+        found += session.execute(select(col(JudgedHost.subject_id)).where(part)).scalars()
+    return found
 
 
 def above(session: Session) -> dict[int, tuple[int, ...]]:
@@ -85,7 +89,6 @@ def _hosts(
 def _asked() -> Select[*tuple[Any, ...]]:
     return (
         select(col(Subject.id), col(Subject.key), col(Subject.branch_id), col(Position.cls))
-        .join(JudgedHost, col(JudgedHost.subject_id) == col(Subject.id))
         .outerjoin(Position, col(Position.id) == col(Subject.id))
         .where(col(Subject.kind).in_(HOSTS), col(Subject.removed_at).is_(None))
     )

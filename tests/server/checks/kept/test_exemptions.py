@@ -80,7 +80,9 @@ def test_an_exemption_of_a_branch_is_for_its_hosts_and_those_below(fleet: Fleet,
 
 def test_an_exemption_of_a_class_is_not_for_the_pcs_of_agents(fleet: Fleet, sign_in: SignIn) -> None:
     fleet.tell("1001-pc", memory_bytes=1)
-    assert exempt(sign_in(Role.HEAD), about="1001", cls="atm").status_code == 201
+    fleet.settle()
+    granted = exempt(sign_in(Role.HEAD), about="1001", cls="atm")
+    assert (granted.status_code, granted.json()["hosts"]) == (201, 0)  # its ATM is no host
     fleet.settle()
     assert fleet.word("1001-pc") == "fail"
 

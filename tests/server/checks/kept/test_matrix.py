@@ -102,7 +102,7 @@ def test_the_export_is_a_workbook_and_a_deed_and_runs_nothing(fleet: Fleet, sign
     [matrix, ill] = book.worksheets
     heads = [one.value for one in matrix[3]]
     row = dict(zip(heads, [one.value for one in matrix[4]], strict=True))
-    assert (row["机构"], row["内存够用"]) == ("城关支行", "不合格")
+    assert (row["所属机构"], row["内存够用"]) == ("城关支行", "不合格")
     listed = [[one.value for one in line] for line in ill.iter_rows(min_row=4)]
     assert ["1001-pc", "内存够用", "不合格"] in [line[1:4] for line in listed]
     assert all(
