@@ -129,7 +129,7 @@ def hosts(
     ).all()
     told = _verdicts(session, campaign, [row[0].id for row in rows], viewer.lang)
     said = _Said(viewer.lang, gettext_for(viewer.lang), bank_zone(session), now, campaign)
-    outs = [said.of(row, *others, verdicts=told.get(row.id or 0, [])) for row, *others in rows]
+    outs = [said.of(row[0], row[1], row[2], row[3], row[4], told.get(row[0].id or 0, [])) for row in rows]
     return CampaignHostPage(total=total, offset=offset, at=now, rows=outs)
 
 

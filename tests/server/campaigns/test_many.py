@@ -50,8 +50,11 @@ def test_a_thousand_hosts_end_in_exactly_their_reasons(
     assert (wanted["off"], wanted["hostKeyChanged"]) == (300, 10)
     assert sum(wanted[reason] for reason in FAILING) == 50
     assert told["hosts"]["words"] == {
-        "pass": wanted["pass"], "fail": wanted["fail"],
-        "unknown": 0, "not_applicable": 0, "exempt": 0,
+        "pass": wanted["pass"],
+        "fail": wanted["fail"],
+        "unknown": 0,
+        "not_applicable": 0,
+        "exempt": 0,
     }
     assert told["hosts"]["answered"] + told["hosts"]["undone"] == MANY
     assert state_of(head).campaigns.step() == 0
