@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 BAR = 20  # cells
 STATES = {
     HostState.WAITING: Mark("○", N_("waiting"), "unknown"),
-    HostState.UNDONE: Mark("▲", N_("not done"), "attention"),
+    HostState.UNDONE: Mark("▲", N_("unanswered"), "attention"),
 }
 VERDICTS: dict[str, Mark] = {
     "pass": Mark(SHAPES["pass"], WORDS["pass"], "good"),
@@ -62,7 +62,7 @@ def counts(tally: Tally) -> str:
     said = [f"{_(WORDS['pass'])} {tally.words['pass']}"]
     said += [f"{_(WORDS[word])} {count}" for word, count in tally.words.items() if word != "pass" and count]
     if tally.undone:
-        said.append(f"{_('not done')} {tally.undone}")
+        said.append(f"{_('unanswered')} {tally.undone}")
     if tally.waiting:
         off = _(" (off {count})").format(count=tally.off) if tally.off else ""
         said.append(f"{_('waiting')} {tally.waiting}{off}")

@@ -40,7 +40,7 @@ SCOPES = (
     ("model", N_("a model")),
     ("query", N_("a query")),
 )
-LASTS = ((600, N_("10 minutes")), (28_800, N_("8 hours")), (259_200, N_("3 days")), (604_800, N_("7 days")))
+LASTS = ((600, N_("10 minutes")), (28_800, N_("8 hours")), (259_200, N_("3 days")), (604_800, N_("a week")))
 
 
 class BeginCampaign(ModalScreen[str | None]):
