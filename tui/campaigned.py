@@ -69,8 +69,8 @@ def counts(tally: Tally) -> str:
     return " · ".join(said)
 
 
-def progress(row: CampaignOut) -> str:
-    return f"{bar(row.hosts)}  {counts(row.hosts)}"
+def progress(row: CampaignOut, cells: int = BAR) -> str:
+    return f"{bar(row.hosts, cells)}  {counts(row.hosts)}"
 
 
 def reasons(row: CampaignOut) -> str:

@@ -50,10 +50,11 @@ def due(session: Session, campaign: Campaign, *, late: bool, limit: int = AT_ONC
         )
     else:
         asked = asked.where(col(HostRow.state) == HostState.WAITING)
-    rows = session.execute(asked.order_by(col(HostRow.id))).all()
-    behind = _behind(session) if rows else set()
+    behind = _behind(session)
+    most = limit + len(behind)
+    rows = session.execute(asked.order_by(col(HostRow.id)).limit(most)).all()
     ready = [own for own, subject in rows if subject not in behind][:limit]
-    return Due(ready, len(ready) < len(rows))
+    return Due(ready, len(ready) < len(rows) or len(rows) == most)
 
 
 def _behind(session: Session) -> set[int]:

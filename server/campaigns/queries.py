@@ -73,7 +73,7 @@ def visible(viewer: Scoped) -> ColumnElement[bool]:
 def page(session: Session, viewer: Reader, *, now: int, offset: int, limit: int) -> CampaignPage:
     """Newest first."""
     wanted = select(Campaign).where(visible(viewer))
-    total = session.execute(wanted.with_only_columns(func.count())).scalar_one()
+    total = session.execute(select(func.count()).select_from(Campaign).where(visible(viewer))).scalar_one()
     rows = session.execute(wanted.order_by(col(Campaign.id).desc()).offset(offset).limit(limit)).scalars().all()
     return CampaignPage(total=total, offset=offset, at=now, rows=_outs(session, viewer, rows, now, words=False))
 

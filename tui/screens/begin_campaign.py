@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.text import Text
-from textual import getters, work
+from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -86,6 +86,13 @@ class BeginCampaign(ModalScreen[str | None]):
 
     def say(self, sentence: str) -> None:
         self.query_one("#said", Static).update(Text(plain(sentence)))
+
+    @on(SelectionList.SelectedChanged)
+    def _chosen(self) -> None:
+        """In words too: the list tells them by colour alone."""
+        chosen = self.query_one("#checks", SelectionList).selected
+        titles = _(", ").join(one.title for one in self._checks if one.id in chosen)
+        self.say(_("{count} chosen: {titles}").format(count=len(chosen), titles=titles) if chosen else "")
 
     def action_choose(self) -> None:
         """Shown for its key; the list takes it itself."""

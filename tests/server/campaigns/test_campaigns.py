@@ -179,6 +179,7 @@ def test_a_result_that_comes_after_the_end_is_told_and_the_journal_says_that_it_
 
 def test_a_branch_sees_its_own_hosts_alone_and_pushes_nothing(sign_in: SignIn, host: Hosts) -> None:
     head = sign_in(Role.HEAD)
+    assert head.get("/api/campaigns").json()["total"] == 0
     everywhere = begin(head)["uid"]
     for key in ("1001-pc", "centre"):
         one = host(key)
@@ -192,7 +193,8 @@ def test_a_branch_sees_its_own_hosts_alone_and_pushes_nothing(sign_in: SignIn, h
     assert [row["host"] for row in hosts(branch, everywhere)] == ["1001-pc"]
     told = branch.get(f"/api/campaigns/{everywhere}/branches").json()["rows"]
     assert [row["branch"] for row in told] == ["1001"]
-    assert other.get("/api/campaigns").json()["rows"] == []
+    assert head.get("/api/campaigns").json()["total"] == 1
+    assert (other.get("/api/campaigns").json()["rows"], other.get("/api/campaigns").json()["total"]) == ([], 0)
     assert other.get(f"/api/campaigns/{everywhere}").status_code == 404
     assert branch.get(f"/api/campaigns/{everywhere}/hosts", params={"branch": "0001"}).status_code == 404
     assert counts(auditor, everywhere) == (2, 0, 2, 0)
