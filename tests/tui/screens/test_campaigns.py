@@ -25,7 +25,7 @@ class Telling(Obeying):
 
     def first(self) -> list[Any]:
         bank = self._bank
-        said = {"host": {"os.family": "linux"}, "network": {"ports.tcp": ["445"], "ports.udp": []}}
+        said: dict[str, Any] = {"host": {"os.family": "linux"}, "network": {"ports.tcp": ["445"], "ports.udp": []}}
         return [
             Fact(seq=bank._next(), clock=bank._clock(0), topic=topic, host="PC", facts=facts)
             for topic, facts in said.items()
