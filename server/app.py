@@ -120,7 +120,7 @@ def create_app(
     facts = FactFollower(database, now)
     orders = OrderFollower(database, now)
     bank_checks = Checks(checks)
-    campaigns = CampaignFollower(database, bank_checks, now)
+    campaigns = CampaignFollower(database, bank_checks, now, monthly=settings.monthly_checks)
     sweeper = Sweeper(database, now, settings.record_days, settings.rollup_days)
 
     def committed(kinds: Set[str]) -> None:

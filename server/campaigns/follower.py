@@ -7,6 +7,8 @@ from sqlmodel import Session, col
 
 from server.campaigns.answering import due, settle
 from server.campaigns.ending import end, tell
+from server.campaigns.monthly import begin_monthly
+from server.campaigns.monthly import due as due_monthly
 from server.campaigns.tables import Campaign
 from server.checks.bank import Bank
 from server.checks.kept import Checks, Kept
@@ -18,6 +20,7 @@ from server.storage.database import Database
 from server.storage.lead import Lead, Role
 from server.storage.types import Now
 
+MINUTE: Final = 60_000_000  # µs
 LATE: Final = 35 * DAY  # after its expiry a result may still come: an agent keeps what it was given as long
 
 
@@ -26,17 +29,30 @@ class CampaignFollower(Following):
     pause = 1.0
     gather = 0.3  # between steps: a screen that is told of each host would fetch the page a thousand times
 
-    def __init__(self, database: Database, checks: Checks, now: Now) -> None:
+    def __init__(self, database: Database, checks: Checks, now: Now, *, monthly: bool = False) -> None:
         super().__init__(Lead(database, Role.CAMPAIGNS))
+        self._monthly = monthly
+        self._looked = 0  # whether a month began
         self._database = database
         self._checks = checks
         self._now = now
 
     def step(self) -> int:
         """Settle the next hosts of every campaign; 0 if there was nothing to settle or to end."""
+        if self._monthly and not 0 <= self._now() - self._looked < MINUTE:
+            self._begin_monthly()
         with self._database.read() as session:
             campaigns = self._at_hand(session)
         return sum(self._go_on(campaign) for campaign in campaigns)
+
+    def _begin_monthly(self) -> None:
+        with self._database.read() as session:
+            wanted = due_monthly(session, self._now())
+        if wanted:
+            with self._database.write() as session:
+                kept, now = self._checks.kept(), self._now()
+                begin_monthly(session, kept, self._bank(session, kept, now), now)
+        self._looked = self._now()
 
     def _at_hand(self, session: Session) -> list[int]:
         """Those that have not ended, and those that ended and whose push has other counts since."""

@@ -10,6 +10,7 @@ from server.schemas.checks import VerdictWord
 
 KEY = 200
 QUERY = 4_000
+CHECKS = 50
 
 
 class HostState(StrEnum):
@@ -42,7 +43,7 @@ class Undone(StrEnum):
 class CampaignCreate(Schema):
     """`checks` of every host that all the limits leave; none of them is the whole bank, which has to be said."""
 
-    checks: Annotated[list[Annotated[str, Field(max_length=120)]], Field(min_length=1, max_length=50)]
+    checks: Annotated[list[Annotated[str, Field(max_length=120)]], Field(min_length=1, max_length=CHECKS)]
     title: Annotated[str, Field(max_length=120)] = ""  # "" is the checks' own
     everything: bool = False
     branch: Annotated[str, Field(max_length=KEY)] = ""  # code; with the branches below it

@@ -44,8 +44,8 @@ async def test_checks_are_pushed_by_a_form_and_each_host_comes_in_live(
 ) -> None:
     app = console(bank.token("li", Role.HEAD))
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.person)
-        app.open("campaigns")
+        await until(pilot, lambda: app.person and "0 专项核查" in text(pilot))
+        await pilot.press("0")
         await until(pilot, lambda: "还没有发起过专项核查" in text(pilot) and "1 发起专项核查" in text(pilot))
         await pilot.press("1")
         await until(pilot, lambda: isinstance(app.screen, BeginCampaign))
