@@ -7,12 +7,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Any
 from urllib.parse import quote
 
 import httpx2
 
 from server.schemas.agents import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep
 from server.schemas.branches import BranchOut, BranchPage
+from server.schemas.campaigns import (
+    BranchTallies,
+    CampaignCreate,
+    CampaignHostPage,
+    CampaignOut,
+    CampaignPage,
+    CampaignText,
+)
 from server.schemas.catalogue import CatalogueOut
 from server.schemas.checks import ChecksOut, CheckTest, HostVerdicts, VerdictOut
 from server.schemas.conditions import ConditionPage
@@ -263,6 +272,37 @@ class Client(Line):
     async def cancel_push(self, uid: str) -> PushOut:
         return await self._post(PushOut, f"/api/pushes/{quote(uid, safe='')}/cancel")
 
+    # campaigns
+
+    async def begin_campaign(self, campaign: CampaignCreate) -> CampaignOut:
+        return await self._post(CampaignOut, "/api/campaigns", campaign)
+
+    async def campaigns(self, *, offset: int = 0, limit: int = 100) -> CampaignPage:
+        return await self._get(CampaignPage, "/api/campaigns", offset=offset, limit=limit)
+
+    async def campaign(self, uid: str) -> CampaignOut:
+        return await self._get(CampaignOut, _campaign(uid))
+
+    async def campaign_hosts(
+        self, uid: str, *, branch: str | None = None, offset: int = 0, limit: int = 100
+    ) -> CampaignHostPage:
+        """What fails first, then what is not known, then those without an answer."""
+        return await self._get(CampaignHostPage, _campaign(uid, "/hosts"), branch=branch, offset=offset, limit=limit)
+
+    async def campaign_branches(self, uid: str) -> BranchTallies:
+        return await self._get(BranchTallies, _campaign(uid, "/branches"))
+
+    async def campaign_text(self, uid: str, branch: str) -> CampaignText:
+        return await self._get(CampaignText, _campaign(uid, "/text"), branch=branch)
+
+    async def cancel_campaign(self, uid: str) -> CampaignOut:
+        return await self._post(CampaignOut, _campaign(uid, "/cancel"))
+
+    @asynccontextmanager
+    async def campaign_export(self, uid: str, branch: str | None) -> AsyncIterator[Download]:
+        async with self._download(_campaign(uid, "/export"), {"branch": branch}) as download:
+            yield download
+
     # ledger and journal
 
     async def ledger(self, query: LedgerQuery, *, offset: int = 0, limit: int = 100) -> CardPage:
@@ -283,8 +323,12 @@ class Client(Line):
 
     @asynccontextmanager
     async def ledger_export(self, query: LedgerQuery, format: str) -> AsyncIterator[Download]:
-        asked = {"format": format, **asdict(query)}
-        request = self._request("GET", "/api/ledger/export", asked)
+        async with self._download("/api/ledger/export", {"format": format, **asdict(query)}) as download:
+            yield download
+
+    @asynccontextmanager
+    async def _download(self, path: str, asked: dict[str, Any]) -> AsyncIterator[Download]:
+        request = self._request("GET", path, asked)
         request.extensions["timeout"] = may_keep_silent(WRITING)
         async with self._streamed(request) as response:
             if response.is_error:
@@ -315,6 +359,10 @@ class Client(Line):
                 async for event in httpx2.EventSource(response):
                     change = parsed(Invalidated, event.data.encode()) if event.data else None
                     yield Heard(int(event.id) if event.id.isdigit() else None, change)
+
+
+def _campaign(uid: str, more: str = "") -> str:
+    return f"/api/campaigns/{quote(uid, safe='')}{more}"
 
 
 async def _chunks(response: httpx2.Response) -> AsyncIterator[bytes]:

@@ -69,6 +69,7 @@ def test_a_server_that_works_is_alive_and_ready(client: TestClient) -> None:
         "entries": "ok",
         "facts": "ok",
         "orders": "ok",
+        "campaigns": "ok",
         "disk": "ok",
         "clock": "ok",
     }
@@ -111,6 +112,7 @@ def test_a_server_whose_health_is_dead_silent_or_behind_is_not_ready(
             "entries": "ok",
             "facts": "ok",
             "orders": "ok",
+            "campaigns": "ok",
             "disk": "ok",
             "clock": "ok",
         },
