@@ -42,7 +42,7 @@ def reading_of(said: bytes) -> Reading:
         device=DeviceWord.ONLINE,
         parts=parts,
         numbers=numbers,
-        texts={**_texts(told), **_unread(unread), "script": f"SHA256 {script.SHA256}"},
+        texts={**_texts(told), **_unread(unread), "script": f"SHA256 {script.SHA256[script.READ]}"},
         identity=_identity(told),
         raw=cut_raw({"read.sh": said}),
     )

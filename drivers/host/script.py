@@ -1,7 +1,7 @@
-"""The one script a host is asked with, `read.sh` beside this file, and how what it says is read.
+"""The scripts a host is asked with, beside this file, and how what they say is read.
 
-The script travels on standard input; the command line is always the same words. Its SHA-256 is written down here, so
-that one that was changed after it was shipped is not run, and is told with every reading.
+A script travels on standard input; the command line is always the same words. Its SHA-256 is written down here, so
+that one that was changed after it was shipped is not run, and is told with every reading and with the facts.
 """
 
 import hashlib
@@ -14,7 +14,11 @@ from typing import NamedTuple
 from drivers.errors import Garbled, NotSupported, Reason
 
 COMMAND = "/bin/sh"
-SHA256 = "84ec0ec5d345be19a7e9dcc091a79f1fe6aace1b15c35b78deadc933262062ff"
+READ, FACTS = "read.sh", "facts.sh"
+SHA256 = {
+    READ: "84ec0ec5d345be19a7e9dcc091a79f1fe6aace1b15c35b78deadc933262062ff",
+    FACTS: "8047d4f08b7ac1a1ceb8cdcc5d0f17b4557a8d966fa57b0012aafdbbb96ad7e5",
+}
 MOST_LINES = 200
 MOST_TEXT = 200  # characters of one value
 UNSAID = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}  # control codes, bidi marks, what no screen shows
@@ -28,13 +32,14 @@ class Markers(NamedTuple):
 
 
 @cache
-def shipped() -> bytes:
+def shipped(name: str) -> bytes:
     """The script as it was shipped, else NotSupported."""
-    script = files("drivers.host").joinpath("read.sh").read_bytes()
+    script = files("drivers.host").joinpath(name).read_bytes()
     found = hashlib.sha256(script).hexdigest()
-    if found != SHA256:
+    if found != SHA256[name]:
         raise NotSupported(
-            Reason.NOT_INSTALLED, f"the script of this agent is not the one it was shipped with: its SHA-256 is {found}"
+            Reason.NOT_INSTALLED,
+            f"the script {name} of this agent is not the one it was shipped with: its SHA-256 is {found}",
         )
     return script
 

@@ -66,8 +66,8 @@ class Session:
         except OSError:
             return  # it was gone before
 
-    def run(self, private_key: str) -> bytes:
-        """What the script said between its markers. DeviceError if that cannot be had."""
+    def run(self, private_key: str, name: str) -> bytes:
+        """What the script of that name said between its markers. DeviceError if that cannot be had."""
         channel: paramiko.Channel | None = None
         transport: paramiko.Transport | None = None
         try:
@@ -77,7 +77,7 @@ class Session:
             self._log_in(transport, read_key(private_key))
             self._line.left = AFTER_LOGIN
             channel = self._open(transport)
-            return self._ask(channel)
+            return self._ask(channel, name)
         finally:
             self.stop()
             if transport is not None:
@@ -151,11 +151,11 @@ class Session:
             raise Refused(Reason.NEGATIVE_ANSWER, "it let us in and runs no command") from error
         return channel
 
-    def _ask(self, channel: paramiko.Channel) -> bytes:
+    def _ask(self, channel: paramiko.Channel, name: str) -> bytes:
         self.step = "the script's answer"
         markers = script.new_markers()
         try:
-            channel.sendall(script.with_markers(script.shipped(), markers))
+            channel.sendall(script.with_markers(script.shipped(name), markers))
             channel.shutdown_write()
         except TimeoutError as error:
             raise Refused(Reason.RUN_TIMEOUT, "it does not take the script") from error

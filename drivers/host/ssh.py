@@ -12,17 +12,20 @@ from typing import Annotated, Any, ClassVar, Self
 
 import msgspec
 
-from drivers.base import DriverOptions, Reading, Shared
+from drivers.base import DriverOptions, FactSheet, Reading, Shared
 from drivers.blocking import in_a_thread
 from drivers.errors import DeviceError, Reason, Refused, Unreachable
 from drivers.host import script
 from drivers.host.said import reading_of
+from drivers.host.told import sheets_of
 from drivers.options import SECRET, Check
 from drivers.reach import split, why
 
 PORT = 22
 CONNECT_SECONDS = 5.0
 TURN_SECONDS = 30.0  # for one of the places
+FACTS_SECONDS = 60.0  # of a session that tells facts, and of silence in it
+FACTS_WAIT = 30.0
 AT_ONCE = 16  # sessions of one agent: each is three threads and some CPU for its keys
 END_SECONDS = 1.5  # that a session may take to end once its line is shut down
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
@@ -63,7 +66,7 @@ class SshOptions(DriverOptions):
 
 class Ssh:
     Options: ClassVar[type[SshOptions]] = SshOptions
-    timeout: ClassVar[float] = 95.0  # twice two connections, the wait for a place, a session
+    timeout: ClassVar[float] = 115.0  # twice two connections, the wait for a place, a session of facts
 
     def __init__(self, address: str, options: SshOptions, shared: Shared) -> None:
         self._host, port = split(address)
@@ -84,8 +87,14 @@ class Ssh:
         """Nothing is kept open: a login lasts as long as its one question."""
 
     async def poll(self) -> Reading:
-        script.shipped()  # before anybody is called
-        return reading_of(await self._ask())
+        return reading_of(await self._ask(script.READ, self._options.wait, self._options.run))
+
+    async def facts(self) -> list[FactSheet]:
+        """By another script, that may be silent for longer: packages are counted and updates tried."""
+        options = self._options
+        run = max(options.run, FACTS_SECONDS)
+        said = await self._ask(script.FACTS, max(options.wait, FACTS_WAIT), run)
+        return sheets_of(said, "linux", script.FACTS, script.SHA256[script.FACTS])
 
     async def close(self) -> None:
         """A session that was left ends by itself now that its line is shut down."""
@@ -93,44 +102,45 @@ class Ssh:
             await asyncio.wait([self._running], timeout=END_SECONDS)
             self._running = None
 
-    async def _ask(self) -> bytes:
+    async def _ask(self, name: str, wait: float, run: float) -> bytes:
+        script.shipped(name)  # before anybody is called
         connected = await self._connect_twice()  # while others are asked: a host that is off takes no place
         try:
             free = (await self._shared.get(Places)).free
             await _acquire(free)
             try:
-                return await self._ask_twice(connected)
+                return await self._ask_twice(connected, name, wait, run)
             finally:
                 free.release()
         finally:
             connected.close()  # nothing, once a session has it
 
-    async def _ask_twice(self, connected: socket.socket) -> bytes:
+    async def _ask_twice(self, connected: socket.socket, name: str, wait: float, run: float) -> bytes:
         from drivers.host.session import Dropped
 
-        end = asyncio.get_running_loop().time() + self._options.run
+        end = asyncio.get_running_loop().time() + run
         try:
-            return await self._in_session(connected, end)
+            return await self._in_session(connected, name, wait, end)
         except Dropped:
             again = await self._connect_twice()
         try:
-            return await self._in_session(again, end)
+            return await self._in_session(again, name, wait, end)
         finally:
             again.close()
 
-    async def _in_session(self, connected: socket.socket, end: float) -> bytes:
+    async def _in_session(self, connected: socket.socket, name: str, wait: float, end: float) -> bytes:
         from drivers.host.session import Session
 
         options = self._options
         connected.setblocking(True)
-        session = Session(connected, options.user, options.host_key, options.wait)
-        running = self._running = in_a_thread(lambda: session.run(options.private_key), "ssh")
+        session = Session(connected, options.user, options.host_key, wait)
+        running = self._running = in_a_thread(lambda: session.run(options.private_key, name), "ssh")
         try:
             done, _ = await asyncio.wait([running], timeout=max(0.0, end - asyncio.get_running_loop().time()))
         finally:
             session.stop()
         if not done:
-            raise Refused(Reason.RUN_TIMEOUT, f"after {options.run:g} s it still owed {session.step}")
+            raise Refused(Reason.RUN_TIMEOUT, f"it did not end in its time, and still owed {session.step}")
         said: bytes = running.result()
         return said
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from drivers.base import Driver, Reading
+from drivers.base import Driver, Reading, TellsFacts
 from drivers.errors import DeviceError, Reason, Refused, Unreachable
 from drivers.host import script
 from tests.drivers.host.conftest import Sshd, fingerprint, new_key
@@ -24,12 +24,23 @@ async def test_this_machine_is_read_as_it_is(sshd: Sshd, driver: Make, poll: Pol
     assert reading.identity["name"] == platform.node()
     assert reading.identity["kernel"] == platform.release()
     assert reading.identity["os"] == platform.freedesktop_os_release()["PRETTY_NAME"]
-    assert reading.texts["script"] == f"SHA256 {script.SHA256}"
+    assert reading.texts["script"] == f"SHA256 {script.SHA256[script.READ]}"
     assert 0 <= time.clock_gettime(time.CLOCK_BOOTTIME) - reading.numbers["uptime"] < 600
     usage = shutil.disk_usage("/")
     assert reading.numbers["disk.used"] >= int(100 * usage.used / usage.total) - 2  # the fullest: no other is fuller
     assert 0 < reading.numbers["memory.used"] < 100
     assert 0 <= reading.numbers["cpu.load"] <= 100
+
+
+async def test_it_tells_the_facts_of_this_machine_and_by_which_script(sshd: Sshd, driver: Make) -> None:
+    telling: Any = driver("host/ssh", sshd.address, **sshd.options())
+    assert isinstance(telling, TellsFacts)
+    told: dict[str, Any] = {sheet.topic: sheet.facts for sheet in await telling.facts()}
+    await telling.close()
+    assert told["host"]["host.name"] == platform.node()
+    assert told["host"]["script.sha256"] == script.SHA256[script.FACTS]
+    assert sshd.address.rpartition(":")[2] not in told["network"]["ports.tcp"]  # loopback
+    assert any(one.startswith("openssh-server\t") for one in told["software"]["software"])
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
