@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from drivers.base import Driver, Reading, TellsFacts
+from drivers.base import Driver, Reading
 from drivers.errors import DeviceError, Reason, Refused, Unreachable
 from drivers.host import script
 from tests.drivers.host.conftest import Sshd, fingerprint, new_key
@@ -34,7 +34,6 @@ async def test_this_machine_is_read_as_it_is(sshd: Sshd, driver: Make, poll: Pol
 
 async def test_it_tells_the_facts_of_this_machine_and_by_which_script(sshd: Sshd, driver: Make) -> None:
     telling: Any = driver("host/ssh", sshd.address, **sshd.options())
-    assert isinstance(telling, TellsFacts)
     told: dict[str, Any] = {sheet.topic: sheet.facts for sheet in await telling.facts()}
     await telling.close()
     assert told["host"]["host.name"] == platform.node()
