@@ -18,6 +18,7 @@ SOFTWARE: Final = 48 << 10  # bytes of the list
 PENDING: Final = 300
 LARGEST: Final = 2**63 - 1
 WHY: Final = ("rights", "absent", "timeout", "unreadable")
+NOISE: Final = (b"#< CLIXML", b"<Objs ")  # what PowerShell puts between lines of a pipe
 Kind = Literal["text", "int", "bool", "list"]
 Fact = str | int | bool | list[str]
 
@@ -89,7 +90,7 @@ def _read(said: bytes) -> Said:
     scalars: dict[str, str] = {}
     lists: dict[str, list[str]] = {}
     for line in lines:
-        if not line.strip(b"\r"):
+        if not line.strip(b"\r") or line.startswith(NOISE):
             continue
         key, equals, value = line.strip(b"\r").partition(b"=")
         name = key.decode("ascii", errors="replace").removesuffix("[]")

@@ -12,8 +12,10 @@ Its host key follows from its name, so that a test knows it; a person reads it o
 """
 
 import asyncio
+import base64
 import hashlib
 import io
+import re
 import socket
 import threading
 import time
@@ -80,6 +82,21 @@ updates.pending_count=0
 updates.pending[]
 software[]=openssh-server\t1:9.2p1-2
 """
+WINDOWS = """host.name=SIMULATED-PC
+os.id=windows
+os.name=Windows 10 Pro
+os.build=19045.6456
+os.edition=Professional
+file.srv.sys=10.0.19041.6456
+smb1.server=false
+shares[]=IPC$
+firewall.on=true
+firewall.kind=windows
+unread.av.=absent
+usb.storage=denied
+licence=licensed
+"""
+_PACKED = re.compile(rb"FromBase64String\('([A-Za-z0-9+/=]*)'\)")
 GARBAGE = b'\x1b[2J\xff\xfe$(reboot)=`id`\n{"a":' + b"[" * 300 + "\u202e存折\n".encode()
 FLOOD = 1 << 30
 SLOW_SECONDS = 300.0
@@ -219,7 +236,7 @@ class SshSimulator:
         if trouble == "no-stdin":
             channel.close()
             return self._wait(transport, GIVE_UP_SECONDS)
-        begin, end, wanted = _asked(channel)
+        begin, end, wanted = _asked(_heard(channel))
         fault = self.fault
         if fault is Fault.HANG_UP:
             return None
@@ -228,7 +245,7 @@ class SshSimulator:
         if trouble == "flood":
             self._flood(channel)
         told = dict(self.state)
-        lines = _facts(told, int(time.time())) if wanted == script.FACTS else _lines(told)
+        lines = _answer(wanted, told)
         answer = b"%s\n%s%s\n" % (begin, lines, end)
         if fault is Fault.GARBAGE:
             answer = self.garbage
@@ -254,14 +271,31 @@ class SshSimulator:
                 return
 
 
-def _asked(channel: paramiko.Channel) -> tuple[bytes, bytes, str]:
-    """The two markers that a script begins by setting, once all of it is in, and which it is."""
+def _heard(channel: paramiko.Channel) -> bytes:
     heard = b""
     while piece := channel.recv(32768):
         heard += piece
+    return heard
+
+
+def _asked(heard: bytes) -> tuple[bytes, bytes, str]:
+    """The two markers that a script begins by setting, and which it is: the name of its file, or the part of the one
+    for Windows."""
+    if packed := _PACKED.search(heard):
+        heard = base64.b64decode(packed[1])
+        begin, end, part = re.findall(rb"= '([^']*)'", heard.partition(b"\n")[0])
+        return begin, end, part.decode()
     begin, end, rest = heard.split(b"\n", 2)
     name = script.FACTS if rest == script.shipped(script.FACTS) else script.READ
     return begin.partition(b"=")[2], end.partition(b"=")[2], name
+
+
+def _answer(wanted: str, state: Mapping[str, str]) -> bytes:
+    if wanted == script.FACTS:
+        return _facts(state, int(time.time()))
+    if wanted == "facts":
+        return _windows_facts(state)
+    return _lines(state)
 
 
 def _lines(state: Mapping[str, str]) -> bytes:
@@ -284,6 +318,14 @@ def _facts(state: Mapping[str, str], now: int) -> bytes:
         + f"byte_order=1\nsocket.tcp[]\n{sockets}socket.udp[]\n"
         + f"av.1.realtime={str(running).lower()}\nav.1.library=27800\nav.1.library_at={made}000000\n"
     ).encode()
+
+
+def _windows_facts(state: Mapping[str, str]) -> bytes:
+    """A Windows 10 with its lines as PowerShell may spoil them."""
+    port = int(float(state["port"]))
+    more = f"ports.tcp[]={port}\n" if port else ""
+    pending = str(state["reboot"] == "pending").lower()
+    return b"#< CLIXML\n" + f"{WINDOWS}reboot.pending={pending}\nports.tcp[]\n{more}ports.udp[]\n".encode()
 
 
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> SshSimulator:

@@ -38,7 +38,7 @@ def test_every_shell_runs_the_script_to_its_end(shell: str) -> None:
     program = shutil.which(SHELLS[shell][0])
     if program is None:
         pytest.skip(f"the script is tried with {shell}: apt-get install {shell}")
-    sent = script.with_markers(script.shipped(script.READ), MARKERS)
+    sent = script.to_send(script.Script(script.READ), MARKERS)
     done = subprocess.run([program, *SHELLS[shell][1:]], input=sent, capture_output=True, check=True)
     said = script.between(done.stdout, MARKERS)
     assert said is not None

@@ -31,7 +31,7 @@ def ran(shell: str) -> dict[str, FactSheet]:
     program = shutil.which(SHELLS[shell][0])
     if program is None:
         pytest.skip(f"the script is tried with {shell}: apt-get install {shell}")
-    sent = script.with_markers(script.shipped(script.FACTS), MARKERS)
+    sent = script.to_send(script.Script(script.FACTS), MARKERS)
     done = subprocess.run([program, *SHELLS[shell][1:]], input=sent, capture_output=True, check=True)
     assert done.stderr == b""
     said = script.between(done.stdout, MARKERS)
