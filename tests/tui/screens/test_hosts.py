@@ -21,7 +21,7 @@ HOST = "1001/printer-1"
 def tell(bank: Bank, position: str) -> None:
     said = _facts(HEALTHY | {"port": "445", "reboot": "pending"}, 1_790_000_000)
     for sheet in sheets_of(said, "linux", "facts.sh", "5" * 64):
-        what = {"topic": sheet.topic, "facts": sheet.facts, "unread": sheet.unread}
+        what: dict[str, Any] = {"topic": sheet.topic, "facts": sheet.facts, "unread": sheet.unread}
         bank.tell(Fact(seq=bank._next(), clock=bank._clock(0), host="front", position=position, **what))
 
 
