@@ -127,6 +127,49 @@ async def test_much_said_aside_does_not_lock_the_answer(sshd: Sshd, driver: Make
     assert reading.device == "online"
 
 
+HOSTILE = """IFS== read -r _ begin
+IFS== read -r _ end
+echo "$begin"
+{said}
+echo "$end"
+"""
+
+
+async def test_a_host_that_knows_the_markers_can_say_anything_and_only_of_itself(sshd: Sshd, driver: Make) -> None:
+    wild = r"""printf 'host.name=$(reboot)`id`\nos.name=\033[2J\342\200\256x\nkernel=\377\376\n'
+printf 'ports.tcp=[[[[\nav.count=1e999\n'"""
+    told = {sheet.topic: sheet for sheet in await _hostile(sshd, driver, wild)}
+    assert told["host"].facts["host.name"] == "$(reboot)`id`"
+    assert str(told["host"].facts["os.name"]).isprintable()
+    assert told["host"].facts["script.sha256"] == script.SHA256[script.FACTS]
+    assert (told["network"].facts, told["network"].unread) == ({}, {"ports.tcp": "unreadable"})
+    assert (told["antivirus"].facts, told["antivirus"].unread) == ({}, {"av.count": "unreadable"})
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "head -c 1073741824 /dev/zero",
+        "yes '[' | head -c 900000 | tr -d '\\n'",  # brackets within brackets
+        "yes host.name=a | head -n 30000",
+        "cat /dev/urandom | head -c 65536",
+    ],
+)
+async def test_facts_that_are_none_are_told_as_an_output_nobody_can_read(said: str, sshd: Sshd, driver: Make) -> None:
+    error = await _failure(_hostile(sshd, driver, said))
+    assert error.reason == Reason.UNREADABLE_OUTPUT
+
+
+async def _hostile(sshd: Sshd, driver: Make, said: str) -> Any:
+    (sshd.folder / "hostile.sh").write_text(HOSTILE.format(said=said), encoding="ascii")
+    _authorize(sshd, f'command="sh {sshd.folder}/hostile.sh" ')
+    telling: Any = driver("host/ssh", sshd.address, **sshd.options())
+    try:
+        return await telling.facts()
+    finally:
+        await telling.close()
+
+
 async def test_a_script_that_never_ends_is_left(sshd: Sshd, driver: Make, poll: Poll) -> None:
     _authorize(sshd, 'command="while :; do echo still here; sleep 0.05; done" ')
     error = await _failure(poll(driver("host/ssh", sshd.address, **sshd.options(run=1.5))))
