@@ -134,13 +134,12 @@ class Client(Line):
         return await self._get(list[AgentOut], "/api/agents")
 
     async def facts(self, key: str, *topics: str) -> FactsOut:
-        """What that agent's PC said of itself last: of these topics, or of all."""
-        return await self._get(FactsOut, f"/api/agents/{quote(key, safe='')}/facts", topic=topics)
+        """What that host said of itself last, an agent's PC or a position: of these topics, or of all."""
+        return await self._get(FactsOut, f"{_host(key)}/facts", topic=topics)
 
     async def fact_changes(self, key: str, offset: int = 0, limit: int = 100) -> ChangePage:
         """What changed in it, newest first."""
-        path = f"/api/agents/{quote(key, safe='')}/facts/changes"
-        return await self._get(ChangePage, path, offset=offset, limit=limit)
+        return await self._get(ChangePage, f"{_host(key)}/facts/changes", offset=offset, limit=limit)
 
     async def agent_code(self, key: str, ask: AgentCodeCreate) -> AgentCodeOut:
         path = f"/api/agents/{quote(key, safe='')}/code"
@@ -369,3 +368,13 @@ async def _chunks(response: httpx2.Response) -> AsyncIterator[bytes]:
     with translated():
         async for chunk in response.aiter_bytes():
             yield chunk
+
+
+def _host(key: str) -> str:
+    """Where it is asked: a position's key has a slash."""
+    branch, slash, slug = key.partition("/")
+    return (
+        f"/api/positions/{quote(branch, safe='')}/{quote(slug, safe='')}"
+        if slash
+        else f"/api/agents/{quote(key, safe='')}"
+    )
