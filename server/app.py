@@ -15,6 +15,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 import server.accounts.routes
 import server.agents.open_routes
 import server.agents.routes
+import server.campaigns.routes
 import server.checks.routes
 import server.coverage.routes
 import server.entries.routes
@@ -41,6 +42,7 @@ from server.agents.turns import Turns
 from server.answers import wire_schemas
 from server.aside.shelf import Shelf
 from server.bodies import BoundedBody
+from server.campaigns.follower import CampaignFollower
 from server.checks.follower import VerdictFollower
 from server.checks.kept import Checks
 from server.entries.follower import EntryFollower
@@ -91,6 +93,7 @@ def routers() -> list[APIRouter]:
         server.coverage.routes.router,
         server.checks.routes.router,
         server.exemptions.routes.router,
+        server.campaigns.routes.router,
         server.events.routes.router,
         server.routes.router,
         server.running.routes.router,
@@ -119,8 +122,9 @@ def create_app(
     entries = EntryFollower(database, now)
     facts = FactFollower(database, now)
     orders = OrderFollower(database, now)
-    of_bank = Checks(checks)
-    verdicts = VerdictFollower(database, now, of_bank)
+    bank_checks = Checks(checks)
+    verdicts = VerdictFollower(database, now, bank_checks)
+    campaigns = CampaignFollower(database, bank_checks, now, monthly=settings.monthly_checks)
     sweeper = Sweeper(database, now, settings.record_days, settings.rollup_days)
 
     def committed(kinds: Set[str]) -> None:
@@ -159,10 +163,11 @@ def create_app(
         entries=entries,
         facts=facts,
         orders=orders,
+        campaigns=campaigns,
         hub=hub,
         sweeper=sweeper,
         shelf=Shelf(database, now),
-        checks=of_bank,
+        checks=bank_checks,
         verdicts=verdicts,
     )
 
@@ -178,6 +183,7 @@ def create_app(
         facts.start()
         orders.start()
         verdicts.start()
+        campaigns.start()
         sweeper.start()
         try:
             yield
@@ -192,6 +198,7 @@ def create_app(
             await asyncio.to_thread(facts.stop)
             await asyncio.to_thread(orders.stop)
             await asyncio.to_thread(verdicts.stop)
+            await asyncio.to_thread(campaigns.stop)
             await asyncio.to_thread(sweeper.stop)
 
     app = Application(

@@ -9,6 +9,7 @@ from server.agents.challenges import Voice
 from server.agents.limits import Limits
 from server.agents.turns import Turns
 from server.aside.shelf import Shelf
+from server.campaigns.follower import CampaignFollower
 from server.checks.follower import VerdictFollower
 from server.checks.kept import Checks
 from server.entries.follower import EntryFollower
@@ -45,6 +46,7 @@ class State:
     entries: EntryFollower
     facts: FactFollower
     orders: OrderFollower
+    campaigns: CampaignFollower
     hub: Hub
     sweeper: Sweeper
     shelf: Shelf

@@ -49,6 +49,7 @@ class Going(Provider):
             (_("Ledger"), _("the register of machines; export"), to("ledger")),
             (_("Agents"), _("the programs that poll"), to("agents")),
             (_("Pushes"), _("what agents were asked to do now, and what came of it"), to("pushes")),
+            (_("Check campaigns"), _("checks pushed to hosts, and what came of each"), to("campaigns")),
             (_("Checks"), _("what is asked of every host, and how many pass"), to("checks")),
             (_("Branches by checks"), _("which branch has hosts that do not pass"), to("matrix")),
             (_("Exemptions"), _("who is let be, until when"), to("exemptions")),

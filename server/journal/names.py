@@ -50,6 +50,11 @@ DEEDS: Final[dict[str, tuple[str, str]]] = {
     "exemption.withdraw": ("撤销豁免", "Exemption withdrawn"),
     "exemption.end": ("豁免到期", "Exemption over"),
     "checks.export": ("导出核查结果", "Verdicts exported"),
+    "campaign.begin": ("发起专项核查", "Campaign begun"),
+    "campaign.cancel": ("取消专项核查", "Campaign cancelled"),
+    "campaign.end": ("专项核查结束", "Campaign ended"),
+    "campaign.amend": ("专项核查结束后又有结果", "Results came after a campaign had ended"),
+    "campaign.export": ("导出专项核查结果", "Campaign's result exported"),
     "entry.note": ("网点登记", "Note of a branch"),
 }
 

@@ -30,6 +30,7 @@ class Role(IntEnum):
     ORDERS = 4
     FACTS = 5
     VERDICTS = 6
+    CAMPAIGNS = 7
 
 
 class Lead:

@@ -1,4 +1,4 @@
-"""Something to a file: format, path, progress; Escape leaves no half file. In a browser it is downloaded."""
+"""The ledger to a file: format, path, progress; Escape leaves no half file. In a browser it is downloaded."""
 
 import tempfile
 from contextlib import AbstractAsyncContextManager
@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, ProgressBar, Static
 from textual.worker import Worker
 
-from tui.client import Download
+from tui.client import Download, LedgerQuery
 from tui.failures import Away, ClientError
 from tui.files import CannotWrite, Exists, write
 from tui.plain import plain
@@ -24,15 +24,13 @@ from tui.times import local
 from tui.widgets.frame import KeyLine
 from tui.widgets.pick import Pick
 from tui.widgets.typed import all_typed
+from tui.words import watched
+
+FORMATS = (("xlsx", "Excel (.xlsx)"), ("csv", "CSV (.csv)"), ("json", "JSON (.json)"))
 
 
 class Export(ModalScreen[None]):
-    """What is exported is said by `ask` and `told`."""
-
     CSS_PATH = "export.tcss"
-    TITLE_TEXT: ClassVar[str] = ""
-    NAME: ClassVar[str] = ""
-    FORMATS: ClassVar[tuple[tuple[str, str], ...]] = ()
     app = getters.app(Shell)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "start", N_("Export"), priority=True),
@@ -41,21 +39,19 @@ class Export(ModalScreen[None]):
         Binding("escape", "stop", N_("Stop")),
     ]
 
-    def __init__(self) -> None:
+    FORMATS: ClassVar[tuple[tuple[str, str], ...]] = FORMATS
+    HEADING: ClassVar[str] = N_("Export the ledger")
+    CALLED: ClassVar[str] = N_("ledger")
+
+    def __init__(self, query: LedgerQuery | None = None) -> None:
         super().__init__()
+        self._query = query or LedgerQuery()
         self._export_worker: Worker[None] | None = None
         self._replace: Path | None = None  # the file Enter has been warned of
 
-    def ask(self, format: str) -> AbstractAsyncContextManager[Download]:
-        raise NotImplementedError
-
-    def told(self, download: Download) -> str:
-        """What the file holds."""
-        raise NotImplementedError
-
     def compose(self) -> ComposeResult:
         with Vertical(id="box") as box:
-            box.border_title = _(self.TITLE_TEXT)
+            box.border_title = _(self.HEADING)
             with Horizontal(classes="field"):
                 yield Label(_("Format"))
                 yield Pick(self.FORMATS, id="format")
@@ -74,7 +70,22 @@ class Export(ModalScreen[None]):
             (place for place in (Path.home() / "Desktop", Path.home() / "桌面") if place.is_dir()), Path.home()
         )
         stamp = local(self.app.client.now()).strftime("%Y%m%d-%H%M")
-        return folder / (_(self.NAME) + "-" + stamp)
+        return folder / (_(self.CALLED) + "-" + stamp)
+
+    def download(self, kind: str) -> AbstractAsyncContextManager[Download]:
+        return self.app.client.ledger_export(self._query, kind)
+
+    def written(self, path: Path, size: int, download: Download) -> str:
+        told = _("{path} is written: {size} bytes, as of journal no. {seq}.")
+        return (
+            told.format(path=path, size=f"{size:,}", seq=download.journal_seq)
+            + " "
+            + watched(download.rows, download.watched)
+        )
+
+    def handed(self, name: str, download: Download) -> str:
+        told = _("The browser has the file: {name}, as of journal no. {seq}.")
+        return told.format(name=name, seq=download.journal_seq)
 
     def say(self, sentence: str) -> None:
         self.query_one("#said", Static).update(Text(plain(sentence)))
@@ -104,7 +115,7 @@ class Export(ModalScreen[None]):
         bar = self.query_one("#bar", ProgressBar)
         bar.display = True
         try:
-            async with self.ask(kind) as download:
+            async with self.download(kind) as download:
                 bar.update(total=download.size, progress=0)
                 if self.app.is_web:
                     await self._hand_over(download, path.name)
@@ -120,8 +131,7 @@ class Export(ModalScreen[None]):
         except ClientError as error:
             self.say(str(error))
         else:
-            written = _("{path} is written: {size} bytes.").format(path=path, size=f"{size:,}")
-            self.say(f"{written} {self.told(download)}")
+            self.say(self.written(path, size, download))
             self._replace = path
         finally:
             bar.display = False
@@ -138,7 +148,7 @@ class Export(ModalScreen[None]):
             self._progress(done)
         file.seek(0)
         self.app.deliver_binary(file, save_filename=name, mime_type="application/octet-stream")
-        self.say(_("The browser has the file: {name}.").format(name=name) + f" {self.told(download)}")
+        self.say(self.handed(name, download))
 
     def _progress(self, done: int) -> None:
         self.query_one("#bar", ProgressBar).update(progress=done)

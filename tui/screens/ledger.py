@@ -11,7 +11,7 @@ from server.schemas.ledger import CardOut, CardPage
 from tui.cells import said
 from tui.client import LedgerQuery
 from tui.opens import Place
-from tui.screens.ledger_export import LedgerExport
+from tui.screens.export import Export
 from tui.screens.listing import Listing
 from tui.texts import N_, _
 from tui.widgets.columns import Column
@@ -73,4 +73,4 @@ class Ledger(Listing[CardOut]):
         self.app.open(f"ledger/{row.asset}")
 
     def action_export(self) -> None:
-        self.app.push_screen(LedgerExport(self._asked()))
+        self.app.push_screen(Export(self._asked()))

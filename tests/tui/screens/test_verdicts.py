@@ -61,7 +61,7 @@ async def test_every_figure_leads_to_its_hosts_and_a_host_to_what_decides(
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "病毒库过期" in text(pilot) and "补丁未核查" in text(pilot))
         _look("home", text(pilot))
-        await pilot.press("0")
+        await pilot.press("f8")
         await until(pilot, lambda: "共 1 台主机，其中 1 台上报过" in text(pilot) and "高危端口" in text(pilot))
         _look("checks", text(pilot))
         await pilot.press("1")
