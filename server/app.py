@@ -20,6 +20,7 @@ import server.checks.routes
 import server.coverage.routes
 import server.entries.routes
 import server.events.routes
+import server.exemptions.routes
 import server.facts.routes
 import server.health.routes
 import server.ingest.routes
@@ -42,6 +43,7 @@ from server.answers import wire_schemas
 from server.aside.shelf import Shelf
 from server.bodies import BoundedBody
 from server.campaigns.follower import CampaignFollower
+from server.checks.follower import VerdictFollower
 from server.checks.kept import Checks
 from server.entries.follower import EntryFollower
 from server.events.ticker import News, Ticker
@@ -90,6 +92,7 @@ def routers() -> list[APIRouter]:
         server.agents.open_routes.router,
         server.coverage.routes.router,
         server.checks.routes.router,
+        server.exemptions.routes.router,
         server.campaigns.routes.router,
         server.events.routes.router,
         server.routes.router,
@@ -120,6 +123,7 @@ def create_app(
     facts = FactFollower(database, now)
     orders = OrderFollower(database, now)
     bank_checks = Checks(checks)
+    verdicts = VerdictFollower(database, now, bank_checks)
     campaigns = CampaignFollower(database, bank_checks, now, monthly=settings.monthly_checks)
     sweeper = Sweeper(database, now, settings.record_days, settings.rollup_days)
 
@@ -164,6 +168,7 @@ def create_app(
         sweeper=sweeper,
         shelf=Shelf(database, now),
         checks=bank_checks,
+        verdicts=verdicts,
     )
 
     @asynccontextmanager
@@ -177,6 +182,7 @@ def create_app(
         entries.start()
         facts.start()
         orders.start()
+        verdicts.start()
         campaigns.start()
         sweeper.start()
         try:
@@ -191,6 +197,7 @@ def create_app(
             await asyncio.to_thread(entries.stop)
             await asyncio.to_thread(facts.stop)
             await asyncio.to_thread(orders.stop)
+            await asyncio.to_thread(verdicts.stop)
             await asyncio.to_thread(campaigns.stop)
             await asyncio.to_thread(sweeper.stop)
 

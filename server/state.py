@@ -10,6 +10,7 @@ from server.agents.limits import Limits
 from server.agents.turns import Turns
 from server.aside.shelf import Shelf
 from server.campaigns.follower import CampaignFollower
+from server.checks.follower import VerdictFollower
 from server.checks.kept import Checks
 from server.entries.follower import EntryFollower
 from server.events.ticker import Ticker
@@ -50,5 +51,6 @@ class State:
     sweeper: Sweeper
     shelf: Shelf
     checks: Checks
+    verdicts: VerdictFollower
     homes: Together[Home] = field(default_factory=Together)  # of the whole bank
     draining: bool = False  # the end is asked for

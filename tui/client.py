@@ -27,10 +27,12 @@ from server.schemas.checks import ChecksOut, CheckTest, HostVerdicts, VerdictOut
 from server.schemas.conditions import ConditionPage
 from server.schemas.coverage import CoverageReport
 from server.schemas.entries import AnswerCreate, AnswerOut, EntryPage
+from server.schemas.exemptions import ExemptionCreate, ExemptionOut, ExemptionPage, ExemptionWithdraw
 from server.schemas.facts import ChangePage, FactsOut
 from server.schemas.home import Home
 from server.schemas.journal import JournalCheck, JournalPage
 from server.schemas.ledger import CardDetail, CardPage
+from server.schemas.matrix import HostPage, MatrixPage, TrendOut
 from server.schemas.observations import ObservationPage
 from server.schemas.orders import OrderPage, OrderState, PushCreate, PushOut, PushPage
 from server.schemas.people import PasswordChange, PersonOut, SignInAsk, SignInOut
@@ -71,6 +73,16 @@ class LedgerQuery:
     cls: str | None = None
     status: str | None = None
     keeper: str | None = None  # "none": only machines nobody keeps
+
+
+@dataclass(frozen=True)
+class HostQuery:
+    """Hosts by checks: those that stand so by the check, or by any where none is named."""
+
+    branch: str | None = None
+    check: str | None = None
+    word: tuple[str, ...] = ()
+    q: str = ""
 
 
 @dataclass(frozen=True)
@@ -248,6 +260,32 @@ class Client(Line):
 
     async def try_check(self, asked: CheckTest) -> VerdictOut:
         return await self._post(VerdictOut, "/api/checks/test", asked)
+
+    async def matrix(self, *, check: str | None = None, offset: int = 0, limit: int = 100) -> MatrixPage:
+        """Branches by checks, worst first."""
+        return await self._get(MatrixPage, "/api/checks/matrix", check=check, offset=offset, limit=limit)
+
+    async def hosts(self, query: HostQuery, *, offset: int = 0, limit: int = 100) -> HostPage:
+        return await self._get(HostPage, "/api/checks/hosts", **asdict(query), offset=offset, limit=limit)
+
+    async def trend(self, check: str, *, branch: str | None = None, days: int = 90) -> TrendOut:
+        return await self._get(TrendOut, "/api/checks/trend", check=check, branch=branch, days=days)
+
+    @asynccontextmanager
+    async def verdicts_export(self, query: HostQuery) -> AsyncIterator[Download]:
+        asked = {"branch": query.branch, "check": query.check, "word": query.word}
+        async with self._download("/api/checks/export", asked) as download:
+            yield download
+
+    async def exemptions(self, *, over: bool = False, offset: int = 0, limit: int = 100) -> ExemptionPage:
+        return await self._get(ExemptionPage, "/api/exemptions", over=over, offset=offset, limit=limit)
+
+    async def exempt(self, ask: ExemptionCreate) -> ExemptionOut:
+        return await self._post(ExemptionOut, "/api/exemptions", ask)
+
+    async def end_exemption(self, uid: str, reason: str) -> ExemptionOut:
+        path = f"/api/exemptions/{quote(uid, safe='')}/withdraw"
+        return await self._post(ExemptionOut, path, ExemptionWithdraw(reason=reason))
 
     # pushes
 

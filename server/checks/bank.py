@@ -15,10 +15,14 @@ from server.errors import Told, reason
 FILE: Final = "bank.toml"
 YOUNG: Final = 15 * DAY  # a newest library older than this is no measure: a server nobody updates would make all green
 KEPT: Final = 3_650 * DAY
+EPOCH: Final = 719_163  # the ordinal of 1970-01-01
 
 
 class BadBank(Told):
     """The file cannot be used: which, and what is wrong."""
+
+
+Pattern = Annotated[str, msgspec.Meta(min_length=2, max_length=120)]  # of a program's name: * is anything
 
 
 class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,12 +43,29 @@ class Exemption(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     control: Annotated[str, msgspec.Meta(min_length=1)]
     until: date
 
+    @property
+    def over_at(self) -> int:
+        """µs: the end of its day, in UTC."""
+        return (self.until.toordinal() + 1 - EPOCH) * DAY
+
+
+class Granted(Exemption, frozen=True):
+    """One that head office granted by a deed: over when the day is over by the bank's clocks."""
+
+    ends: int
+
+    @property
+    def over_at(self) -> int:
+        return self.ends
+
 
 class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     baseline: dict[str, Baseline] = {}
     zones: dict[str, list[str]] = {}
     extended: list[str] = []
     exempt: list[Exemption] = []
+    unwanted: list[Pattern] = []
+    allowed: list[Pattern] = []
 
 
 class Bank(msgspec.Struct, frozen=True):
@@ -55,6 +76,8 @@ class Bank(msgspec.Struct, frozen=True):
     zones: tuple[tuple[str, IPv4Network | IPv6Network], ...] = ()
     extended: frozenset[str] = frozenset()
     exempt: Mapping[tuple[str, str], Exemption] = {}
+    unwanted: tuple[str, ...] = ()  # patterns beside those that came with the program
+    allowed: tuple[str, ...] = ()  # and what none of them means
 
     def zone(self, address: IPv4Address | IPv6Address) -> str | None:
         return next((name for name, network in self.zones if address in network), None)
@@ -84,6 +107,8 @@ def read_bank(file: Path, newest: Mapping[str, int] | None = None) -> Bank:
         zones=zones,
         extended=frozenset(said.extended),
         exempt={(one.check, one.host): one for one in said.exempt},
+        unwanted=tuple(said.unwanted),
+        allowed=tuple(said.allowed),
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm.attributes import flag_modified
 from sqlmodel import Session, col, select
 
 from agent.wire import AnyRecord, Fact
+from server.checks.due import judge_again
 from server.facts.sheets import cleaned, differences, reasons, text
 from server.facts.tables import HOST, TOPIC, FactChange, FactSheet
 from server.following import PASSING, Following
@@ -95,6 +96,7 @@ def keep(session: Session, subject: int, row: RecordRow, fact: Fact) -> None:
     session.add(sheet)
     flag_modified(sheet, "facts")  # of false instead of 0 it would not see that it is another
     session.flush()
+    judge_again(session, [subject])
 
 
 def _next(session: Session, after: int, most: int) -> list[RecordRow]:

@@ -54,6 +54,7 @@ class Readiness:
             "entries": _follows(self._state.entries, OK),
             "facts": _follows(self._state.facts, OK),
             "orders": _follows(self._state.orders, OK),
+            "verdicts": _follows(self._state.verdicts, OK),
             "campaigns": _follows(self._state.campaigns, OK),
             "disk": self._disk(),
             "clock": self._clock(),

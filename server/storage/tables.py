@@ -8,9 +8,11 @@ import server.accounts.tables
 import server.agents.tables
 import server.aside.tables
 import server.campaigns.tables
+import server.checks.tables
 import server.coverage.tables
 import server.entries.tables
 import server.events.tables
+import server.exemptions.tables
 import server.facts.tables
 import server.health.tables
 import server.ingest.tables
