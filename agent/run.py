@@ -16,6 +16,7 @@ from agent.exit import Exit
 from agent.link import Link, open_line
 from agent.link_errors import Away
 from agent.local.keep import Local
+from agent.media.watching import Media
 from agent.notify import BEGUN, ENDING, beat, notify
 from agent.opening import open_at_last, open_now
 from agent.orders.doing import Doing
@@ -151,6 +152,7 @@ async def _live(
     telling = Telling(settings.home, outbox, clocks, uplink.clock_off)
     parts = (settings, clocks, outbox, schedule, look, report, duties, lambda: account.settled(polled), telling.look)
     running = Running(outbox, clocks, Doing(*parts).kinds())
+    media = Media(outbox, clocks)
     receiving = Receiving(orders, link, outbox, clocks, running, met=uplink.met)
 
     outbox.put([_start_event(clocks)], urgent=True)
@@ -159,7 +161,9 @@ async def _live(
     duties.begin()
     writer = asyncio.create_task(outbox.run())
     tasks = (uplink.run(), duties.run(), hold(), schedule.watch_clock(), local.run(), account.run(), beat())
-    others = [asyncio.create_task(each) for each in (*tasks, running.run(), receiving.run(), telling.run())]
+    others = [
+        asyncio.create_task(each) for each in (*tasks, running.run(), receiving.run(), telling.run(), media.run())
+    ]
     notify(BEGUN)
     asked = asyncio.create_task(stop.asked.wait())
     done, _ = await asyncio.wait([asked, writer, *others], return_when=asyncio.FIRST_COMPLETED)
