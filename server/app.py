@@ -24,6 +24,7 @@ import server.health.routes
 import server.ingest.routes
 import server.journal.routes
 import server.ledger.routes
+import server.media.routes
 import server.orders.routes
 import server.places.routes
 import server.queries
@@ -47,6 +48,7 @@ from server.facts.follower import FactFollower
 from server.front import Application, SafeHeaders
 from server.health.follower import Follower
 from server.ingest.writer import Writer
+from server.media.follower import MediaFollower
 from server.migrations import EPOCH, NAME
 from server.orders.follower import OrderFollower
 from server.orders.hub import AGENT, Hub
@@ -88,6 +90,7 @@ def routers() -> list[APIRouter]:
         server.agents.open_routes.router,
         server.coverage.routes.router,
         server.checks.routes.router,
+        server.media.routes.router,
         server.events.routes.router,
         server.routes.router,
         server.running.routes.router,
@@ -115,6 +118,7 @@ def create_app(
     follower = Follower(database, now)
     entries = EntryFollower(database, now)
     facts = FactFollower(database, now)
+    media = MediaFollower(database, now)
     orders = OrderFollower(database, now)
     sweeper = Sweeper(database, now, settings.record_days, settings.rollup_days)
 
@@ -124,6 +128,8 @@ def create_app(
             entries.wake()
         if "fact" in kinds:
             facts.wake()
+        if "event" in kinds:
+            media.wake()
         if "result" in kinds:
             orders.wake()
 
@@ -153,6 +159,7 @@ def create_app(
         follower=follower,
         entries=entries,
         facts=facts,
+        media=media,
         orders=orders,
         hub=hub,
         sweeper=sweeper,
@@ -170,6 +177,7 @@ def create_app(
         follower.start()
         entries.start()
         facts.start()
+        media.start()
         orders.start()
         sweeper.start()
         try:
@@ -183,6 +191,7 @@ def create_app(
             await asyncio.to_thread(follower.stop)
             await asyncio.to_thread(entries.stop)
             await asyncio.to_thread(facts.stop)
+            await asyncio.to_thread(media.stop)
             await asyncio.to_thread(orders.stop)
             await asyncio.to_thread(sweeper.stop)
 

@@ -31,6 +31,7 @@ from tui.screens.journal import Journal
 from tui.screens.ledger import Ledger
 from tui.screens.ledger import query_of as ledger_query
 from tui.screens.local import LocalHome
+from tui.screens.media import Sightings, Sticks
 from tui.screens.position import Position
 from tui.screens.push import Push
 from tui.screens.pushes import Pushes
@@ -58,6 +59,7 @@ def _screens() -> dict[str, Callable[[Place], Screen[None]]]:
         "agents": lambda to: Agent(to.key) if to.key else Agents(to.all("identity")),
         "coverage": lambda to: Days(to.one("agent"), to.one("branch")) if to.asked else Coverages(),
         "pushes": lambda to: Push(to.key) if to.key else Pushes(to.one("about")),
+        "media": lambda to: Sightings(to.one("serial") or "", to.one("branch")) if to.key or to.asked else Sticks(),
         "journal": lambda to: Journal(to.key or to.one("about") or ""),
     }
 

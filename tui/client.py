@@ -4,7 +4,7 @@
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from urllib.parse import quote
@@ -22,6 +22,7 @@ from server.schemas.facts import ChangePage, FactsOut
 from server.schemas.home import Home
 from server.schemas.journal import JournalCheck, JournalPage
 from server.schemas.ledger import CardDetail, CardPage
+from server.schemas.media import SightingPage, StickCreate, StickOut, StickPage, StickStep
 from server.schemas.observations import ObservationPage
 from server.schemas.orders import OrderPage, OrderState, PushCreate, PushOut, PushPage
 from server.schemas.people import PasswordChange, PersonOut, SignInAsk, SignInOut
@@ -30,7 +31,7 @@ from server.schemas.standing import Standing
 from server.schemas.status import Invalidated, Status
 from server.schemas.tickets import TicketCreate, TicketDetail, TicketNoteCreate, TicketPage, TicketStatus, TicketStep
 from tui.failures import judge, translated
-from tui.line import Line, may_keep_silent, parsed
+from tui.line import Line, Value, may_keep_silent, parsed
 
 QUIET = 90.0  # seconds without a byte before the events are asked for anew
 WRITING = 900.0  # seconds an export may take before its first byte: it is whole by then, a province's takes minutes
@@ -281,10 +282,13 @@ class Client(Line):
     async def card(self, asset: str) -> CardDetail:
         return await self._get(CardDetail, f"/api/ledger/{quote(asset, safe='')}")
 
+    def ledger_export(self, query: LedgerQuery, format: str) -> AbstractAsyncContextManager[Download]:
+        return self.export("/api/ledger/export", format=format, **asdict(query))
+
     @asynccontextmanager
-    async def ledger_export(self, query: LedgerQuery, format: str) -> AsyncIterator[Download]:
-        asked = {"format": format, **asdict(query)}
-        request = self._request("GET", "/api/ledger/export", asked)
+    async def export(self, path: str, **asked: Value) -> AsyncIterator[Download]:
+        """A file the server makes of `path`."""
+        request = self._request("GET", path, asked)
         request.extensions["timeout"] = may_keep_silent(WRITING)
         async with self._streamed(request) as response:
             if response.is_error:
@@ -293,6 +297,25 @@ class Client(Line):
             size = response.headers.get("content-length")
             said = [response.headers.get(name, "") for name in ("x-journal-seq", "x-rows", "x-watched")]
             yield Download(_chunks(response), int(size) if size else None, *said)
+
+    # media
+
+    async def media(self, *, offset: int = 0, limit: int = 100) -> StickPage:
+        return await self._get(StickPage, "/api/media", offset=offset, limit=limit)
+
+    async def sightings(
+        self, *, branch: str | None = None, serial: str = "", odd: bool = False, offset: int = 0, limit: int = 100
+    ) -> SightingPage:
+        asked = {"branch": branch, "serial": serial, "odd": odd}
+        return await self._get(SightingPage, "/api/media/sightings", **asked, offset=offset, limit=limit)
+
+    async def register_medium(self, asked: StickCreate) -> StickOut:
+        return await self._post(StickOut, "/api/media", asked)
+
+    async def step_medium(self, asked: StickStep) -> StickOut:
+        return await self._post(StickOut, "/api/media/step", asked)
+
+    # the journal
 
     async def journal(self, *, about: str | None = None, after: int | None = None, limit: int = 100) -> JournalPage:
         """Newest first; after a number, the rows behind it, oldest first."""

@@ -54,8 +54,9 @@ def _stick(block: Path) -> Stick | None:
         model = _said(usb / "product") or _said(block / "device/model") or _said(usb / "idProduct")
         return stick(_said(usb / "serial"), vendor, model, length)
     if card:
-        return stick(_said(block / "device/serial"), _said(block / "device/manfid"), _said(block / "device/name"),
-                     length, "card")  # fmt: skip
+        return stick(
+            _said(block / "device/serial"), _said(block / "device/manfid"), _said(block / "device/name"), length, "card"
+        )
     return stick("", _said(block / "device/vendor"), _said(block / "device/model"), length)
 
 

@@ -46,6 +46,13 @@ DEEDS: Final[dict[str, tuple[str, str]]] = {
     "push.cancel": ("取消下发", "Push cancelled"),
     "push.end": ("下发全部结束", "All orders of a push ended"),
     "push.amend": ("下发结束后又有结果", "Results came after a push had ended"),
+    "media.register": ("登记移动介质", "Medium registered"),
+    "media.lend": ("领用移动介质", "Medium lent"),
+    "media.back": ("归还移动介质", "Medium brought back"),
+    "media.hand": ("移交移动介质", "Medium handed on"),
+    "media.lost": ("移动介质遗失", "Medium lost"),
+    "media.retire": ("注销移动介质", "Medium retired"),
+    "media.export": ("导出移动介质登记", "Media exported"),
     "entry.note": ("网点登记", "Note of a branch"),
 }
 

@@ -16,6 +16,7 @@ from server.health.cursors import slowest
 from server.health.tables import Condition, HealthRow, RollUp
 from server.ingest.tables import Attested, Latest, RecordRow
 from server.inventory.tables import Subject
+from server.media.tables import MediaSighting
 from server.orders.tables import AgentOrder, Push
 
 END = 1 << 62  # after all numbers
@@ -112,6 +113,15 @@ def sweep_changes(session: Session, before: int, _: int) -> int | None:
     asked = select(col(FactChange.id)).where(col(FactChange.at) < before).order_by(col(FactChange.at)).limit(AT_ONCE)
     found = list(session.execute(asked).scalars())
     session.execute(delete(FactChange).where(col(FactChange.id).in_(found)))
+    return 0 if len(found) == AT_ONCE else None
+
+
+def sweep_sightings(session: Session, before: int, _: int) -> int | None:
+    """Delete some sightings of media before then (µs), but for those that opened a ticket; None: there are no more."""
+    old = col(MediaSighting.at) < before, col(MediaSighting.ticket_id).is_(None)
+    asked = select(col(MediaSighting.id)).where(*old).order_by(col(MediaSighting.at)).limit(AT_ONCE)
+    found = list(session.execute(asked).scalars())
+    session.execute(delete(MediaSighting).where(col(MediaSighting.id).in_(found)))
     return 0 if len(found) == AT_ONCE else None
 
 
