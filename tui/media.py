@@ -12,6 +12,8 @@ from tui.said import Json, answer, narrate, stop
 from tui.texts import _
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from server.schemas.media import SightingOut, StickOut
     from tui.client import Client
 
@@ -169,12 +171,9 @@ def _step(
     answer(context, ask)
 
 
-def _wrong(error: Exception) -> str:
-    from pydantic import ValidationError
-
+def _wrong(error: "ValidationError") -> str:
     from tui.plain import plain
 
-    assert isinstance(error, ValidationError)
     first = error.errors()[0]
     return plain(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
 
