@@ -13,6 +13,7 @@ from agent.assignment import Target
 from agent.clock import Clocks, system_clocks
 from agent.duties import Duties
 from agent.exit import Exit
+from agent.hosts import Hosts
 from agent.link import Link, open_line
 from agent.link_errors import Away
 from agent.local.keep import Local
@@ -150,7 +151,19 @@ async def _live(
         return [position for position, target in schedule.targets.items() if target.failure is None]
 
     telling = Telling(settings.home, outbox, clocks, uplink.clock_off)
-    parts = (settings, clocks, outbox, schedule, look, report, duties, lambda: account.settled(polled), telling.look)
+    hosts = Hosts(schedule, poller, outbox, clocks)
+    parts = (
+        settings,
+        clocks,
+        outbox,
+        schedule,
+        look,
+        report,
+        duties,
+        lambda: account.settled(polled),
+        telling.look,
+        hosts,
+    )
     running = Running(outbox, clocks, Doing(*parts).kinds())
     media = Media(outbox, clocks)
     receiving = Receiving(orders, link, outbox, clocks, running, met=uplink.met)
@@ -162,7 +175,8 @@ async def _live(
     writer = asyncio.create_task(outbox.run())
     tasks = (uplink.run(), duties.run(), hold(), schedule.watch_clock(), local.run(), account.run(), beat())
     others = [
-        asyncio.create_task(each) for each in (*tasks, running.run(), receiving.run(), telling.run(), media.run())
+        asyncio.create_task(each)
+        for each in (*tasks, running.run(), receiving.run(), telling.run(), hosts.run(), media.run())
     ]
     notify(BEGUN)
     asked = asyncio.create_task(stop.asked.wait())

@@ -12,7 +12,8 @@ from server.checks.kept import Checks, Kept
 from server.checks.sheets import Host
 from server.checks.told import hosts, sheets_of
 from server.errors import Invalid, NotFound
-from server.inventory.tables import Subject, SubjectKind
+from server.facts.hosts import are_hosts
+from server.inventory.tables import Subject
 from server.schemas.checks import ChecksOut, CheckTest, HostVerdicts, VerdictOut
 from server.texts import gettext_for
 
@@ -48,13 +49,12 @@ def tried(session: Session, viewer: Scoped, kept: Checks, asked: CheckTest, now:
 
 
 def known_host(session: Session, viewer: Scoped, key: str) -> Host:
-    """An agent's PC, with what it said last, if it ever did."""
-    asked = select(col(Subject.id)).where(col(Subject.kind) == SubjectKind.AGENT, col(Subject.key) == key)
-    asked = asked.where(col(Subject.removed_at).is_(None), in_scope(viewer, col(Subject.branch_id)))
-    agent = session.execute(asked).scalar_one_or_none()
-    if agent is None:
-        raise NotFound("There is no agent {key}: the inventory names the agents.", key=key)
-    return Host(key, sheets_of(session, [agent]).get(agent, {}))
+    """An agent's PC or a position that tells facts, with what it said last, if it ever did."""
+    asked = select(col(Subject.id)).where(col(Subject.key) == key, are_hosts())
+    host = session.execute(asked.where(in_scope(viewer, col(Subject.branch_id)))).scalar_one_or_none()
+    if host is None:
+        raise NotFound("There is no host {key}: hosts are agents, and positions that tell facts.", key=key)
+    return Host(key, sheets_of(session, [host]).get(host, {}))
 
 
 def bank_of(session: Session, kept: Checks, have: Kept, now: int) -> Bank:
