@@ -25,6 +25,7 @@ import server.ingest.routes
 import server.journal.routes
 import server.ledger.routes
 import server.media.routes
+import server.network.routes
 import server.orders.routes
 import server.places.routes
 import server.queries
@@ -91,6 +92,7 @@ def routers() -> list[APIRouter]:
         server.coverage.routes.router,
         server.checks.routes.router,
         server.media.routes.router,
+        server.network.routes.router,
         server.events.routes.router,
         server.routes.router,
         server.running.routes.router,

@@ -32,6 +32,7 @@ from tui.screens.ledger import Ledger
 from tui.screens.ledger import query_of as ledger_query
 from tui.screens.local import LocalHome
 from tui.screens.media import Sightings, Sticks
+from tui.screens.network import Network
 from tui.screens.position import Position
 from tui.screens.push import Push
 from tui.screens.pushes import Pushes
@@ -60,6 +61,7 @@ def _screens() -> dict[str, Callable[[Place], Screen[None]]]:
         "coverage": lambda to: Days(to.one("agent"), to.one("branch")) if to.asked else Coverages(),
         "pushes": lambda to: Push(to.key) if to.key else Pushes(to.one("about")),
         "media": lambda to: Sightings(to.one("serial") or "", to.one("branch")) if to.key or to.asked else Sticks(),
+        "network": lambda to: Network(to.one("branch")),
         "journal": lambda to: Journal(to.key or to.one("about") or ""),
     }
 

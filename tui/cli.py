@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from agent import commandline
-from tui import agents, checking, media, pushing, questions, settings, signing, token
+from tui import agents, checking, media, network, pushing, questions, settings, signing, token
 from tui.exit import Exit
 from tui.said import Json, Said, narrate, stop, trusted
 from tui.settings import BadSettings, Settings
@@ -32,6 +32,7 @@ app.add_typer(pushing.app)
 app.add_typer(agents.app)
 app.add_typer(checking.app)
 app.add_typer(media.app)
+app.add_typer(network.app)
 app.add_typer(signing.app)
 
 

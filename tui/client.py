@@ -23,6 +23,7 @@ from server.schemas.home import Home
 from server.schemas.journal import JournalCheck, JournalPage
 from server.schemas.ledger import CardDetail, CardPage
 from server.schemas.media import SightingPage, StickCreate, StickOut, StickPage, StickStep
+from server.schemas.network import CoverageOut, NetworkList, NetworkPage
 from server.schemas.observations import ObservationPage
 from server.schemas.orders import OrderPage, OrderState, PushCreate, PushOut, PushPage
 from server.schemas.people import PasswordChange, PersonOut, SignInAsk, SignInOut
@@ -314,6 +315,17 @@ class Client(Line):
 
     async def step_medium(self, asked: StickStep) -> StickOut:
         return await self._post(StickOut, "/api/media/step", asked)
+
+    # the wire
+
+    async def network(
+        self, which: NetworkList, *, branch: str | None = None, every: bool = False, offset: int = 0, limit: int = 100
+    ) -> NetworkPage:
+        path = f"/api/network/lists/{which.value}"
+        return await self._get(NetworkPage, path, branch=branch, every=every, offset=offset, limit=limit)
+
+    async def network_coverage(self, *, offset: int = 0, limit: int = 100) -> CoverageOut:
+        return await self._get(CoverageOut, "/api/network/coverage", offset=offset, limit=limit)
 
     # the journal
 

@@ -18,7 +18,7 @@ _DISK: Final = re.compile(r"(?:USBSTOR|SCSI)\\[^\\&]*&Ven_([^&\\]*)&Prod_([^&\\]
 
 def sticks(hive: Hive) -> Sticks:
     """What is in now, by its device instance path. Raises NotRead."""
-    disks = [found for path in _listed(hive, _DISKS) if (found := _DISK.fullmatch(path))]
+    disks = [disk for path in _listed(hive, _DISKS) if (disk := _DISK.fullmatch(path))]
     found: Sticks = {}
     for driver in _DRIVERS:
         for path in _listed(hive, rf"{_SERVICES}\{driver}\Enum"):
@@ -26,10 +26,10 @@ def sticks(hive: Hive) -> Sticks:
             if device is None:
                 continue
             vendor, product, serial = device.groups()
-            disk = next((one for one in disks if serial.lower() in one[3].lower()), None)
+            its = next((one for one in disks if serial.lower() in one[3].lower()), None)
             own = "" if serial[1:2] == "&" else serial  # Windows made it up: the stick has none
-            names = (disk[1], disk[2]) if disk else (vendor, product)
-            found[path] = stick(own, *(name.replace("_", " ") for name in names))
+            maker, model = (its[1], its[2]) if its else (vendor, product)
+            found[path] = stick(own, maker.replace("_", " "), model.replace("_", " "))
     return found
 
 

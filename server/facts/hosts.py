@@ -10,7 +10,6 @@ from agent.inventory.hosts import TELL_FACTS
 from server.facts.tables import FactSheet
 from server.inventory.tables import Position, Subject, SubjectKind
 
-
 OF_OTHERS: Final = ("neighbours", "stations")  # topics by which a switch tells of others: it is no host for that
 
 

@@ -53,6 +53,7 @@ DEEDS: Final[dict[str, tuple[str, str]]] = {
     "media.lost": ("移动介质遗失", "Medium lost"),
     "media.retire": ("注销移动介质", "Medium retired"),
     "media.export": ("导出移动介质登记", "Media exported"),
+    "network.export": ("导出网络与台账比对", "Wire against ledger exported"),
     "entry.note": ("网点登记", "Note of a branch"),
 }
 

@@ -19,8 +19,11 @@ from server.tickets.tables import Ticket
 
 def register(session: Session, viewer: Scoped, now: int, offset: int = 0, limit: int = 100) -> StickPage:
     """What is overdue or lost first, then by label."""
-    asked: Select[Any] = select(MediaStick, Home).join(Home, col(Home.id) == col(MediaStick.branch_id))
-    asked = asked.where(in_scope(viewer, col(MediaStick.branch_id)))
+    asked: Select[Any] = (
+        select(MediaStick, Home)
+        .join(Home, col(Home.id) == col(MediaStick.branch_id))
+        .where(in_scope(viewer, col(MediaStick.branch_id)))
+    )
     total = session.execute(asked.with_only_columns(func.count())).scalar_one()
     late = (col(MediaStick.due) < now).is_not(True), col(MediaStick.status) != StickStatus.LOST
     found = session.execute(asked.order_by(*late, col(MediaStick.label)).offset(offset).limit(limit)).all()
@@ -85,7 +88,7 @@ def sightings(
     if odd:
         wanted.append(col(MediaSighting.word) != StickWord.OWN)
     asked: Select[Any] = (
-        select(MediaSighting, Subject, Home, MediaStick.label, Ticket)
+        select(MediaSighting, Subject, Home, col(MediaStick.label), Ticket)
         .join(Subject, col(Subject.id) == col(MediaSighting.agent_id))
         .join(Home, col(Home.id) == col(Subject.branch_id))
         .join(MediaStick, col(MediaStick.stick) == col(MediaSighting.stick), isouter=True)

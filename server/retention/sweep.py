@@ -17,6 +17,7 @@ from server.health.tables import Condition, HealthRow, RollUp
 from server.ingest.tables import Attested, Latest, RecordRow
 from server.inventory.tables import Subject
 from server.media.tables import MediaSighting
+from server.network.tables import WireSeen
 from server.orders.tables import AgentOrder, Push
 
 END = 1 << 62  # after all numbers
@@ -122,6 +123,15 @@ def sweep_sightings(session: Session, before: int, _: int) -> int | None:
     asked = select(col(MediaSighting.id)).where(*old).order_by(col(MediaSighting.at)).limit(AT_ONCE)
     found = list(session.execute(asked).scalars())
     session.execute(delete(MediaSighting).where(col(MediaSighting.id).in_(found)))
+    return 0 if len(found) == AT_ONCE else None
+
+
+def sweep_wire(session: Session, before: int, _: int) -> int | None:
+    """Delete some lines of who was on the wire, that nobody told since then (µs); None: there are no more."""
+    asked = select(col(WireSeen.teller_id), col(WireSeen.mac), col(WireSeen.ip)).where(col(WireSeen.last_at) < before)
+    found = [tuple(row) for row in session.execute(asked.order_by(col(WireSeen.last_at)).limit(AT_ONCE))]
+    own = tuple_(col(WireSeen.teller_id), col(WireSeen.mac), col(WireSeen.ip))
+    session.execute(delete(WireSeen).where(own.in_(found)))
     return 0 if len(found) == AT_ONCE else None
 
 

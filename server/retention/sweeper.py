@@ -33,6 +33,7 @@ from server.retention.sweep import (
     sweep_records,
     sweep_sightings,
     sweep_stretches,
+    sweep_wire,
 )
 from server.storage.database import Database
 from server.storage.lead import Lead, Role
@@ -155,6 +156,7 @@ class Sweeper(Following):
             self._hours = month
             chores.append(_Chore(lambda session, at: sweep_changes(session, hours, at), 0))
             chores.append(_Chore(lambda session, at: sweep_sightings(session, hours, at), 0))
+            chores.append(_Chore(lambda session, at: sweep_wire(session, hours, at), 0))
             chores.append(_Chore(lambda session, at: sweep_hours(session, hours, at), (0, "")))
         return chores
 

@@ -81,7 +81,7 @@ class Sightings(Listing[SightingOut]):
 
     def __init__(self, serial: str = "", branch: str | None = None) -> None:
         super().__init__()
-        self._serial, self._branch, self._odd = serial, branch, False
+        self._serial, self._branch, self._strange = serial, branch, False
 
     def above(self) -> Iterable[Widget]:
         titles = (N_("Everything"), N_("Only what should not have been in"))
@@ -106,7 +106,7 @@ class Sightings(Listing[SightingOut]):
 
     async def page(self, offset: int, limit: int) -> tuple[Sequence[SightingOut], Page] | None:
         asked = self.app.client.sightings(
-            branch=self._branch, serial=self._serial, odd=self._odd, offset=offset, limit=limit
+            branch=self._branch, serial=self._serial, odd=self._strange, offset=offset, limit=limit
         )
         answer = await self.app.ask(asked)
         return None if answer is None else (answer.rows, answer)
@@ -119,6 +119,6 @@ class Sightings(Listing[SightingOut]):
         self.app.open(f"tickets/{row.ticket}" if row.ticket else f"agents/{row.agent}")
 
     def action_odd(self, odd: bool) -> None:
-        self._odd = odd
+        self._strange = odd
         self.query_one(Menu).choose("2" if odd else "1")
         self.ask_anew()

@@ -1,4 +1,4 @@
-"""Removable media: the bank's own, and each time one was seen."""
+"""Removable media: the bank's own, and each time one was seen; and who was seen on the wire."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -60,5 +60,17 @@ def upgrade() -> None:
     op.create_index("ix_media_sighting_at", "media_sighting", ["at"], unique=False)
     op.create_index("ix_media_sighting_stick", "media_sighting", ["stick", "id"], unique=False)
     op.create_index("ix_media_sighting_ticket_id", "media_sighting", ["ticket_id"], unique=False)
+    op.create_table(
+        "wire_seen",
+        sa.Column("teller_id", Id, nullable=False),
+        sa.Column("mac", sa.String(17), nullable=False),
+        sa.Column("ip", sa.String(45), nullable=False),
+        sa.Column("port", sa.String(32), nullable=False),
+        sa.Column("first_at", Micros, nullable=False),
+        sa.Column("last_at", Micros, nullable=False),
+        sa.ForeignKeyConstraint(["teller_id"], ["subject.id"]),
+        sa.PrimaryKeyConstraint("teller_id", "mac", "ip"),
+    )
+    op.create_index("ix_wire_seen_last", "wire_seen", ["last_at"], unique=False)
     event = sa.text("kind = 'event'")
     op.create_index("ix_record_event", "record", ["id"], unique=False, sqlite_where=event, postgresql_where=event)
