@@ -190,7 +190,16 @@ def _stick_lines(rows: "Sequence[StickOut]", now: int) -> list[list[str]]:
     from tui.sticks import status, way_word
     from tui.times import full
 
-    head = [_("State"), _("Label"), _("Serial number"), _("Branch"), _("Keeper"), _("Due"), _("Last seen"), _("Note")]
+    head = [
+        _("State"),
+        _("Label"),
+        _("Serial number"),
+        _("Branch"),
+        _("Keeper"),
+        _("Back by"),
+        _("Last seen"),
+        _("Note"),
+    ]
     lines = [
         [
             f"{status(row).shape} {status(row).title}",

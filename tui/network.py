@@ -107,7 +107,16 @@ def _list(context: typer.Context, which: NetworkList, branch: str, limit: int, j
         if json:
             typer.echo(to_json(page.model_dump(mode="json")))
             return
-        head = [_("What"), _("Branch"), _("Who"), _("MAC"), _("Address"), _("Network"), _("Where"), _("Last seen")]
+        head = [
+            _("What"),
+            _("Branch"),
+            _("Who it is"),
+            _("MAC"),
+            _("Address"),
+            _("Network"),
+            _("Where"),
+            _("Last seen"),
+        ]
         rows = [
             [
                 f"{SORTS[row.sort].shape} {SORTS[row.sort].title}",

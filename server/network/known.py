@@ -48,9 +48,9 @@ def known(session: Session, now: int) -> list[Known]:
         said = sheets.get(own, {})
         macs, ips = _cards(said, tellers.get(own, {}))
         ips |= set(_address(address or ""))
-        if macs or ips:
+        if macs or ips or own in keys:  # a host that tells nothing of its cards is known all the same
             host = own in keys or cls in PCS
-            times = [one for one in (said["host"].at if "host" in said else None, heard.get(own)) if one]
+            times = [*(sheet.at for sheet in said.values()), *([heard[own]] if own in heard else [])]
             found.append(
                 Known(own, key, name, branch, frozenset(macs), frozenset(ips), max(times, default=None),
                       antivirus(said, now) if host else None)

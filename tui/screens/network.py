@@ -46,7 +46,7 @@ class Network(Listing[NetworkRow]):
         return [
             Column(_("What"), lambda row: cells.mark(SORTS[row.sort]), MARK),
             Column(_("Branch"), lambda row: said(row.branch_name), 12, grow=1, drop=1),
-            Column(_("Who"), lambda row: said(who(row)), 16, grow=2),
+            Column(_("Who it is"), lambda row: said(who(row)), 16, grow=2),
             Column(_("MAC"), lambda row: said(row.mac), 17),
             Column(_("Address"), lambda row: said(addresses(row)), 15, grow=1),
             Column(_("Network"), lambda row: cells.dim(row.segment), 8, drop=4),
