@@ -4,6 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
+from server.listening import answers
 from server.loadtest.cost import cpu_of
 
 PATIENCE = 60.0  # seconds
@@ -14,13 +15,9 @@ async def answering(port: int) -> None:
     loop = asyncio.get_running_loop()
     until = loop.time() + PATIENCE
     while loop.time() < until:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.1)
-        else:
-            writer.close()
+        if await asyncio.to_thread(answers, "127.0.0.1", port):
             return
+        await asyncio.sleep(0.1)
     raise SystemExit("the server did not start")
 
 

@@ -1,4 +1,5 @@
-"""Taking the port, before anything else is done: one in use is told as such, and nothing has happened."""
+"""Taking the port, before anything else is done: one in use is told as such, and nothing has happened; and whether
+somebody listens on one."""
 
 import errno
 import os
@@ -37,3 +38,15 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
             sentence = "The server cannot listen on {host}:{port}: {why}."
             raise NoSuchAddress(sentence, host=host, port=port, why=reason(error)) from None
         yield listener
+
+
+def answers(host: str, port: int, seconds: float = 1.0) -> bool:
+    """Whether a program takes connections there.
+
+    While none does, the system may give a connection to this machine the very port it asks for, and it meets itself.
+    """
+    try:
+        with socket.create_connection((host, port), seconds) as line:
+            return bool(line.getsockname() != line.getpeername())
+    except OSError:
+        return False

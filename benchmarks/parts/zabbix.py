@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.parts.cluster import USER, Cluster
+from server.listening import answers
 
 INSTALL = "apt-get install -y --no-install-recommends zabbix-server-pgsql"
 SCHEMA = [Path("/usr/share/zabbix-server-pgsql") / f"{name}.sql.gz" for name in ("schema", "images", "data")]
@@ -129,12 +130,9 @@ def _configuration(cluster: Cluster, name: str, folder: Path, port: int) -> str:
 def _wait_for(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
     ends = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < ends:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
+        if answers("127.0.0.1", port):
             return
+        time.sleep(0.1)
     said = log.read_text(encoding="utf-8", errors="replace").strip()
     raise SystemExit(f"zabbix_server did not start: {said[-1000:]}")
 

@@ -18,10 +18,11 @@ from server.health.state import Ahead, Around, Change, Evidence, Held, Place, Se
 from server.health.steady import steady
 from server.ingest.link import Row, link_in, rows_in
 from server.ingest.tables import AgentSeen, AheadRow
-from server.inventory.tables import Observer, Subject, SubjectKind
+from server.inventory.tables import Subject, SubjectKind
 from server.schemas.standing import Standing
 
 OBSERVERS = "SELECT subject_id, agent_id FROM observer WHERE subject_id"
+POLLED = "SELECT agent_id, subject_id FROM observer WHERE agent_id"
 PLACES = """
 SELECT subject.id, subject.kind, subject.key, subject.name, subject.branch_id, subject.removed_at,
        position.cls, position.driver, coalesce(position.interval_us, line.interval_us, 0)
@@ -55,6 +56,7 @@ class Fleet:
         self.changes: list[Change] = []
         self.shown: set[int] = set()  # subjects a screen would show differently
         self.sums = Sums()
+        self._polled: dict[int, list[int]] = {}  # by agent, of those that were asked for
         self._heard_in: dict[int, set[int]] = {}  # agent -> shards that hear it and know how it stood
 
     # -- loading ------------------------------------------------------------------------------------
@@ -154,11 +156,19 @@ class Fleet:
             found.update((key, own or 0) for key, own in self._session.exec(asked))
         return found
 
+    def load_polled(self, agents: Iterable[int]) -> None:
+        """Have at hand what these agents poll; asked at once, as after a cut line hundreds of them come back."""
+        polled: dict[int, set[int]] = {agent: set() for agent in agents if agent not in self._polled}
+        for agent, subject in rows_in(self._link, POLLED, sorted(polled)):
+            polled[agent].add(subject)
+        own = self.own_of(subject for subjects in polled.values() for subject in subjects)
+        self.load(own)
+        self._polled |= {agent: sorted(subjects & own) for agent, subjects in polled.items()}
+
     def polled_by(self, agent: int) -> list[int]:
         """What an agent polls, loaded."""
-        ids = self.own_of(self._session.exec(select(Observer.subject_id).where(Observer.agent_id == agent)))
-        self.load(ids)
-        return sorted(ids)
+        self.load_polled([agent])
+        return self._polled[agent]
 
     # -- judging ------------------------------------------------------------------------------------
 
@@ -180,7 +190,7 @@ class Fleet:
             self._testify(place, after, seen.at)
 
     def _steady(self, place: Place, before: State, seen: Seen | None, now: int) -> State | None:
-        if not isinstance(seen, Told) or place.kind is SubjectKind.AGENT:
+        if not isinstance(seen, Told | Held) or place.kind is SubjectKind.AGENT:
             return None
         if any(self.states[agent].standing is Standing.CLOSED for agent in place.agents):
             return None

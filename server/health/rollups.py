@@ -65,6 +65,8 @@ class Sums(msgspec.Struct):
         if view is None or held.polls <= 0 or held.at < view.held_to:
             return
         start = view.held_to if held.since - view.held_to <= span else held.since
+        if _holds_on(before, after, view, start, held):
+            return
         self._stretch(subject, before, after, held.agent, view, start, held.at)
         counted = _counted(view.numbers, before, held.agent, held.at)
         self._add(subject, after, counted, held.at, polls=held.polls)
@@ -99,6 +101,17 @@ class Sums(msgspec.Struct):
         found = self.over.setdefault((subject, after.hour), {})
         for metric, total in each(after.going):
             found[metric] = merged(found[metric], total) if metric in found else total
+
+
+def _holds_on(before: State, after: State, view: View, start: int, held: Held) -> bool:
+    """Count a stretch in which numbers that are those of the hour held, in one go; else False."""
+    if len(after.going) != 1 or len(before.views) > 1 or not after.hour <= start <= held.at < after.hour + HOUR:
+        return False
+    one, numbers = after.going[0], view.numbers
+    if numbers.keys() != one.known or not math.isfinite(sum(numbers.values())):
+        return False
+    one.add([numbers[name] for name in one.names], held.at, held.polls, (held.at - start) / 1e6)
+    return True
 
 
 def add(going: list[Abreast], counted: dict[str, float], at: int, polls: int, seconds: float) -> None:

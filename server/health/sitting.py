@@ -18,6 +18,7 @@ from server.schemas.standing import Standing
 
 log = logging.getLogger(__name__)
 
+BACK = (Standing.STALE, Standing.CLOSED)  # whoever was so and is heard of again: all it polls is looked at
 ABSENCE = MINUTE  # away for longer, and the silence of others is not held against them
 
 
@@ -48,7 +49,9 @@ class Sitting:
         holds = [record for _, record in records if isinstance(record, Hold)]
         self._ids = self._fleet.by_key({key for hold in holds for key in hold.held})
         named = self._fleet.own_of(entry.subject for entry in entries if entry.subject is not None)
-        self._fleet.load({*self._ids.values(), *named, *(entry.agent for entry in entries)})
+        agents = {entry.agent for entry in entries}
+        self._fleet.load({*self._ids.values(), *named, *agents})
+        self._fleet.load_polled(agent for agent in agents if self._fleet.states[agent].standing in BACK)
         views = (view for subject in self._ids.values() for view in self._fleet.states[subject].views.values())
         states = {entry.id for entry in entries if entry.kind == "state" and entry.subject in named} if holds else set()
         self._attested = attested_to(self._session, states.union(view.record or 0 for view in views))

@@ -1,34 +1,51 @@
-"""A reading that says the same words as the one before, and numbers within all bounds, while nothing is open. Pure.
+"""A reading that says the same words as the one before, and numbers within all bounds, while nothing is open; or the
+word that it still holds. Pure.
 
 So are nearly all, and of such a one there is nothing to judge: it is the newest, and fresh for longer. Whatever is not
 plainly so is judged, and what is passed over would be found the same by `judge`.
 """
 
-import msgspec
+from msgspec.structs import replace
 
 from agent.wire import Catalogue
 from server.health.findings import is_calm
 from server.health.standing import by_reading
-from server.health.state import Place, State, Told, View, fresh_to, sound_numbers
+from server.health.state import Held, Place, State, Told, View, fresh_to, sound_numbers
 
 
-def steady(state: State, told: Told, place: Place, now: int, words: Catalogue) -> State | None:
-    """The state after `told`, of a position or line none of whose agents said goodbye; None: judge it."""
-    agent = str(told.agent)
-    view, reading = state.views.get(agent), told.reading
-    if view is None or told.failure is not None or told.at < view.held_to or len(state.views) > 1:
+def steady(state: State, seen: Told | Held, place: Place, now: int, words: Catalogue) -> State | None:
+    """The state after `seen`, of a position or line none of whose agents said goodbye; None: judge it."""
+    view = state.views.get(str(seen.agent))
+    if view is None or seen.at < view.held_to or not _quiet(state, view, seen.agent, place):
         return None
-    if state.open or state.pending or state.ahead or state.explained or view.kind or place.removed:
-        return None
-    if reading.device != view.device or reading.parts != view.parts or reading.as_of is not None or view.as_of:
-        return None
-    if place.driver in (None, "file") or state.driver != place.driver or told.agent not in place.agents:
-        return None
-    fresh = fresh_to(told.at, None, place)
-    numbers = sound_numbers(reading.numbers)
-    if fresh < now or not is_calm(place.rules, view, numbers, words):
+    after = _told(view, seen, place) if isinstance(seen, Told) else _held(view, seen, place)
+    if after is None or after.fresh_to < now or not is_calm(place.rules, view, after.numbers, words):
         return None
     if state.standing is not by_reading(view, words) or not state.since or state.device != view.device:
         return None
-    after = View(told.at, told.at, fresh, view.device, view.parts, numbers, record=told.record)
-    return msgspec.structs.replace(state, views={agent: after}, fresh_until=fresh, due=fresh + 1)
+    return replace(state, views={str(seen.agent): after}, fresh_until=after.fresh_to, due=after.fresh_to + 1)
+
+
+def _quiet(state: State, view: View, agent: int, place: Place) -> bool:
+    """One agent sees it, got an answer, and nothing is open or waits."""
+    if len(state.views) > 1 or state.open or state.pending or state.ahead or state.explained:
+        return False
+    if view.kind or view.as_of or place.removed or agent not in place.agents:
+        return False
+    return place.driver not in (None, "file") and state.driver == place.driver
+
+
+def _told(view: View, told: Told, place: Place) -> View | None:
+    reading = told.reading
+    if told.failure is not None or reading.as_of is not None:
+        return None
+    if reading.device != view.device or reading.parts != view.parts:
+        return None
+    numbers, fresh = sound_numbers(reading.numbers), fresh_to(told.at, None, place)
+    return View(told.at, told.at, fresh, view.device, view.parts, numbers, record=told.record)
+
+
+def _held(view: View, held: Held, place: Place) -> View | None:
+    if held.polls <= 0:
+        return None
+    return replace(view, held_to=held.at, fresh_to=fresh_to(held.at, None, place))

@@ -20,6 +20,7 @@ from server.backup.restore import NotEmpty
 from server.health.tables import Condition
 from server.ingest.tables import RecordRow
 from server.journal.deeds import Act
+from server.listening import answers
 from server.loadtest.agents import Agent
 from server.loadtest.bank import found, position
 from server.loadtest.cost import cost_so_far
@@ -94,12 +95,9 @@ def _serving(environ: dict[str, str], log: Path) -> Iterator[tuple[int, int]]:
 def _wait_for(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
     ends = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < ends:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
+        if answers("127.0.0.1", port):
             return
+        time.sleep(0.1)
     last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     raise Failed("The server of the load test did not start: {why}", why=last[-1] if last else "")
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from socket import create_connection, create_server
+from socket import create_server
 from tempfile import mkdtemp
 from typing import Any
 
@@ -22,6 +22,7 @@ from drivers.catalogue import catalogue
 from drivers.errors import Busy
 from drivers.passbook.driver import PassbookOptions
 from drivers.spooler import Queue, gravest, is_stuck, of_printer, of_reasons
+from server.listening import answers
 from tests.drivers.test_port_owner import OPENED, teller
 
 Start = Callable[..., Awaitable[tuple[Any, str]]]
@@ -93,11 +94,7 @@ class Cups:
         self.run("lpadmin", "-p", "passbook", "-E", "-v", "file:///dev/null")
 
     def _listens(self) -> bool:
-        try:
-            create_connection(("127.0.0.1", self._port)).close()
-        except ConnectionRefusedError:
-            return False
-        return True
+        return answers("127.0.0.1", self._port)
 
     def stop(self) -> None:
         self._process.terminate()

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from server.listening import answers
 from tests.faults.bank import Bank
 from tests.faults.warm import Forked, Warm
 from tui.client import Client
@@ -172,11 +173,7 @@ class Bench:
     def _answers(self, process: Running, port: int) -> bool:
         if process.poll() is not None:
             raise DidNotWork(f"It ended with {process.poll()}; see {self.home / 'logs'}")
-        try:
-            socket.create_connection((self.host, port), 0.5 * FAST).close()
-        except OSError:
-            return False
-        return True
+        return answers(self.host, port, 0.5 * FAST)
 
     def tell_story(self) -> None:
         self.started.tell("simulators", "begin")

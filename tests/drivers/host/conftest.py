@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from drivers.host import script
+from server.listening import answers
 
 CONF = """
 Port {port}
@@ -78,15 +79,10 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
 
 def _until_it_listens(port: int, service: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            if time.monotonic() > deadline or service.poll() is not None:
-                raise RuntimeError(log.read_text(errors="replace")) from None
-            time.sleep(0.01)
-        else:
-            return
+    while not answers("127.0.0.1", port):
+        if time.monotonic() > deadline or service.poll() is not None:
+            raise RuntimeError(log.read_text(errors="replace"))
+        time.sleep(0.01)
 
 
 @pytest.fixture

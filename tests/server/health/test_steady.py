@@ -30,7 +30,7 @@ sayings = st.tuples(
     st.sampled_from([AGENT, AGENT, AGENT, AGENT, OTHER]),
     st.builds(Reading, device=device, parts=words, numbers=numbers, as_of=as_of),
     failure,
-    st.sampled_from(["told", "told", "told", "held", "nothing"]),
+    st.sampled_from(["told", "told", "held", "held", "nothing"]),
     st.sampled_from([0, 0, 0, 500]),  # seconds it was under way
 )
 
@@ -49,15 +49,16 @@ def test_what_is_passed_over_would_have_been_found_the_same(said: list[Any], dri
         gone = closed and number % 3 == 0
         around = Around(voices={AGENT: Voice(1, START, START, gone, False)})
         now = court.at(max(at, 0) + under_way)
-        told = Told(agent, court.at(at), reading, failed, number)
-        case = Looking(state, court.place, around, now, catalogue())
+        seen: Told | Held | None = None
         if how == "told":
-            quick = None if gone else steady(state, told, court.place, now, catalogue())
-            case.look(told)
-            if quick is not None:
-                assert (_plain(quick), []) == (_plain(case.state), case.changes)
-        else:
-            case.look(Held(agent, court.at(at - 1), court.at(at), 1) if how == "held" else None)
+            seen = Told(agent, court.at(at), reading, failed, number)
+        elif how == "held":
+            seen = Held(agent, court.at(at - 1), court.at(at), number % 4)
+        case = Looking(state, court.place, around, now, catalogue())
+        quick = None if gone or seen is None else steady(state, seen, court.place, now, catalogue())
+        case.look(seen)
+        if quick is not None:
+            assert (_plain(quick), []) == (_plain(case.state), case.changes)
         state = case.state
 
 
@@ -71,6 +72,17 @@ def test_a_reading_of_the_same_words_is_passed_over(cls: str) -> None:
     assert quick.views[str(AGENT)].numbers == {"load": 41.0}
     over = Told(AGENT, court.at(60), Reading(device=DeviceWord.ONLINE, numbers={"load": 99.0}), record=9)
     assert steady(court.state, over, court.place, court.at(61), catalogue()) is None
+
+
+def test_the_word_that_it_still_holds_is_passed_over() -> None:
+    court = Court(cls="ups", driver="reach")
+    court.tell(0, numbers={"load": 40.0})
+    quick = steady(court.state, Held(AGENT, court.at(0), court.at(60), 1), court.place, court.at(61), catalogue())
+    assert quick is not None
+    assert (quick.seen_at, quick.views[str(AGENT)].numbers) == (court.at(60), {"load": 40.0})
+    court.tell(60, numbers={"load": 99.0})
+    over = Held(AGENT, court.at(60), court.at(120), 1)
+    assert steady(court.state, over, court.place, court.at(121), catalogue()) is None
 
 
 def _plain(state: State) -> dict[str, Any]:
