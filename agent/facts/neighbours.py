@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from ipaddress import ip_address
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -52,7 +53,7 @@ def of_ip(said: str) -> Iterator[str]:
     """Of lines like "10.1.1.1 dev eth0 lladdr 00:11:22:33:44:55 router REACHABLE"."""
     for line in said.splitlines():
         words = line.split()
-        after = dict(zip(words, words[1:], strict=False))
+        after = dict(pairwise(words))
         if words and words[-1] in KNOWN and "lladdr" in after:
             yield from _entry(words[0], after["lladdr"], after.get("dev", ""))
 
@@ -93,7 +94,7 @@ def windows() -> Sheet:
 def _arp() -> str:
     if sys.platform != "win32":
         raise NotRead("absent")
-    program = Path(os.environ.get("SystemRoot", r"C:\Windows")) / "System32" / "arp.exe"
+    program = Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "arp.exe"
     try:
         done = subprocess.run(
             [str(program), "-a"], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS,

@@ -61,7 +61,7 @@ def _stick(block: Path) -> Stick | None:
 
 
 def _number(block: Path) -> str:
-    """Which of all disks since the PC began it is, as newer kernels count; else the size tells one card from another."""
+    """Which of all disks since the start it is, as newer kernels count; else the size tells one card from another."""
     return _said(block / "diskseq") or _said(block / "size")
 
 

@@ -22,5 +22,5 @@ Sticks = dict[str, Stick]  # by where it stands now; a name that comes back for 
 
 def stick(serial: str, vendor: str, model: str, size: int = 0, kind: str = "usb") -> Stick:
     """Each in one line, without what only fills it up."""
-    parts = (tidy_text(one, TEXT).strip(" \0_") for one in (serial, vendor, model))
-    return Stick(*parts, size, kind)
+    serial, vendor, model = (tidy_text(one, TEXT).strip(" \0_") for one in (serial, vendor, model))
+    return Stick(serial, vendor, model, size, kind)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from server.accounts.scope import Scoped, in_scope, sees
@@ -19,7 +19,7 @@ from server.tickets.tables import Ticket
 
 def register(session: Session, viewer: Scoped, now: int, offset: int = 0, limit: int = 100) -> StickPage:
     """What is overdue or lost first, then by label."""
-    asked: Select[Any] = (
+    asked = (
         select(MediaStick, Home)
         .join(Home, col(Home.id) == col(MediaStick.branch_id))
         .where(in_scope(viewer, col(MediaStick.branch_id)))
@@ -87,7 +87,7 @@ def sightings(
         wanted.append(col(MediaSighting.stick) == serial.upper())
     if odd:
         wanted.append(col(MediaSighting.word) != StickWord.OWN)
-    asked: Select[Any] = (
+    asked = (
         select(MediaSighting, Subject, Home, col(MediaStick.label), Ticket)
         .join(Subject, col(Subject.id) == col(MediaSighting.agent_id))
         .join(Home, col(Home.id) == col(Subject.branch_id))

@@ -35,8 +35,8 @@ def seen(detail: Mapping[str, object]) -> Seen | None:
         way = Way(str(detail.get("way")))
     except ValueError:
         return None
-    words = (text(detail.get(name)) for name in ("serial", "vendor", "model"))
-    one = Seen(way, *words, _number(detail.get("bytes"), LARGEST), _number(detail.get("leftOut"), MANY))
+    serial, vendor, model = (text(detail.get(name)) for name in ("serial", "vendor", "model"))
+    one = Seen(way, serial, vendor, model, _number(detail.get("bytes"), LARGEST), _number(detail.get("leftOut"), MANY))
     return one if one.serial or one.vendor or one.model else None
 
 

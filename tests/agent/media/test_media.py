@@ -51,7 +51,7 @@ def test_a_disk_on_usb_counts_though_it_says_it_is_fixed_and_the_pcs_own_does_no
 def test_a_reader_without_a_card_holds_nothing_and_its_next_card_is_another(tmp_path: Path) -> None:
     put_in(tmp_path, "sdb", USB, STICK, size="0")
     assert sticks(tmp_path) == {}
-    places = []
+    places: list[str] = []
     for size in ("1000", "2000"):
         (tmp_path / USB / "host6/block/sdb/size").write_text(size)
         places += sticks(tmp_path)

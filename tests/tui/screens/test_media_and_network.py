@@ -20,7 +20,13 @@ MAC = "00:1b:21:0a:00:05"
 
 
 def put_in(bank: Any, serial: str, way: str = "in") -> Event:
-    detail = {"way": way, "serial": serial, "vendor": "Kingston", "model": HOSTILE, "bytes": 15_472_047_104}
+    detail: dict[str, str | int] = {
+        "way": way,
+        "serial": serial,
+        "vendor": "Kingston",
+        "model": HOSTILE,
+        "bytes": 15_472_047_104,
+    }
     return Event(seq=bank._next(), clock=bank._clock(0), name=EventName.MEDIA, detail=detail)
 
 
