@@ -11,7 +11,6 @@ from typing import Final
 
 from agent.assignment import Target
 from agent.clock import Clocks
-from agent.facts.sheet import Sheet
 from agent.outbox import Outbox
 from agent.poll import Poller
 from agent.schedule import Schedule, place_of
@@ -95,6 +94,8 @@ class Hosts:
 
 def records(position: str, told: list[FactSheet], clock: Clock, hidden: Callable[[str], str]) -> list[Fact]:
     """One a topic, the first of each: whatever the host said, in one line each and within a record."""
+    from agent.facts.sheet import Sheet  # here: most agents have no such host
+
     sheets: dict[str, Sheet] = {}
     for one in told:
         facts = {

@@ -15,6 +15,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 import server.accounts.routes
 import server.agents.open_routes
 import server.agents.routes
+import server.campaigns.routes
 import server.checks.routes
 import server.coverage.routes
 import server.entries.routes
@@ -42,6 +43,7 @@ from server.agents.turns import Turns
 from server.answers import wire_schemas
 from server.aside.shelf import Shelf
 from server.bodies import BoundedBody
+from server.campaigns.follower import CampaignFollower
 from server.checks.kept import Checks
 from server.entries.follower import EntryFollower
 from server.events.ticker import News, Ticker
@@ -93,6 +95,7 @@ def routers() -> list[APIRouter]:
         server.checks.routes.router,
         server.media.routes.router,
         server.network.routes.router,
+        server.campaigns.routes.router,
         server.events.routes.router,
         server.routes.router,
         server.running.routes.router,
@@ -122,6 +125,8 @@ def create_app(
     facts = FactFollower(database, now)
     media = MediaFollower(database, now)
     orders = OrderFollower(database, now)
+    bank_checks = Checks(checks)
+    campaigns = CampaignFollower(database, bank_checks, now, monthly=settings.monthly_checks)
     sweeper = Sweeper(database, now, settings.record_days, settings.rollup_days)
 
     def committed(kinds: Set[str]) -> None:
@@ -163,10 +168,11 @@ def create_app(
         facts=facts,
         media=media,
         orders=orders,
+        campaigns=campaigns,
         hub=hub,
         sweeper=sweeper,
         shelf=Shelf(database, now),
-        checks=Checks(checks),
+        checks=bank_checks,
     )
 
     @asynccontextmanager
@@ -181,6 +187,7 @@ def create_app(
         facts.start()
         media.start()
         orders.start()
+        campaigns.start()
         sweeper.start()
         try:
             yield
@@ -195,6 +202,7 @@ def create_app(
             await asyncio.to_thread(facts.stop)
             await asyncio.to_thread(media.stop)
             await asyncio.to_thread(orders.stop)
+            await asyncio.to_thread(campaigns.stop)
             await asyncio.to_thread(sweeper.stop)
 
     app = Application(

@@ -9,6 +9,7 @@ from server.agents.challenges import Voice
 from server.agents.limits import Limits
 from server.agents.turns import Turns
 from server.aside.shelf import Shelf
+from server.campaigns.follower import CampaignFollower
 from server.checks.kept import Checks
 from server.entries.follower import EntryFollower
 from server.events.ticker import Ticker
@@ -46,6 +47,7 @@ class State:
     facts: FactFollower
     media: MediaFollower
     orders: OrderFollower
+    campaigns: CampaignFollower
     hub: Hub
     sweeper: Sweeper
     shelf: Shelf

@@ -19,6 +19,8 @@ from tui.screens.agent import Agent
 from tui.screens.agents import Agents
 from tui.screens.branch import Branch
 from tui.screens.branches import Branches
+from tui.screens.campaign import Campaign
+from tui.screens.campaigns import Campaigns
 from tui.screens.card import Card
 from tui.screens.conditions import Conditions
 from tui.screens.coverage import Coverages, Days
@@ -62,6 +64,7 @@ def _screens() -> dict[str, Callable[[Place], Screen[None]]]:
         "pushes": lambda to: Push(to.key) if to.key else Pushes(to.one("about")),
         "media": lambda to: Sightings(to.one("serial") or "", to.one("branch")) if to.key or to.asked else Sticks(),
         "network": lambda to: Network(to.one("branch")),
+        "campaigns": lambda to: Campaign(to.key, to.one("branch")) if to.key else Campaigns(),
         "journal": lambda to: Journal(to.key or to.one("about") or ""),
     }
 

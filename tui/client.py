@@ -3,7 +3,7 @@
 `line.py` is how it is asked; `failures.py` has every way the server can fail to answer.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -13,6 +13,14 @@ import httpx2
 
 from server.schemas.agents import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep
 from server.schemas.branches import BranchOut, BranchPage
+from server.schemas.campaigns import (
+    BranchTallies,
+    CampaignCreate,
+    CampaignHostPage,
+    CampaignOut,
+    CampaignPage,
+    CampaignText,
+)
 from server.schemas.catalogue import CatalogueOut
 from server.schemas.checks import ChecksOut, CheckTest, HostVerdicts, VerdictOut
 from server.schemas.conditions import ConditionPage
@@ -127,13 +135,12 @@ class Client(Line):
         return await self._get(list[AgentOut], "/api/agents")
 
     async def facts(self, key: str, *topics: str) -> FactsOut:
-        """What that agent's PC said of itself last: of these topics, or of all."""
-        return await self._get(FactsOut, f"/api/agents/{quote(key, safe='')}/facts", topic=topics)
+        """What that host said of itself last, an agent's PC or a position: of these topics, or of all."""
+        return await self._get(FactsOut, f"{_host(key)}/facts", topic=topics)
 
     async def fact_changes(self, key: str, offset: int = 0, limit: int = 100) -> ChangePage:
         """What changed in it, newest first."""
-        path = f"/api/agents/{quote(key, safe='')}/facts/changes"
-        return await self._get(ChangePage, path, offset=offset, limit=limit)
+        return await self._get(ChangePage, f"{_host(key)}/facts/changes", offset=offset, limit=limit)
 
     async def agent_code(self, key: str, ask: AgentCodeCreate) -> AgentCodeOut:
         path = f"/api/agents/{quote(key, safe='')}/code"
@@ -265,6 +272,37 @@ class Client(Line):
     async def cancel_push(self, uid: str) -> PushOut:
         return await self._post(PushOut, f"/api/pushes/{quote(uid, safe='')}/cancel")
 
+    # campaigns
+
+    async def begin_campaign(self, campaign: CampaignCreate) -> CampaignOut:
+        return await self._post(CampaignOut, "/api/campaigns", campaign)
+
+    async def campaigns(self, *, offset: int = 0, limit: int = 100) -> CampaignPage:
+        return await self._get(CampaignPage, "/api/campaigns", offset=offset, limit=limit)
+
+    async def campaign(self, uid: str) -> CampaignOut:
+        return await self._get(CampaignOut, _campaign(uid))
+
+    async def campaign_hosts(
+        self, uid: str, *, branch: str | None = None, offset: int = 0, limit: int = 100
+    ) -> CampaignHostPage:
+        """What fails first, then what is not known, then those without an answer."""
+        return await self._get(CampaignHostPage, _campaign(uid, "/hosts"), branch=branch, offset=offset, limit=limit)
+
+    async def campaign_branches(self, uid: str) -> BranchTallies:
+        return await self._get(BranchTallies, _campaign(uid, "/branches"))
+
+    async def campaign_text(self, uid: str, branch: str) -> CampaignText:
+        return await self._get(CampaignText, _campaign(uid, "/text"), branch=branch)
+
+    async def cancel_campaign(self, uid: str) -> CampaignOut:
+        return await self._post(CampaignOut, _campaign(uid, "/cancel"))
+
+    @asynccontextmanager
+    async def campaign_export(self, uid: str, branch: str | None) -> AsyncIterator[Download]:
+        async with self._download(_campaign(uid, "/export"), {"branch": branch}) as download:
+            yield download
+
     # ledger and journal
 
     async def ledger(self, query: LedgerQuery, *, offset: int = 0, limit: int = 100) -> CardPage:
@@ -289,6 +327,11 @@ class Client(Line):
     @asynccontextmanager
     async def export(self, path: str, **asked: Value) -> AsyncIterator[Download]:
         """A file the server makes of `path`."""
+        async with self._download(path, asked) as download:
+            yield download
+
+    @asynccontextmanager
+    async def _download(self, path: str, asked: Mapping[str, Value]) -> AsyncIterator[Download]:
         request = self._request("GET", path, asked)
         request.extensions["timeout"] = may_keep_silent(WRITING)
         async with self._streamed(request) as response:
@@ -352,7 +395,21 @@ class Client(Line):
                     yield Heard(int(event.id) if event.id.isdigit() else None, change)
 
 
+def _campaign(uid: str, more: str = "") -> str:
+    return f"/api/campaigns/{quote(uid, safe='')}{more}"
+
+
 async def _chunks(response: httpx2.Response) -> AsyncIterator[bytes]:
     with translated():
         async for chunk in response.aiter_bytes():
             yield chunk
+
+
+def _host(key: str) -> str:
+    """Where it is asked: a position's key has a slash."""
+    branch, slash, slug = key.partition("/")
+    return (
+        f"/api/positions/{quote(branch, safe='')}/{quote(slug, safe='')}"
+        if slash
+        else f"/api/agents/{quote(key, safe='')}"
+    )

@@ -51,6 +51,7 @@ class Going(Provider):
             (_("Wire against ledger"), _("who is on the network, and who should be"), to("network")),
             (_("Agents"), _("the programs that poll"), to("agents")),
             (_("Pushes"), _("what agents were asked to do now, and what came of it"), to("pushes")),
+            (_("Check campaigns"), _("checks pushed to hosts, and what came of each"), to("campaigns")),
             (_("Data coverage"), _("what was due, attested and missing, by branch and day"), to("coverage")),
             *local,
             *(journal if app.person.role is not Role.BRANCH else []),

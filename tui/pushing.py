@@ -1,8 +1,6 @@
 """`branchfleet push` and `branchfleet pushes`: have agents do something now, and see what came of it."""
 
 import re
-import sys
-from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -123,21 +121,13 @@ def _ask(what: str, key: str, everything: bool, starts: str, expires: str, windo
 
     from server.schemas.orders import PushCreate
     from tui.plain import plain
-    from tui.times import SECOND, ZONE
 
     if bool(key) == everything:
         stop(Exit.USAGE, _("Say what it is about: a KEY, or --all."))
-    found = re.fullmatch(r"(\d{1,7})([smhd])", expires)
-    if found is None:
-        stop(Exit.USAGE, _("--expires {said} is no length of time: 30s, 10m, 8h, 2d.").format(said=expires))
-    try:
-        began = datetime.fromisoformat(starts) if starts else None
-    except ValueError:
-        stop(Exit.USAGE, _("--starts {said} is no time: write it as 2026-12-01 17:30.").format(said=starts))
-    at = int((began if began.tzinfo else began.replace(tzinfo=ZONE)).timestamp()) * SECOND if began else None
+    seconds, at = seconds_of(expires), starts_at(starts)
     said = {"what": what, "about": key, "starts": at, "window": window, "reason": reason}
     try:
-        return PushCreate.model_validate({**said, "seconds": int(found[1]) * UNITS[found[2]]})
+        return PushCreate.model_validate({**said, "seconds": seconds})
     except ValidationError as error:
         if error.errors()[0]["loc"][0] == "seconds":
             stop(Exit.USAGE, _("--expires {said} is too short or too long: 5s to 30d.").format(said=expires))
@@ -149,21 +139,45 @@ def _ask(what: str, key: str, everything: bool, starts: str, expires: str, windo
         stop(Exit.USAGE, said_wrong[str(error.errors()[0]["loc"][0])])
 
 
+def seconds_of(expires: str) -> int:
+    """Of --expires."""
+    found = re.fullmatch(r"(\d{1,7})([smhd])", expires)
+    if found is None:
+        stop(Exit.USAGE, _("--expires {said} is no length of time: 30s, 10m, 8h, 2d.").format(said=expires))
+    return int(found[1]) * UNITS[found[2]]
+
+
+def starts_at(starts: str) -> int | None:
+    """Of --starts, in UTC µs; None where it was not said."""
+    from tui.times import SECOND, ZONE
+
+    try:
+        began = datetime.fromisoformat(starts) if starts else None
+    except ValueError:
+        stop(Exit.USAGE, _("--starts {said} is no time: write it as 2026-12-01 17:30.").format(said=starts))
+    return int((began if began.tzinfo else began.replace(tzinfo=ZONE)).timestamp()) * SECOND if began else None
+
+
 def _push(context: typer.Context, ask: "PushCreate", *, wait: bool, json: bool) -> None:
     """Push, wait with a line of progress, and tell what came of it."""
     from server.schemas.orders import OrderState
-    from tui.awaiting import push_and_wait
+    from tui.awaiting import Line, push_and_wait
     from tui.plain import to_json
+    from tui.pushed import progress
 
     made: list[PushOut] = []
-    line = _Line(made.append)
+    line = Line()
+
+    def show(push: "PushOut") -> None:
+        made.append(push)
+        line.show(progress(push))
 
     async def run(client: "Client") -> None:
         if not wait:
             push = await client.push(ask)
             typer.echo(to_json(push.model_dump(mode="json")) if json else push.uid)
             return
-        push = await push_and_wait(client, ask, line.show)
+        push = await push_and_wait(client, ask, show)
         line.end()
         _tell(push, await _orders(client, push), json, client.now())
         if push.counts.get(OrderState.DONE, 0) < push.total or push.unread:
@@ -176,29 +190,6 @@ def _push(context: typer.Context, ask: "PushCreate", *, wait: bool, json: bool) 
         if not made:
             stop(Exit.STOPPED, _("Stopped before the server answered: branchfleet pushes says whether it was pushed."))
         stop(Exit.STOPPED, _("Stopped; the orders go on: branchfleet push show {uid}").format(uid=made[0].uid))
-
-
-class _Line:
-    """One line of stderr that is written over, where a person looks on."""
-
-    def __init__(self, note: "Callable[[PushOut], None]") -> None:
-        self._note = note
-        self._live = sys.stderr.isatty()
-        self._said = ""
-
-    def show(self, push: "PushOut") -> None:
-        from tui.pushed import progress
-
-        self._note(push)
-        said = progress(push)
-        if self._live and said != self._said:
-            self._said = said
-            typer.echo(f"\r\x1b[K{said}", nl=False, err=True)
-
-    def end(self) -> None:
-        if self._said:
-            typer.echo("\r\x1b[K", nl=False, err=True)
-            self._said = ""
 
 
 async def _orders(client: "Client", push: "PushOut") -> "list[OrderOut]":

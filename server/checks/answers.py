@@ -37,7 +37,7 @@ def verdict_out(check: Check, verdict: Verdict, host: Host, lang: str) -> Verdic
         severity=check.severity,
         word=verdict.word.value,
         why=[line.of(lang) for line in verdict.why],
-        at=_as_of(check, host),
+        at=as_of(check, host),
         seen={name: _value(value) for name, value in verdict.seen},
         mend=list(check.mend["en" if lang == "en" else "zh"]) if verdict.word in (Word.FAIL, Word.UNKNOWN) else [],
     )
@@ -61,7 +61,8 @@ def host_of(said: HostIn, now: int) -> Host:
     return Host(said.host, sheets)
 
 
-def _as_of(check: Check, host: Host) -> int | None:
+def as_of(check: Check, host: Host) -> int | None:
+    """When the oldest of the sheets it reads was told."""
     topics = {name_of(name).topic for name in check.reads}
     return min((host.sheets[topic].at for topic in topics if topic in host.sheets), default=None)
 

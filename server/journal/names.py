@@ -54,6 +54,11 @@ DEEDS: Final[dict[str, tuple[str, str]]] = {
     "media.retire": ("注销移动介质", "Medium retired"),
     "media.export": ("导出移动介质登记", "Media exported"),
     "network.export": ("导出网络与台账比对", "Wire against ledger exported"),
+    "campaign.begin": ("发起专项核查", "Campaign begun"),
+    "campaign.cancel": ("取消专项核查", "Campaign cancelled"),
+    "campaign.end": ("专项核查结束", "Campaign ended"),
+    "campaign.amend": ("专项核查结束后又有结果", "Results came after a campaign had ended"),
+    "campaign.export": ("导出专项核查结果", "Campaign's result exported"),
     "entry.note": ("网点登记", "Note of a branch"),
 }
 

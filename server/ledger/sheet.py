@@ -76,7 +76,7 @@ def _fill(book: Any, extract: Extract, translate: Gettext) -> None:
 
 def _write_row(made: Sheet, row: int, number: int, card: CardOut, extract: Extract, translate: Gettext) -> None:
     texts = [clean(said(card, column, extract.zone, translate)) for column in COLUMNS]
-    lines = max(_lines(text, column.width) for text, column in zip(texts, COLUMNS, strict=True))
+    lines = max(lines_taken(text, column.width) for text, column in zip(texts, COLUMNS, strict=True))
     if lines > 1:  # neither Excel nor LibreOffice makes room for wrapped text by itself
         made.sheet.set_row(row, min(LINE_HEIGHT * lines + 3, TALLEST))
     made.sheet.write_number(row, 0, number, made.number)
@@ -85,7 +85,7 @@ def _write_row(made: Sheet, row: int, number: int, card: CardOut, extract: Extra
             made.sheet.write_string(row, place, text, made.text)
 
 
-def _lines(text: str, width: float) -> int:
+def lines_taken(text: str, width: float) -> int:
     """How many lines a text takes in a column of `width` characters."""
     if len(text) * WIDE <= width:
         return 1

@@ -16,7 +16,7 @@ from server.orders.ending import about, settle, take, tell
 from server.orders.reasons import BARRED, Reason
 from server.orders.seeing import visible
 from server.orders.tables import OPEN, AgentOrder, Push
-from server.orders.whom import PLACES, aim
+from server.orders.whom import PLACES, Aim, aim
 from server.orders.window import SECOND, Times, hours
 from server.plain import clean
 from server.queries import bank_zone
@@ -48,6 +48,11 @@ def make(session: Session, act: Act, who: Who, ask: PushCreate) -> Push:
         raise Forbidden("Your role may not do this.")
     if not aimed.agents:
         raise Conflict("There is nobody to ask: no agent polls {key}.", key=ask.about or "—")
+    return begin(session, act, ask, aimed)
+
+
+def begin(session: Session, act: Act, ask: PushCreate, aimed: Aim) -> Push:
+    """The same to agents that are known already, for a person who may."""
     times = _times(session, act.now, ask)
     _not_too_many(session, act, lasts=times.expires - act.now > SHORT)
     push = Push(

@@ -21,7 +21,7 @@ router = APIRouter(prefix="/api", tags=["orders"])
 def make_push(viewer: Viewer, session: WriteSession, act: ActNow, state: StateOf, ask: PushCreate) -> PushOut:
     """Each agent it concerns gets an order. Head office pushes anything, a branch a poll of what is its own."""
     push = deeds.make(session, act, viewer, ask)
-    _wake(session, state.hub, push.uid)
+    wake(session, state.hub, push.uid)
     return queries.out(session, push, viewer, act.now)
 
 
@@ -60,11 +60,11 @@ def list_orders(
 def cancel_push(uid: str, viewer: Viewer, session: WriteSession, act: ActNow, state: StateOf) -> PushOut:
     """An order that was begun goes on, and what becomes of it is told when it has ended."""
     push = deeds.cancel(session, act, viewer, uid)
-    _wake(session, state.hub, push.uid)
+    wake(session, state.hub, push.uid)
     return queries.out(session, push, viewer, act.now)
 
 
-def _wake(session: Session, hub: Hub, push: str) -> None:
+def wake(session: Session, hub: Hub, push: str) -> None:
     """Once it is committed, and not a tick later."""
     event.listen(session, "after_commit", lambda _: hub.changed(push), once=True)
 

@@ -55,6 +55,7 @@ class Readiness:
             "facts": _follows(self._state.facts, OK),
             "media": _follows(self._state.media, OK),
             "orders": _follows(self._state.orders, OK),
+            "campaigns": _follows(self._state.campaigns, OK),
             "disk": self._disk(),
             "clock": self._clock(),
         }

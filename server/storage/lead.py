@@ -29,6 +29,7 @@ class Role(IntEnum):
     RETENTION = 3
     ORDERS = 4
     FACTS = 5
+    CAMPAIGNS = 7
     MEDIA = 8
 
 

@@ -7,6 +7,7 @@ from sqlmodel import SQLModel
 import server.accounts.tables
 import server.agents.tables
 import server.aside.tables
+import server.campaigns.tables
 import server.coverage.tables
 import server.entries.tables
 import server.events.tables

@@ -1,6 +1,7 @@
 """The ledger to a file: format, path, progress; Escape leaves no half file. In a browser it is downloaded."""
 
 import tempfile
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import BinaryIO, ClassVar, cast
 
@@ -38,18 +39,22 @@ class Export(ModalScreen[None]):
         Binding("escape", "stop", N_("Stop")),
     ]
 
-    def __init__(self, query: LedgerQuery) -> None:
+    FORMATS: ClassVar[tuple[tuple[str, str], ...]] = FORMATS
+    HEADING: ClassVar[str] = N_("Export the ledger")
+    CALLED: ClassVar[str] = N_("ledger")
+
+    def __init__(self, query: LedgerQuery | None = None) -> None:
         super().__init__()
-        self._query = query
+        self._query = query or LedgerQuery()
         self._export_worker: Worker[None] | None = None
         self._replace: Path | None = None  # the file Enter has been warned of
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box") as box:
-            box.border_title = _("Export the ledger")
+            box.border_title = _(self.HEADING)
             with Horizontal(classes="field"):
                 yield Label(_("Format"))
-                yield Pick(FORMATS, id="format")
+                yield Pick(self.FORMATS, id="format")
             with Horizontal(classes="field"):
                 yield Label(_("File"))
                 yield Input(str(self._default()), id="path")
@@ -65,7 +70,22 @@ class Export(ModalScreen[None]):
             (place for place in (Path.home() / "Desktop", Path.home() / "桌面") if place.is_dir()), Path.home()
         )
         stamp = local(self.app.client.now()).strftime("%Y%m%d-%H%M")
-        return folder / (_("ledger") + "-" + stamp)
+        return folder / (_(self.CALLED) + "-" + stamp)
+
+    def download(self, kind: str) -> AbstractAsyncContextManager[Download]:
+        return self.app.client.ledger_export(self._query, kind)
+
+    def written(self, path: Path, size: int, download: Download) -> str:
+        told = _("{path} is written: {size} bytes, as of journal no. {seq}.")
+        return (
+            told.format(path=path, size=f"{size:,}", seq=download.journal_seq)
+            + " "
+            + watched(download.rows, download.watched)
+        )
+
+    def handed(self, name: str, download: Download) -> str:
+        told = _("The browser has the file: {name}, as of journal no. {seq}.")
+        return told.format(name=name, seq=download.journal_seq)
 
     def say(self, sentence: str) -> None:
         self.query_one("#said", Static).update(Text(plain(sentence)))
@@ -95,7 +115,7 @@ class Export(ModalScreen[None]):
         bar = self.query_one("#bar", ProgressBar)
         bar.display = True
         try:
-            async with self.app.client.ledger_export(self._query, kind) as download:
+            async with self.download(kind) as download:
                 bar.update(total=download.size, progress=0)
                 if self.app.is_web:
                     await self._hand_over(download, path.name)
@@ -111,12 +131,7 @@ class Export(ModalScreen[None]):
         except ClientError as error:
             self.say(str(error))
         else:
-            told = _("{path} is written: {size} bytes, as of journal no. {seq}.")
-            self.say(
-                told.format(path=path, size=f"{size:,}", seq=download.journal_seq)
-                + " "
-                + watched(download.rows, download.watched)
-            )
+            self.say(self.written(path, size, download))
             self._replace = path
         finally:
             bar.display = False
@@ -133,9 +148,7 @@ class Export(ModalScreen[None]):
             self._progress(done)
         file.seek(0)
         self.app.deliver_binary(file, save_filename=name, mime_type="application/octet-stream")
-        self.say(
-            _("The browser has the file: {name}, as of journal no. {seq}.").format(name=name, seq=download.journal_seq)
-        )
+        self.say(self.handed(name, download))
 
     def _progress(self, done: int) -> None:
         self.query_one("#bar", ProgressBar).update(progress=done)

@@ -23,6 +23,7 @@ MENU = (
     ("5", N_("Branches"), "branches"),
     ("6", N_("Agents"), "agents"),
     ("7", N_("Pushes"), "pushes"),
+    ("8", N_("Check campaigns"), "campaigns"),
 )
 
 

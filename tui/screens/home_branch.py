@@ -37,6 +37,7 @@ KEYS = (
     ("1", N_("Report a fault"), "go('report')"),
     ("2", N_("My branch's devices"), "go('devices')"),
     ("3", N_("Tickets"), "go('tickets')"),
+    ("4", N_("Check campaigns"), "go('campaigns')"),
 )
 
 

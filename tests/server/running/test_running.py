@@ -70,6 +70,7 @@ def test_a_server_that_works_is_alive_and_ready(client: TestClient) -> None:
         "facts": "ok",
         "media": "ok",
         "orders": "ok",
+        "campaigns": "ok",
         "disk": "ok",
         "clock": "ok",
     }
@@ -113,6 +114,7 @@ def test_a_server_whose_health_is_dead_silent_or_behind_is_not_ready(
             "facts": "ok",
             "media": "ok",
             "orders": "ok",
+            "campaigns": "ok",
             "disk": "ok",
             "clock": "ok",
         },

@@ -49,7 +49,15 @@ class Obeying:
                 self.allowed.wait(90)
                 bank = self._bank
                 state = bank.state("1001/atm-1", parts={"cassette.2": "empty", "paper": "ok"})
-                bank.tell(state, Result(seq=bank._next(), clock=bank._clock(0), order=order.uid, **self.answers))
+                bank.tell(
+                    state,
+                    *self.first(),
+                    Result(seq=bank._next(), clock=bank._clock(0), order=order.uid, **self.answers),
+                )
+
+    def first(self) -> list[Any]:
+        """What it says before it says that it was done."""
+        return []
 
     def end(self) -> None:
         self._ended.set()

@@ -1,0 +1,134 @@
+"""Settles hosts of a campaign whose orders have ended: judged from the facts that came, or given up for a reason."""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Row, delete, insert, select, update
+from sqlmodel import Session, col
+
+from server.campaigns.reasons import NO_FACTS, of_driver, of_order
+from server.campaigns.tables import Campaign, HostRow, VerdictRow
+from server.checks.answers import as_of
+from server.checks.bank import Bank
+from server.checks.judging import Judge, Word
+from server.checks.kept import Kept
+from server.checks.sheets import Host, Sheet
+from server.checks.told import sheets_of
+from server.facts.follower import NAME as FACTS
+from server.health.tables import Follower
+from server.ingest.tables import RecordRow
+from server.inventory.tables import Subject
+from server.orders.tables import OPEN, AgentOrder
+from server.schemas.campaigns import HostState, Undone
+from server.schemas.orders import OrderState
+
+AT_ONCE: Final = 200  # hosts of one transaction
+# µs by which the time of facts may be wrong; that they were asked for after the campaign began the order proves
+CLOCKS: Final = 60_000_000
+WORST: Final = (Word.FAIL, Word.UNKNOWN, Word.EXEMPT, Word.PASS, Word.NOT_APPLICABLE)
+
+_ORDERS: Final = (AgentOrder.uid, AgentOrder.state, AgentOrder.answered, AgentOrder.why, AgentOrder.said)
+_LINE: Any = (*map(col, (*_ORDERS, AgentOrder.heard_at, AgentOrder.ended_at, AgentOrder.result)),)
+
+
+class Due(NamedTuple):
+    hosts: list[int]
+    put_off: bool  # there are more, whose facts are not read yet, or whose turn it is next
+
+
+def due(session: Session, campaign: Campaign, *, late: bool, limit: int = AT_ONCE) -> Due:
+    """Hosts whose order has ended, and whose facts, if any came, are kept. `late`: also those that were settled, and
+    whose order ended in another way since."""
+    asked = (
+        select(col(HostRow.id), col(HostRow.subject_id))
+        .join(AgentOrder, col(AgentOrder.uid) == col(HostRow.order))
+        .where(col(HostRow.campaign_id) == campaign.id, col(AgentOrder.state).not_in(OPEN))
+    )
+    if late:
+        asked = asked.where(
+            (col(HostRow.seen) != col(AgentOrder.state)) | (col(HostRow.heard) != col(AgentOrder.answered))
+        )
+    else:
+        asked = asked.where(col(HostRow.state) == HostState.WAITING)
+    behind = _behind(session)
+    most = limit + len(behind)
+    rows = session.execute(asked.order_by(col(HostRow.id)).limit(most)).all()
+    ready = [own for own, subject in rows if subject not in behind][:limit]
+    return Due(ready, len(ready) < len(rows) or len(rows) == most)
+
+
+def _behind(session: Session) -> set[int]:
+    """Hosts of which facts arrived that are not among their sheets yet."""
+    follower = session.get(Follower, FACTS)
+    read = follower.cursor if follower else 0
+    asked = select(col(RecordRow.subject_id)).where(col(RecordRow.kind) == "fact", col(RecordRow.id) > read)
+    return {subject for subject in session.execute(asked.distinct()).scalars() if subject is not None}
+
+
+def settle(session: Session, campaign: Campaign, hosts: Sequence[int], kept: Kept, bank: Bank, now: int) -> None:
+    """Write what came of these hosts."""
+    asked = (
+        select(col(HostRow.id), col(HostRow.subject_id), col(Subject.key), *_LINE)
+        .join(Subject, col(Subject.id) == col(HostRow.subject_id))
+        .join(AgentOrder, col(AgentOrder.uid) == col(HostRow.order))
+        .where(col(HostRow.id).in_(hosts))
+    )
+    rows = session.execute(asked).all()
+    sheets = sheets_of(session, [row.subject_id for row in rows if row.state == OrderState.DONE])
+    judges = [(check["id"], _judge(check["id"], kept, bank, now)) for check in campaign.checks]
+    settled: list[dict[str, Any]] = []
+    verdicts: list[dict[str, Any]] = []
+    for row in rows:
+        said = {"id": row.id, "seen": row.state.value, "heard": row.answered, "at": row.ended_at}
+        told = sheets.get(row.subject_id, {})
+        if reason := _given_up(row, told, campaign):
+            settled.append({**said, "state": HostState.UNDONE, "word": "", **reason})
+            continue
+        host = Host(row.key, {topic: _of_now(sheet, campaign) for topic, sheet in told.items()})
+        judged = [_judged(row.id, check, judge, host) for check, judge in judges]
+        worst = min((Word(one["word"]) for one in judged), key=WORST.index)
+        blank = {"reason": "", "detail": "", "said": "", "since": None}
+        settled.append({**said, "state": HostState.ANSWERED, "word": worst.value, **blank})
+        verdicts += judged
+    session.execute(delete(VerdictRow).where(col(VerdictRow.host_id).in_([row["id"] for row in settled])))
+    session.execute(update(HostRow), settled)
+    if verdicts:
+        session.execute(insert(VerdictRow), verdicts)
+
+
+def _given_up(row: Row[Any], told: dict[str, Sheet], campaign: Campaign) -> dict[str, Any]:
+    """Why there is nothing to judge; nothing where there is."""
+    if row.state != OrderState.DONE:
+        said = {"detail": row.why, "said": row.said, "since": row.heard_at}
+        return {"reason": of_order(row.state, row.why).value, **said}
+    word = row.result.get("polls", {}).get(row.key, "")
+    if word:
+        return {"reason": of_driver(word).value, "detail": word, "said": "", "since": None}
+    if not any(_is_of_now(sheet, campaign) for sheet in told.values()):
+        return {"reason": Undone.UNREADABLE_OUTPUT.value, "detail": NO_FACTS, "said": "", "since": None}
+    return {}
+
+
+def _is_of_now(sheet: Sheet, campaign: Campaign) -> bool:
+    return sheet.at >= campaign.starts - CLOCKS
+
+
+def _of_now(sheet: Sheet, campaign: Campaign) -> Sheet:
+    """What was told before the campaign began answers nothing in it: nobody looked again."""
+    return sheet if _is_of_now(sheet, campaign) else Sheet(sheet.at, {}, {})
+
+
+def _judge(check: str, kept: Kept, bank: Bank, now: int) -> Judge | None:
+    found = next((one for one in kept.checks if one.id == check), None)
+    return Judge(found, bank, now) if found else None
+
+
+def _judged(host_id: int, check: str, judge: Judge | None, host: Host) -> dict[str, Any]:
+    if judge is None:
+        told = {"zh": {"why": ["检查项已被删除"], "mend": []}, "en": {"why": ["the check was taken away"], "mend": []}}
+        return {"host_id": host_id, "check_id": check, "word": Word.UNKNOWN.value, "told": told, "at": None}
+    verdict = judge.verdict(host)
+    mend = judge.check.mend if verdict.word in (Word.FAIL, Word.UNKNOWN) else {"zh": (), "en": ()}
+    told = {lang: {"why": [line.of(lang) for line in verdict.why], "mend": list(mend[lang])} for lang in ("zh", "en")}
+    at = as_of(judge.check, host)
+    return {"host_id": host_id, "check_id": check, "word": verdict.word.value, "told": told, "at": at}

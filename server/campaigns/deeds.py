@@ -1,0 +1,130 @@
+"""What people do with campaigns: begin one, and end it before its time. Who asks the hosts is a push of facts."""
+
+from typing import Any, Final
+
+from sqlalchemy import insert, select
+from sqlmodel import Session, col
+
+from server.campaigns.queries import visible
+from server.campaigns.tables import Campaign, HostRow
+from server.campaigns.whom import Asked, whom
+from server.checks.bank import Bank
+from server.checks.check import Check
+from server.checks.kept import Kept
+from server.errors import Conflict, Forbidden, Invalid, NotFound
+from server.events.publish import invalidate
+from server.inventory.tables import Subject, SubjectKind
+from server.journal.deeds import Act, record
+from server.orders import deeds as orders
+from server.orders.tables import AgentOrder, Push
+from server.orders.whom import Aim
+from server.plain import clean
+from server.schemas.campaigns import CampaignCreate, HostState, Undone
+from server.schemas.orders import PushCreate
+from server.schemas.people import Role
+
+TOPIC: Final = "campaign"
+SCOPE: Final = ("branch", "cls", "model", "zone", "query")
+LONGEST: Final = 300  # characters of a title
+
+
+def begin(session: Session, act: Act, who: orders.Who, ask: CampaignCreate, kept: Kept, bank: Bank) -> Campaign:
+    """A row for every host, and a push of facts to the agents that ask them. Conflict if there is no host."""
+    if who.role is not Role.HEAD:
+        raise Forbidden("Your role may not do this.")
+    checks = _checks(ask, kept)
+    scope = {name: said for name in SCOPE if (said := str(getattr(ask, name)))}
+    if bool(scope) == ask.everything:
+        raise Invalid("Say which hosts: a branch, class, model, zone or query, or the whole bank; not both.")
+    asked = whom(session, who, ask, bank, act.now)
+    if not asked:
+        raise Conflict("There is no such host: nothing was begun.")
+    push = _push(session, act, who, ask, asked)
+    campaign = Campaign(
+        push=push.uid if push else "",
+        title=clean(ask.title) or "、".join(check.title.zh for check in checks)[:LONGEST],
+        checks=[{"id": one.id, "zh": one.title.zh, "en": one.title.en, "severity": one.severity} for one in checks],
+        scope=scope,
+        by=act.actor,
+        at=act.now,
+        starts=push.starts if push else act.now,
+        expires=push.expires if push else act.now + 1,
+        window=push.window if push else "",
+        reason=clean(ask.reason),
+        total=len(asked),
+    )
+    session.add(campaign)
+    session.flush()
+    _rows(session, campaign, push, asked, act.now)
+    after = {"checks": [check.id for check in checks], **scope, "hosts": len(asked), "push": campaign.push}
+    record(session, act, deed="campaign.begin", about=about(campaign), after=after, reason=campaign.reason)
+    invalidate(session, TOPIC, campaign.uid, None, act.now)
+    return campaign
+
+
+def cancel(session: Session, act: Act, who: orders.Who, uid: str) -> Campaign:
+    """Nobody is asked any more; what has answered stays, and the rest is not done because it was cancelled."""
+    campaign = find(session, who, uid)
+    if who.role is not Role.HEAD:
+        raise Forbidden("Your role may not do this.")
+    if campaign.ended_at is not None or not campaign.push:
+        raise Conflict("Nothing was cancelled: the campaign has ended.")
+    orders.cancel(session, act, who, campaign.push)
+    campaign.cancelled_by = act.actor
+    session.add(campaign)
+    session.flush()
+    record(session, act, deed="campaign.cancel", about=about(campaign))
+    invalidate(session, TOPIC, campaign.uid, None, act.now)
+    return campaign
+
+
+def find(session: Session, viewer: orders.Who, uid: str) -> Campaign:
+    """NotFound also if no host of it is in the person's scope."""
+    asked = select(Campaign).where(col(Campaign.uid) == uid, visible(viewer))
+    campaign: Campaign | None = session.execute(asked).scalar_one_or_none()
+    if campaign is None:
+        raise NotFound("There is no campaign {uid}.", uid=uid[:40])
+    return campaign
+
+
+def about(campaign: Campaign) -> str:
+    return f"campaign:{campaign.uid}"
+
+
+def _checks(ask: CampaignCreate, kept: Kept) -> list[Check]:
+    there = {check.id: check for check in kept.checks}
+    for wanted in ask.checks:
+        if wanted not in there:
+            raise Invalid("There is no check {id}: branchfleet checks lists them.", id=wanted)
+    return [there[wanted] for wanted in dict.fromkeys(ask.checks)]
+
+
+def _push(session: Session, act: Act, who: orders.Who, ask: CampaignCreate, asked: list[Asked]) -> Push | None:
+    """None where no agent asks any of them."""
+    agents: dict[int, list[str]] = {}
+    for host in asked:
+        if host.agent_id is not None:
+            agents.setdefault(host.agent_id, []).append(host.key)
+    if not agents:
+        return None
+    branch = select(Subject).where(col(Subject.kind) == SubjectKind.BRANCH, col(Subject.key) == ask.branch)
+    subject = session.execute(branch).scalar_one_or_none() if ask.branch else None
+    wanted = PushCreate(what="facts", starts=ask.starts, seconds=ask.seconds, window=ask.window, reason=ask.reason)
+    return orders.begin(session, act, wanted, Aim(subject, agents))
+
+
+def _rows(session: Session, campaign: Campaign, push: Push | None, asked: list[Asked], now: int) -> None:
+    ordered: dict[int, str] = {}
+    if push is not None:
+        found = select(col(AgentOrder.agent_id), col(AgentOrder.uid)).where(col(AgentOrder.push_id) == push.id)
+        ordered = {agent: uid for agent, uid in session.execute(found)}  # noqa: C416  (rows are no pairs to mypy)
+    rows: list[dict[str, Any]] = []
+    for host in asked:
+        row: dict[str, Any] = {"campaign_id": campaign.id, "subject_id": host.subject_id, "branch_id": host.branch_id}
+        row |= {"agent_id": host.agent_id, "order": ordered.get(host.agent_id or 0, "")}
+        if host.agent_id is None:
+            row |= {"state": HostState.UNDONE, "reason": Undone.NOBODY_ASKS.value, "at": now}
+        else:
+            row |= {"state": HostState.WAITING, "reason": "", "at": None}
+        rows.append(row | {"seen": "", "heard": False, "word": "", "detail": "", "said": "", "since": None})
+    session.execute(insert(HostRow), rows)

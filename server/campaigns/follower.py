@@ -1,0 +1,96 @@
+"""Settles the hosts of campaigns as their orders end, some at a time, and ends campaigns."""
+
+from typing import Final
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from server.campaigns.answering import due, settle
+from server.campaigns.ending import end, tell
+from server.campaigns.monthly import begin_monthly
+from server.campaigns.monthly import due as due_monthly
+from server.campaigns.tables import Campaign
+from server.checks.bank import Bank
+from server.checks.kept import Checks, Kept
+from server.checks.queries import bank_of
+from server.checks.sheets import DAY
+from server.following import Following
+from server.orders.tables import Push
+from server.storage.database import Database
+from server.storage.lead import Lead, Role
+from server.storage.types import Now
+
+MINUTE: Final = 60_000_000  # µs
+LATE: Final = 35 * DAY  # after its expiry a result may still come: an agent keeps what it was given as long
+
+
+class CampaignFollower(Following):
+    name = "campaigns"
+    pause = 1.0
+    gather = 0.3  # between steps: a screen that is told of each host would fetch the page a thousand times
+
+    def __init__(self, database: Database, checks: Checks, now: Now, *, monthly: bool = False) -> None:
+        super().__init__(Lead(database, Role.CAMPAIGNS))
+        self._monthly = monthly
+        self._looked = 0  # whether a month began
+        self._database = database
+        self._checks = checks
+        self._now = now
+
+    def step(self) -> int:
+        """Settle the next hosts of every campaign; 0 if there was nothing to settle or to end."""
+        if self._monthly and not 0 <= self._now() - self._looked < MINUTE:
+            self._begin_monthly()
+        with self._database.read() as session:
+            campaigns = self._at_hand(session)
+        return sum(self._go_on(campaign) for campaign in campaigns)
+
+    def _begin_monthly(self) -> None:
+        with self._database.read() as session:
+            wanted = due_monthly(session, self._now())
+        if wanted:
+            with self._database.write() as session:
+                kept, now = self._checks.kept(), self._now()
+                begin_monthly(session, kept, self._bank(session, kept, now), now)
+        self._looked = self._now()
+
+    def _at_hand(self, session: Session) -> list[int]:
+        """Those that have not ended, and those that ended and whose push has other counts since."""
+        now = self._now()
+        asked = (
+            select(col(Campaign.id), col(Campaign.ended_at), col(Campaign.tallied), col(Push.counts))
+            .outerjoin(Push, col(Push.uid) == col(Campaign.push))
+            .where(col(Campaign.ended_at).is_(None) | (col(Campaign.expires) > now - LATE))
+            .order_by(col(Campaign.id))
+        )
+        rows = session.execute(asked).all()
+        return [own for own, ended, tallied, counts in rows if ended is None or (counts and counts != tallied)]
+
+    def _go_on(self, own: int) -> int:
+        with self._database.read() as session:
+            campaign = session.get_one(Campaign, own)
+            push = _push_of(session, campaign)
+            over = push is None or push.ended_at is not None
+            hosts, put_off = due(session, campaign, late=over)
+        if not hosts and (put_off or not over):
+            return 0
+        with self._database.write() as session:
+            campaign = session.get_one(Campaign, own)
+            now = self._now()
+            if hosts:
+                kept = self._checks.kept()
+                settle(session, campaign, hosts, kept, self._bank(session, kept, now), now)
+            ended = end(session, campaign, _push_of(session, campaign), now) if over and not put_off else False
+            if hosts or ended:
+                tell(session, campaign, now)
+        return len(hosts) + ended
+
+    def _bank(self, session: Session, kept: Kept, now: int) -> Bank:
+        return bank_of(session, self._checks, kept, now)
+
+
+def _push_of(session: Session, campaign: Campaign) -> Push | None:
+    if not campaign.push:
+        return None
+    found: Push | None = session.execute(select(Push).where(col(Push.uid) == campaign.push)).scalar_one_or_none()
+    return found

@@ -1,0 +1,118 @@
+"""One branch's result as text for its chat group, whole and in pieces that fit a QR code each."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from server.campaigns.queries import Reader, Which, branches, hosts
+from server.campaigns.tables import Campaign
+from server.inventory.tables import Subject, SubjectKind
+from server.queries import bank_zone
+from server.schemas.campaigns import CampaignHost, CampaignText, HostState, Tally
+from server.texts import Gettext, gettext_for
+
+PAGE: Final = 500
+LISTED: Final = 100  # hosts in a text; a chat group reads no more, and the rest is counted
+PIECE: Final = 330  # bytes of one code: it fits a terminal of 40 lines, and a phone reads it off a bad screen
+NOTE: Final = 12  # of them for "(12/34)\n"
+
+WORDS: Final = {
+    "pass": "pass",
+    "fail": "fail",
+    "unknown": "not known",
+    "exempt": "exempt",
+    "not_applicable": "does not apply",
+}
+UNDONE: Final = "not done"
+
+
+def every_host(
+    session: Session, campaign: Campaign, viewer: Reader, branch: str | None, now: int
+) -> Iterator[CampaignHost]:
+    offset = 0
+    while True:
+        page = hosts(session, campaign, viewer, Which(branch), now=now, offset=offset, limit=PAGE)
+        yield from page.rows
+        offset += PAGE
+        if offset >= page.total:
+            return
+
+
+def counted(tally: Tally, _: Gettext) -> str:
+    """ "12 hosts: pass 8 · fail 2 · not done 2": every host is in it."""
+    parts = [f"{_(WORDS[word])} {count}" for word, count in tally.words.items() if count or word == "pass"]
+    if tally.undone:
+        parts.append(f"{_(UNDONE)} {tally.undone}")
+    if tally.waiting:
+        parts.append(_("waiting {count}, {off} of them off").format(count=tally.waiting, off=tally.off))
+    return _("{count} hosts: {parts}").format(count=tally.total, parts=" · ".join(parts))
+
+
+def text(session: Session, campaign: Campaign, viewer: Reader, branch: str, now: int) -> CampaignText:
+    """What a branch has to know: its counts, then each host that does not pass, with what to do."""
+    _, zone = gettext_for(viewer.lang), bank_zone(session)
+    found = select(col(Subject.name)).where(col(Subject.kind) == SubjectKind.BRANCH, col(Subject.key) == branch)
+    name = session.execute(found).scalar_one()
+    tally = next((one.hosts for one in branches(session, campaign, viewer, now).rows if one.branch == branch), None)
+    at = datetime.fromtimestamp(now / 1_000_000, zone)
+    lines = [
+        _("[Check] {title}").format(title=campaign.title),
+        _("{branch}, as of {at}").format(branch=name, at=f"{at:%m-%d %H:%M}"),
+        counted(tally, _) if tally else _("No host of this branch is in it."),
+    ]
+    wanting = (
+        one
+        for one in every_host(session, campaign, viewer, branch, now)
+        if one.state is not HostState.ANSWERED or one.word in ("fail", "unknown")
+    )
+    left = 0
+    for number, host in enumerate(wanting, 1):
+        if number > LISTED:
+            left += 1
+        else:
+            lines += _host(number, host, _)
+    if left:
+        lines.append(_("... and {count} hosts more: see the list").format(count=left))
+    return CampaignText(branch=branch, branch_name=name, text="\n".join(lines), parts=pieces(lines))
+
+
+def _host(number: int, host: CampaignHost, _: Gettext) -> Iterator[str]:
+    called = host.name if host.name == host.host else f"{host.name} {host.host}"
+    if host.state is not HostState.ANSWERED:
+        yield f"{number}. {called} {_(UNDONE)}: {host.why}"
+        return
+    yield f"{number}. {called}"
+    for verdict in host.verdicts:
+        if verdict.word in ("fail", "unknown"):
+            yield f" {_(WORDS[verdict.word])} {verdict.title}: {_('; ').join(verdict.why)}"
+            if verdict.mend:
+                yield f"  → {_('; ').join(verdict.mend)}"
+
+
+def pieces(lines: list[str]) -> list[str]:
+    """The lines in numbered pieces of at most PIECE bytes; a line that is longer goes on in the next."""
+    room = PIECE - NOTE
+    found: list[str] = []
+    for line in lines:
+        for part in _cut(line, room):
+            joined = f"{found[-1]}\n{part}" if found else part
+            if found and len(joined.encode()) <= room:
+                found[-1] = joined
+            else:
+                found.append(part)
+    if len(found) == 1:
+        return found
+    return [f"({number}/{len(found)})\n{piece}" for number, piece in enumerate(found, 1)]
+
+
+def _cut(line: str, room: int) -> Iterator[str]:
+    part = ""
+    for letter in line:
+        if len((part + letter).encode()) > room:
+            yield part
+            part = ""
+        part += letter
+    yield part
