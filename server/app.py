@@ -26,6 +26,8 @@ import server.health.routes
 import server.ingest.routes
 import server.journal.routes
 import server.ledger.routes
+import server.media.routes
+import server.network.routes
 import server.orders.routes
 import server.places.routes
 import server.queries
@@ -51,6 +53,7 @@ from server.facts.follower import FactFollower
 from server.front import Application, SafeHeaders
 from server.health.follower import Follower
 from server.ingest.writer import Writer
+from server.media.follower import MediaFollower
 from server.migrations import EPOCH, NAME
 from server.orders.follower import OrderFollower
 from server.orders.hub import AGENT, Hub
@@ -93,6 +96,8 @@ def routers() -> list[APIRouter]:
         server.coverage.routes.router,
         server.checks.routes.router,
         server.exemptions.routes.router,
+        server.media.routes.router,
+        server.network.routes.router,
         server.campaigns.routes.router,
         server.events.routes.router,
         server.routes.router,
@@ -121,6 +126,7 @@ def create_app(
     follower = Follower(database, now)
     entries = EntryFollower(database, now)
     facts = FactFollower(database, now)
+    media = MediaFollower(database, now)
     orders = OrderFollower(database, now)
     bank_checks = Checks(checks)
     verdicts = VerdictFollower(database, now, bank_checks)
@@ -133,6 +139,8 @@ def create_app(
             entries.wake()
         if "fact" in kinds:
             facts.wake()
+        if "event" in kinds:
+            media.wake()
         if "result" in kinds:
             orders.wake()
 
@@ -162,6 +170,7 @@ def create_app(
         follower=follower,
         entries=entries,
         facts=facts,
+        media=media,
         orders=orders,
         campaigns=campaigns,
         hub=hub,
@@ -181,6 +190,7 @@ def create_app(
         follower.start()
         entries.start()
         facts.start()
+        media.start()
         orders.start()
         verdicts.start()
         campaigns.start()
@@ -196,6 +206,7 @@ def create_app(
             await asyncio.to_thread(follower.stop)
             await asyncio.to_thread(entries.stop)
             await asyncio.to_thread(facts.stop)
+            await asyncio.to_thread(media.stop)
             await asyncio.to_thread(orders.stop)
             await asyncio.to_thread(verdicts.stop)
             await asyncio.to_thread(campaigns.stop)

@@ -17,6 +17,7 @@ from server.events.ticker import Ticker
 from server.facts.follower import FactFollower
 from server.health.follower import Follower
 from server.ingest.writer import Writer
+from server.media.follower import MediaFollower
 from server.orders.follower import OrderFollower
 from server.orders.hub import Hub
 from server.places.together import Together
@@ -45,6 +46,7 @@ class State:
     follower: Follower
     entries: EntryFollower
     facts: FactFollower
+    media: MediaFollower
     orders: OrderFollower
     campaigns: CampaignFollower
     hub: Hub

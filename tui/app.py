@@ -38,6 +38,8 @@ from tui.screens.ledger import query_of as ledger_query
 from tui.screens.local import LocalHome
 from tui.screens.matrix import Hosts, Matrix
 from tui.screens.matrix import query_of as host_query
+from tui.screens.media import Sightings, Sticks
+from tui.screens.network import Network
 from tui.screens.position import Position
 from tui.screens.push import Push
 from tui.screens.pushes import Pushes
@@ -71,6 +73,8 @@ def _screens() -> dict[str, Callable[[Place], Screen[None]]]:
         "trend": lambda to: Trend(to.key, to.one("branch")),
         "exemptions": lambda to: Exemptions(),
         "pushes": lambda to: Push(to.key) if to.key else Pushes(to.one("about")),
+        "media": lambda to: Sightings(to.one("serial") or "", to.one("branch")) if to.key or to.asked else Sticks(),
+        "network": lambda to: Network(to.one("branch")),
         "campaigns": lambda to: Campaign(to.key, to.one("branch")) if to.key else Campaigns(),
         "journal": lambda to: Journal(to.key or to.one("about") or ""),
     }

@@ -59,6 +59,20 @@ class Granted(Exemption, frozen=True):
         return self.ends
 
 
+class SegmentSaid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A network of the bank. Without a zone it is of the zone its first address is in."""
+
+    prefix: str
+    zone: str = ""
+    branch: str = ""
+
+
+class Segment(msgspec.Struct, frozen=True):
+    network: IPv4Network | IPv6Network
+    zone: str
+    branch: str
+
+
 class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     baseline: dict[str, Baseline] = {}
     zones: dict[str, list[str]] = {}
@@ -66,6 +80,7 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exempt: list[Exemption] = []
     unwanted: list[Pattern] = []
     allowed: list[Pattern] = []
+    segment: list[SegmentSaid] = []
 
 
 class Bank(msgspec.Struct, frozen=True):
@@ -78,6 +93,7 @@ class Bank(msgspec.Struct, frozen=True):
     exempt: Mapping[tuple[str, str], Exemption] = {}
     unwanted: tuple[str, ...] = ()  # patterns beside those that came with the program
     allowed: tuple[str, ...] = ()  # and what none of them means
+    segments: tuple[Segment, ...] = ()
 
     def zone(self, address: IPv4Address | IPv6Address) -> str | None:
         return next((name for name, network in self.zones if address in network), None)
@@ -97,6 +113,7 @@ def read_bank(file: Path, newest: Mapping[str, int] | None = None) -> Bank:
     try:
         said = msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), Said) if file.exists() else Said()
         zones = tuple((name, ip_network(text)) for name, texts in said.zones.items() for text in texts)
+        segments = tuple(Segment(ip_network(one.prefix), one.zone, one.branch) for one in said.segment)
     except OSError as error:
         raise BadBank("{file}: {why}", file=file, why=reason(error)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError, ValueError) as error:
@@ -109,6 +126,7 @@ def read_bank(file: Path, newest: Mapping[str, int] | None = None) -> Bank:
         exempt={(one.check, one.host): one for one in said.exempt},
         unwanted=tuple(said.unwanted),
         allowed=tuple(said.allowed),
+        segments=segments,
     )
 
 

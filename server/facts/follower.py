@@ -15,6 +15,7 @@ from server.facts.tables import HOST, TOPIC, FactChange, FactSheet
 from server.following import PASSING, Following
 from server.ingest.tables import RecordRow
 from server.log_cursor import LogCursor
+from server.network.seen import note
 from server.storage.database import Database
 from server.storage.lead import Lead, Role
 from server.storage.types import Now
@@ -94,6 +95,7 @@ def keep(session: Session, subject: int, row: RecordRow, fact: Fact) -> None:
     sheet.host = text(fact.host, HOST)
     sheet.facts, sheet.unread = facts, unread
     session.add(sheet)
+    note(session, subject, topic, row.at, facts)
     flag_modified(sheet, "facts")  # of false instead of 0 it would not see that it is another
     session.flush()
     judge_again(session, [subject])

@@ -53,6 +53,7 @@ class Readiness:
             "health": _follows(self._state.follower, health),
             "entries": _follows(self._state.entries, OK),
             "facts": _follows(self._state.facts, OK),
+            "media": _follows(self._state.media, OK),
             "orders": _follows(self._state.orders, OK),
             "verdicts": _follows(self._state.verdicts, OK),
             "campaigns": _follows(self._state.campaigns, OK),

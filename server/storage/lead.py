@@ -31,6 +31,7 @@ class Role(IntEnum):
     FACTS = 5
     VERDICTS = 6
     CAMPAIGNS = 7
+    MEDIA = 8
 
 
 class Lead:

@@ -19,6 +19,8 @@ import server.ingest.tables
 import server.inventory.tables
 import server.journal.tables
 import server.ledger.tables
+import server.media.tables
+import server.network.tables
 import server.orders.tables
 import server.secrets.tables
 import server.tickets.tables  # noqa: F401  (each import registers its tables)
