@@ -17,6 +17,7 @@ from server.events.ticker import Ticker
 from server.facts.follower import FactFollower
 from server.health.follower import Follower
 from server.ingest.writer import Writer
+from server.licences.told import Installs
 from server.media.follower import MediaFollower
 from server.orders.follower import OrderFollower
 from server.orders.hub import Hub
@@ -54,5 +55,6 @@ class State:
     shelf: Shelf
     checks: Checks
     verdicts: VerdictFollower
+    installs: Installs = field(default_factory=Installs)
     homes: Together[Home] = field(default_factory=Together)  # of the whole bank
     draining: bool = False  # the end is asked for
