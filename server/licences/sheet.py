@@ -90,7 +90,7 @@ def book(
 
 def _product_titles(_: Gettext) -> Titles:
     return [
-        (_("Product"), 30), (_("Publisher"), 16), (_("Bought"), 8), (_("Installed"), 8), (_("In use"), 8),
+        (_("Product"), 30), (_("Publisher"), 16), (_("Seats bought"), 8), (_("Installed"), 8), (_("In use"), 8),
         (_("Not licensed"), 8), (_("Time of grace"), 8), (_("Licence not known"), 12), (_("Over"), 8), (_("Spare"), 8),
         (_("Not known"), 8), (_("Not installed"), 8), (_("Expired"), 8), (_("Ends soon"), 8), (_("First end"), 11),
     ]  # fmt: skip

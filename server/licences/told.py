@@ -8,7 +8,6 @@ from sqlmodel import Session, col
 
 from server.accounts.scope import Scoped, in_scope
 from server.checks.told import AT_ONCE, sheets_of
-from server.facts.hosts import are_hosts
 from server.facts.tables import FactSheet
 from server.inventory.tables import Subject
 from server.licences.installs import TOPICS, Said, said
@@ -24,7 +23,7 @@ class Installs:
         self._said: dict[tuple[int, str], tuple[Version, Said]] = {}
 
     def told(self, session: Session, viewer: Scoped, products: Products) -> dict[int, dict[str, Said]]:
-        """By host and topic, of the hosts this person sees. One that never told anything is not among them."""
+        """By subject and topic, of those this person sees. One that never told anything is not among them."""
         with self._lock:
             if products.by_id != self._products.by_id:
                 self._products, self._said = products, {}
@@ -54,5 +53,5 @@ class Installs:
 def _versions(session: Session, viewer: Scoped) -> dict[tuple[int, str], Version]:
     sheet = FactSheet.subject_id, FactSheet.topic, FactSheet.at, FactSheet.arrived, FactSheet.record
     asked = select(*map(col, sheet)).join(Subject, col(Subject.id) == col(FactSheet.subject_id))
-    asked = asked.where(col(FactSheet.topic).in_(TOPICS), are_hosts(), in_scope(viewer, col(Subject.branch_id)))
+    asked = asked.where(col(FactSheet.topic).in_(TOPICS), in_scope(viewer, col(Subject.branch_id)))
     return {(host, topic): (at, arrived, record) for host, topic, at, arrived, record in session.execute(asked)}

@@ -248,7 +248,7 @@ def test_the_file_has_counts_register_and_hosts_and_is_a_deed(sign_in: SignIn, t
     assert [cell.value for cell in book.worksheets[0][4]][:4] == ["WinRAR", "win.rar", "2", "1"]
     assert [row[0].value for row in book.worksheets[1].iter_rows(min_row=4)] == ["ZB-1"]
     hosts = [[cell.value or "" for cell in row] for row in book.worksheets[2].iter_rows(min_row=4)]
-    assert [(row[0], row[2], row[4]) for row in hosts] == [("WinRAR", "1001-pc", "在用"), ("", "centre", "未核实")]
+    assert [(row[0], row[2], row[4]) for row in hosts] == [("WinRAR", "1001-pc", "在用"), ("", "centre", "未核查")]
     cells = [cell for sheet in book.worksheets for row in sheet.iter_rows() for cell in row if cell.value]
     assert {cell.data_type for cell in cells} == {"s"}
     [row] = sign_in(Role.HEAD).get("/api/journal?about=licences").json()["rows"]
