@@ -210,14 +210,14 @@ def _day(said: str) -> date | None:
         stop(Exit.USAGE, _("{day} is no day; write it as 2026-12-31.").format(day=said))
 
 
-def _made(kind: Any, **said: Any) -> Any:
+def _made(schema: Any, **said: Any) -> Any:
     """A body; what it cannot hold ends the command with a sentence."""
     from pydantic import ValidationError
 
     from tui.plain import plain
 
     try:
-        return kind(**said)
+        return schema(**said)
     except ValidationError as error:
         first = error.errors()[0]
         stop(Exit.USAGE, plain(f"{'.'.join(map(str, first['loc']))}: {first['msg']}"))

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 from urllib.parse import quote
 
+from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
@@ -20,6 +21,7 @@ from server.schemas.licences import Install, InstallOut, InstallPage, LicenceOut
 from server.schemas.people import Role
 from tui.cells import said
 from tui.licensed import KINDS, STANDINGS, WORDS, counted, listed, mark, number, why
+from tui.marks import Ink
 from tui.screens.licences_export import LicencesExport
 from tui.screens.listing import Listing
 from tui.texts import N_, _
@@ -64,9 +66,9 @@ class Licences(Listing[ProductOut]):
             Column(_("Expired"), lambda one: self._ink(one.expired, "fault"), 7, right=True, drop=2),
         ]
 
-    def _ink(self, count: int | None, ink: str) -> object:
+    def _ink(self, count: int | None, ink: Ink) -> Text:
         """Nought is dim: only what there is has a colour."""
-        return self.cells.ink(f"{count:,}", ink) if count else self.cells.dim(number(count))  # type: ignore[arg-type]
+        return self.cells.ink(f"{count:,}", ink) if count else self.cells.dim(number(count))
 
     def key(self, row: ProductOut) -> object:
         return row.product
