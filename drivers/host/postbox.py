@@ -151,13 +151,17 @@ class Listener:
     def add(self, box: Box) -> None:
         if self._boxes.get(box.position) is not box:
             self._boxes[box.position] = box
-            weakref.finalize(box, self._end_if_empty).atexit = False
+            weakref.finalize(box, self._gone, asyncio.get_running_loop()).atexit = False
+
+    def _gone(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A box is, in whatever thread that was noticed."""
+        with suppress(RuntimeError):  # the loop has ended, and the listener with it
+            loop.call_soon_threadsafe(self._end_if_empty)
 
     def _end_if_empty(self) -> None:
-        if not self._boxes and self._server is not None:
+        if not list(self._boxes.values()) and self._server is not None:
             self.ended = True
-            with suppress(RuntimeError):  # the loop has ended, and the listener with it
-                self._server.close()
+            self._server.close()
 
     async def close(self) -> None:
         self.ended = True

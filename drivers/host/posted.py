@@ -62,7 +62,7 @@ class Posted:
         await (await self._shared.get(Postbox)).put_up(*self._place, self._box)
 
     async def poll(self) -> Reading:
-        """Of the newest post. An error where there is none, where it is too old, or where a later one was unreadable."""
+        """Of the newest post. An error where there is none, it is too old, or a later one was unreadable."""
         post = self._newest()
         facts = next((sheet.facts for sheet in post.sheets if sheet.topic == "host"), {})
         return Reading(
