@@ -95,7 +95,8 @@ class PostedSimulator:
             return None
         trouble = self.state["trouble"]
         if trouble == "slow":
-            return await self._slowly()
+            await self._slowly()
+            return None
         if trouble == "http":
             return await self._ask(b"\x16\x03\x01\x02\x00\x01\r\n\r\n")
         nonce = secrets.token_hex(32) if trouble == "old" else await self._nonce()
