@@ -72,7 +72,7 @@ def import_(
             try:
                 done = await client.import_facts(_read(file))
             except (OSError, ValueError) as error:
-                why = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+                why = _(error.strerror or str(error)) if isinstance(error, OSError) else str(error)
                 narrate(_("{file}: cannot be used: {why}").format(file=file, why=plain(why)))
                 wrong = True
             except Refused as error:

@@ -57,6 +57,7 @@ class Box:
         self.post: Post | None = None
         self.wrong: DeviceError | None = None
         self.news = False
+        self.came = asyncio.Event()  # something did since it was polled
         self.last = 0  # when the nonce of the newest was made, ns of the monotonic clock
 
 
@@ -237,11 +238,13 @@ class Listener:
             told = tuple(await in_a_thread(lambda: document.sheets(found), "posted"))
         except Garbled as error:
             box.wrong, box.news = error, False
+            box.came.set()
             return HTTPStatus.UNPROCESSABLE_ENTITY, error.detail
         at = time.time_ns() // 1000
         ahead = (found.at - at) // 1000
         told = tuple(_with(sheet, ahead) if sheet.topic == "host" else sheet for sheet in told)
         box.post, box.wrong, box.news = Post(told, at, time.monotonic(), peer), None, True
+        box.came.set()
         return HTTPStatus.OK, "taken"
 
     def _refuse(self, peer: str, claimed: str, why: str) -> tuple[HTTPStatus, str]:

@@ -63,6 +63,7 @@ class Posted:
 
     async def poll(self) -> Reading:
         """Of the newest post. An error where there is none, it is too old, or a later one was unreadable."""
+        self._box.came.clear()
         post = self._newest()
         facts = next((sheet.facts for sheet in post.sheets if sheet.topic == "host"), {})
         return Reading(
@@ -82,6 +83,9 @@ class Posted:
         if time.monotonic() - box.post.heard > self._options.silent * HOUR:
             raise _silent(f"it posted last at {datetime.fromtimestamp(box.post.at / 1e6, UTC):%Y-%m-%d %H:%M} UTC")
         return box.post
+
+    async def news(self) -> bool:
+        return await self._box.came.wait()
 
     def has_told(self) -> bool:
         return self._box.news

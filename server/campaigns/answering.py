@@ -67,7 +67,7 @@ def due(session: Session, campaign: Campaign, now: int, *, late: bool, limit: in
 def _by_itself(campaign: Campaign) -> Any:
     """The hosts of a campaign that nobody can ask and that wait, and whether they told since it began: by a post or a
     stick, whatever becomes of the order."""
-    told = select(FactRow.subject_id).where(
+    told = select(col(FactRow.subject_id)).where(
         col(FactRow.subject_id) == col(HostRow.subject_id), col(FactRow.at) >= campaign.starts - CLOCKS
     )
     return (

@@ -93,6 +93,17 @@ async def test_a_post_is_told_once_and_never_again_as_if_it_were_new(quiet: Open
     assert (await poll(one)).device == "online"
 
 
+async def test_a_post_is_news_to_be_polled_for_at_once(quiet: Open, poll: Poll) -> None:
+    simulator, one = await quiet()
+    await poll(one)
+    news = asyncio.create_task(one.news())
+    await asyncio.sleep(0)
+    assert not news.done()
+    assert await simulator.post() == (200, "taken")
+    async with asyncio.timeout(10):
+        assert await news is True
+
+
 async def test_a_host_that_posts_no_more_is_not_good(quiet: Open, poll: Poll) -> None:
     _, one = await quiet(silent=1e-9)
     with pytest.raises(DeviceError, match="it posted last at 20") as caught:
