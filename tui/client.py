@@ -27,7 +27,7 @@ from server.schemas.conditions import ConditionPage
 from server.schemas.coverage import CoverageReport
 from server.schemas.entries import AnswerCreate, AnswerOut, EntryPage
 from server.schemas.exemptions import ExemptionCreate, ExemptionOut, ExemptionPage, ExemptionWithdraw
-from server.schemas.facts import ChangePage, FactsOut
+from server.schemas.facts import ChangePage, FactsImport, FactsImported, FactsOut
 from server.schemas.home import Home
 from server.schemas.journal import JournalCheck, JournalPage
 from server.schemas.ledger import CardDetail, CardPage
@@ -163,6 +163,9 @@ class Client(Line):
     async def fact_changes(self, key: str, offset: int = 0, limit: int = 100) -> ChangePage:
         """What changed in it, newest first."""
         return await self._get(ChangePage, f"{_host(key)}/facts/changes", offset=offset, limit=limit)
+
+    async def import_facts(self, asked: FactsImport) -> FactsImported:
+        return await self._post(FactsImported, "/api/facts/import", asked)
 
     async def agent_code(self, key: str, ask: AgentCodeCreate) -> AgentCodeOut:
         path = f"/api/agents/{quote(key, safe='')}/code"

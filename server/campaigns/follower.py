@@ -71,7 +71,7 @@ class CampaignFollower(Following):
             campaign = session.get_one(Campaign, own)
             push = _push_of(session, campaign)
             over = push is None or push.ended_at is not None
-            hosts, put_off = due(session, campaign, late=over)
+            hosts, put_off = due(session, campaign, self._now(), late=over)
         if not hosts and (put_off or not over):
             return 0
         with self._database.write() as session:

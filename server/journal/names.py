@@ -28,6 +28,8 @@ DEEDS: Final[dict[str, tuple[str, str]]] = {
     "agent.rotated": ("采集程序已更换密钥", "Agent made a fresh key"),
     "agent.quarantine": ("隔离采集程序：身份被复制", "Agent quarantined: two speak as it"),
     "secret.set": ("设置密钥", "Secret set"),
+    "host.script": ("生成主机上报脚本", "Script of a host written"),
+    "facts.import": ("导入主机上报文件", "Facts of a host imported"),
     "inventory.apply": ("应用配置清单", "Inventory applied"),
     "ledger.seed": ("台账初始登记", "Machines registered from the inventory"),
     "ledger.register": ("登记设备", "Machine registered"),

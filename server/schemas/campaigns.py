@@ -31,6 +31,7 @@ class Undone(StrEnum):
     RUN_TIMEOUT = "runTimeout"
     UNREADABLE_OUTPUT = "unreadableOutput"
     NO_PERMISSION = "noPermission"
+    NOT_POSTED = "notPosted"
     OFF = "off"
     NO_ANSWER = "noAnswer"
     NOT_LET_IN = "notLetIn"
