@@ -42,6 +42,7 @@ from server.answers import wire_schemas
 from server.aside.shelf import Shelf
 from server.bodies import BoundedBody
 from server.campaigns.follower import CampaignFollower
+from server.campaigns.templates import FOLDER as TEMPLATES
 from server.checks.kept import Checks
 from server.entries.follower import EntryFollower
 from server.events.ticker import News, Ticker
@@ -164,6 +165,7 @@ def create_app(
         sweeper=sweeper,
         shelf=Shelf(database, now),
         checks=bank_checks,
+        templates=checks.parent / TEMPLATES if checks is not None else None,
     )
 
     @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from server.accounts.passwords import Passwords
 from server.agents.assignment import Revisions
@@ -50,5 +51,6 @@ class State:
     sweeper: Sweeper
     shelf: Shelf
     checks: Checks
+    templates: Path | None = None  # the folder of the bank's own
     homes: Together[Home] = field(default_factory=Together)  # of the whole bank
     draining: bool = False  # the end is asked for

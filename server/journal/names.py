@@ -47,6 +47,7 @@ DEEDS: Final[dict[str, tuple[str, str]]] = {
     "push.end": ("下发全部结束", "All orders of a push ended"),
     "push.amend": ("下发结束后又有结果", "Results came after a push had ended"),
     "campaign.begin": ("发起专项核查", "Campaign begun"),
+    "campaign.tick": ("专项核查勾选答复", "Campaign's items answered"),
     "campaign.cancel": ("取消专项核查", "Campaign cancelled"),
     "campaign.end": ("专项核查结束", "Campaign ended"),
     "campaign.amend": ("专项核查结束后又有结果", "Results came after a campaign had ended"),
