@@ -20,6 +20,7 @@ from tui.screens.agents import Agents
 from tui.screens.branch import Branch
 from tui.screens.branches import Branches
 from tui.screens.campaign import Campaign
+from tui.screens.campaign_items import CampaignItems
 from tui.screens.campaigns import Campaigns
 from tui.screens.card import Card
 from tui.screens.conditions import Conditions
@@ -60,6 +61,7 @@ def _screens() -> dict[str, Callable[[Place], Screen[None]]]:
         "agents": lambda to: Agent(to.key) if to.key else Agents(to.all("identity")),
         "coverage": lambda to: Days(to.one("agent"), to.one("branch")) if to.asked else Coverages(),
         "pushes": lambda to: Push(to.key) if to.key else Pushes(to.one("about")),
+        "campaign-items": lambda to: CampaignItems(to.key, to.one("branch")),
         "campaigns": lambda to: Campaign(to.key, to.one("branch")) if to.key else Campaigns(),
         "journal": lambda to: Journal(to.key or to.one("about") or ""),
     }
