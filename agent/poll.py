@@ -6,6 +6,8 @@ Nothing a driver does gets past this file: it gives what was seen, or why nothin
 import asyncio
 import logging
 import os
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -14,10 +16,12 @@ from agent.assignment import Target
 from agent.secrets import of_this_run
 from agent.tidy import tidy, tidy_bytes, tidy_text
 from agent.wire import DeviceWord, Failure, Reading
-from drivers.base import CLOSE_SECONDS, Driver
+from drivers.base import CLOSE_SECONDS, Driver, FactSheet, TellsFacts
 from drivers.errors import Busy, DeviceError, Reason, Unreachable
 
 AT_ONCE = 128  # polls in flight: below the 512 sockets one Windows select takes, and kind to a branch's line
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +60,18 @@ class Poller:
         async with self._turn(target.polled.address), self._places:
             return await self._ask(target.polled.position, target.driver)
 
+    async def facts(self, target: Target) -> list[FactSheet] | Failure:
+        """What a host among the positions says of itself, or why nothing. Within its driver's time, as a poll is."""
+        driver = target.driver
+        if not isinstance(driver, TellsFacts):
+            return target.failure or _defect("its driver tells no facts")
+        async with self._turn(target.polled.address), self._places:
+            return await self._told(target.polled.position, driver)
+
+    def hidden(self, text: str) -> str:
+        """Without the secrets of the assignment."""
+        return self._secrets.hide(text)
+
     def _turn(self, address: str) -> asyncio.Lock:
         key = address_key(address)
         lock = self._locks.get(key)
@@ -66,7 +82,7 @@ class Poller:
     async def _ask(self, position: str, driver: Driver) -> Seen:
         try:
             try:
-                return Seen(tidy(self._without_secrets(await self._read(position, driver))))
+                return Seen(tidy(self._without_secrets(await self._read(position, driver, driver.poll))))
             except DeviceError as error:
                 return failed(self._failure(error), error.parts if isinstance(error, Busy) else {})
         except TimeoutError:
@@ -75,11 +91,25 @@ class Poller:
             self._log_defect(position, error)
             return failed(_defect(f"the driver failed with {type(error).__name__}"))
 
-    async def _read(self, position: str, driver: Driver) -> Reading:
+    async def _told(self, position: str, driver: Any) -> list[FactSheet] | Failure:
+        async def asked() -> list[FactSheet]:
+            return msgspec.convert(msgspec.to_builtins(await driver.facts()), list[FactSheet])  # a third party's, too
+
+        try:
+            return await self._read(position, driver, asked)
+        except DeviceError as error:
+            return self._failure(error)
+        except TimeoutError:
+            return self._failure(Unreachable(Reason.NO_ANSWER, f"no answer within {driver.timeout:g} s"))
+        except Exception as error:  # the same border
+            self._log_defect(position, error)
+            return _defect(f"the driver failed with {type(error).__name__}")
+
+    async def _read(self, position: str, driver: Driver, ask: Callable[[], Awaitable[T]]) -> T:
         try:
             async with asyncio.timeout(driver.timeout):
                 await driver.open()
-                return await driver.poll()
+                return await ask()
         finally:
             await self._close(position, driver)
 

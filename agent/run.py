@@ -13,9 +13,11 @@ from agent.assignment import Target
 from agent.clock import Clocks, system_clocks
 from agent.duties import Duties
 from agent.exit import Exit
+from agent.hosts import Hosts
 from agent.link import Link, open_line
 from agent.link_errors import Away
 from agent.local.keep import Local
+from agent.media.watching import Media
 from agent.notify import BEGUN, ENDING, beat, notify
 from agent.opening import open_at_last, open_now
 from agent.orders.doing import Doing
@@ -149,8 +151,21 @@ async def _live(
         return [position for position, target in schedule.targets.items() if target.failure is None]
 
     telling = Telling(settings.home, outbox, clocks, uplink.clock_off)
-    parts = (settings, clocks, outbox, schedule, look, report, duties, lambda: account.settled(polled), telling.look)
+    hosts = Hosts(schedule, poller, outbox, clocks)
+    parts = (
+        settings,
+        clocks,
+        outbox,
+        schedule,
+        look,
+        report,
+        duties,
+        lambda: account.settled(polled),
+        telling.look,
+        hosts,
+    )
     running = Running(outbox, clocks, Doing(*parts).kinds())
+    media = Media(outbox, clocks)
     receiving = Receiving(orders, link, outbox, clocks, running, met=uplink.met)
 
     outbox.put([_start_event(clocks)], urgent=True)
@@ -159,7 +174,10 @@ async def _live(
     duties.begin()
     writer = asyncio.create_task(outbox.run())
     tasks = (uplink.run(), duties.run(), hold(), schedule.watch_clock(), local.run(), account.run(), beat())
-    others = [asyncio.create_task(each) for each in (*tasks, running.run(), receiving.run(), telling.run())]
+    others = [
+        asyncio.create_task(each)
+        for each in (*tasks, running.run(), receiving.run(), telling.run(), hosts.run(), media.run())
+    ]
     notify(BEGUN)
     asked = asyncio.create_task(stop.asked.wait())
     done, _ = await asyncio.wait([asked, writer, *others], return_when=asyncio.FIRST_COMPLETED)

@@ -3,7 +3,7 @@
 A driver is made once for each position and lives as long as the position is polled. For every poll the agent calls
 `open`, `poll`, `close`, in that order, with `close` called whatever happened before. A driver never retries, sleeps,
 schedules, or knows the database, the inventory or the time. What more a driver can do or wants (`TellsNews`,
-`GoesFirst`, `Lists`, `Discovers`) is asked for with isinstance.
+`GoesFirst`, `TellsFacts`, `Lists`, `Discovers`) is asked for with isinstance.
 """
 
 from collections.abc import Awaitable, Callable
@@ -45,6 +45,14 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     identity: dict[str, str] = {}  # maker, model, serial, firmware, name, location
     raw: dict[str, bytes] = {}  # question -> answer as it came, RAW_LIMIT bytes together at most
     as_of: int | None = None  # UTC µs the data speaks of, where that is not now (files another system drops)
+
+
+class FactSheet(msgspec.Struct, frozen=True):
+    """All a host says of one topic. The names, and what the words of `unread` mean, are in docs/facts.md."""
+
+    topic: str
+    facts: dict[str, str | int | bool | list[str]] = {}
+    unread: dict[str, str] = {}  # name, or a beginning of names that ends in "." -> rights absent timeout unreadable
 
 
 class Sharable(Protocol):
@@ -129,6 +137,18 @@ class GoesFirst(Protocol):
     asks such a device at once, before all others."""
 
     goes_first: ClassVar[bool]
+
+
+@runtime_checkable
+class TellsFacts(Protocol):
+    """A driver of a host that can say of it what an agent says of its own PC. Asked for with isinstance.
+
+    The agent calls `facts` once a day and when it is asked to, between `open` and `close` as it does `poll`, and within
+    the driver's `timeout`. What it gives is the host's word: the agent bounds it and cleans it.
+    """
+
+    async def facts(self) -> list[FactSheet]:
+        """One a topic. What a sheet has no name for was not asked for. A DeviceError if nothing could be read."""
 
 
 @runtime_checkable

@@ -25,6 +25,9 @@ BUILT_IN: dict[str, str] = {
     "file": "drivers.file:File",
 }
 
+# Of these, the ones that are TellsFacts: so that whoever asks for hosts need import no driver.
+TELL_FACTS = frozenset({"host/ssh"})
+
 
 def names() -> list[str]:
     """Every driver name an inventory may say, built in first."""

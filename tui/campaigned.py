@@ -18,10 +18,10 @@ from server.schemas.campaigns import (
     TickOut,
     TickTally,
 )
-from tui.checking import SHAPES, WORDS
 from tui.marks import Mark
 from tui.texts import N_, _
 from tui.times import moment
+from tui.verdicts import SHAPES, WORDS
 
 if TYPE_CHECKING:
     import segno

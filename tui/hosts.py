@@ -6,6 +6,7 @@ from tui.times import ago, full
 
 GIGA = 1 << 30
 DISKS = 26
+HASH = 12  # characters of a script's, as far as people compare it
 ADDRESSES = 8  # in a line
 
 
@@ -33,6 +34,7 @@ def pairs(told: FactsOut) -> list[tuple[str, str]]:
         (_("Started on"), facts.moment("boot.at")),
         (_("Time zone"), facts.text("timezone")),
         (_("Agent"), facts.text("agent.version")),
+        (_("Script"), facts.script()),
     ]
     return [(name, value) for name, value in shown if value]
 
@@ -46,6 +48,10 @@ class _Facts:
     def text(self, *names: str) -> str:
         said = [value for name in names if isinstance(value := self._facts.get(name), str) and value]
         return " ".join(value for at, value in enumerate(said) if not any(value in before for before in said[:at]))
+
+    def script(self) -> str:
+        name, sha256 = self.text("script.name"), self.text("script.sha256")
+        return f"{name} SHA256 {sha256[:HASH]}…" if name and sha256 else name
 
     def room(self, what: str) -> str:
         size, free = self._number(f"{what}.bytes"), self._number(f"{what}.free")

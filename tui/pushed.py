@@ -56,23 +56,21 @@ def when(push: PushOut, now: int) -> list[str]:
 
 
 def readings(push: PushOut) -> str:
-    """Of a poll: how many positions were read; "" of anything else."""
-    if not push.positions:
-        return ""
-    said = _("{count} positions were polled, {unread} of them without a reading.")
-    return said.format(count=push.positions, unread=push.unread)
+    """How many positions were read, or hosts told facts; "" of anything else."""
+    return _counted(push.what, push.positions, push.unread) if push.positions else ""
 
 
-def told_of(row: OrderOut) -> list[str]:
+def _counted(what: str, count: int, unread: int) -> str:
+    if what == "facts":
+        return _("{count} hosts were asked, {unread} of them told nothing.").format(count=count, unread=unread)
+    return _("{count} positions were polled, {unread} of them without a reading.").format(count=count, unread=unread)
+
+
+def told_of(row: OrderOut, what: str) -> list[str]:
     """What came of an order, a line each: the reason first, then what was not well, then figures."""
     lines = [row.why] if row.why else []
     if row.polls:
-        unread = sum(1 for why in row.polls.values() if why)
-        lines.append(
-            _("{count} positions were polled, {unread} of them without a reading.").format(
-                count=len(row.polls), unread=unread
-            )
-        )
+        lines.append(_counted(what, len(row.polls), sum(1 for why in row.polls.values() if why)))
     lines += [f"{position}: {why}" for position, why in row.polls.items() if why]
     lines += [line for finding in row.findings if (line := _finding(finding))]
     if said := _figures(row.detail):

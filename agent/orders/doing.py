@@ -1,13 +1,14 @@
 """The kinds of order there are, and what each does. None changes a device or the PC."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 from agent.assignment import Target
 from agent.clock import Clocks
 from agent.duties import Duties
+from agent.hosts import Hosts
 from agent.link_errors import LinkError
 from agent.orders.outcome import NotDone, Outcome
 from agent.outbox import Outbox
@@ -16,7 +17,9 @@ from agent.report import Report
 from agent.schedule import Schedule
 from agent.settings import Settings
 from agent.wire import Fact, Order, OrderKind, Why
+from drivers.errors import Reason
 
+PC_SECONDS = 120.0  # that looking at the PC may take
 AT_ONCE = 16  # polls that orders have under way, beside those of the schedule
 POLLS_BYTES = 40_000  # of one result's `polls`: a server takes 64 KiB as one record
 
@@ -43,6 +46,7 @@ class Doing:
         duties: Duties,
         settled: Callable[[], Awaitable[None]],
         tell: Callable[[], Awaitable[list[Fact]]],
+        hosts: Hosts,
     ) -> None:
         self._settings = settings
         self._clocks = clocks
@@ -53,12 +57,13 @@ class Doing:
         self._duties = duties
         self._settled = settled
         self._tell = tell
+        self._hosts = hosts
         self._places = asyncio.Semaphore(AT_ONCE)
 
     def kinds(self) -> dict[str, Kind]:
         return {
             OrderKind.POLL: Kind(self._poll, None, beside=True),
-            OrderKind.FACTS: Kind(self._facts, 120.0),
+            OrderKind.FACTS: Kind(self._facts, None, beside=True),
             OrderKind.DOCTOR: Kind(self._doctor, 60.0),
             OrderKind.SPOOL: Kind(self._spool, 30.0),
             OrderKind.ASSIGNMENT: Kind(self._assignment, 60.0),
@@ -67,25 +72,34 @@ class Doing:
     async def _poll(self, order: Order) -> Outcome:
         """Those that are found as they were are attested at once. Orders take turns at the places, poll by poll, so one
         of a single position waits for none of a thousand."""
-        if self._duties.assignment is None or not all(map(self._schedule.target, order.positions)):
-            with suppress(LinkError):  # it may be of a later assignment than this agent has heard of
-                await self._duties.fetch()
+        await self._know(order.positions)
         positions = list(dict.fromkeys(order.positions or self._schedule.targets))
         if not any(self._schedule.target(position) for position in positions):
             raise NotDone(Why.NOT_MINE)
-        polls: dict[str, str] = {}
+        polls = await self._each(positions, self._poll_one)
+        self._outbox.put(self._report.hold(self._clocks()))
+        return Outcome(polls=_bounded(polls), detail={"polled": len(polls), "unread": sum(map(bool, polls.values()))})
+
+    async def _know(self, positions: Sequence[str]) -> None:
+        """They may be of a later assignment than this agent has heard of."""
+        if self._duties.assignment is None or not all(map(self._schedule.target, positions)):
+            with suppress(LinkError):
+                await self._duties.fetch()
+
+    async def _each(self, positions: Sequence[str], ask: Callable[[str], Awaitable[str]]) -> dict[str, str]:
+        """What `ask` says of each, some at a time."""
+        said: dict[str, str] = {}
         left = iter(positions)
 
-        async def poll_on() -> None:
+        async def ask_on() -> None:
             for position in left:
                 async with self._places:
-                    polls[position] = await self._poll_one(position)
+                    said[position] = await ask(position)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(AT_ONCE, len(positions))):
-                group.create_task(poll_on())
-        self._outbox.put(self._report.hold(self._clocks()))
-        return Outcome(polls=_bounded(polls), detail={"polled": len(polls), "unread": sum(map(bool, polls.values()))})
+                group.create_task(ask_on())
+        return said
 
     async def _poll_one(self, position: str) -> str:
         """Why it gave no reading, or ""."""
@@ -96,8 +110,46 @@ class Doing:
             seen = await self._look(target)
         return seen.failure.reason if seen.failure is not None else ""
 
-    async def _facts(self, _: Order) -> Outcome:
-        return Outcome(records=[*await self._tell()])
+    async def _facts(self, order: Order) -> Outcome:
+        """Of the PC where the order names no position, or this agent; and of the hosts among its positions."""
+        wanted = list(dict.fromkeys(order.positions))
+        await self._know([position for position in wanted if position != self._own()])
+        own = self._own()
+        hosts = [position for position in wanted if position != own] if wanted else self._hosts.telling()
+        if wanted and own not in wanted:
+            if not any(map(self._schedule.target, hosts)):
+                raise NotDone(Why.NOT_MINE)
+            return _told(await self._each(hosts, self._facts_of), [])
+        async with asyncio.TaskGroup() as group:
+            asked = group.create_task(self._each(hosts, self._facts_of))
+            records, why = await self._facts_of_pc()
+        if why is not None and not hosts:
+            raise why
+        of_pc = {own: str(why.why) if why is not None else ""} if own and hosts else {}
+        return _told(of_pc | asked.result(), records)
+
+    def _own(self) -> str:
+        """This agent's key, "" if it was never told."""
+        return self._duties.assignment.agent if self._duties.assignment else ""
+
+    async def _facts_of_pc(self) -> tuple[list[Fact], NotDone | None]:
+        try:
+            async with asyncio.timeout(PC_SECONDS):
+                return await self._tell(), None
+        except TimeoutError:
+            return [], NotDone(Why.TIME)
+        except NotDone as error:
+            return [], error
+
+    async def _facts_of(self, position: str) -> str:
+        """Why it told nothing, or ""."""
+        if self._schedule.target(position) is None:
+            return Why.NOT_MINE.value
+        try:
+            failure = await self._hosts.ask(position)
+        except LookupError:  # a printer, say
+            return Reason.NOT_IN_DEVICE.value
+        return failure.reason if failure is not None else ""
 
     async def _doctor(self, _: Order) -> Outcome:
         from agent.orders.doctor import findings  # here: most days nobody asks for it
@@ -124,6 +176,11 @@ class Doing:
     async def _assignment(self, _: Order) -> Outcome:
         await self._duties.fetch_at_last()
         return Outcome()
+
+
+def _told(polls: dict[str, str], records: list[Fact]) -> Outcome:
+    detail: dict[str, str | int] = {"polled": len(polls), "unread": sum(map(bool, polls.values()))} if polls else {}
+    return Outcome(polls=_bounded(polls), records=[*records], detail=detail)
 
 
 def _bounded(polls: dict[str, str]) -> dict[str, str]:

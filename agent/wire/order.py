@@ -12,7 +12,7 @@ class OrderKind(StrEnum):
     """What an agent can be asked to do. None of them changes a device or the PC."""
 
     POLL = "poll"  # poll positions now
-    FACTS = "facts"  # tell what this host says of itself
+    FACTS = "facts"  # tell what this host, and the positions that are hosts, say of themselves
     DOCTOR = "doctor"  # look the agent over, and tell what was found
     SPOOL = "spool"  # tell how the spool stands
     ASSIGNMENT = "assignment"  # fetch the assignment anew
@@ -49,8 +49,8 @@ class Result(Record, frozen=True, kw_only=True, tag="result", omit_defaults=True
     why: str = ""  # a Why
     said: str = ""  # one sentence about an error
     began: Clock | None = None  # the record's own clock is when it ended
-    # of POLL: each position, and "" or why it gave no reading: a `Failure.reason`, or Why.NOT_MINE. Those without a
-    # reading come first: where a record has no room for all, `detail` still counts them (polled, unread)
+    # of POLL and FACTS: each position, and "" or why it gave nothing: a `Failure.reason`, or Why.NOT_MINE. Those that
+    # gave nothing come first: where a record has no room for all, `detail` still counts them (polled, unread)
     polls: dict[str, str] = {}
     findings: list[Finding] = []  # of DOCTOR
     detail: dict[str, str | int] = {}  # figures of SPOOL, and of POLL
@@ -62,7 +62,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     uid: str
     what: str  # an OrderKind, or one that is not known yet
     seconds: float  # it may still be begun so long after the answer came
-    positions: list[str] = []  # of POLL; none is all there are
+    # of POLL; none is all there are. Of FACTS; the agent's own key is its PC, none is the PC and all that tell
+    positions: list[str] = []
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

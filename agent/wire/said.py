@@ -17,6 +17,7 @@ class Fact(Record, frozen=True, kw_only=True, tag="fact", omit_defaults=True):
     """
 
     host: str
+    position: str = ""  # key of the one that is the host; "" is the agent's own PC
     topic: str = "host"  # all there was, once
     facts: dict[str, Told]
     unread: dict[str, str] = {}  # Unread, or a word of a newer agent

@@ -20,7 +20,7 @@ WHY = ("rights", "absent")
 NO_SERIAL = {"", "none", "not specified", "default string", "to be filled by o.e.m.", "system serial number", "0"}
 
 
-def reading_of(said: bytes) -> Reading:
+def reading_of(said: bytes, name: str = script.READ) -> Reading:
     """Raises Garbled if it is not the script's."""
     told = script.values(said)
     unread = {key.removeprefix("unread."): why for key, why in told.items() if key.startswith("unread.")}
@@ -42,9 +42,9 @@ def reading_of(said: bytes) -> Reading:
         device=DeviceWord.ONLINE,
         parts=parts,
         numbers=numbers,
-        texts={**_texts(told), **_unread(unread), "script": f"SHA256 {script.SHA256}"},
+        texts={**_texts(told), **_unread(unread), "script": f"SHA256 {script.SHA256[name]}"},
         identity=_identity(told),
-        raw=cut_raw({"read.sh": said}),
+        raw=cut_raw({name: said}),
     )
 
 

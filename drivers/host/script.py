@@ -1,9 +1,10 @@
-"""The one script a host is asked with, `read.sh` beside this file, and how what it says is read.
+"""The scripts a host is asked with, beside this file, and how what they say is read.
 
-The script travels on standard input; the command line is always the same words. Its SHA-256 is written down here, so
-that one that was changed after it was shipped is not run, and is told with every reading.
+A script travels on standard input; the command line is always the same words. Its SHA-256 is written down here, so
+that one that was changed after it was shipped is not run, and is told with every reading and with the facts.
 """
 
+import base64
 import hashlib
 import secrets
 import unicodedata
@@ -13,11 +14,25 @@ from typing import NamedTuple
 
 from drivers.errors import Garbled, NotSupported, Reason
 
-COMMAND = "/bin/sh"
-SHA256 = "84ec0ec5d345be19a7e9dcc091a79f1fe6aace1b15c35b78deadc933262062ff"
+SHELL = "/bin/sh"
+POWERSHELL = "powershell.exe -NoLogo -NoProfile -NonInteractive -ExecutionPolicy Bypass -Command -"
+READ, FACTS, WINDOWS = "read.sh", "facts.sh", "windows.ps1"
+SHA256 = {
+    READ: "84ec0ec5d345be19a7e9dcc091a79f1fe6aace1b15c35b78deadc933262062ff",
+    FACTS: "8047d4f08b7ac1a1ceb8cdcc5d0f17b4557a8d966fa57b0012aafdbbb96ad7e5",
+    WINDOWS: "62b8d2c3b2754eebfcfd704ca236a4f8a99521d71a0fa43e0d62cee2037caa53",
+}
 MOST_LINES = 200
 MOST_TEXT = 200  # characters of one value
 UNSAID = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}  # control codes, bidi marks, what no screen shows
+
+
+class Script(NamedTuple):
+    """What is run on a host, and by which words. `part` is what the one script of Windows is to say."""
+
+    name: str
+    command: str = SHELL
+    part: str = ""
 
 
 class Markers(NamedTuple):
@@ -28,13 +43,14 @@ class Markers(NamedTuple):
 
 
 @cache
-def shipped() -> bytes:
+def shipped(name: str) -> bytes:
     """The script as it was shipped, else NotSupported."""
-    script = files("drivers.host").joinpath("read.sh").read_bytes()
+    script = files("drivers.host").joinpath(name).read_bytes()
     found = hashlib.sha256(script).hexdigest()
-    if found != SHA256:
+    if found != SHA256[name]:
         raise NotSupported(
-            Reason.NOT_INSTALLED, f"the script of this agent is not the one it was shipped with: its SHA-256 is {found}"
+            Reason.NOT_INSTALLED,
+            f"the script {name} of this agent is not the one it was shipped with: its SHA-256 is {found}",
         )
     return script
 
@@ -44,8 +60,22 @@ def new_markers() -> Markers:
     return Markers(f"BEGIN-{token}".encode(), f"END-{token}".encode())
 
 
+def to_send(script: Script, markers: Markers) -> bytes:
+    """What is sent. Nothing that came from a host or an inventory is in it. NotSupported as of `shipped`."""
+    shell, own = script.command == SHELL, shipped(script.name)
+    return with_markers(own, markers) if shell else in_one_line(own, markers, script.part)
+
+
+def in_one_line(script: bytes, markers: Markers, part: str) -> bytes:
+    """PowerShell takes what comes by -Command - line by line, as if it were typed: so the script is one."""
+    whole = b"$begin_marker = '%s'; $end_marker = '%s'; $part = '%s'\n%s" % (*markers, part.encode(), script)
+    packed = base64.b64encode(whole).decode("ascii")
+    unpack = f"[Text.Encoding]::UTF8.GetString([Convert]::FromBase64String('{packed}'))"
+    return f". ([ScriptBlock]::Create({unpack}))\n\nexit\n".encode("ascii")
+
+
 def with_markers(script: bytes, markers: Markers) -> bytes:
-    """What is sent. Nothing that came from a host or an inventory is in it."""
+    """Before a script for a shell."""
     return b"begin_marker=%s\nend_marker=%s\n%s" % (markers.begin, markers.end, script)
 
 

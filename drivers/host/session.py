@@ -66,7 +66,7 @@ class Session:
         except OSError:
             return  # it was gone before
 
-    def run(self, private_key: str) -> bytes:
+    def run(self, private_key: str, asked: script.Script) -> bytes:
         """What the script said between its markers. DeviceError if that cannot be had."""
         channel: paramiko.Channel | None = None
         transport: paramiko.Transport | None = None
@@ -76,8 +76,8 @@ class Session:
             self._check_host_key(transport)
             self._log_in(transport, read_key(private_key))
             self._line.left = AFTER_LOGIN
-            channel = self._open(transport)
-            return self._ask(channel)
+            channel = self._open(transport, asked.command)
+            return self._ask(channel, asked)
         finally:
             self.stop()
             if transport is not None:
@@ -137,12 +137,12 @@ class Session:
         if wanted:
             raise Refused(Reason.LOGIN_REFUSED, "it wants more than a key, which no program can give")
 
-    def _open(self, transport: paramiko.Transport) -> paramiko.Channel:
+    def _open(self, transport: paramiko.Transport, command: str) -> paramiko.Channel:
         self.step = "the channel"
         try:
             channel = transport.open_session(timeout=self._wait)
             channel.settimeout(self._wait)
-            channel.exec_command(script.COMMAND)
+            channel.exec_command(command)
         except (paramiko.SSHException, OSError, EOFError) as error:
             if not transport.is_active():
                 raise self._hung_up("before the script was sent") from error
@@ -151,11 +151,11 @@ class Session:
             raise Refused(Reason.NEGATIVE_ANSWER, "it let us in and runs no command") from error
         return channel
 
-    def _ask(self, channel: paramiko.Channel) -> bytes:
+    def _ask(self, channel: paramiko.Channel, asked: script.Script) -> bytes:
         self.step = "the script's answer"
         markers = script.new_markers()
         try:
-            channel.sendall(script.with_markers(script.shipped(), markers))
+            channel.sendall(script.to_send(asked, markers))
             channel.shutdown_write()
         except TimeoutError as error:
             raise Refused(Reason.RUN_TIMEOUT, "it does not take the script") from error

@@ -1,4 +1,4 @@
-"""A Linux host without an agent, read over SSH by one script that only looks: `host/ssh`.
+"""A Linux or Windows host without an agent, read over SSH by scripts that only look: `host/ssh`.
 
 Where a driver never tries again, this one makes a second connection when the first was refused or dropped: a host that
 is asked by many at once drops some (MaxStartups). Nothing is ever run twice on a host.
@@ -8,25 +8,46 @@ import asyncio
 import re
 import socket
 from importlib import import_module
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import msgspec
 
-from drivers.base import DriverOptions, Reading, Shared
+from drivers.base import DriverOptions, FactSheet, Reading, Shared
 from drivers.blocking import in_a_thread
 from drivers.errors import DeviceError, Reason, Refused, Unreachable
 from drivers.host import script
 from drivers.host.said import reading_of
+from drivers.host.told import sheets_of
 from drivers.options import SECRET, Check
 from drivers.reach import split, why
 
 PORT = 22
 CONNECT_SECONDS = 5.0
 TURN_SECONDS = 30.0  # for one of the places
+FACTS_SECONDS = 60.0  # of a session that tells facts, and of silence in it
+FACTS_WAIT = 30.0
 AT_ONCE = 16  # sessions of one agent: each is three threads and some CPU for its keys
 END_SECONDS = 1.5  # that a session may take to end once its line is shut down
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 _AGAIN = (Reason.CONNECT_TIMEOUT, Reason.CONNECTION_REFUSED)
+
+
+class Asked(NamedTuple):
+    """What a system is asked by."""
+
+    family: str  # as the fact os.family has it
+    read: script.Script
+    facts: script.Script
+
+
+SCRIPTS = {
+    "linux": Asked("linux", script.Script(script.READ), script.Script(script.FACTS)),
+    "windows": Asked(
+        "win32",
+        script.Script(script.WINDOWS, script.POWERSHELL, "read"),
+        script.Script(script.WINDOWS, script.POWERSHELL, "facts"),
+    ),
+}
 
 
 class Places:
@@ -56,6 +77,7 @@ class SshOptions(DriverOptions):
     user: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     private_key: Annotated[str, msgspec.Meta(min_length=1, max_length=16384), SECRET]
     host_key: Annotated[str, Check(_check_fingerprint)] = ""
+    os: Literal["linux", "windows"] = "linux"
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = PORT
     wait: Annotated[float, msgspec.Meta(ge=0.1, le=20)] = 10.0  # seconds of silence, in each step
     run: Annotated[float, msgspec.Meta(ge=0.1, le=40)] = 40.0  # seconds of a whole session
@@ -63,7 +85,7 @@ class SshOptions(DriverOptions):
 
 class Ssh:
     Options: ClassVar[type[SshOptions]] = SshOptions
-    timeout: ClassVar[float] = 95.0  # twice two connections, the wait for a place, a session
+    timeout: ClassVar[float] = 115.0  # twice two connections, the wait for a place, a session of facts
 
     def __init__(self, address: str, options: SshOptions, shared: Shared) -> None:
         self._host, port = split(address)
@@ -84,8 +106,17 @@ class Ssh:
         """Nothing is kept open: a login lasts as long as its one question."""
 
     async def poll(self) -> Reading:
-        script.shipped()  # before anybody is called
-        return reading_of(await self._ask())
+        options = self._options
+        asked = SCRIPTS[options.os]
+        return reading_of(await self._ask(asked.read, options.wait, options.run), asked.read.name)
+
+    async def facts(self) -> list[FactSheet]:
+        """By another script, that may be silent for longer: packages are counted and updates tried."""
+        options = self._options
+        run = max(options.run, FACTS_SECONDS)
+        asked = SCRIPTS[options.os]
+        said = await self._ask(asked.facts, max(options.wait, FACTS_WAIT), run)
+        return sheets_of(said, asked.family, asked.facts.name, script.SHA256[asked.facts.name])
 
     async def close(self) -> None:
         """A session that was left ends by itself now that its line is shut down."""
@@ -93,44 +124,45 @@ class Ssh:
             await asyncio.wait([self._running], timeout=END_SECONDS)
             self._running = None
 
-    async def _ask(self) -> bytes:
+    async def _ask(self, asked: script.Script, wait: float, run: float) -> bytes:
+        script.shipped(asked.name)  # before anybody is called
         connected = await self._connect_twice()  # while others are asked: a host that is off takes no place
         try:
             free = (await self._shared.get(Places)).free
             await _acquire(free)
             try:
-                return await self._ask_twice(connected)
+                return await self._ask_twice(connected, asked, wait, run)
             finally:
                 free.release()
         finally:
             connected.close()  # nothing, once a session has it
 
-    async def _ask_twice(self, connected: socket.socket) -> bytes:
+    async def _ask_twice(self, connected: socket.socket, asked: script.Script, wait: float, run: float) -> bytes:
         from drivers.host.session import Dropped
 
-        end = asyncio.get_running_loop().time() + self._options.run
+        end = asyncio.get_running_loop().time() + run
         try:
-            return await self._in_session(connected, end)
+            return await self._in_session(connected, asked, wait, end)
         except Dropped:
             again = await self._connect_twice()
         try:
-            return await self._in_session(again, end)
+            return await self._in_session(again, asked, wait, end)
         finally:
             again.close()
 
-    async def _in_session(self, connected: socket.socket, end: float) -> bytes:
+    async def _in_session(self, connected: socket.socket, asked: script.Script, wait: float, end: float) -> bytes:
         from drivers.host.session import Session
 
         options = self._options
         connected.setblocking(True)
-        session = Session(connected, options.user, options.host_key, options.wait)
-        running = self._running = in_a_thread(lambda: session.run(options.private_key), "ssh")
+        session = Session(connected, options.user, options.host_key, wait)
+        running = self._running = in_a_thread(lambda: session.run(options.private_key, asked), "ssh")
         try:
             done, _ = await asyncio.wait([running], timeout=max(0.0, end - asyncio.get_running_loop().time()))
         finally:
             session.stop()
         if not done:
-            raise Refused(Reason.RUN_TIMEOUT, f"after {options.run:g} s it still owed {session.step}")
+            raise Refused(Reason.RUN_TIMEOUT, f"it did not end in its time, and still owed {session.step}")
         said: bytes = running.result()
         return said
 

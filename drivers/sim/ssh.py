@@ -1,6 +1,7 @@
-"""A Linux host behind a real SSH server, paramiko's: it takes any key, and answers the script without running it.
+"""A Linux host behind a real SSH server, paramiko's: it takes any key, and answers the scripts without running them.
 
-State: the parts and numbers of `HEALTHY`, and `trouble`, what can go wrong besides the faults of every simulator:
+State: the parts and numbers of `HEALTHY` (`port` is one that listens beside 22), and `trouble`, what can go wrong
+besides the faults of every simulator:
 
     endless-banner  a byte of it, and another, for ever          flood-banner  the same as fast as the line takes it
     drop-first      closes the first connection, takes the next  new-key       shows another host key
@@ -11,10 +12,13 @@ Its host key follows from its name, so that a test knows it; a person reads it o
 """
 
 import asyncio
+import base64
 import hashlib
 import io
+import re
 import socket
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -30,11 +34,12 @@ from paramiko.common import (
 )
 
 from drivers.blocking import in_a_thread
+from drivers.host import script
 from drivers.host.ssh import SshOptions
 from drivers.sim.base import Fault, Showed, check_options, check_state, read_port
 
 PARTS = {"reboot": ("none", "pending"), "antivirus": ("running", "stopped")}
-NUMBERS = ("uptime", "cpu.load", "memory.size", "memory.used", "disk.used", "antivirus.age")
+NUMBERS = ("port", "uptime", "cpu.load", "memory.size", "memory.used", "disk.used", "antivirus.age")
 TROUBLES = (
     "none endless-banner flood-banner drop-first new-key no-login refused flood no-stdin".split()  # noqa: SIM905
 )
@@ -47,9 +52,51 @@ HEALTHY = {
     "memory.used": "41",
     "disk.used": "37",
     "antivirus.age": "1",
+    "port": "0",
     "trouble": "none",
 }
 IDENTITY = 'name=simulated\nos="Simulated Linux 1"\nkernel=6.1.0-1\nmaker=Simulated\nmodel=Host\nunread.serial=rights\n'
+FACTS = """host.name=simulated
+os.name=Simulated Linux 1
+os.id=debian
+os.version=12
+arch=x86_64
+kernel=6.1.0-1
+machine.maker=Simulated
+machine.model=Host
+unread.machine.serial=rights
+unread.firewall.=rights
+shares[]
+smb1.server=false
+networks[]=eth0 10.1.1.9/24
+av.count=1
+av.1.product=ClamAV
+av.1.version=1.4.3
+av.1.engine=1.4.3
+av.1.read=clamscan -V
+unread.av.1.scanned_at=absent
+usb.storage=denied
+administrators[]=root
+updates.source=dpkg
+updates.pending_count=0
+updates.pending[]
+software[]=openssh-server\t1:9.2p1-2
+"""
+WINDOWS = """host.name=SIMULATED-PC
+os.id=windows
+os.name=Windows 10 Pro
+os.build=19045.6456
+os.edition=Professional
+file.srv.sys=10.0.19041.6456
+smb1.server=false
+shares[]=IPC$
+firewall.on=true
+firewall.kind=windows
+unread.av.=absent
+usb.storage=denied
+licence=licensed
+"""
+_PACKED = re.compile(rb"FromBase64String\('([A-Za-z0-9+/=]*)'\)")
 GARBAGE = b'\x1b[2J\xff\xfe$(reboot)=`id`\n{"a":' + b"[" * 300 + "\u202e存折\n".encode()
 FLOOD = 1 << 30
 SLOW_SECONDS = 300.0
@@ -189,7 +236,7 @@ class SshSimulator:
         if trouble == "no-stdin":
             channel.close()
             return self._wait(transport, GIVE_UP_SECONDS)
-        begin, end = _markers(channel)
+        begin, end, wanted = _asked(_heard(channel))
         fault = self.fault
         if fault is Fault.HANG_UP:
             return None
@@ -198,7 +245,8 @@ class SshSimulator:
         if trouble == "flood":
             self._flood(channel)
         told = dict(self.state)
-        answer = b"%s\n%s%s\n" % (begin, _lines(told), end)
+        lines = _answer(wanted, told)
+        answer = b"%s\n%s%s\n" % (begin, lines, end)
         if fault is Fault.GARBAGE:
             answer = self.garbage
         if fault is Fault.HALF:
@@ -208,7 +256,7 @@ class SshSimulator:
         channel.send_exit_status(0)
         channel.close()
         if fault is Fault.NONE and self.showed is not None:
-            told.pop("trouble")
+            del told["trouble"], told["port"]
             self._loop.call_soon_threadsafe(self.showed, self.name, told)
         return self._wait(transport, GIVE_UP_SECONDS)
 
@@ -223,17 +271,61 @@ class SshSimulator:
                 return
 
 
-def _markers(channel: paramiko.Channel) -> tuple[bytes, bytes]:
-    """The two the script begins by setting, once all of it is in."""
-    script = b""
+def _heard(channel: paramiko.Channel) -> bytes:
+    heard = b""
     while piece := channel.recv(32768):
-        script += piece
-    begin, end = script.split(b"\n", 2)[:2]
-    return begin.partition(b"=")[2], end.partition(b"=")[2]
+        heard += piece
+    return heard
+
+
+def _asked(heard: bytes) -> tuple[bytes, bytes, str]:
+    """The two markers that a script begins by setting, and which it is: the name of its file, or the part of the one
+    for Windows."""
+    if packed := _PACKED.search(heard):
+        heard = base64.b64decode(packed[1])
+        begin, end, part = re.findall(rb"= '([^']*)'", heard.partition(b"\n")[0])
+        return begin, end, part.decode()
+    begin, end, rest = heard.split(b"\n", 2)
+    name = script.FACTS if rest == script.shipped(script.FACTS) else script.READ
+    return begin.partition(b"=")[2], end.partition(b"=")[2], name
+
+
+def _answer(wanted: str, state: Mapping[str, str]) -> bytes:
+    if wanted == script.FACTS:
+        return _facts(state, int(time.time()))
+    if wanted == "facts":
+        return _windows_facts(state)
+    return _lines(state)
 
 
 def _lines(state: Mapping[str, str]) -> bytes:
-    return (IDENTITY + "".join(f"{key}={said}\n" for key, said in state.items() if key != "trouble")).encode()
+    return (
+        IDENTITY + "".join(f"{key}={said}\n" for key, said in state.items() if key not in ("trouble", "port"))
+    ).encode()
+
+
+def _facts(state: Mapping[str, str], now: int) -> bytes:
+    """The same host, as the script of facts tells it."""
+    pending = state["reboot"] == "pending"
+    running = state["antivirus"] == "running"
+    ports = [22, int(float(state["port"]))]
+    sockets = "".join(f"socket.tcp[]=00000000:{port:04X}\n" for port in ports if port)
+    made = now - int(float(state["antivirus.age"]) * 86_400)
+    return (
+        FACTS
+        + f"reboot.pending={str(pending).lower()}\n"
+        + ("reboot.why[]=kernel 6.1.0-2\n" if pending else "")
+        + f"byte_order=1\nsocket.tcp[]\n{sockets}socket.udp[]\n"
+        + f"av.1.realtime={str(running).lower()}\nav.1.library=27800\nav.1.library_at={made}000000\n"
+    ).encode()
+
+
+def _windows_facts(state: Mapping[str, str]) -> bytes:
+    """A Windows 10 with its lines as PowerShell may spoil them."""
+    port = int(float(state["port"]))
+    more = f"ports.tcp[]={port}\n" if port else ""
+    pending = str(state["reboot"] == "pending").lower()
+    return b"#< CLIXML\n" + f"{WINDOWS}reboot.pending={pending}\nports.tcp[]\n{more}ports.udp[]\n".encode()
 
 
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> SshSimulator:

@@ -1,5 +1,6 @@
 """How hosts do by the checks there are, judged when it is asked, from what the server last heard."""
 
+from msgspec.structs import replace
 from sqlalchemy import select
 from sqlmodel import Session, col
 
@@ -12,7 +13,9 @@ from server.checks.kept import Checks, Kept
 from server.checks.sheets import Host
 from server.checks.told import hosts, sheets_of
 from server.errors import Invalid, NotFound
-from server.inventory.tables import Subject, SubjectKind
+from server.exemptions.granted import granted
+from server.facts.hosts import are_hosts
+from server.inventory.tables import Subject
 from server.schemas.checks import ChecksOut, CheckTest, HostVerdicts, VerdictOut
 from server.texts import gettext_for
 
@@ -48,16 +51,21 @@ def tried(session: Session, viewer: Scoped, kept: Checks, asked: CheckTest, now:
 
 
 def known_host(session: Session, viewer: Scoped, key: str) -> Host:
-    """An agent's PC, with what it said last, if it ever did."""
-    asked = select(col(Subject.id)).where(col(Subject.kind) == SubjectKind.AGENT, col(Subject.key) == key)
-    asked = asked.where(col(Subject.removed_at).is_(None), in_scope(viewer, col(Subject.branch_id)))
-    agent = session.execute(asked).scalar_one_or_none()
-    if agent is None:
-        raise NotFound("There is no agent {key}: the inventory names the agents.", key=key)
-    return Host(key, sheets_of(session, [agent]).get(agent, {}))
+    """An agent's PC or a position that tells facts, with what it said last, if it ever did."""
+    asked = select(col(Subject.id)).where(col(Subject.key) == key, are_hosts())
+    host = session.execute(asked.where(in_scope(viewer, col(Subject.branch_id)))).scalar_one_or_none()
+    if host is None:
+        raise NotFound("There is no host {key}: hosts are agents, and positions that tell facts.", key=key)
+    return Host(key, sheets_of(session, [host]).get(host, {}))
 
 
 def bank_of(session: Session, kept: Checks, have: Kept, now: int) -> Bank:
+    """The same, with the exemptions that head office granted."""
+    bank = bank_by_file(session, kept, have, now)
+    return replace(bank, exempt={**bank.exempt, **granted(session, now)})
+
+
+def bank_by_file(session: Session, kept: Checks, have: Kept, now: int) -> Bank:
     """What the bank wrote down, and its newest libraries, looked up again after some minutes."""
     return have.with_newest(kept.newest(now, lambda: _newest(session, now)))
 

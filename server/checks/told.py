@@ -6,8 +6,9 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from server.checks.sheets import Sheet
+from server.facts.hosts import are_hosts
 from server.facts.tables import FactSheet
-from server.inventory.tables import Subject, SubjectKind
+from server.inventory.tables import Subject
 
 AT_ONCE = 500  # subjects of one question
 
@@ -29,8 +30,6 @@ def sheets_of(session: Session, subjects: Collection[int], topics: Iterable[str]
 
 
 def hosts(session: Session) -> dict[int, str]:
-    """Every agent that is there: its id and its key."""
-    asked = select(col(Subject.id), col(Subject.key)).where(
-        col(Subject.kind) == SubjectKind.AGENT, col(Subject.removed_at).is_(None)
-    )
+    """Every agent, and every position that tells facts: its id and its key."""
+    asked = select(col(Subject.id), col(Subject.key)).where(are_hosts())
     return {row[0]: row[1] for row in session.execute(asked)}

@@ -8,8 +8,9 @@ from sqlmodel import Session, col, select
 
 from server.accounts.scope import Scoped, in_scope
 from server.errors import NotFound
+from server.facts.hosts import are_hosts
 from server.facts.tables import FactChange, FactSheet
-from server.inventory.tables import Subject, SubjectKind
+from server.inventory.tables import Subject
 from server.schemas.facts import ChangeOut, ChangePage, FactsOut, TopicOut
 
 OLD: Final = 86_400_000_000  # µs: what is free, and which addresses it has, may be otherwise by now
@@ -19,7 +20,7 @@ SLACK: Final = 3_600_000_000
 
 def facts(session: Session, viewer: Scoped, key: str, now: int, topics: Iterable[str] = ()) -> FactsOut:
     """Of `topics`, or of all. Nothing where it never said. NotFound also out of scope."""
-    asked = select(FactSheet).where(FactSheet.subject_id == _agent(session, viewer, key))
+    asked = select(FactSheet).where(FactSheet.subject_id == _host(session, viewer, key))
     if wanted := set(topics):
         asked = asked.where(col(FactSheet.topic).in_(wanted))
     sheets = sorted(session.exec(asked), key=lambda sheet: (sheet.topic != "host", sheet.topic))
@@ -42,7 +43,7 @@ def _old(sheet: FactSheet, now: int) -> bool:
 
 def changes(session: Session, viewer: Scoped, key: str, *, now: int, offset: int, limit: int) -> ChangePage:
     """Newest first. NotFound also out of scope."""
-    own = FactChange.subject_id == _agent(session, viewer, key)
+    own = FactChange.subject_id == _host(session, viewer, key)
     total = session.exec(select(func.count()).select_from(FactChange).where(own)).one()
     asked = select(FactChange).where(own).order_by(col(FactChange.at).desc(), col(FactChange.id).desc())
     rows = session.exec(asked.offset(offset).limit(limit)).all()
@@ -53,10 +54,10 @@ def _change(row: FactChange) -> ChangeOut:
     return ChangeOut(topic=row.topic, name=row.name, before=row.before, after=row.after, at=row.at)
 
 
-def _agent(session: Session, viewer: Scoped, key: str) -> int:
-    asked = select(Subject.id).where(Subject.kind == SubjectKind.AGENT, Subject.key == key)
-    found = session.exec(asked.where(col(Subject.removed_at).is_(None), in_scope(viewer, col(Subject.branch_id))))
-    agent = found.one_or_none()
-    if agent is None:
-        raise NotFound("There is no agent {key}: the inventory names the agents.", key=key)
-    return agent
+def _host(session: Session, viewer: Scoped, key: str) -> int:
+    """A position that told nothing yet, and whose driver is not known for it, is none."""
+    asked = select(Subject.id).where(Subject.key == key, are_hosts(), in_scope(viewer, col(Subject.branch_id)))
+    host = session.exec(asked).one_or_none()
+    if host is None:
+        raise NotFound("There is no host {key}: hosts are agents, and positions that tell facts.", key=key)
+    return host

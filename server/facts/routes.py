@@ -8,30 +8,40 @@ from server.accounts.dependencies import Clock, ReadSession, Viewer
 from server.facts import queries
 from server.schemas.facts import ChangePage, FactsOut
 
-router = APIRouter(prefix="/api/agents/{key}/facts", tags=["agents"])
+router = APIRouter(prefix="/api", tags=["facts"])
 
 
-@router.get("", summary="What its PC said of itself last, by topics")
-def get_facts(
-    key: str,
-    viewer: Viewer,
-    session: ReadSession,
-    now: Clock,
-    topic: Annotated[list[str] | None, Query(max_length=16)] = None,
-) -> FactsOut:
+Topics = Annotated[list[str] | None, Query(max_length=16)]
+Offset = Annotated[int, Query(ge=0)]
+Limit = Annotated[int, Query(ge=1, le=500)]
+
+
+@router.get("/agents/{key}/facts", summary="What its PC said of itself last, by topics")
+def get_facts(key: str, viewer: Viewer, session: ReadSession, now: Clock, topic: Topics = None) -> FactsOut:
     """It says so once a day, and when it is asked to by a push of `facts`. With `topic`, which may come several times,
     of these alone: a list of software is long."""
     return queries.facts(session, viewer, key, now(), topic or ())
 
 
-@router.get("/changes", summary="What changed in what its PC said of itself, newest first")
+@router.get("/agents/{key}/facts/changes", summary="What changed in what its PC said of itself, newest first")
 def list_fact_changes(
-    key: str,
-    viewer: Viewer,
-    session: ReadSession,
-    now: Clock,
-    offset: Annotated[int, Query(ge=0)] = 0,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    key: str, viewer: Viewer, session: ReadSession, now: Clock, offset: Offset = 0, limit: Limit = 100
 ) -> ChangePage:
     """Of a list, `before` is what went and `after` what came."""
     return queries.changes(session, viewer, key, now=now(), offset=offset, limit=limit)
+
+
+@router.get("/positions/{branch}/{slug}/facts", summary="What a host without an agent said of itself last, by topics")
+def get_position_facts(
+    branch: str, slug: str, viewer: Viewer, session: ReadSession, now: Clock, topic: Topics = None
+) -> FactsOut:
+    """As of an agent's PC. 404 also for a position that is no host."""
+    return queries.facts(session, viewer, f"{branch}/{slug}", now(), topic or ())
+
+
+@router.get("/positions/{branch}/{slug}/facts/changes", summary="What changed in that, newest first")
+def list_position_fact_changes(
+    branch: str, slug: str, viewer: Viewer, session: ReadSession, now: Clock, offset: Offset = 0, limit: Limit = 100
+) -> ChangePage:
+    """As of an agent's PC."""
+    return queries.changes(session, viewer, f"{branch}/{slug}", now=now(), offset=offset, limit=limit)

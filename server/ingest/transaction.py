@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from agent.wire import Entry, Event, EventName, Hold, Refusal, State
+from agent.wire import Entry, Event, EventName, Fact, Hold, Refusal, State
 from server.errors import NOT_LET_IN, Forbidden, Unauthorized
 from server.ingest import late, lineage, times
 from server.ingest.arrivals import Arrivals, Delayed
@@ -182,6 +182,8 @@ class Transaction:
             return {} if place is None else {record.position: place}
         if record is None:
             keys: Iterator[str] = iter([incoming.state_of] if incoming.state_of else [])
+        elif isinstance(record, Fact) and record.position:
+            keys = iter([record.position])
         elif isinstance(record, Entry):
             at_home = self._places.at_home(self._link, parcel.agent_id, record.subject)
             return {record.subject: at_home} if at_home else {}

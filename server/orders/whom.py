@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 from agent.wire import OrderKind
 from server.accounts.scope import Scoped, sees
 from server.errors import NotFound
+from server.facts.hosts import tell_facts
 from server.inventory.tables import Line, Observer, Position, Subject, SubjectKind
 
 PLACES = (SubjectKind.POSITION, SubjectKind.LINE)
@@ -21,7 +22,9 @@ ASKED = (SubjectKind.AGENT, SubjectKind.BRANCH, *PLACES)
 @dataclass(frozen=True)
 class Aim:
     subject: Subject | None  # None: everything there is
-    agents: dict[int, list[str]] = field(default_factory=dict)  # by id: the positions named to it, none for all
+    agents: dict[int, list[str]] = field(
+        default_factory=dict
+    )  # by id: the positions named to it, its own key for its PC; none for all
 
     @property
     def branch_id(self) -> int | None:
@@ -36,6 +39,8 @@ def aim(session: Session, viewer: Scoped, what: str, about: str) -> Aim:
     own = subject.id or 0
     if subject.kind is SubjectKind.AGENT:
         return Aim(subject, {own: []})
+    if what == OrderKind.FACTS:
+        return Aim(subject, _tellers(session, subject))
     if subject.kind is SubjectKind.BRANCH and what != OrderKind.POLL:
         standing = select(col(Subject.id)).where(col(Subject.branch_id) == own, *_there(Subject, SubjectKind.AGENT))
         return Aim(subject, {agent: [] for agent in session.execute(standing.order_by(col(Subject.id))).scalars()})
@@ -63,7 +68,25 @@ def _all(session: Session, *, polling: bool) -> dict[int, list[str]]:
     return {agent: [] for agent in session.execute(asked).scalars()}
 
 
-def _observers(session: Session, wanted: ColumnElement[bool]) -> dict[int, list[str]]:
+def _tellers(session: Session, subject: Subject) -> dict[int, list[str]]:
+    """Of a branch: the agents that stand there, by their own keys, and the hosts among its positions with those that
+    poll them. Of a host among the positions: who polls it. Of another position: the PCs of those who poll it."""
+    own = subject.id or 0
+    if subject.kind is not SubjectKind.BRANCH:
+        found = _observers(session, col(Subject.id) == own, tell_facts())
+        return found or _by_own_key(session, col(Subject.id).in_(_observers(session, col(Subject.id) == own)))
+    found = _by_own_key(session, col(Subject.branch_id) == own)
+    for agent, positions in _observers(session, col(Subject.branch_id) == own, tell_facts()).items():
+        found[agent] = [*found.get(agent, []), *positions]
+    return found
+
+
+def _by_own_key(session: Session, which: ColumnElement[bool]) -> dict[int, list[str]]:
+    asked = select(col(Subject.id), col(Subject.key)).where(which, *_there(Subject, SubjectKind.AGENT))
+    return {agent: [key] for agent, key in session.execute(asked.order_by(col(Subject.id)))}
+
+
+def _observers(session: Session, *wanted: ColumnElement[bool]) -> dict[int, list[str]]:
     """The agents that poll any of the subjects, as their assignments say."""
     agent = aliased(Subject)
     asked = (
@@ -72,7 +95,7 @@ def _observers(session: Session, wanted: ColumnElement[bool]) -> dict[int, list[
         .join(agent, col(agent.id) == col(Observer.agent_id))
         .outerjoin(Position, col(Position.id) == col(Subject.id))
         .outerjoin(Line, col(Line.id) == col(Subject.id))
-        .where(wanted, *_there(Subject, *PLACES), *_there(agent, SubjectKind.AGENT))
+        .where(*wanted, *_there(Subject, *PLACES), *_there(agent, SubjectKind.AGENT))
         .where(or_(col(Position.driver).is_not(None), col(Line.probe) != ""))
         .order_by(col(Observer.agent_id), col(Subject.key))
     )

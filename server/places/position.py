@@ -10,6 +10,7 @@ from agent.wire import Failure
 from agent.wire import State as StateRecord
 from server.accounts.scope import Scoped, sees
 from server.errors import NotFound
+from server.facts.hosts import is_host
 from server.health import queries as health
 from server.health.hours import metrics_of
 from server.health.state import DAY
@@ -52,6 +53,7 @@ def detail(session: Session, viewer: Scoped, branch: str, slug: str, lang: str, 
         card=cards_at(session, [own]).get(own),
         machines=machines_at(session, own),
         metrics=metrics_of(session, own),
+        host=is_host(session, own),
     )
 
 

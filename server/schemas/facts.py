@@ -13,9 +13,9 @@ class TopicOut(Schema):
 
 
 class FactsOut(Schema):
-    """What the PC of an agent said of itself last. `at` and `old` are of the topic host; each topic has its own."""
+    """What a host said of itself last: the PC of an agent, or a position. `at` and `old` are of the topic host."""
 
-    agent: str
+    agent: str  # its key, or that of the position
     at: int | None  # corrected time; None: it never said
     old: bool = False
     host: str = ""

@@ -69,6 +69,7 @@ class PositionDetail(Schema):
     card: CardOut | None
     machines: list[CardVersionOut]  # that stood here, newest first
     metrics: list[str]  # numbers with history
+    host: bool = False  # it tells facts, or may
 
 
 class Point(Schema):

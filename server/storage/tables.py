@@ -8,15 +8,19 @@ import server.accounts.tables
 import server.agents.tables
 import server.aside.tables
 import server.campaigns.tables
+import server.checks.tables
 import server.coverage.tables
 import server.entries.tables
 import server.events.tables
+import server.exemptions.tables
 import server.facts.tables
 import server.health.tables
 import server.ingest.tables
 import server.inventory.tables
 import server.journal.tables
 import server.ledger.tables
+import server.media.tables
+import server.network.tables
 import server.orders.tables
 import server.secrets.tables
 import server.tickets.tables  # noqa: F401  (each import registers its tables)

@@ -97,7 +97,9 @@ def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     about = folder / "lamp-1.0.dist-info"
     about.mkdir(parents=True)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: lamp\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[branchfleet.drivers]\nlamp = lamp_driver:Lamp\n")
+    (about / "entry_points.txt").write_text(
+        "[branchfleet.drivers]\nlamp = lamp_driver:Lamp\nlamp_host = lamp_driver:Host\n"
+    )
     shutil.copy(Path(__file__).with_name("lamp.py"), folder / "lamp_driver.py")
     monkeypatch.syspath_prepend(folder)
     monkeypatch.delitem(sys.modules, "lamp_driver", raising=False)  # of a test before
@@ -109,14 +111,19 @@ def lamp(tmp_path: Path, third_party: Path) -> LampSays:
     """`lamp("1001/lamp", device="online")` makes a lamp say so, and gives the position that polls it."""
 
     def say(
-        position: str, *, interval: float = 0.2, options: dict[str, object] | None = None, **said: object
+        position: str,
+        *,
+        interval: float = 0.2,
+        options: dict[str, object] | None = None,
+        driver: str = "lamp",
+        **said: object,
     ) -> Polled:
         path = tmp_path / f"{position.replace('/', '-')}.json"
         fresh = path.with_suffix(".new")
         fresh.write_text(json.dumps(said), encoding="utf-8")
         fresh.replace(path)
         return Polled(
-            position=position, name="灯", driver="lamp", address=str(path), options=options or {}, interval=interval
+            position=position, name="灯", driver=driver, address=str(path), options=options or {}, interval=interval
         )
 
     return say

@@ -4,6 +4,8 @@
     {"error": "Unreachable", "reason": "noAnswer"} a DeviceError
     {"waits_for": PATH} {"hang": true} {"crash": true} {"type": true} {"hang_on_close": true}
 
+`lamp_host` is a lamp that also tells facts, {"facts": {TOPIC: {...}}, "unread": {...}}, after the same errors.
+
 Beside the file, FILE.log gets a line for each open and close, so that tests see polls that overlap.
 """
 
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from drivers import errors
-from drivers.base import DeviceWord, DriverOptions, Reading, Shared
+from drivers.base import DeviceWord, DriverOptions, FactSheet, Reading, Shared
 
 
 class LampOptions(DriverOptions):
@@ -53,6 +55,8 @@ class Lamp:
             other = Path(said.pop("waits_for"))
             while not other.exists():  # noqa: ASYNC110, ASYNC240
                 await asyncio.sleep(0.005)
+        said.pop("facts", None)
+        said.pop("unread", None)
         return Reading(**{**said, "device": DeviceWord(said["device"])})
 
     async def close(self) -> None:
@@ -63,3 +67,10 @@ class Lamp:
     def _log(self, word: str) -> None:
         with self._path.with_suffix(".log").open("a", encoding="utf-8") as log:
             log.write(word + "\n")
+
+
+class Host(Lamp):
+    async def facts(self) -> list[FactSheet]:
+        await self.poll()
+        said: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
+        return [FactSheet(topic, facts, said.get("unread", {})) for topic, facts in said["facts"].items()]

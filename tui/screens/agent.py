@@ -38,15 +38,15 @@ from server.schemas.conditions import ConditionOut
 from server.schemas.facts import FactsOut
 from server.schemas.status import LOOPBACK
 from tui.cells import Cells
-from tui.hosts import age, pairs
 from tui.marks import IDENTITIES
 from tui.plain import plain
 from tui.screens.ask_text import AskText
 from tui.screens.choose import Choice, Choose
+from tui.screens.facts_text import facts_text
 from tui.screens.frame import Frame
 from tui.screens.read_now import ask_facts, read_now
-from tui.screens.told import NAME, pair
-from tui.security import TOPICS, security
+from tui.screens.told import pair
+from tui.security import TOPICS
 from tui.texts import N_, _
 from tui.times import full
 
@@ -65,7 +65,6 @@ WHAT_TO_DO: dict[IdentityStanding, str] = {
     ),
     IdentityStanding.REVOKED: N_("Nobody may speak as this agent. A new code lets a PC in again."),
 }
-WIDE = 60  # cells of a line of what it says of its security
 SPEAKERS = {"key": N_("Key of"), "waiting": N_("Waits"), "program": N_("Program on")}
 ALLOWED: dict[str, tuple[IdentityStanding, ...]] = {
     "confirm": (IdentityStanding.WAITING, IdentityStanding.QUARANTINED),
@@ -89,6 +88,7 @@ class Agent(Frame):
         Binding("8", "branch", N_("See the branch")),
         Binding("9", "read_now", N_("Read now")),
         Binding("0", "ask_pc", N_("Ask its PC what it is")),
+        Binding("f8", "checks", N_("Its verdicts")),
     ]
 
     def __init__(self, key: str) -> None:
@@ -130,7 +130,7 @@ class Agent(Frame):
         told = self.nothing if self._agent is None else _agent_text(self.cells, self._agent)
         self.query_one("#agent", Static).update(told)
         if self._facts is not None:
-            self.query_one("#facts", Static).update(_facts_text(self.cells, self._facts))
+            self.query_one("#facts", Static).update(facts_text(self.cells, self._facts, _("Its PC")))
 
     # deciding
 
@@ -201,6 +201,9 @@ class Agent(Frame):
         if self._agent is not None:
             read_now(self.app, self._key, self._agent.name, many=False)
 
+    def action_checks(self) -> None:
+        self.app.open(f"hosts/{self._key}")
+
     def action_ask_pc(self) -> None:
         ask_facts(self.app, self._key)
 
@@ -252,18 +255,6 @@ def _problem(cells: Cells, one: ConditionOut) -> Text:
     """Why it stands as it does."""
     since = _("since {when}").format(when=full(one.opened_at))
     return pair(cells, _("Problem"), Text.assemble(cells.problem(one), "  ", cells.dim(since)))
-
-
-def _facts_text(cells: Cells, facts: FactsOut) -> Text:
-    """What is old has a mark and a word, and stands dim."""
-    said = plain(age(facts, cells.now()))
-    head = Text.assemble(
-        (_("Its PC"), "bold"), "  ", cells.ink(f"○ {said}", "unknown") if facts.old else cells.dim(said)
-    )
-    values = [(name, Text(plain(value))) for name, value in pairs(facts)]
-    lines = [pair(cells, plain(name), cells.dim(value.plain) if facts.old else value) for name, value in values]
-    lines += [pair(cells, name, cells.folded(plain(told), WIDE, NAME)) for name, told in security(facts, cells.now())]
-    return Text("\n").join([Text(), head, *lines])
 
 
 def _speakers_text(cells: Cells, speakers: list[SpeakerOut]) -> Text:

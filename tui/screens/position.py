@@ -18,14 +18,17 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
 from server.schemas.conditions import ConditionOut
+from server.schemas.facts import FactsOut
 from server.schemas.ledger import CardVersionOut
 from server.schemas.positions import History, PositionDetail
 from server.schemas.tickets import TicketOut
 from tui.cells import said
 from tui.plain import plain
+from tui.screens.facts_text import facts_text
 from tui.screens.frame import Frame
-from tui.screens.read_now import may_push, read_now
+from tui.screens.read_now import ask_facts, may_push, read_now
 from tui.screens.told import card_text, head_text, reading_text
+from tui.security import TOPICS
 from tui.shell import Changed
 from tui.texts import N_, _
 from tui.times import DAY, HOUR, day
@@ -50,6 +53,7 @@ class Position(Frame):
     HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (100, "-broad")]  # noqa: RUF012 - Textual's own declaration
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("5", "read_now", N_("Read now")),
+        Binding("0", "ask_pc", N_("Ask its PC what it is")),
         Binding("f7", "report", N_("Report a fault")),
         Binding("f6", "metric(1)", N_("Next figure")),
         Binding("f4", "window", N_("Time span")),
@@ -60,6 +64,7 @@ class Position(Frame):
         super().__init__()
         self._key = key
         self._detail: PositionDetail | None = None
+        self._facts: FactsOut | None = None
         self._metric = 0
         self._window: int | None = None  # place in WINDOWS; None until somebody chose
 
@@ -70,6 +75,7 @@ class Position(Frame):
             with Horizontal(id="now"):
                 with VerticalScroll(id="says"):
                     yield Static(id="reading")
+                    yield Static(id="facts")
                 yield Plot()
             with Widget(id="cases"):
                 yield Table[ConditionOut](
@@ -111,6 +117,9 @@ class Position(Frame):
             self._detail = detail
             self._show(detail)
             self._draw()
+            if detail.host:
+                self._facts = await self.app.ask(self.app.client.facts(self._key, *TOPICS)) or self._facts
+                self.age()
 
     @work(exclusive=True, group="plot")
     async def _draw(self) -> None:
@@ -156,6 +165,8 @@ class Position(Frame):
         cells, words = self.cells, self.app.words
         self.query_one("#head", Static).update(head_text(cells, words, self._detail))
         self.query_one("#reading", Static).update(reading_text(cells, words, self._detail))
+        if self._facts is not None:
+            self.query_one("#facts", Static).update(facts_text(cells, self._facts, _("What it says of itself")))
 
     def _condition_columns(self) -> list[Column[ConditionOut]]:
         cells = self.cells
@@ -211,7 +222,12 @@ class Position(Frame):
     def action_read_now(self) -> None:
         read_now(self.app, self._key, self._key, many=False)
 
+    def action_ask_pc(self) -> None:
+        ask_facts(self.app, self._key)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "ask_pc":
+            return self.app.head and self._detail is not None and self._detail.host
         if action == "read_now":
             return may_push(self.app, self._key)
         if action == "metric":

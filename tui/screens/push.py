@@ -113,13 +113,16 @@ class Push(Frame):
             Column(_("Agent"), lambda row: said(row.agent_name or row.agent), 10, grow=1),
             Column(_("Branch"), lambda row: said(row.branch_name), 10, grow=1, drop=2),
             Column(_("Ended"), lambda row: cells.moment(row.ended_at) if row.ended_at else said(""), 11, drop=3),
-            Column(_("What came of it"), lambda row: said(" · ".join(told_of(row)[:1])), 14, grow=4, drop=1),
+            Column(_("What came of it"), lambda row: said(" · ".join(self._told(row)[:1])), 14, grow=4, drop=1),
         ]
+
+    def _told(self, row: OrderOut) -> list[str]:
+        return told_of(row, self._push.what if self._push is not None else "")
 
     @on(Table.Moved)
     def _under(self, message: Table.Moved) -> None:
         """All that is known of the order under the cursor."""
-        lines = told_of(message.row) if message.row is not None else []
+        lines = self._told(message.row) if message.row is not None else []
         told = self.query_one("#came", Static)
         told.update(Text("\n".join(plain(line) for line in lines)))
         told.display = bool(lines)

@@ -40,7 +40,9 @@ class Slow:
         report = Report(catalogue(), clocks())
         self.assignment = True
         self.poll = (
-            Doing(nobody, clocks, outbox, schedule, self.look, report, duties, nobody, nobody).kinds()["poll"].do
+            Doing(nobody, clocks, outbox, schedule, self.look, report, duties, nobody, nobody, nobody)
+            .kinds()["poll"]
+            .do
         )
 
     def put(self, records: object) -> None:

@@ -23,9 +23,10 @@ MARKERS = script.Markers(b"BEGIN-1", b"END-1")
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
 
 
-def test_the_script_that_is_shipped_is_the_one_that_is_written_down() -> None:
-    shipped = files("drivers.host").joinpath("read.sh").read_bytes()
-    assert hashlib.sha256(shipped).hexdigest() == script.SHA256, "read.sh was changed: write its new SHA256 down"
+def test_the_scripts_that_are_shipped_are_those_that_are_written_down() -> None:
+    for name, sha256 in script.SHA256.items():
+        shipped = files("drivers.host").joinpath(name).read_bytes()
+        assert hashlib.sha256(shipped).hexdigest() == sha256, f"{name} was changed: write its new SHA256 down"
 
 
 def test_markers_are_new_for_every_run() -> None:
@@ -37,7 +38,7 @@ def test_every_shell_runs_the_script_to_its_end(shell: str) -> None:
     program = shutil.which(SHELLS[shell][0])
     if program is None:
         pytest.skip(f"the script is tried with {shell}: apt-get install {shell}")
-    sent = script.with_markers(script.shipped(), MARKERS)
+    sent = script.to_send(script.Script(script.READ), MARKERS)
     done = subprocess.run([program, *SHELLS[shell][1:]], input=sent, capture_output=True, check=True)
     said = script.between(done.stdout, MARKERS)
     assert said is not None

@@ -164,6 +164,31 @@ async def test_no_more_than_sixteen_sessions_are_on_at_once(start: Start, driver
     assert [(await task).device for task in others] == ["online"] * 4
 
 
+async def test_it_tells_facts_as_it_is_set(start: Start, driver: Make) -> None:
+    _, address = await start("host/ssh", state={"antivirus": "stopped", "reboot": "pending", "port": "445"})
+    telling: Any = driver("host/ssh", address, **_options())
+    told = {sheet.topic: sheet.facts for sheet in await telling.facts()}
+    await telling.close()
+    assert told["network"]["ports.tcp"] == ["22", "445"]
+    assert told["antivirus"]["av.1.realtime"] is False
+    assert told["host"]["reboot.pending"] is True
+
+
+@pytest.mark.parametrize(
+    ("trouble", "fault"), [("flood", Fault.NONE), ("none", Fault.GARBAGE), ("none", Fault.HANG_UP)]
+)
+async def test_facts_that_cannot_be_had_have_a_cause_as_a_reading_has(
+    trouble: str, fault: Fault, start: Start, driver: Make
+) -> None:
+    simulator, address = await start("host/ssh", state={"trouble": trouble})
+    simulator.fault = fault
+    telling: Any = driver("host/ssh", address, **_options())
+    with pytest.raises(DeviceError) as caught:
+        await telling.facts()
+    assert caught.value.reason in (Reason.UNREADABLE_OUTPUT, Reason.HUNG_UP)
+    await telling.close()
+
+
 def _key(number: int) -> str:
     return host_key(f"1001/{number}").fingerprint
 

@@ -24,12 +24,22 @@ async def test_this_machine_is_read_as_it_is(sshd: Sshd, driver: Make, poll: Pol
     assert reading.identity["name"] == platform.node()
     assert reading.identity["kernel"] == platform.release()
     assert reading.identity["os"] == platform.freedesktop_os_release()["PRETTY_NAME"]
-    assert reading.texts["script"] == f"SHA256 {script.SHA256}"
+    assert reading.texts["script"] == f"SHA256 {script.SHA256[script.READ]}"
     assert 0 <= time.clock_gettime(time.CLOCK_BOOTTIME) - reading.numbers["uptime"] < 600
     usage = shutil.disk_usage("/")
     assert reading.numbers["disk.used"] >= int(100 * usage.used / usage.total) - 2  # the fullest: no other is fuller
     assert 0 < reading.numbers["memory.used"] < 100
     assert 0 <= reading.numbers["cpu.load"] <= 100
+
+
+async def test_it_tells_the_facts_of_this_machine_and_by_which_script(sshd: Sshd, driver: Make) -> None:
+    telling: Any = driver("host/ssh", sshd.address, **sshd.options())
+    told: dict[str, Any] = {sheet.topic: sheet.facts for sheet in await telling.facts()}
+    await telling.close()
+    assert told["host"]["host.name"] == platform.node()
+    assert told["host"]["script.sha256"] == script.SHA256[script.FACTS]
+    assert sshd.address.rpartition(":")[2] not in told["network"]["ports.tcp"]  # loopback
+    assert any(one.startswith("openssh-server\t") for one in told["software"]["software"])
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
@@ -115,6 +125,49 @@ async def test_much_said_aside_does_not_lock_the_answer(sshd: Sshd, driver: Make
     _authorize(sshd, 'command="head -c 900000 /dev/zero >&2; exec $SSH_ORIGINAL_COMMAND" ')
     reading = await poll(driver("host/ssh", sshd.address, **sshd.options()))
     assert reading.device == "online"
+
+
+HOSTILE = """IFS== read -r _ begin
+IFS== read -r _ end
+echo "$begin"
+{said}
+echo "$end"
+"""
+
+
+async def test_a_host_that_knows_the_markers_can_say_anything_and_only_of_itself(sshd: Sshd, driver: Make) -> None:
+    wild = r"""printf 'host.name=$(reboot)`id`\nos.name=\033[2J\342\200\256x\nkernel=\377\376\n'
+printf 'ports.tcp=[[[[\nav.count=1e999\n'"""
+    told = {sheet.topic: sheet for sheet in await _hostile(sshd, driver, wild)}
+    assert told["host"].facts["host.name"] == "$(reboot)`id`"
+    assert str(told["host"].facts["os.name"]).isprintable()
+    assert told["host"].facts["script.sha256"] == script.SHA256[script.FACTS]
+    assert (told["network"].facts, told["network"].unread) == ({}, {"ports.tcp": "unreadable"})
+    assert (told["antivirus"].facts, told["antivirus"].unread) == ({}, {"av.count": "unreadable"})
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "head -c 1073741824 /dev/zero",
+        "yes '[' | head -c 900000 | tr -d '\\n'",  # brackets within brackets
+        "yes host.name=a | head -n 30000",
+        "cat /dev/urandom | head -c 65536",
+    ],
+)
+async def test_facts_that_are_none_are_told_as_an_output_nobody_can_read(said: str, sshd: Sshd, driver: Make) -> None:
+    error = await _failure(_hostile(sshd, driver, said))
+    assert error.reason == Reason.UNREADABLE_OUTPUT
+
+
+async def _hostile(sshd: Sshd, driver: Make, said: str) -> Any:
+    (sshd.folder / "hostile.sh").write_text(HOSTILE.format(said=said), encoding="ascii")
+    _authorize(sshd, f'command="sh {sshd.folder}/hostile.sh" ')
+    telling: Any = driver("host/ssh", sshd.address, **sshd.options())
+    try:
+        return await telling.facts()
+    finally:
+        await telling.close()
 
 
 async def test_a_script_that_never_ends_is_left(sshd: Sshd, driver: Make, poll: Poll) -> None:

@@ -1,0 +1,34 @@
+"""Which subjects are hosts: the PCs of agents, and positions that tell facts, by their driver or because they did."""
+
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col
+
+from agent.inventory.hosts import TELL_FACTS
+from server.facts.tables import FactSheet
+from server.inventory.tables import Position, Subject, SubjectKind
+
+OF_OTHERS: Final = ("neighbours", "stations")  # topics by which a switch tells of others: it is no host for that
+
+
+def are_hosts(subject: type[Subject] = Subject) -> ColumnElement[bool]:
+    """That a row of subjects is a host, and still there."""
+    agent = col(subject.kind) == SubjectKind.AGENT
+    return and_(or_(agent, tell_facts(subject)), col(subject.removed_at).is_(None))
+
+
+def is_host(session: Session, own: int) -> bool:
+    return session.execute(select(col(Subject.id)).where(col(Subject.id) == own, are_hosts())).first() is not None
+
+
+def tell_facts(subject: type[Subject] = Subject) -> ColumnElement[bool]:
+    """That it is a position that tells facts. A third party's driver is known for it once it told some."""
+    position = aliased(Position)
+    by_driver = select(col(position.id)).where(
+        col(position.id) == col(subject.id), col(position.driver).in_(TELL_FACTS)
+    )
+    own = col(FactSheet.subject_id) == col(subject.id), col(FactSheet.topic).not_in(OF_OTHERS)
+    told = select(col(FactSheet.subject_id)).where(*own)
+    return and_(col(subject.kind) == SubjectKind.POSITION, or_(by_driver.exists(), told.exists()))
