@@ -79,7 +79,7 @@ async def test_an_emergency_is_begun_from_its_template_and_its_items_are_answere
         await pilot.press("0")
         await until(pilot, lambda: "1 发起专项核查" in text(pilot))
         await pilot.press("1")
-        await until(pilot, lambda: isinstance(app.screen, BeginCampaign))
+        await until(pilot, lambda: isinstance(app.screen, BeginCampaign) and "2 勒索病毒应急处置" in text(pilot))
         app.screen.query_one("#template").focus()
         await pilot.press("2")
         await until(pilot, lambda: "已选 5 项" in text(pilot) and "135,137-139,445" in text(pilot))
