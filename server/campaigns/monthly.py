@@ -86,7 +86,8 @@ def _first(session: Session, now: int) -> int:
 
 
 def _own(viewer: Scoped) -> ColumnElement[bool]:
-    return in_scope(viewer, col(HostRow.branch_id))
+    """Hosts of this person's; with their state, as the index of hosts begins with it."""
+    return (col(HostRow.state) == HostState.ANSWERED) & in_scope(viewer, col(HostRow.branch_id))
 
 
 def _row(campaign: Campaign, host: Asked) -> dict[str, object]:
