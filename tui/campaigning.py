@@ -54,7 +54,10 @@ def push(
     query: Annotated[str, typer.Option(help='CEL over facts: f["os.family"] == "windows".')] = "",
     title: Annotated[str, typer.Option(help="What it is called; else by its checks.")] = "",
     starts: Starts = "",
-    expires: Annotated[str, typer.Option(help="How long hosts that are off may take, 5s to 30d: 10m, 8h, 3d.")] = "10m",
+    expires: Annotated[
+        str,
+        typer.Option(help="How long hosts that are off may take, and people: 5s to 30d; else 10m, of a template 3d."),
+    ] = "",
     window: Window = "",
     reason: Reason = "",
     no_wait: NoWait = False,
@@ -70,7 +73,7 @@ def push(
     said: dict[str, object] = {"checks": checks or [], "template": template, "ports": ports}
     said |= {"title": title, "everything": everything, "branch": branch, "cls": cls}
     said |= {"model": model, "zone": zone, "query": query, "window": window, "reason": reason}
-    ask = _ask({**said, "starts": starts_at(starts), "seconds": seconds_of(expires)})
+    ask = _ask({**said, "starts": starts_at(starts), "seconds": seconds_of(expires or ("3d" if template else "10m"))})
     _begin(context, ask, wait=not no_wait, json=json)
 
 

@@ -40,6 +40,7 @@ SCOPES = (
     ("model", N_("a model")),
     ("query", N_("a query")),
 )
+AT_ONCE, DAYS = "600", "259200"  # of LASTS: people need longer than hosts
 LASTS = ((600, N_("10 minutes")), (28_800, N_("8 hours")), (259_200, N_("3 days")), (604_800, N_("a week")))
 
 
@@ -112,6 +113,7 @@ class BeginCampaign(ModalScreen[str | None]):
         template = self._templates.get(self.query_one("#template", Pick).value)
         self.query_one("#ports-field").display = template is not None and bool(template.ports)
         self.query_one("#ports", Input).value = template.ports if template else ""
+        self.query_one("#lasts", Pick).choose(DAYS if template else AT_ONCE)
         chosen = self.query_one("#checks", SelectionList)
         chosen.deselect_all()
         for check in template.checks if template else ():

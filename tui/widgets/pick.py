@@ -60,6 +60,9 @@ class Pick(Widget, can_focus=True):
         if digit <= len(self._choices):
             self._choose(digit - 1)
 
+    def choose(self, key: str) -> None:
+        self._choose([one for one, _title in self._choices].index(key))
+
     def _choose(self, place: int) -> None:
         self._place = place
         self.refresh()
