@@ -46,6 +46,7 @@ from server.answers import wire_schemas
 from server.aside.shelf import Shelf
 from server.bodies import BoundedBody
 from server.campaigns.follower import CampaignFollower
+from server.campaigns.templates import FOLDER as TEMPLATES
 from server.checks.follower import VerdictFollower
 from server.checks.kept import Checks
 from server.entries.follower import EntryFollower
@@ -176,6 +177,7 @@ def create_app(
         hub=hub,
         shelf=Shelf(database, now),
         checks=bank_checks,
+        templates=checks.parent / TEMPLATES if checks is not None else None,
     )
 
     @asynccontextmanager

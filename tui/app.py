@@ -20,6 +20,7 @@ from tui.screens.agents import Agents
 from tui.screens.branch import Branch
 from tui.screens.branches import Branches
 from tui.screens.campaign import Campaign
+from tui.screens.campaign_items import CampaignItems
 from tui.screens.campaigns import Campaigns
 from tui.screens.card import Card
 from tui.screens.checks import Checks
@@ -74,6 +75,7 @@ def _screens() -> dict[str, Callable[[Place], Screen[None]]]:
         "trend": lambda to: Trend(to.key, to.one("branch")),
         "exemptions": lambda to: Exemptions(),
         "pushes": lambda to: Push(to.key) if to.key else Pushes(to.one("about")),
+        "campaign-items": lambda to: CampaignItems(to.key, to.one("branch")),
         "media": lambda to: Sightings(to.one("serial") or "", to.one("branch")) if to.key or to.asked else Sticks(),
         "licences": _licences,
         "network": lambda to: Network(to.one("branch")),

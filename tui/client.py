@@ -20,6 +20,9 @@ from server.schemas.campaigns import (
     CampaignOut,
     CampaignPage,
     CampaignText,
+    ItemRows,
+    TemplatesOut,
+    TickAsk,
 )
 from server.schemas.catalogue import CatalogueOut
 from server.schemas.checks import ChecksOut, CheckTest, HostVerdicts, VerdictOut
@@ -328,8 +331,17 @@ class Client(Line):
     async def begin_campaign(self, campaign: CampaignCreate) -> CampaignOut:
         return await self._post(CampaignOut, "/api/campaigns", campaign)
 
-    async def campaigns(self, *, offset: int = 0, limit: int = 100) -> CampaignPage:
-        return await self._get(CampaignPage, "/api/campaigns", offset=offset, limit=limit)
+    async def campaigns(self, *, kind: str | None = None, offset: int = 0, limit: int = 100) -> CampaignPage:
+        return await self._get(CampaignPage, "/api/campaigns", kind=kind, offset=offset, limit=limit)
+
+    async def templates(self) -> TemplatesOut:
+        return await self._get(TemplatesOut, "/api/campaigns/templates")
+
+    async def campaign_items(self, uid: str, branch: str | None = None) -> ItemRows:
+        return await self._get(ItemRows, _campaign(uid, "/items"), branch=branch)
+
+    async def campaign_tick(self, uid: str, ask: TickAsk) -> CampaignOut:
+        return await self._post(CampaignOut, _campaign(uid, "/ticks"), ask)
 
     async def campaign(self, uid: str) -> CampaignOut:
         return await self._get(CampaignOut, _campaign(uid))

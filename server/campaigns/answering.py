@@ -27,6 +27,7 @@ from server.schemas.orders import OrderState
 AT_ONCE: Final = 200  # hosts of one transaction
 # µs by which the time of facts may be wrong; that they were asked for after the campaign began the order proves
 CLOCKS: Final = 60_000_000
+OPEN_WORDS: Final = (Word.FAIL, Word.UNKNOWN, Word.EXEMPT)
 WORST: Final = (Word.FAIL, Word.UNKNOWN, Word.EXEMPT, Word.PASS, Word.NOT_APPLICABLE)
 
 _ORDERS: Final = (AgentOrder.uid, AgentOrder.state, AgentOrder.answered, AgentOrder.why, AgentOrder.said)
@@ -82,6 +83,15 @@ def _by_itself(campaign: Campaign) -> Any:
     )
 
 
+def due_monthly(session: Session, campaign: Campaign, limit: int = AT_ONCE) -> Due:
+    """Hosts of a monthly list that are not judged yet. Nobody is waited for."""
+    asked = select(col(HostRow.id)).where(
+        col(HostRow.campaign_id) == campaign.id, col(HostRow.state) == HostState.WAITING
+    )
+    rows = session.execute(asked.order_by(col(HostRow.id)).limit(limit)).scalars().all()
+    return Due(list(rows), len(rows) == limit)
+
+
 def _behind(session: Session) -> set[int]:
     """Hosts of which facts arrived that are not among their sheets yet."""
     follower = session.get(Follower, FACTS)
@@ -119,6 +129,30 @@ def settle(session: Session, campaign: Campaign, hosts: Sequence[int], kept: Kep
         settled.append({**said, "state": HostState.ANSWERED, "word": worst.value, **blank})
         verdicts += judged
     session.execute(delete(VerdictRow).where(col(VerdictRow.host_id).in_([row["id"] for row in settled])))
+    session.execute(update(HostRow), settled)
+    if verdicts:
+        session.execute(insert(VerdictRow), verdicts)
+
+
+def settle_monthly(
+    session: Session, campaign: Campaign, hosts: Sequence[int], kept: Kept, bank: Bank, now: int
+) -> None:
+    """Judge these hosts by what they told last: what is too old is not known, with its age. Only what is open is kept,
+    as nobody looks up here what was well."""
+    asked = select(col(HostRow.id), col(HostRow.subject_id), col(Subject.key))
+    rows = session.execute(
+        asked.join(Subject, col(Subject.id) == col(HostRow.subject_id)).where(col(HostRow.id).in_(hosts))
+    ).all()
+    sheets = sheets_of(session, [row.subject_id for row in rows])
+    judges = [(check["id"], _judge(check["id"], kept, bank, now)) for check in campaign.checks]
+    settled: list[dict[str, Any]] = []
+    verdicts: list[dict[str, Any]] = []
+    for row in rows:
+        host = Host(row.key, sheets.get(row.subject_id, {}))
+        judged = [_judged(row.id, check, judge, host) for check, judge in judges]
+        worst = min((Word(one["word"]) for one in judged), key=WORST.index, default=Word.UNKNOWN)
+        settled.append({"id": row.id, "state": HostState.ANSWERED, "word": worst.value, "at": now})
+        verdicts += [one for one in judged if Word(one["word"]) in OPEN_WORDS]
     session.execute(update(HostRow), settled)
     if verdicts:
         session.execute(insert(VerdictRow), verdicts)

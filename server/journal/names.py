@@ -65,6 +65,7 @@ DEEDS: Final[dict[str, tuple[str, str]]] = {
     "licence.export": ("导出软件授权", "Licences exported"),
     "network.export": ("导出网络与台账比对", "Wire against ledger exported"),
     "campaign.begin": ("发起专项核查", "Campaign begun"),
+    "campaign.tick": ("专项核查勾选答复", "Campaign's items answered"),
     "campaign.cancel": ("取消专项核查", "Campaign cancelled"),
     "campaign.end": ("专项核查结束", "Campaign ended"),
     "campaign.amend": ("专项核查结束后又有结果", "Results came after a campaign had ended"),
