@@ -19,6 +19,7 @@ from server.health.tables import Follower
 from server.ingest.tables import RecordRow
 from server.inventory.tables import Subject
 from server.orders.tables import OPEN, AgentOrder
+from server.registers.machine import of_campaign
 from server.schemas.campaigns import HostState, Undone
 from server.schemas.orders import OrderState
 
@@ -94,6 +95,7 @@ def settle(session: Session, campaign: Campaign, hosts: Sequence[int], kept: Kep
     session.execute(update(HostRow), settled)
     if verdicts:
         session.execute(insert(VerdictRow), verdicts)
+    of_campaign(session, campaign, now, [row["id"] for row in settled])
 
 
 def _given_up(row: Row[Any], told: dict[str, Sheet], campaign: Campaign) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from server.orders import deeds as orders
 from server.orders.tables import AgentOrder, Push
 from server.orders.whom import Aim
 from server.plain import clean
+from server.registers.machine import of_campaign
 from server.schemas.campaigns import CampaignCreate, HostState, Undone
 from server.schemas.orders import PushCreate
 from server.schemas.people import Role
@@ -128,3 +129,4 @@ def _rows(session: Session, campaign: Campaign, push: Push | None, asked: list[A
             row |= {"state": HostState.WAITING, "reason": "", "at": None}
         rows.append(row | {"seen": "", "heard": False, "word": "", "detail": "", "said": "", "since": None})
     session.execute(insert(HostRow), rows)
+    of_campaign(session, campaign, now)

@@ -14,6 +14,7 @@ from server.facts.tables import HOST, TOPIC, FactChange, FactSheet
 from server.following import PASSING, Following
 from server.ingest.tables import RecordRow
 from server.log_cursor import LogCursor
+from server.registers.machine import of_change
 from server.storage.database import Database
 from server.storage.lead import Lead, Role
 from server.storage.types import Now
@@ -87,6 +88,7 @@ def keep(session: Session, subject: int, row: RecordRow, fact: Fact) -> None:
     elif (row.at, row.id or 0) < (sheet.at, sheet.record):
         return
     else:
+        of_change(session, sheet, facts, row)
         for name, before, after in differences(sheet.facts, facts):
             session.add(FactChange(subject_id=subject, topic=topic, name=name, before=before, after=after, at=row.at))
     sheet.at, sheet.arrived, sheet.record = row.at, row.arrived, row.id or 0

@@ -18,6 +18,7 @@ import server.inventory.tables
 import server.journal.tables
 import server.ledger.tables
 import server.orders.tables
+import server.registers.tables
 import server.secrets.tables
 import server.tickets.tables  # noqa: F401  (each import registers its tables)
 
