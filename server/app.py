@@ -28,6 +28,7 @@ import server.ledger.routes
 import server.orders.routes
 import server.places.routes
 import server.queries
+import server.registers.routes
 import server.routes
 import server.running.routes
 import server.tickets.routes
@@ -91,6 +92,7 @@ def routers() -> list[APIRouter]:
         server.coverage.routes.router,
         server.checks.routes.router,
         server.campaigns.routes.router,
+        server.registers.routes.router,
         server.events.routes.router,
         server.routes.router,
         server.running.routes.router,

@@ -1,1 +1,1 @@
-"""Registers the bank's rules demand, filled from what is known: so far that of security checks (计算机安全检查登记簿)."""
+"""Registers the bank's rules demand, filled from what is known. So far: security checks (计算机安全检查登记簿)."""

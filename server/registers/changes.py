@@ -101,7 +101,11 @@ def _products(facts: Facts) -> dict[str, Facts]:
             named.append((found[1], value))
     once = {product for product, count in Counter(product for _, product in named).items() if count == 1}
     return {
-        product: {name: facts[key] for name in ("library", "library_at", "version", "engine") if (key := f"av.{n}.{name}") in facts}
+        product: {
+            name: facts[key]
+            for name in ("library", "library_at", "version", "engine")
+            if (key := f"av.{n}.{name}") in facts
+        }
         for n, product in named
         if product in once
     }

@@ -77,6 +77,7 @@ def of_campaign(session: Session, campaign: Campaign, now: int, hosts: Collectio
         same = {"subject_id": row.subject_id, "branch_id": row.branch_id, "campaign": campaign.uid}
         said = {"by": campaign.by, "source": Source.REMOTE, "kind": Entry.CHECK, "category": category, "item": item}
         last = {"at": row.at, "written": now, "outcome": outcome, "found": found, "corrects": old.id if old else None}
+        last |= {"root": old.root or old.id if old else None}
         made.append(SecurityRow(**same, **said, **last).model_dump(exclude={"id"}))
     if made:
         session.execute(insert(SecurityRow), made)

@@ -39,6 +39,9 @@ class SecurityRow(SQLModel, table=True):
     measure: str = Field(default="", max_length=2000)
     due: str = Field(default="", max_length=10)
     corrects: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("security_register.id")))
-    follows: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("security_register.id"), index=True))
+    root: int | None = Field(default=None, sa_column=Column(Id))  # of a correction: the row it all began with
+    follows: int | None = Field(
+        default=None, sa_column=Column(Id, ForeignKey("security_register.id"), index=True)
+    )  # never a correction
     reason: str = Field(default="", max_length=500)
     campaign: str = Field(default="", max_length=36)

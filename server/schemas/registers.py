@@ -39,7 +39,7 @@ class Category(StrEnum):
 
 class Outcome(StrEnum):
     NONE = ""
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - no password
     FAIL = "fail"
     UNKNOWN = "unknown"
     EXEMPT = "exempt"
@@ -70,7 +70,7 @@ class SecurityEntry(Schema):
 
 
 class SecurityFollow(Schema):
-    """What is done about a row's finding and until when; or, with `review`, what was seen when it was looked at again."""
+    """What is done about a row's finding and until when; or, with `review`, what a second look saw."""
 
     measure: Long = ""
     due: date | None = None

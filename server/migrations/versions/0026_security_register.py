@@ -51,6 +51,7 @@ def upgrade() -> None:
         sa.Column("measure", sa.String(2000), nullable=False),
         sa.Column("due", sa.String(10), nullable=False),
         sa.Column("corrects", Id, nullable=True),
+        sa.Column("root", Id, nullable=True),
         sa.Column("follows", Id, nullable=True),
         sa.Column("reason", sa.String(500), nullable=False),
         sa.Column("campaign", sa.String(36), nullable=False),
