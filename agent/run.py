@@ -17,6 +17,7 @@ from agent.hosts import Hosts
 from agent.link import Link, open_line
 from agent.link_errors import Away
 from agent.local.keep import Local
+from agent.media.watching import Media
 from agent.notify import BEGUN, ENDING, beat, notify
 from agent.opening import open_at_last, open_now
 from agent.orders.doing import Doing
@@ -164,6 +165,7 @@ async def _live(
         hosts,
     )
     running = Running(outbox, clocks, Doing(*parts).kinds())
+    media = Media(outbox, clocks)
     receiving = Receiving(orders, link, outbox, clocks, running, met=uplink.met)
 
     outbox.put([_start_event(clocks)], urgent=True)
@@ -173,7 +175,8 @@ async def _live(
     writer = asyncio.create_task(outbox.run())
     tasks = (uplink.run(), duties.run(), hold(), schedule.watch_clock(), local.run(), account.run(), beat())
     others = [
-        asyncio.create_task(each) for each in (*tasks, running.run(), receiving.run(), telling.run(), hosts.run())
+        asyncio.create_task(each)
+        for each in (*tasks, running.run(), receiving.run(), telling.run(), hosts.run(), media.run())
     ]
     notify(BEGUN)
     asked = asyncio.create_task(stop.asked.wait())

@@ -20,11 +20,14 @@ import server.checks.routes
 import server.coverage.routes
 import server.entries.routes
 import server.events.routes
+import server.exemptions.routes
 import server.facts.routes
 import server.health.routes
 import server.ingest.routes
 import server.journal.routes
 import server.ledger.routes
+import server.media.routes
+import server.network.routes
 import server.orders.routes
 import server.places.routes
 import server.queries
@@ -43,6 +46,7 @@ from server.answers import wire_schemas
 from server.aside.shelf import Shelf
 from server.bodies import BoundedBody
 from server.campaigns.follower import CampaignFollower
+from server.checks.follower import VerdictFollower
 from server.checks.kept import Checks
 from server.entries.follower import EntryFollower
 from server.events.ticker import News, Ticker
@@ -50,6 +54,7 @@ from server.facts.follower import FactFollower
 from server.front import Application, SafeHeaders
 from server.health.follower import Follower
 from server.ingest.writer import Writer
+from server.media.follower import MediaFollower
 from server.migrations import EPOCH, NAME
 from server.orders.follower import OrderFollower
 from server.orders.hub import AGENT, Hub
@@ -91,6 +96,9 @@ def routers() -> list[APIRouter]:
         server.agents.open_routes.router,
         server.coverage.routes.router,
         server.checks.routes.router,
+        server.exemptions.routes.router,
+        server.media.routes.router,
+        server.network.routes.router,
         server.campaigns.routes.router,
         server.registers.routes.router,
         server.events.routes.router,
@@ -120,8 +128,10 @@ def create_app(
     follower = Follower(database, now)
     entries = EntryFollower(database, now)
     facts = FactFollower(database, now)
+    media = MediaFollower(database, now)
     orders = OrderFollower(database, now)
     bank_checks = Checks(checks)
+    verdicts = VerdictFollower(database, now, bank_checks)
     campaigns = CampaignFollower(database, bank_checks, now, monthly=settings.monthly_checks)
     sweeper = Sweeper(database, now, settings.record_days, settings.rollup_days)
 
@@ -131,6 +141,8 @@ def create_app(
             entries.wake()
         if "fact" in kinds:
             facts.wake()
+        if "event" in kinds:
+            media.wake()
         if "result" in kinds:
             orders.wake()
 
@@ -160,12 +172,14 @@ def create_app(
         follower=follower,
         entries=entries,
         facts=facts,
+        media=media,
         orders=orders,
         campaigns=campaigns,
         hub=hub,
         sweeper=sweeper,
         shelf=Shelf(database, now),
         checks=bank_checks,
+        verdicts=verdicts,
     )
 
     @asynccontextmanager
@@ -178,7 +192,9 @@ def create_app(
         follower.start()
         entries.start()
         facts.start()
+        media.start()
         orders.start()
+        verdicts.start()
         campaigns.start()
         sweeper.start()
         try:
@@ -192,7 +208,9 @@ def create_app(
             await asyncio.to_thread(follower.stop)
             await asyncio.to_thread(entries.stop)
             await asyncio.to_thread(facts.stop)
+            await asyncio.to_thread(media.stop)
             await asyncio.to_thread(orders.stop)
+            await asyncio.to_thread(verdicts.stop)
             await asyncio.to_thread(campaigns.stop)
             await asyncio.to_thread(sweeper.stop)
 

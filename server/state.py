@@ -10,12 +10,14 @@ from server.agents.limits import Limits
 from server.agents.turns import Turns
 from server.aside.shelf import Shelf
 from server.campaigns.follower import CampaignFollower
+from server.checks.follower import VerdictFollower
 from server.checks.kept import Checks
 from server.entries.follower import EntryFollower
 from server.events.ticker import Ticker
 from server.facts.follower import FactFollower
 from server.health.follower import Follower
 from server.ingest.writer import Writer
+from server.media.follower import MediaFollower
 from server.orders.follower import OrderFollower
 from server.orders.hub import Hub
 from server.places.together import Together
@@ -44,11 +46,13 @@ class State:
     follower: Follower
     entries: EntryFollower
     facts: FactFollower
+    media: MediaFollower
     orders: OrderFollower
     campaigns: CampaignFollower
     hub: Hub
     sweeper: Sweeper
     shelf: Shelf
     checks: Checks
+    verdicts: VerdictFollower
     homes: Together[Home] = field(default_factory=Together)  # of the whole bank
     draining: bool = False  # the end is asked for

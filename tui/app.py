@@ -22,17 +22,24 @@ from tui.screens.branches import Branches
 from tui.screens.campaign import Campaign
 from tui.screens.campaigns import Campaigns
 from tui.screens.card import Card
+from tui.screens.checks import Checks
 from tui.screens.conditions import Conditions
 from tui.screens.coverage import Coverages, Days
 from tui.screens.devices import Devices, ReportWhich, query_of
+from tui.screens.exemptions import Exemptions
 from tui.screens.help import Help
 from tui.screens.home_auditor import AuditorHome
 from tui.screens.home_branch import BranchHome
 from tui.screens.home_head import HeadHome
+from tui.screens.host import HostChecks
 from tui.screens.journal import Journal
 from tui.screens.ledger import Ledger
 from tui.screens.ledger import query_of as ledger_query
 from tui.screens.local import LocalHome
+from tui.screens.matrix import Hosts, Matrix
+from tui.screens.matrix import query_of as host_query
+from tui.screens.media import Sightings, Sticks
+from tui.screens.network import Network
 from tui.screens.position import Position
 from tui.screens.push import Push
 from tui.screens.pushes import Pushes
@@ -41,6 +48,7 @@ from tui.screens.sign_in import NewPassword, SignIn
 from tui.screens.ticket import Ticket
 from tui.screens.tickets import Tickets
 from tui.screens.tickets import query_of as ticket_query
+from tui.screens.trend import Trend
 from tui.shell import Changed, Link, Shell
 from tui.texts import N_, _
 
@@ -59,7 +67,14 @@ def _screens() -> dict[str, Callable[[Place], Screen[None]]]:
         "conditions": lambda to: Conditions(to.one("branch"), to.one("subject"), to.one("open") != "false"),
         "agents": lambda to: Agent(to.key) if to.key else Agents(to.all("identity")),
         "coverage": lambda to: Days(to.one("agent"), to.one("branch")) if to.asked else Coverages(),
+        "checks": lambda to: Checks(),
+        "matrix": lambda to: Matrix(),
+        "hosts": lambda to: HostChecks(to.key) if to.key else Hosts(host_query(to)),
+        "trend": lambda to: Trend(to.key, to.one("branch")),
+        "exemptions": lambda to: Exemptions(),
         "pushes": lambda to: Push(to.key) if to.key else Pushes(to.one("about")),
+        "media": lambda to: Sightings(to.one("serial") or "", to.one("branch")) if to.key or to.asked else Sticks(),
+        "network": lambda to: Network(to.one("branch")),
         "campaigns": lambda to: Campaign(to.key, to.one("branch")) if to.key else Campaigns(),
         "journal": lambda to: Journal(to.key or to.one("about") or ""),
     }

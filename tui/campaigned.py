@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from server.schemas.campaigns import BranchTally, CampaignHost, CampaignOut, HostState, Tally
-from tui.checking import SHAPES, WORDS
 from tui.marks import Mark
 from tui.texts import N_, _
 from tui.times import moment
+from tui.verdicts import SHAPES, WORDS
 
 if TYPE_CHECKING:
     import segno

@@ -7,21 +7,12 @@ import typer
 
 from tui.exit import Exit
 from tui.said import Json, answer, narrate, stop
-from tui.texts import N_, _
+from tui.texts import _
+from tui.verdicts import SEVERITIES, SHAPES, WORDS
 
 if TYPE_CHECKING:
     from server.schemas.checks import CheckTest, HostIn, VerdictOut
     from tui.client import Client
-
-WORDS = {
-    "pass": N_("pass"),
-    "fail": N_("fail"),
-    "unknown": N_("not known"),
-    "not_applicable": N_("does not apply"),
-    "exempt": N_("exempt"),
-}
-SHAPES = {"pass": "●", "fail": "■", "unknown": "?", "not_applicable": "—", "exempt": "◇"}
-SEVERITIES = {"critical": N_("critical"), "major": N_("major"), "minor": N_("minor")}
 
 app = typer.Typer(rich_markup_mode=None)
 check_app = typer.Typer(rich_markup_mode=None, epilog="Example: branchfleet check show 1001-pc", no_args_is_help=True)

@@ -11,7 +11,21 @@ from typing import Annotated
 import typer
 
 from agent import commandline
-from tui import agents, campaigning, checking, facts, pushing, questions, settings, signing, token
+from tui import (
+    agents,
+    campaigning,
+    checking,
+    complying,
+    exempting,
+    facts,
+    media,
+    network,
+    pushing,
+    questions,
+    settings,
+    signing,
+    token,
+)
 from tui.exit import Exit
 from tui.said import Json, Said, narrate, stop, trusted
 from tui.settings import BadSettings, Settings
@@ -33,6 +47,10 @@ app.add_typer(agents.app)
 app.add_typer(facts.app)
 app.add_typer(checking.app)
 app.add_typer(campaigning.app)
+app.add_typer(exempting.app)
+checking.check_app.registered_commands += complying.app.registered_commands
+app.add_typer(media.app)
+app.add_typer(network.app)
 app.add_typer(signing.app)
 
 

@@ -3,11 +3,10 @@
 `line.py` is how it is asked; `failures.py` has every way the server can fail to answer.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
 from urllib.parse import quote
 
 import httpx2
@@ -27,10 +26,14 @@ from server.schemas.checks import ChecksOut, CheckTest, HostVerdicts, VerdictOut
 from server.schemas.conditions import ConditionPage
 from server.schemas.coverage import CoverageReport
 from server.schemas.entries import AnswerCreate, AnswerOut, EntryPage
+from server.schemas.exemptions import ExemptionCreate, ExemptionOut, ExemptionPage, ExemptionWithdraw
 from server.schemas.facts import ChangePage, FactsOut
 from server.schemas.home import Home
 from server.schemas.journal import JournalCheck, JournalPage
 from server.schemas.ledger import CardDetail, CardPage
+from server.schemas.matrix import HostPage, MatrixPage, TrendOut
+from server.schemas.media import SightingPage, StickCreate, StickOut, StickPage, StickStep
+from server.schemas.network import CoverageOut, NetworkList, NetworkPage
 from server.schemas.observations import ObservationPage
 from server.schemas.orders import OrderPage, OrderState, PushCreate, PushOut, PushPage
 from server.schemas.people import PasswordChange, PersonOut, SignInAsk, SignInOut
@@ -39,7 +42,7 @@ from server.schemas.standing import Standing
 from server.schemas.status import Invalidated, Status
 from server.schemas.tickets import TicketCreate, TicketDetail, TicketNoteCreate, TicketPage, TicketStatus, TicketStep
 from tui.failures import judge, translated
-from tui.line import Line, may_keep_silent, parsed
+from tui.line import Line, Value, may_keep_silent, parsed
 
 QUIET = 90.0  # seconds without a byte before the events are asked for anew
 WRITING = 900.0  # seconds an export may take before its first byte: it is whole by then, a province's takes minutes
@@ -71,6 +74,16 @@ class LedgerQuery:
     cls: str | None = None
     status: str | None = None
     keeper: str | None = None  # "none": only machines nobody keeps
+
+
+@dataclass(frozen=True)
+class HostQuery:
+    """Hosts by checks: those that stand so by the check, or by any where none is named."""
+
+    branch: str | None = None
+    check: str | None = None
+    word: tuple[str, ...] = ()
+    q: str = ""
 
 
 @dataclass(frozen=True)
@@ -249,6 +262,32 @@ class Client(Line):
     async def try_check(self, asked: CheckTest) -> VerdictOut:
         return await self._post(VerdictOut, "/api/checks/test", asked)
 
+    async def matrix(self, *, check: str | None = None, offset: int = 0, limit: int = 100) -> MatrixPage:
+        """Branches by checks, worst first."""
+        return await self._get(MatrixPage, "/api/checks/matrix", check=check, offset=offset, limit=limit)
+
+    async def hosts(self, query: HostQuery, *, offset: int = 0, limit: int = 100) -> HostPage:
+        return await self._get(HostPage, "/api/checks/hosts", **asdict(query), offset=offset, limit=limit)
+
+    async def trend(self, check: str, *, branch: str | None = None, days: int = 90) -> TrendOut:
+        return await self._get(TrendOut, "/api/checks/trend", check=check, branch=branch, days=days)
+
+    @asynccontextmanager
+    async def verdicts_export(self, query: HostQuery) -> AsyncIterator[Download]:
+        asked = {"branch": query.branch, "check": query.check, "word": query.word}
+        async with self._download("/api/checks/export", asked) as download:
+            yield download
+
+    async def exemptions(self, *, over: bool = False, offset: int = 0, limit: int = 100) -> ExemptionPage:
+        return await self._get(ExemptionPage, "/api/exemptions", over=over, offset=offset, limit=limit)
+
+    async def exempt(self, ask: ExemptionCreate) -> ExemptionOut:
+        return await self._post(ExemptionOut, "/api/exemptions", ask)
+
+    async def end_exemption(self, uid: str, reason: str) -> ExemptionOut:
+        path = f"/api/exemptions/{quote(uid, safe='')}/withdraw"
+        return await self._post(ExemptionOut, path, ExemptionWithdraw(reason=reason))
+
     # pushes
 
     async def push(self, push: PushCreate) -> PushOut:
@@ -320,13 +359,17 @@ class Client(Line):
     async def card(self, asset: str) -> CardDetail:
         return await self._get(CardDetail, f"/api/ledger/{quote(asset, safe='')}")
 
+    def ledger_export(self, query: LedgerQuery, format: str) -> AbstractAsyncContextManager[Download]:
+        return self.export("/api/ledger/export", format=format, **asdict(query))
+
     @asynccontextmanager
-    async def ledger_export(self, query: LedgerQuery, format: str) -> AsyncIterator[Download]:
-        async with self._download("/api/ledger/export", {"format": format, **asdict(query)}) as download:
+    async def export(self, path: str, **asked: Value) -> AsyncIterator[Download]:
+        """A file the server makes of `path`."""
+        async with self._download(path, asked) as download:
             yield download
 
     @asynccontextmanager
-    async def _download(self, path: str, asked: dict[str, Any]) -> AsyncIterator[Download]:
+    async def _download(self, path: str, asked: Mapping[str, Value]) -> AsyncIterator[Download]:
         request = self._request("GET", path, asked)
         request.extensions["timeout"] = may_keep_silent(WRITING)
         async with self._streamed(request) as response:
@@ -336,6 +379,36 @@ class Client(Line):
             size = response.headers.get("content-length")
             said = [response.headers.get(name, "") for name in ("x-journal-seq", "x-rows", "x-watched")]
             yield Download(_chunks(response), int(size) if size else None, *said)
+
+    # media
+
+    async def media(self, *, offset: int = 0, limit: int = 100) -> StickPage:
+        return await self._get(StickPage, "/api/media", offset=offset, limit=limit)
+
+    async def sightings(
+        self, *, branch: str | None = None, serial: str = "", odd: bool = False, offset: int = 0, limit: int = 100
+    ) -> SightingPage:
+        asked = {"branch": branch, "serial": serial, "odd": odd}
+        return await self._get(SightingPage, "/api/media/sightings", **asked, offset=offset, limit=limit)
+
+    async def register_medium(self, asked: StickCreate) -> StickOut:
+        return await self._post(StickOut, "/api/media", asked)
+
+    async def step_medium(self, asked: StickStep) -> StickOut:
+        return await self._post(StickOut, "/api/media/step", asked)
+
+    # the wire
+
+    async def network(
+        self, which: NetworkList, *, branch: str | None = None, every: bool = False, offset: int = 0, limit: int = 100
+    ) -> NetworkPage:
+        path = f"/api/network/lists/{which.value}"
+        return await self._get(NetworkPage, path, branch=branch, every=every, offset=offset, limit=limit)
+
+    async def network_coverage(self, *, offset: int = 0, limit: int = 100) -> CoverageOut:
+        return await self._get(CoverageOut, "/api/network/coverage", offset=offset, limit=limit)
+
+    # the journal
 
     async def journal(self, *, about: str | None = None, after: int | None = None, limit: int = 100) -> JournalPage:
         """Newest first; after a number, the rows behind it, oldest first."""

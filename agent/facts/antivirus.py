@@ -12,6 +12,7 @@ from agent.facts.files import ROOT, decoded, listed, not_read, read, read_bytes
 from agent.facts.programs import ask, where
 from agent.facts.sheet import NotRead, Sheet
 
+LOOKED: Final = ("ClamAV",)  # products this looks for: a count of 0 says that none of these is there
 SECONDS: Final = 5.0  # for clamd to answer
 SCAN_SECONDS: Final = 20.0  # clamscan -V reads its libraries' headers
 HEADER: Final = 512  # bytes of a library's header: "ClamAV-VDB:" and eight parts between colons
@@ -33,7 +34,7 @@ class Version(NamedTuple):
 
 def antivirus(root: Path = ROOT, now: int | None = None) -> Sheet:
     """`now` is the PC's clock, s."""
-    sheet = Sheet("antivirus")
+    sheet = Sheet("antivirus", {"av.looked": list(LOOKED)})
     if not any(where(root, name) for name in ("clamscan", "clamd")):
         sheet.facts["av.count"] = 0
         return sheet

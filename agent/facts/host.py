@@ -32,6 +32,8 @@ def host(clock: Clock, off: int | None = None) -> Sheet:
 
         sheet.read("machine.serial", serial)
         sheet.take("reboot.", restart)
+        if "os.edition" not in sheet.facts:
+            sheet.unread["os.edition"] = "absent"  # most distributions have but one
     elif sys.platform == "win32":
         from agent.facts import registry
 

@@ -19,6 +19,7 @@ def facts(root: Path = ROOT) -> dict[str, Told]:
     found: dict[str, Told] = {
         "os.name": release.get("PRETTY_NAME", ""),
         "os.id": release.get("ID", ""),
+        "os.edition": release.get("VARIANT", ""),
         "os.version": release.get("VERSION_ID", ""),
         "kernel": _text(root / "proc/sys/kernel/osrelease"),
         "os.build": _text(root / "proc/sys/kernel/version"),

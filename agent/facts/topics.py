@@ -18,6 +18,7 @@ NAMES = {
     "network": ("ports.", "listening", "shares", "smb1.server", "firewall.", "networks"),
     "antivirus": ("av.",),
     "policy": ("usb.storage", "administrators", "licence"),
+    "neighbours": ("neighbours",),
 }
 
 
@@ -26,6 +27,7 @@ def sheets(clock: Clock, off: int | None = None) -> Iterator[Sheet]:
     looks: dict[str, Callable[[], Sheet]] = {"host": lambda: host(clock, off)}
     if sys.platform == "linux":
         from agent.facts.antivirus import antivirus
+        from agent.facts.neighbours import neighbours
         from agent.facts.network import network
         from agent.facts.policy import policy
         from agent.facts.software import software
@@ -37,8 +39,10 @@ def sheets(clock: Clock, off: int | None = None) -> Iterator[Sheet]:
             "network": network,
             "antivirus": antivirus,
             "policy": policy,
+            "neighbours": neighbours,
         }
     elif sys.platform == "win32":
+        from agent.facts import neighbours as others
         from agent.facts import registry
         from agent.facts.windows import driver_version
 
@@ -51,6 +55,7 @@ def sheets(clock: Clock, off: int | None = None) -> Iterator[Sheet]:
             "network": lambda: registry.network(hive, srv),
             "antivirus": lambda: registry.antivirus(hive),
             "policy": lambda: registry.policy(hive),
+            "neighbours": others.windows,
         }
     for topic, look in looks.items():
         yield looked(topic, look)

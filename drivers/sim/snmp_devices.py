@@ -189,7 +189,31 @@ def _network(objects: Objects, name: str, state: State, limits: Limits) -> State
             mib.put(f"{physical}.7.{row}", "octets", key.upper().replace(".", " "))
             mib.put(f"{extended}.12.{row}", "integer", 65535)
             mib.put(f"{extended}.19.{row}", "integer", codes[word], key)
+    _stations(mib)
     return words
+
+
+# Who is on the wires of a simulated switch: VLAN, bridge port, MAC, IPv4 address or "".
+STATIONS = (
+    (10, 1, "00:1b:21:0a:00:05", "10.1.1.5"),
+    (10, 2, "00:1b:21:0a:00:09", "10.1.1.9"),
+    (20, 2, "00:1b:21:0a:00:77", ""),
+    (10, 1, "00:00:5e:00:01:0a", "10.1.1.1"),
+)
+
+
+def _stations(mib: _Mib) -> None:
+    """Bridge port N is the interface N; the switch's own MAC stands in its table as it does in real ones."""
+    own = bytes.fromhex("001b210a00fe")
+    for port in (1, 2):
+        mib.put(f"1.3.6.1.2.1.2.2.1.6.{port}", "octets", own)
+        mib.put(f"1.3.6.1.2.1.17.1.4.1.2.{port}", "integer", port)
+    mib.put(f"1.3.6.1.2.1.17.7.1.2.2.1.2.1.{'.'.join(map(str, own))}", "integer", 0)
+    for vlan, port, mac, address in STATIONS:
+        octets = bytes.fromhex(mac.replace(":", ""))
+        mib.put(f"1.3.6.1.2.1.17.7.1.2.2.1.2.{vlan}.{'.'.join(map(str, octets))}", "integer", port)
+        if address:
+            mib.put(f"1.3.6.1.2.1.4.22.1.2.{port}.{address}", "octets", octets)
 
 
 _PROGRAMS = ("Microsoft Office Word 2007", "柜面业务系统", "7-Zip 9.20", "安全更新程序 (KB4012598)")

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from drivers.base import Reading
+from drivers.base import FactSheet, Reading
 from drivers.snmp.asking import Asking
 from drivers.snmp.driver import SnmpOptions
 from drivers.snmp.engine import Asks, Peer
@@ -10,6 +10,7 @@ from drivers.snmp.known import Known, choose, look, walk_what_comes_and_goes
 from drivers.snmp.message import Question
 from drivers.snmp.profile import ORDER, UPSES, Oid
 from drivers.snmp.reading import Value, read
+from drivers.snmp.tables import read_tables
 from drivers.snmp.text import decode_text
 from drivers.snmp.usm import User
 
@@ -36,6 +37,10 @@ class Device:
     def questions(self) -> list[Question]:
         """What one poll asks, as far as the device is known."""
         return self._known.messages if self._known is not None else []
+
+    async def facts(self) -> list[FactSheet]:
+        """Whom it has on its wires."""
+        return await read_tables(self._asking)
 
     @property
     def software(self) -> list[str]:

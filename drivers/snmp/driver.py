@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import msgspec
 
-from drivers.base import DriverOptions, Found, Reading, Shared, Turn
+from drivers.base import DriverOptions, FactSheet, Found, Reading, Shared, Turn
 from drivers.options import SECRET
 
 if TYPE_CHECKING:
@@ -66,6 +66,9 @@ class SnmpOptions(DriverOptions):
             raise ValueError(f'a user, passwords and a context are for version "3", not "{self.version}"')
 
 
+WIRED = ("auto", "network", "host")
+
+
 class Snmp:
     Options: ClassVar[type[SnmpOptions]] = SnmpOptions
     timeout: ClassVar[float] = 20.0  # a first look takes some twenty messages, on a slow line 0.3 s each
@@ -98,6 +101,12 @@ class Snmp:
         if self.device is None:
             raise RuntimeError("poll before open")
         return await self.device.poll()
+
+    async def facts(self) -> list[FactSheet]:
+        """Whom a router or switch has on its wires; nothing where the profile says that it is none."""
+        if self.device is None:
+            raise RuntimeError("facts before open")
+        return await self.device.facts() if self._options.profile in WIRED else []
 
     async def close(self) -> None:
         """Nothing is held between polls: the sockets are the engine's."""

@@ -93,7 +93,7 @@ def get_text(
 
 
 @router.get("/{uid}/export", summary="A branch's result, or all of it, as an Excel file", response_class=FileResponse)
-def export(
+def export_campaign(
     uid: str, viewer: Viewer, state: StateOf, act: ActNow, branch: Annotated[str | None, Query(max_length=64)] = None
 ) -> FileResponse:
     """X-Rows says how many rows are in it. The export is a deed, written before the first byte is sent."""

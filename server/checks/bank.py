@@ -15,10 +15,14 @@ from server.errors import Told, reason
 FILE: Final = "bank.toml"
 YOUNG: Final = 15 * DAY  # a newest library older than this is no measure: a server nobody updates would make all green
 KEPT: Final = 3_650 * DAY
+EPOCH: Final = 719_163  # the ordinal of 1970-01-01
 
 
 class BadBank(Told):
     """The file cannot be used: which, and what is wrong."""
+
+
+Pattern = Annotated[str, msgspec.Meta(min_length=2, max_length=120)]  # of a program's name: * is anything
 
 
 class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,12 +43,44 @@ class Exemption(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     control: Annotated[str, msgspec.Meta(min_length=1)]
     until: date
 
+    @property
+    def over_at(self) -> int:
+        """µs: the end of its day, in UTC."""
+        return (self.until.toordinal() + 1 - EPOCH) * DAY
+
+
+class Granted(Exemption, frozen=True):
+    """One that head office granted by a deed: over when the day is over by the bank's clocks."""
+
+    ends: int
+
+    @property
+    def over_at(self) -> int:
+        return self.ends
+
+
+class SegmentSaid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A network of the bank. Without a zone it is of the zone its first address is in."""
+
+    prefix: str
+    zone: str = ""
+    branch: str = ""
+
+
+class Segment(msgspec.Struct, frozen=True):
+    network: IPv4Network | IPv6Network
+    zone: str
+    branch: str
+
 
 class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     baseline: dict[str, Baseline] = {}
     zones: dict[str, list[str]] = {}
     extended: list[str] = []
     exempt: list[Exemption] = []
+    unwanted: list[Pattern] = []
+    allowed: list[Pattern] = []
+    segment: list[SegmentSaid] = []
 
 
 class Bank(msgspec.Struct, frozen=True):
@@ -55,6 +91,9 @@ class Bank(msgspec.Struct, frozen=True):
     zones: tuple[tuple[str, IPv4Network | IPv6Network], ...] = ()
     extended: frozenset[str] = frozenset()
     exempt: Mapping[tuple[str, str], Exemption] = {}
+    unwanted: tuple[str, ...] = ()  # patterns beside those that came with the program
+    allowed: tuple[str, ...] = ()  # and what none of them means
+    segments: tuple[Segment, ...] = ()
 
     def zone(self, address: IPv4Address | IPv6Address) -> str | None:
         return next((name for name, network in self.zones if address in network), None)
@@ -74,6 +113,7 @@ def read_bank(file: Path, newest: Mapping[str, int] | None = None) -> Bank:
     try:
         said = msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), Said) if file.exists() else Said()
         zones = tuple((name, ip_network(text)) for name, texts in said.zones.items() for text in texts)
+        segments = tuple(Segment(ip_network(one.prefix), one.zone, one.branch) for one in said.segment)
     except OSError as error:
         raise BadBank("{file}: {why}", file=file, why=reason(error)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError, ValueError) as error:
@@ -84,6 +124,9 @@ def read_bank(file: Path, newest: Mapping[str, int] | None = None) -> Bank:
         zones=zones,
         extended=frozenset(said.extended),
         exempt={(one.check, one.host): one for one in said.exempt},
+        unwanted=tuple(said.unwanted),
+        allowed=tuple(said.allowed),
+        segments=segments,
     )
 
 

@@ -8,16 +8,18 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from functools import cache
+from fnmatch import fnmatchcase
+from functools import cache, lru_cache
 from importlib.resources import files
 from ipaddress import ip_interface
 from typing import Any, Final
 
 import msgspec
 
-from server.checks.bank import Bank
+from server.checks.bank import YOUNG, Bank
 from server.checks.sheets import DAY, Lack
 from server.checks.words import Phrase, phrase
+from server.storage.types import FOREVER
 
 FUNCTIONS: Final = (
     "version_at_least",
@@ -30,9 +32,11 @@ FUNCTIONS: Final = (
     "baseline",
     "baseline_kb",
     "network_count",
+    "unwanted",
     "cannot_read",
 )
 OLDEST: Final = 1_104_537_600_000_000  # µs: 2005-01-01, before which no library of today was made
+NO_FIXES: Final = ("support.toml", "software.toml")  # what is in known/ beside tables of `fixed`
 _VERSION = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,7}", re.ASCII)
 _RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 
@@ -68,6 +72,7 @@ class Functions:
     def __init__(self, bank: Bank, now: int, lacks: Mapping[str, Lack]) -> None:
         self.notes: list[Phrase] = []  # what was found
         self.troubles: list[Phrase] = []  # what cannot be told
+        self.until = FOREVER  # µs: from then on time alone may have it answer otherwise
         self._bank = bank
         self._now = now
         self._lacks = lacks
@@ -92,7 +97,23 @@ class Functions:
         return enough
 
     def days_since(self, at: int) -> int:
-        return days_since(at, self._now)
+        days = days_since(at, self._now)
+        self.hold(at + (days + 1) * DAY)
+        return days
+
+    def behind(self, product: str, at: int) -> int:
+        """Whole days a virus library is behind what it is measured by."""
+        days_since(at, self._now)
+        measure = self._bank.measure(product, self._now)
+        days = max(0, measure - at) // DAY
+        newest = self._bank.newest.get(product)
+        by_newest = newest is not None and measure == newest
+        self.hold(measure + YOUNG + 1 if by_newest else at + (days + 1) * DAY)
+        return days
+
+    def hold(self, until: int) -> None:
+        """What is answered stays so until then, if nothing is told anew."""
+        self.until = min(self.until, until)
 
     def any_port(self, ports: Sequence[str], wanted: str) -> bool:
         """Whether any of `ports`, numbers as text, is one of "135,137-139,445"."""
@@ -135,6 +156,7 @@ class Functions:
 
     def _mended(self, row: Support) -> bool:
         today = _day(self._now)
+        self.hold((self._now // DAY + 1) * DAY)
         bought = row.extended is not None and row.name in self._bank.extended
         until = row.extended if bought and row.extended else row.ends
         key = "ended" if until < today else "extended" if bought else "ends"
@@ -180,6 +202,15 @@ class Functions:
         if len(found) > 1:
             self.notes.append(phrase("apart", count=len(found), networks=", ".join(sorted(found))))
         return len(found)
+
+    def unwanted(self, software: Sequence[str], left_out: int) -> bool:
+        """Whether a program is there that the bank does not want. A list that is not whole shows that none is not."""
+        names = [said.partition("\t")[0] for said in software]
+        found = sorted({name for name in names if _is_unwanted(self._bank.unwanted, self._bank.allowed, name)})
+        if not found and left_out:
+            raise Odd(phrase("left_out", count=left_out))
+        self.notes += [phrase("not_wanted", name=name) for name in found]
+        return bool(found)
 
     def cannot_read(self, name: str) -> bool:
         """Whether the host itself said that it cannot read this fact. One it never spoke of is unknown, as ever."""
@@ -248,6 +279,21 @@ def _is_port(said: str) -> bool:
     return _RANGE.fullmatch(said) is not None and "-" not in said
 
 
+@lru_cache(maxsize=200_000)
+def _is_unwanted(unwanted: tuple[str, ...], allowed: tuple[str, ...], name: str) -> bool:
+    """Most hosts have the same programs: each name is looked at once."""
+    called = name.casefold()
+    if any(fnmatchcase(called, _literal(one)) for one in allowed):
+        return False
+    return any(fnmatchcase(called, _literal(one)) for one in (*unwanted_software(), *unwanted))
+
+
+@cache
+def _literal(pattern: str) -> str:
+    """For fnmatch: of its signs only the star is one."""
+    return pattern.casefold().replace("[", "[[]").replace("?", "[?]")
+
+
 @cache
 def _spans(wanted: str) -> tuple[tuple[int, int], ...]:
     spans = []
@@ -274,7 +320,13 @@ def fixes(table: str) -> Sequence[Row]:
 def known() -> frozenset[str]:
     """The tables of `fixed`."""
     here = files("server.checks").joinpath("known").iterdir()
-    return frozenset(name.removesuffix(".toml") for one in here if (name := one.name) != "support.toml")
+    return frozenset(name.removesuffix(".toml") for one in here if (name := one.name) not in NO_FIXES)
+
+
+@cache
+def unwanted_software() -> tuple[str, ...]:
+    """Patterns of names, as they came with the program."""
+    return tuple(msgspec.convert(_data("software"), dict[str, list[str]])["unwanted"])
 
 
 @cache

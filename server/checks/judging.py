@@ -5,14 +5,17 @@ from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from server.checks.bank import Bank, Exemption
 from server.checks.check import Check
-from server.checks.functions import Functions, Odd, days_since, when
+from server.checks.functions import Functions, Odd, when
 from server.checks.language import Expression
 from server.checks.sheets import DAY, PRODUCTS, Host, Lack, Value, fact
 from server.checks.words import Phrase, name_of, phrase, says
+from server.storage.types import FOREVER
 
+HOUR: Final = DAY // 24
 LISTED: Final = 8  # of a list that is told in words
 TOLD: Final = 12  # sentences of a verdict
 
@@ -28,11 +31,17 @@ class Word(StrEnum):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """`why`: the facts that decide it, or what is missing and why. `seen`: what was read, as it was."""
+    """`why`: the facts that decide it, or what is missing and why. `seen`: what was read, as it was.
+
+    `until` µs: from then on time alone may have it otherwise. That facts grow too old is not in it, nor that somebody
+    lets the host be: that is over at `ends`.
+    """
 
     word: Word
     why: tuple[Phrase, ...]
     seen: tuple[tuple[str, Value], ...] = ()
+    until: int = FOREVER
+    ends: int = FOREVER
 
 
 def judge(check: Check, facts: Host, bank: Bank, now: int) -> Verdict:
@@ -79,7 +88,7 @@ class Judge:
         beside = {name: fact(host, name, self._now, self.check.fresh) for name in self._also}
         known = {name: value for name, value in beside.items() if not isinstance(value, Lack)}
         told = tuple(phrase("fact", name=Phrase(name), value=self._value(name, value)) for name, value in known.items())
-        return Verdict(verdict.word, (*verdict.why, *told)[:TOLD], (*verdict.seen, *known.items()))
+        return replace(verdict, why=(*verdict.why, *told)[:TOLD], seen=(*verdict.seen, *known.items()))
 
     def _products(self, host: Host) -> Iterator[tuple[str, Value | Lack]]:
         count = fact(host, "av.count", self._now, self.check.fresh)
@@ -99,17 +108,23 @@ class Judge:
             self._variables(self.check.applies, known, functions), functions.callables(self.check.applies.uses)
         )
         if applies is False:
-            return Verdict(Word.NOT_APPLICABLE, self._why(known, functions, self.check.applies.reads), seen)
+            why = self._why(known, functions, self.check.applies.reads)
+            return Verdict(Word.NOT_APPLICABLE, why, seen, self._until(functions))
         if applies is not True:
-            return Verdict(Word.UNKNOWN, _missing(lacks, functions, applies), seen)
+            return Verdict(Word.UNKNOWN, _missing(lacks, functions, applies), seen, self._until(functions))
         functions.notes.clear()
         passes = self.check.passes.value(
             self._variables(self.check.passes, known, functions), functions.callables(self.check.passes.uses)
         )
         if isinstance(passes, bool):
             word = Word.PASS if passes else Word.FAIL
-            return Verdict(word, self._why(known, functions, self.check.passes.reads), seen)
-        return Verdict(Word.UNKNOWN, _missing(lacks, functions, passes), seen)
+            return Verdict(word, self._why(known, functions, self.check.passes.reads), seen, self._until(functions))
+        return Verdict(Word.UNKNOWN, _missing(lacks, functions, passes), seen, self._until(functions))
+
+    def _until(self, functions: Functions) -> int:
+        """An expression that asks `bank` for the time itself may do with it what it likes."""
+        asks = "bank" in self.check.applies.uses or "bank" in self.check.passes.uses
+        return min(functions.until, self._now + HOUR) if asks else functions.until
 
     def _variables(self, asked: Expression, known: Mapping[str, Value], functions: Functions) -> dict[str, Any]:
         """Only what the expression asks for: to hand CEL a value costs more than to look at it."""
@@ -128,8 +143,7 @@ class Judge:
         one = {name.removeprefix(start): value for name, value in flat.items() if name.startswith(start)}
         if "library_at" in one and "product" in one:
             try:
-                days_since(one["library_at"], self._now)
-                one["library_days"] = _behind(one, self._bank, self._now)
+                one["library_days"] = functions.behind(one["product"], one["library_at"])
             except Odd as odd:
                 functions.troubles.append(odd.why)
         return one
@@ -141,6 +155,7 @@ class Judge:
             line
             for name in names
             if not (name.startswith("ports.") and "listening" in noted)
+            if not (name.startswith("software") and "not_wanted" in noted)
             if (line := self._told(name, known)) is not None
         ]
         return tuple(dict.fromkeys((*functions.notes, *told)))[:TOLD]
@@ -181,18 +196,10 @@ class Judge:
 
 def exempted(verdict: Verdict, exemption: Exemption, now: int) -> Verdict:
     """A host that is let be, until its day is over. What is well anyhow stays so; it is never counted as good."""
-    if verdict.word not in (Word.FAIL, Word.UNKNOWN) or now // DAY * DAY > _micros(exemption):
+    if verdict.word not in (Word.FAIL, Word.UNKNOWN) or now >= exemption.over_at:
         return verdict
     said = phrase("exempted", control=exemption.control, approver=exemption.approver, until=exemption.until.isoformat())
-    return Verdict(Word.EXEMPT, (said, *verdict.why)[:TOLD], verdict.seen)
-
-
-def _micros(exemption: Exemption) -> int:
-    return (exemption.until.toordinal() - 719_163) * DAY  # 719,163: the ordinal of 1970-01-01
-
-
-def _behind(product: Mapping[str, Any], bank: Bank, now: int) -> int:
-    return int(max(0, bank.measure(product["product"], now) - product["library_at"]) // DAY)
+    return replace(verdict, word=Word.EXEMPT, why=(said, *verdict.why)[:TOLD], ends=exemption.over_at)
 
 
 def _missing(lacks: Mapping[str, Lack], functions: Functions, error: Exception | bool) -> tuple[Phrase, ...]:

@@ -1,5 +1,6 @@
 """How hosts do by the checks there are, judged when it is asked, from what the server last heard."""
 
+from msgspec.structs import replace
 from sqlalchemy import select
 from sqlmodel import Session, col
 
@@ -12,6 +13,7 @@ from server.checks.kept import Checks, Kept
 from server.checks.sheets import Host
 from server.checks.told import hosts, sheets_of
 from server.errors import Invalid, NotFound
+from server.exemptions.granted import granted
 from server.facts.hosts import are_hosts
 from server.inventory.tables import Subject
 from server.schemas.checks import ChecksOut, CheckTest, HostVerdicts, VerdictOut
@@ -58,6 +60,12 @@ def known_host(session: Session, viewer: Scoped, key: str) -> Host:
 
 
 def bank_of(session: Session, kept: Checks, have: Kept, now: int) -> Bank:
+    """The same, with the exemptions that head office granted."""
+    bank = bank_by_file(session, kept, have, now)
+    return replace(bank, exempt={**bank.exempt, **granted(session, now)})
+
+
+def bank_by_file(session: Session, kept: Checks, have: Kept, now: int) -> Bank:
     """What the bank wrote down, and its newest libraries, looked up again after some minutes."""
     return have.with_newest(kept.newest(now, lambda: _newest(session, now)))
 

@@ -1,13 +1,33 @@
 """The checks there are, how a host does by them, and a try of one that is being written."""
 
-from fastapi import APIRouter, Query
+import errno
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
-from server.accounts.dependencies import Clock, ReadSession, StateOf, Viewer, require
-from server.checks import queries
-from server.schemas.checks import ChecksOut, CheckTest, HostVerdicts, VerdictOut
+from fastapi import APIRouter, Query
+from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
+
+from server.accounts.dependencies import ActNow, Clock, OfBranch, ReadSession, StateOf, Viewer, require
+from server.checks import matrix, queries
+from server.checks.check import SEVERITIES, Check
+from server.checks.matrix import Asked
+from server.checks.sheet import write
+from server.checks.trend import DAYS, trend
+from server.errors import FULL, NotFound, Unavailable
+from server.journal.deeds import record
+from server.ledger.export import MEDIA, Format
+from server.schemas.checks import ChecksOut, CheckTest, HostVerdicts, VerdictOut, VerdictWord
+from server.schemas.matrix import HostPage, MatrixPage, TrendOut
 from server.schemas.people import Role
 
 router = APIRouter(prefix="/api", tags=["checks"])
+
+CheckId = Annotated[str | None, Query(max_length=300, description="only this check")]
+Offset = Annotated[int, Query(ge=0, lt=1 << 31)]
+Limit = Annotated[int, Query(ge=1, le=500)]
 
 
 @router.get("/checks", summary="The checks that came with the server, and those of the bank")
@@ -28,3 +48,93 @@ def get_verdicts(
 def try_check(viewer: Viewer, state: StateOf, session: ReadSession, now: Clock, asked: CheckTest) -> VerdictOut:
     """Nothing is kept. What is wrong with the check is the sentence of a 422."""
     return queries.tried(session, viewer, state.checks, asked, now(), viewer.lang)
+
+
+@router.get("/checks/matrix", summary="Branches by checks: how many hosts stand how")
+def get_matrix(
+    viewer: Viewer,
+    state: StateOf,
+    session: ReadSession,
+    now: Clock,
+    check: CheckId = None,
+    offset: Offset = 0,
+    limit: Limit = 100,
+) -> MatrixPage:
+    """The five words add up to all hosts of a branch: who told nothing, or long ago, is unknown."""
+    checks = _checks(state.checks.kept().checks, check)
+    return matrix.branches(session, viewer, checks, now=now(), lang=viewer.lang, offset=offset, limit=limit)
+
+
+@router.get("/checks/hosts", summary="Hosts by checks: which stands how")
+def get_hosts(
+    viewer: Viewer,
+    state: StateOf,
+    session: ReadSession,
+    now: Clock,
+    branch: OfBranch,
+    check: CheckId = None,
+    word: Annotated[list[VerdictWord] | None, Query(description="repeatable: only hosts that stand so")] = None,
+    q: Annotated[str, Query(max_length=200)] = "",
+    offset: Offset = 0,
+    limit: Limit = 100,
+) -> HostPage:
+    """`word` is that by `check`, or by any check where none is named."""
+    checks = _checks(state.checks.kept().checks, check)
+    asked = Asked(branch, check, tuple(word or ()), q)
+    return matrix.hosts(session, viewer, checks, asked, now=now(), lang=viewer.lang, offset=offset, limit=limit)
+
+
+@router.get("/checks/trend", summary="One check day by day")
+def get_trend(
+    viewer: Viewer,
+    state: StateOf,
+    session: ReadSession,
+    now: Clock,
+    branch: OfBranch,
+    check: Annotated[str, Query(max_length=300)],
+    days: Annotated[int, Query(ge=1, le=3660)] = DAYS,
+) -> TrendOut:
+    [one] = _checks(state.checks.kept().checks, check)
+    return trend(session, viewer, one, branch=branch, days=days, now=now(), lang=viewer.lang)
+
+
+@router.get("/checks/export", summary="Hosts by checks as an Excel file", response_class=FileResponse)
+def export_verdicts(
+    viewer: Viewer,
+    state: StateOf,
+    act: ActNow,
+    branch: OfBranch,
+    check: CheckId = None,
+    word: Annotated[list[VerdictWord] | None, Query(description="repeatable: only hosts that stand so")] = None,
+) -> FileResponse:
+    """The export is a deed itself, written once the file is whole and before its first byte is sent."""
+    checks = _checks(state.checks.kept().checks, check)
+    asked = Asked(branch, check, tuple(word or ()))
+    folder = tempfile.TemporaryDirectory(prefix="branchfleet-")
+    try:
+        path = Path(folder.name) / "verdicts"
+        with state.database.read() as session:
+            written = write(path, session, viewer, checks, asked, now=act.now, lang=viewer.lang, _=viewer._)
+        after = {**written._asdict(), "branch": branch, "check": check, "words": list(asked.words)}
+        with state.database.write() as session:
+            record(session, act, deed="checks.export", about="checks", after=after)
+    except BaseException as error:
+        folder.cleanup()
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Unavailable(FULL) from error
+        raise
+    return FileResponse(
+        path,
+        media_type=MEDIA[Format.XLSX],
+        filename=f"{viewer._('verdicts')}.xlsx",
+        headers={"X-Rows": str(written.hosts), "X-Content-SHA256": written.sha256},
+        background=BackgroundTask(folder.cleanup),
+    )
+
+
+def _checks(there: Sequence[Check], wanted: str | None) -> Sequence[Check]:
+    """Those that fail gravest first; NotFound where there is no such one."""
+    found = [check for check in there if wanted in (None, check.id)]
+    if not found:
+        raise NotFound("There is no check {id}: branchfleet checks lists them.", id=(wanted or "")[:80])
+    return sorted(found, key=lambda check: (-SEVERITIES.index(check.severity), check.id))

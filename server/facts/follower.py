@@ -9,11 +9,13 @@ from sqlalchemy.orm.attributes import flag_modified
 from sqlmodel import Session, col, select
 
 from agent.wire import AnyRecord, Fact
+from server.checks.due import judge_again
 from server.facts.sheets import cleaned, differences, reasons, text
 from server.facts.tables import HOST, TOPIC, FactChange, FactSheet
 from server.following import PASSING, Following
 from server.ingest.tables import RecordRow
 from server.log_cursor import LogCursor
+from server.network.seen import note
 from server.registers.machine import of_change
 from server.storage.database import Database
 from server.storage.lead import Lead, Role
@@ -95,8 +97,10 @@ def keep(session: Session, subject: int, row: RecordRow, fact: Fact) -> None:
     sheet.host = text(fact.host, HOST)
     sheet.facts, sheet.unread = facts, unread
     session.add(sheet)
+    note(session, subject, topic, row.at, facts)
     flag_modified(sheet, "facts")  # of false instead of 0 it would not see that it is another
     session.flush()
+    judge_again(session, [subject])
 
 
 def _next(session: Session, after: int, most: int) -> list[RecordRow]:

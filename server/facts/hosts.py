@@ -1,5 +1,7 @@
 """Which subjects are hosts: the PCs of agents, and positions that tell facts, by their driver or because they did."""
 
+from typing import Final
+
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
@@ -7,6 +9,8 @@ from sqlmodel import Session, col
 from agent.inventory.hosts import TELL_FACTS
 from server.facts.tables import FactSheet
 from server.inventory.tables import Position, Subject, SubjectKind
+
+OF_OTHERS: Final = ("neighbours", "stations")  # topics by which a switch tells of others: it is no host for that
 
 
 def are_hosts(subject: type[Subject] = Subject) -> ColumnElement[bool]:
@@ -25,5 +29,6 @@ def tell_facts(subject: type[Subject] = Subject) -> ColumnElement[bool]:
     by_driver = select(col(position.id)).where(
         col(position.id) == col(subject.id), col(position.driver).in_(TELL_FACTS)
     )
-    told = select(col(FactSheet.subject_id)).where(col(FactSheet.subject_id) == col(subject.id))
+    own = col(FactSheet.subject_id) == col(subject.id), col(FactSheet.topic).not_in(OF_OTHERS)
+    told = select(col(FactSheet.subject_id)).where(*own)
     return and_(col(subject.kind) == SubjectKind.POSITION, or_(by_driver.exists(), told.exists()))

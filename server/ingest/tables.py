@@ -46,6 +46,7 @@ class RecordRow(SQLModel, table=True):
         Index("ix_record_subject_at", "subject_id", "at"),
         Index("ix_record_history", "id", sqlite_where=text("history = 1"), postgresql_where=text("history")),
         Index("ix_record_entry", "id", sqlite_where=text("kind = 'entry'"), postgresql_where=text("kind = 'entry'")),
+        Index("ix_record_event", "id", sqlite_where=text("kind = 'event'"), postgresql_where=text("kind = 'event'")),
         Index("ix_record_fact", "id", sqlite_where=text("kind = 'fact'"), postgresql_where=text("kind = 'fact'")),
         Index("ix_record_result", "id", sqlite_where=text("kind = 'result'"), postgresql_where=text("kind = 'result'")),
         Index(

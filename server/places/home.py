@@ -10,6 +10,7 @@ from server.accounts.queries import branch_codes
 from server.accounts.scope import in_scope
 from server.accounts.tables import Person
 from server.agents.queries import standings, undecided, unenrolled
+from server.checks.standing import Words, branch_words, unknown_hosts
 from server.health import queries as health
 from server.health.rules import SILENT
 from server.health.tables import Condition
@@ -21,6 +22,7 @@ from server.places import branches
 from server.places.branches import Sum
 from server.places.events import newest
 from server.queries import setting
+from server.registers.queries import overdue
 from server.schemas.agents import IdentityStanding
 from server.schemas.home import Figure, Home
 from server.schemas.people import Role
@@ -28,6 +30,7 @@ from server.schemas.standing import Standing
 from server.storage.types import FOREVER
 
 OPEN_TICKETS = "tickets?status=new&status=accepted&status=inProgress"
+PATCHES, LIBRARY = "patch-baseline", "antivirus-library-7"  # checks that homes count hosts by
 NO_DATA = (Standing.STALE, Standing.UNKNOWN, Standing.NEVER)
 HEARD = frozenset({Standing.GOOD, Standing.ATTENTION, Standing.CLOSED})  # of the last nothing is to be heard
 Level = Literal["good", "attention", "fault", "unknown", "plain"]
@@ -75,6 +78,7 @@ def _head(session: Session, viewer: Viewing, total: Sum, now: int) -> list[Figur
             "devices?standing=attention",
             known=known,
         ),
+        *_hosts(session, viewer, now),
         _no_data(viewer, total),
         _tickets(viewer, total),
         _count("lines", _("Lines down"), _open(session, viewer, "line.down"), "fault", "conditions", known=known),
@@ -107,18 +111,67 @@ def _agents_to_decide(session: Session, viewer: Viewing) -> list[Figure]:
     ]
 
 
-def _branch(_session: Session, viewer: Viewing, total: Sum, _now: int) -> list[Figure]:
+def _words(session: Session, viewer: Viewing, now: int, *checks: str) -> list[Words]:
+    """Of all hosts this person sees, by each check."""
+    counted = branch_words(session, viewer, now, checks)
+    sums = dict.fromkeys(checks, Words())
+    for (_, check), words in counted.items():
+        sums[check] = sums[check].plus(words)
+    return [sums[check] for check in checks]
+
+
+def _hosts(session: Session, viewer: Viewing, now: int) -> list[Figure]:
+    """Patches in three figures, and libraries that are too old. No nought of them is good: it is what was found."""
+    _ = viewer._
+    patches, library = _words(session, viewer, now, PATCHES, LIBRARY)
+    if not patches.hosts:
+        return []
+    opens = f"hosts?check={PATCHES}&word="
+    return [
+        _found("patched", _("Patches pass"), patches.passes, "plain", f"{opens}pass"),
+        _found("unpatched", _("Patches fail"), patches.fails, "fault", f"{opens}fail"),
+        _found("patchesUnknown", _("Patches not known"), patches.unknown, "unknown", f"{opens}unknown"),
+        _found("library", _("Virus library old"), library.fails, "fault", f"hosts?check={LIBRARY}&word=fail"),
+    ]
+
+
+def _found(key: str, title: str, n: int, level: Level, opens: str) -> Figure:
+    return _figure(key, title, n, level if n else "plain", opens)
+
+
+def _libraries(session: Session, viewer: Viewing, now: int) -> list[Figure]:
+    """Of a branch's hosts those whose library is as new as it should be, and how many nobody knows of."""
+    _ = viewer._
+    [library] = _words(session, viewer, now, LIBRARY)
+    due = library.hosts - library.not_applicable
+    if not due:
+        return []
+    value = f"{library.passes}/{due}"
+    if library.unknown:
+        value = _("{count} ({unknown} not known)").format(count=value, unknown=library.unknown)
+    level: Level = "fault" if library.fails else "unknown" if library.unknown else "plain"
+    return [Figure(key="library", title=_("Virus library"), value=value, level=level, opens=f"hosts?check={LIBRARY}")]
+
+
+def _unchecked(session: Session, viewer: Viewing, now: int) -> list[Figure]:
+    """Hosts of which at least one check is not known."""
+    n = unknown_hosts(session, viewer, now)
+    return [_found("unchecked", viewer._("Hosts not checked"), n, "unknown", "hosts?word=unknown")]
+
+
+def _branch(session: Session, viewer: Viewing, total: Sum, now: int) -> list[Figure]:
     _ = viewer._
     level: Level = "fault" if total.faults else "attention"
     return [
         _figure("devices", _("Devices"), sum(total.by.values()), "plain", "devices"),
         _count("conditions", _("Problems"), total.faults + total.attentions, level, "conditions", known=total.complete),
         _tickets(viewer, total),
+        *_libraries(session, viewer, now),
         _no_data(viewer, total),
     ]
 
 
-def _auditor(session: Session, viewer: Viewing, total: Sum, _now: int) -> list[Figure]:
+def _auditor(session: Session, viewer: Viewing, total: Sum, now: int) -> list[Figure]:
     _ = viewer._
     current = (
         in_scope(viewer, col(CardVersion.branch_id)),
@@ -132,6 +185,8 @@ def _auditor(session: Session, viewer: Viewing, total: Sum, _now: int) -> list[F
     return [
         _figure("ledger", _("Machines in the ledger"), cards, "plain", "ledger"),
         _count("keeperless", _("Without a keeper"), nobodys, "attention", "ledger?keeper=none"),
+        *_unchecked(session, viewer, now),
+        _found("overdue", _("Findings overdue"), overdue(session, viewer, now), "fault", "security?overdue=1"),
         _no_data(viewer, total),
         _tickets(viewer, total),
         _figure("journal", _("Deeds in the journal"), head_seq(session), "plain", "journal"),

@@ -16,6 +16,8 @@ from server.health.cursors import slowest
 from server.health.tables import Condition, HealthRow, RollUp
 from server.ingest.tables import Attested, Latest, RecordRow
 from server.inventory.tables import Subject
+from server.media.tables import MediaSighting
+from server.network.tables import WireSeen
 from server.orders.tables import AgentOrder, Push
 
 END = 1 << 62  # after all numbers
@@ -112,6 +114,24 @@ def sweep_changes(session: Session, before: int, _: int) -> int | None:
     asked = select(col(FactChange.id)).where(col(FactChange.at) < before).order_by(col(FactChange.at)).limit(AT_ONCE)
     found = list(session.execute(asked).scalars())
     session.execute(delete(FactChange).where(col(FactChange.id).in_(found)))
+    return 0 if len(found) == AT_ONCE else None
+
+
+def sweep_sightings(session: Session, before: int, _: int) -> int | None:
+    """Delete some sightings of media before then (µs), but for those that opened a ticket; None: there are no more."""
+    old = col(MediaSighting.at) < before, col(MediaSighting.ticket_id).is_(None)
+    asked = select(col(MediaSighting.id)).where(*old).order_by(col(MediaSighting.at)).limit(AT_ONCE)
+    found = list(session.execute(asked).scalars())
+    session.execute(delete(MediaSighting).where(col(MediaSighting.id).in_(found)))
+    return 0 if len(found) == AT_ONCE else None
+
+
+def sweep_wire(session: Session, before: int, _: int) -> int | None:
+    """Delete some lines of who was on the wire, that nobody told since then (µs); None: there are no more."""
+    asked = select(col(WireSeen.teller_id), col(WireSeen.mac), col(WireSeen.ip)).where(col(WireSeen.last_at) < before)
+    found = [tuple(row) for row in session.execute(asked.order_by(col(WireSeen.last_at)).limit(AT_ONCE))]
+    own = tuple_(col(WireSeen.teller_id), col(WireSeen.mac), col(WireSeen.ip))
+    session.execute(delete(WireSeen).where(own.in_(found)))
     return 0 if len(found) == AT_ONCE else None
 
 

@@ -25,7 +25,16 @@ from server.ingest.tables import RecordRow, Stream
 from server.queries import bank_zone
 from server.retention.letting import Copying, let_go, sweep_past
 from server.retention.months import begin_month, study
-from server.retention.sweep import Before, sweep_changes, sweep_hours, sweep_orders, sweep_records, sweep_stretches
+from server.retention.sweep import (
+    Before,
+    sweep_changes,
+    sweep_hours,
+    sweep_orders,
+    sweep_records,
+    sweep_sightings,
+    sweep_stretches,
+    sweep_wire,
+)
 from server.storage.database import Database
 from server.storage.lead import Lead, Role
 from server.storage.types import Now
@@ -146,6 +155,8 @@ class Sweeper(Following):
         if self._hours != month:
             self._hours = month
             chores.append(_Chore(lambda session, at: sweep_changes(session, hours, at), 0))
+            chores.append(_Chore(lambda session, at: sweep_sightings(session, hours, at), 0))
+            chores.append(_Chore(lambda session, at: sweep_wire(session, hours, at), 0))
             chores.append(_Chore(lambda session, at: sweep_hours(session, hours, at), (0, "")))
         return chores
 

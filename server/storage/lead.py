@@ -29,7 +29,9 @@ class Role(IntEnum):
     RETENTION = 3
     ORDERS = 4
     FACTS = 5
+    VERDICTS = 6
     CAMPAIGNS = 7
+    MEDIA = 8
 
 
 class Lead:

@@ -4,7 +4,7 @@ Who may: head office everything; a branch opens, notes, and finishes what it ope
 """
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sqlmodel import Session, col, select
 
@@ -21,6 +21,7 @@ from server.texts import gettext_for
 from server.tickets.numbers import next_number, number_text, parse
 from server.tickets.tables import Ticket, TicketCondition, TicketNote, TicketSource
 
+ITSELF: Final = "服务器"  # who acts where the server noticed something; no login can be that
 _OPEN = col(Ticket.status) != TicketStatus.DONE
 
 
@@ -82,6 +83,18 @@ def open_from_branch(
     after = facts(ticket, about) | _unsigned(uid)
     _journal(session, act, "ticket.open", ticket, about, after=after, effective_at=at)
     return ticket
+
+
+def open_by_itself(session: Session, act: Act, about: Subject, *, title: str, fault: Fault, at: int) -> Ticket:
+    """A matter the server noticed, of no condition that could end by itself; ITSELF acts."""
+    ticket = _open(session, act, about.id or 0, title[:200], fault, False, TicketSource.HAND, at)
+    _journal(session, act, "ticket.open", ticket, about, after=facts(ticket, about), effective_at=at)
+    return ticket
+
+
+def note_by_itself(session: Session, act: Act, ticket: Ticket, about: Subject, *, text: str) -> None:
+    session.add(TicketNote(ticket_id=ticket.id or 0, at=act.now, author=act.actor, text=text[:2000]))
+    _journal(session, act, "ticket.note", ticket, about, after={"text": text})
 
 
 def note_from_branch(
@@ -162,7 +175,7 @@ def start(session: Session, act: Act, who: Who, number: str) -> Ticket:
 def finish(session: Session, act: Act, who: Who, number: str, outcome: str) -> Ticket:
     """Done, with what was done. Its conditions may still be open: then that stands on the ticket too."""
     ticket, about = find(session, who, number)
-    by_hand = ticket.source is TicketSource.HAND
+    by_hand = ticket.source is TicketSource.HAND and not by_itself(ticket)
     if who.role is Role.AUDITOR or (who.role is Role.BRANCH and not by_hand):
         raise Forbidden("Your role may not do this.")
     outcome = clean(outcome)
@@ -180,6 +193,11 @@ def finish(session: Session, act: Act, who: Who, number: str, outcome: str) -> T
     after = {"status": "done", "outcome": outcome, "open_conditions": left}
     _journal(session, act, "ticket.finish", ticket, about, before=before, after=after)
     return ticket
+
+
+def by_itself(ticket: Ticket) -> bool:
+    """Whether the server opened it: a branch cannot finish it as it can its own reports."""
+    return ticket.opened_by == ITSELF
 
 
 def note(session: Session, act: Act, who: Who, number: str, text: str) -> Ticket:

@@ -88,6 +88,7 @@ class Agent(Frame):
         Binding("8", "branch", N_("See the branch")),
         Binding("9", "read_now", N_("Read now")),
         Binding("0", "ask_pc", N_("Ask its PC what it is")),
+        Binding("f8", "checks", N_("Its verdicts")),
     ]
 
     def __init__(self, key: str) -> None:
@@ -199,6 +200,9 @@ class Agent(Frame):
     def action_read_now(self) -> None:
         if self._agent is not None:
             read_now(self.app, self._key, self._agent.name, many=False)
+
+    def action_checks(self) -> None:
+        self.app.open(f"hosts/{self._key}")
 
     def action_ask_pc(self) -> None:
         ask_facts(self.app, self._key)

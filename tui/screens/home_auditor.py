@@ -24,12 +24,13 @@ MENU = (
     ("6", N_("Agents"), "agents"),
     ("7", N_("Pushes"), "pushes"),
     ("8", N_("Check campaigns"), "campaigns"),
+    ("F8", N_("Checks"), "checks"),
 )
 
 
 class AuditorHome(HomeFrame):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key, f"go({opens!r})", title, show=False) for key, title, opens in MENU
+        Binding(key.lower(), f"go({opens!r})", title, show=False) for key, title, opens in MENU
     ]
 
     def below(self) -> Iterable[Widget]:

@@ -5,7 +5,7 @@
 │ ■ 4   ■ 7   ▲ 12 …                              │
 ├ 网点 (最差在前) ──────┬ 事件 ──────────────────────┤
 │ ■ 滨河支行  疑似停电   │ 10:39 滨河支行 停电          │
-└ 1 网点  2 设备  3 报修单  4 台账  5 异常  6 采集程序  7 日志  8 下发  0 专项核查
+└ 1 网点  2 设备  3 报修单  4 台账  5 异常  6 采集程序  7 日志  8 下发  0 专项核查  F8 核查
 ```
 """
 
@@ -36,12 +36,13 @@ MENU = (
     ("7", N_("Journal"), "journal"),
     ("8", N_("Pushes"), "pushes"),
     ("0", N_("Check campaigns"), "campaigns"),
+    ("F8", N_("Checks"), "checks"),
 )
 
 
 class HeadHome(HomeFrame):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key, f"go({opens!r})", title, show=False) for key, title, opens in MENU
+        Binding(key.lower(), f"go({opens!r})", title, show=False) for key, title, opens in MENU
     ]
 
     def below(self) -> Iterable[Widget]:

@@ -154,6 +154,13 @@ class Table(ScrollView, Generic[T], can_focus=True):
         self.scroll_to(y=0, animate=False)
         self._ask()
 
+    def have(self, columns: Sequence[Column[T]]) -> None:
+        """Other columns. Rows that were asked for before may not fill them, and are not drawn any more."""
+        self._columns = columns
+        self._pages.clear()
+        self._measure()
+        self.refresh()
+
     def reload(self, source: Source[T] | None = None) -> None:
         """The same rows anew: cursor and scrolling stay with the row they are on."""
         self._source = source or self._source

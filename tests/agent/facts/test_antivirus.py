@@ -55,7 +55,7 @@ def daemon(tree: Tree) -> Iterator[Daemon]:
 
 def test_a_pc_without_antivirus_says_that_it_looked(tree: Tree) -> None:
     sheet = antivirus(tree({"proc/1/comm": "init\n"}))
-    assert (sheet.facts, sheet.unread) == ({"av.count": 0}, {})
+    assert (sheet.facts, sheet.unread) == ({"av.looked": ["ClamAV"], "av.count": 0}, {})
 
 
 def test_the_library_is_dated_by_its_own_header(tree: Tree) -> None:

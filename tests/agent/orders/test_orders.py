@@ -131,7 +131,14 @@ async def test_a_host_says_what_it_is_before_the_result(
     fact = facts[0]
     assert fact.topic == "host"
     if sys.platform == "linux":
-        assert [fact.topic for fact in facts[1:]] == ["updates", "software", "network", "antivirus", "policy"]
+        assert [fact.topic for fact in facts[1:]] == [
+            "updates",
+            "software",
+            "network",
+            "antivirus",
+            "policy",
+            "neighbours",
+        ]
     assert "clock.offset_ms" in fact.facts
     assert fact.facts["os.family"] == sys.platform
     assert fact.facts["agent.python"] == ".".join(map(str, sys.version_info[:3]))

@@ -21,16 +21,16 @@ BANK = Bank(
 )
 # + passes, - fails, ? is unknown, / does not apply: by the checks in the order of their names
 EXPECTED = {
-    #                library   av  real  shares ports licence ms17 one os  patch reboot usb
-    "xp": "          -  -      -   -     -      -     ?       -    +   -   ?     +      +",
-    "win7": "        -  -      +   +     +      +     +       +    +   -   -     -      +",
-    "win10": "       +  +      +   +     -      +     -       +    -   -   +     +      -",
-    "win11": "       +  +      +   +     +      +     +       +    +   +   +     +      +",
-    "ltsc2021": "    ?  ?      +   +     +      -     ?       +    +   +   ?     +      ?",
-    "server2016": "  +  -      +   +     ?      ?     +       +    ?   +   ?     +      +",
-    "debian": "      +  +      +   -     /      +     /       /    +   ?   /     +      -",
-    "nothing": "     ?  ?      ?   ?     ?      ?     ?       ?    ?   ?   ?     ?      ?",
-    "hostile": "     ?  ?      ?   ?     ?      ?     ?       ?    ?   ?   ?     ?      ?",
+    #                library   av  real  shares ports licence ms17 one os  patch reboot usb  software
+    "xp": "          -  -      -   -     -      -     ?       -    +   -   ?     +      +    ?",
+    "win7": "        -  -      +   +     +      +     +       +    +   -   -     -      +    -",
+    "win10": "       +  +      +   +     -      +     -       +    -   -   +     +      -    -",
+    "win11": "       +  +      +   +     +      +     +       +    +   +   +     +      +    +",
+    "ltsc2021": "    ?  ?      +   +     +      -     ?       +    +   +   ?     +      ?    ?",
+    "server2016": "  +  -      +   +     ?      ?     +       +    ?   +   ?     +      +    ?",
+    "debian": "      +  +      +   -     /      +     /       /    +   ?   /     +      -    +",
+    "nothing": "     ?  ?      ?   ?     ?      ?     ?       ?    ?   ?   ?     ?      ?    ?",
+    "hostile": "     ?  ?      ?   ?     ?      ?     ?       ?    ?   ?   ?     ?      ?    ?",
 }
 SIGNS = {"+": Word.PASS, "-": Word.FAIL, "?": Word.UNKNOWN, "/": Word.NOT_APPLICABLE}
 
@@ -190,3 +190,19 @@ def test_who_is_exempt_is_so_until_the_day_is_over_and_what_is_well_stays_well(h
 def test_a_fact_counts_only_on_the_sheet_of_its_topic(host: ReadHost) -> None:
     sheets = {**host("nothing").sheets, "host": Sheet(NOW, {"usb.storage": "denied"})}
     assert judged("removable-storage", Host("x", sheets)).word is Word.UNKNOWN
+
+
+def test_a_bank_adds_to_the_unwanted_programs_and_takes_single_ones_out(host: ReadHost) -> None:
+    told = changed(host("win11"), "software", {"software": ["ToDesk\t4.7", "Some[x] Game?\t1"]})
+    assert why(judged("unauthorised-software", told)) == ["违规软件：ToDesk"]
+    allowing = Bank(allowed=("todesk*",))
+    assert judged("unauthorised-software", told, allowing).word is Word.PASS
+    adding = Bank(allowed=("todesk*",), unwanted=("some[x] game?",))
+    assert judged("unauthorised-software", told, adding).word is Word.FAIL
+
+
+def test_a_list_of_software_that_is_not_whole_proves_only_what_is_in_it(host: ReadHost) -> None:
+    told = changed(host("win11"), "software", {"software.left_out": 5})
+    assert judged("unauthorised-software", told).word is Word.UNKNOWN
+    there = changed(told, "software", {"software": ["迅雷极速版\t1.0"]})
+    assert judged("unauthorised-software", there).word is Word.FAIL

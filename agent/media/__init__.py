@@ -1,0 +1,1 @@
+"""Sticks, cards and disks that are put into this PC and taken out of it."""
