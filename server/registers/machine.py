@@ -74,11 +74,24 @@ def of_campaign(session: Session, campaign: Campaign, now: int, hosts: Collectio
         old = before.get(row.subject_id)
         if old is not None and (old.outcome, old.found) == (outcome, found):
             continue
-        same = {"subject_id": row.subject_id, "branch_id": row.branch_id, "campaign": campaign.uid}
-        said = {"by": campaign.by, "source": Source.REMOTE, "kind": Entry.CHECK, "category": category, "item": item}
-        last = {"at": row.at, "written": now, "outcome": outcome, "found": found, "corrects": old.id if old else None}
-        last |= {"root": old.root or old.id if old else None}
-        made.append(SecurityRow(**same, **said, **last).model_dump(exclude={"id"}))
+        made.append(
+            SecurityRow(
+                at=row.at or now,
+                written=now,
+                subject_id=row.subject_id,
+                branch_id=row.branch_id,
+                by=campaign.by,
+                source=Source.REMOTE,
+                kind=Entry.CHECK,
+                category=category,
+                item=item,
+                outcome=outcome,
+                found=found,
+                corrects=old.id if old else None,
+                root=(old.root or old.id) if old else None,
+                campaign=campaign.uid,
+            ).model_dump(exclude={"id"})
+        )
     if made:
         session.execute(insert(SecurityRow), made)
 

@@ -151,7 +151,7 @@ def _within(which: Which, zone: ZoneInfo) -> Iterator[ColumnElement[bool]]:
 def _asked(viewer: Scoped, which: Which, zone: ZoneInfo, now: int) -> Select[Any]:
     """(row, what it is about, its branch)."""
     subject, home = aliased(Subject), aliased(Subject)
-    asked = (
+    asked: Select[Any] = (
         select(SecurityRow, subject, home)
         .join(subject, col(subject.id) == col(SecurityRow.subject_id))
         .join(home, col(home.id) == col(SecurityRow.branch_id))
@@ -164,7 +164,9 @@ def _asked(viewer: Scoped, which: Which, zone: ZoneInfo, now: int) -> Select[Any
     for column, wanted in (("kind", which.kind), ("source", which.source), ("outcome", which.outcome)):
         if wanted is not None:
             asked = asked.where(col(getattr(SecurityRow, column)) == wanted)
-    return asked.where(_is_overdue(_today(zone, now))) if which.overdue else asked
+    if which.overdue:
+        asked = asked.where(_is_overdue(_today(zone, now)))
+    return asked
 
 
 def _is_overdue(today: str) -> ColumnElement[bool]:
