@@ -100,7 +100,7 @@ class SecurityQuery:
     about: str | None = None
     first: str | None = None  # 2026-11-01
     last: str | None = None
-    kind: str | None = None
+    entry: str | None = None
     source: str | None = None
     overdue: bool = False
 

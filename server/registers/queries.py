@@ -96,13 +96,15 @@ def every(session: Session, viewer: Reader, which: Which, *, now: int, newest: i
 
 
 def newest(session: Session) -> int:
-    return session.execute(select(func.max(col(SecurityRow.id)))).scalar() or 0
+    found: int | None = session.execute(select(func.max(col(SecurityRow.id)))).scalar()
+    return found or 0
 
 
 def overdue(session: Session, viewer: Scoped, now: int) -> int:
     """How many findings are past the day by which they were to be mended."""
     asked = _asked(viewer, Which(overdue=True), bank_zone(session), now)
-    return session.execute(asked.with_only_columns(func.count())).scalar_one()
+    count: int = session.execute(asked.with_only_columns(func.count())).scalar_one()
+    return count
 
 
 def coverage(session: Session, viewer: Scoped, which: Which, now: int) -> RegisterCoverage:
@@ -123,7 +125,9 @@ def coverage(session: Session, viewer: Scoped, which: Which, now: int) -> Regist
     told = select(col(FactSheet.subject_id)).where(col(FactSheet.subject_id) == col(Subject.id))
 
     def count(*more: ColumnElement[bool]) -> int:
-        return session.execute(select(func.count()).select_from(hosts.where(*more).subquery())).scalar_one()
+        asked = select(func.count()).select_from(hosts.where(*more).subquery())
+        counted: int = session.execute(asked).scalar_one()
+        return counted
 
     return RegisterCoverage(hosts=count(), written=count(written.exists()), never=count(~told.exists()))
 
@@ -151,7 +155,7 @@ def _within(which: Which, zone: ZoneInfo) -> Iterator[ColumnElement[bool]]:
 def _asked(viewer: Scoped, which: Which, zone: ZoneInfo, now: int) -> Select[Any]:
     """(row, what it is about, its branch)."""
     subject, home = aliased(Subject), aliased(Subject)
-    asked: Select[Any] = (
+    asked: Any = (
         select(SecurityRow, subject, home)
         .join(subject, col(subject.id) == col(SecurityRow.subject_id))
         .join(home, col(home.id) == col(SecurityRow.branch_id))

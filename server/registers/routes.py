@@ -36,7 +36,7 @@ def _which(
     about: Annotated[str | None, Query(max_length=200, description="key of a branch, an agent or a position")] = None,
     first: Annotated[date | None, Query(description="day of the bank's calendar")] = None,
     last: Annotated[date | None, Query(description="this day is in it")] = None,
-    kind: Annotated[Entry | None, Query()] = None,
+    entry: Annotated[Entry | None, Query()] = None,
     source: Annotated[Source | None, Query()] = None,
     outcome: Annotated[Outcome | None, Query()] = None,
     overdue: Annotated[bool, Query(description="findings past their day alone")] = False,
@@ -46,7 +46,7 @@ def _which(
     for day in (first, last):
         if day is not None and not 1990 <= day.year <= 2200:
             raise Invalid("{day} is no day of this register.", day=day)
-    return Which(branch, about, first, last, kind, source, outcome, overdue)
+    return Which(branch, about, first, last, entry, source, outcome, overdue)
 
 
 No = Annotated[int, Path(ge=1, lt=1 << 62, description="number of the row")]

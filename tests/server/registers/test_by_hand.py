@@ -113,7 +113,7 @@ def test_lists_are_narrowed_and_say_whom_they_cover(sign_in: SignIn) -> None:
     enter(head, about="1001-pc", day="2025-04-01", kind="patch", category="", outcome="updated", patch="KB1")
     enter(head, about="1002", outcome="pass")
     assert [row["kind"] for row in rows(head, first="2025-03-01", last="2025-03-31")] == ["check"]
-    assert [row["patch"] for row in rows(head, kind="patch")] == ["KB1"]
+    assert [row["patch"] for row in rows(head, entry="patch")] == ["KB1"]
     assert [row["about"] for row in rows(head, outcome="pass")] == ["1002"]
     assert len(rows(head, about="1001-pc")) == 2
     assert told(head)["covers"] == {"hosts": 2, "written": 1, "never": 2}

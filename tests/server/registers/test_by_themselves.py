@@ -119,7 +119,7 @@ def test_patches_are_rows_by_name_or_by_count(sign_in: SignIn, host: Hosts, clie
         ("updates", {"updates.source": "dpkg", "updates.qfe": ["KB1", "KB2"], "file.srv.sys": "6.1.7601.23689"}),
         ("software", {"software": [*(f"lib{n}\t1.0-2" for n in range(25)), *software[25:], "vim\t9"]}),
     )
-    found = {row["item"]: row for row in rows(head, kind="patch")}
+    found = {row["item"]: row for row in rows(head, entry="patch")}
     assert len(found) == 4
     assert found["Patch: build of the system"]["patch"] == "19045.4046"
     assert found["Patch: build of the system"]["outcome"] == "updated"
