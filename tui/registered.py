@@ -88,8 +88,8 @@ def standing(row: SecurityRowOut) -> str:
 
 
 def lines(rows: Sequence[SecurityRowOut], now: int) -> list[list[str]]:
-    head = [_("Row"), _("Date"), _("Branch"), _("Checked"), _("Kind"), _("Outcome"), _("Item and what was found")]
-    head += [_("What became of it"), _("Told"), _("Checked by")]
+    head = [_("Row"), _("Date"), _("Branch"), _("Checked"), _("Kind"), _("Result"), _("Item and what was found")]
+    head += [_("What became of it"), _("Source"), _("Checked by")]
     return [
         head,
         *(

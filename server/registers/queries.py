@@ -28,6 +28,7 @@ from server.schemas.registers import (
 
 AT_ONCE: Final = 500  # rows of one question while a file is written
 FOLLOWING: Final = (Entry.MEND, Entry.REVIEW)
+FINE: Final = (Outcome.PASS, Outcome.NOT_APPLICABLE)  # nothing is to be mended
 
 
 class Reader(Scoped, Protocol):
@@ -212,7 +213,7 @@ def _is_overdue(today: str) -> ColumnElement[bool]:
     )
     until = func.coalesce(due, col(SecurityRow.due))
     return and_(
-        col(SecurityRow.kind).not_in(FOLLOWING), col(SecurityRow.follows).is_(None), until != "", until < today,
+        col(SecurityRow.kind).not_in(FOLLOWING), col(SecurityRow.follows).is_(None), col(SecurityRow.outcome).not_in(FINE), until != "", until < today,
         ~corrected, ~passed,
     )  # fmt: skip
 
@@ -254,7 +255,14 @@ def _out(
     due = next((one.due for one in reversed(mends) if one.due), row.due)
     review = reviews[-1].outcome if reviews else row.outcome if row.kind is Entry.REVIEW else Outcome.NONE
     by = corrected.get(row.id or 0)
-    late = row.kind not in FOLLOWING and by is None and due != "" and due < today and review is not Outcome.PASS
+    late = (
+        row.kind not in FOLLOWING
+        and row.outcome not in FINE
+        and by is None
+        and due != ""
+        and due < today
+        and review is not Outcome.PASS
+    )
     return SecurityRowOut(
         no=row.id or 0,
         at=row.at,

@@ -69,10 +69,10 @@ class Security(Listing[SecurityRowOut]):
             Column(_("Branch"), lambda row: said(row.branch_name), 10, drop=3),
             Column(_("Checked"), lambda row: said(row.asset or row.about), 12, grow=1),
             Column(_("Kind"), lambda row: said(sort(row)), 10, drop=2),
-            Column(_("Outcome"), lambda row: cells.mark(OUTCOMES[row.outcome]), width()),
+            Column(_("Result"), lambda row: cells.mark(OUTCOMES[row.outcome]), width()),
             Column(_("Item and what was found"), lambda row: said(what(row).replace("\n", " ")), 20, grow=4),
-            Column(_("What became of it"), self._standing, 14, drop=1),
-            Column(_("Told"), lambda row: cells.dim(_(SOURCES[row.source])), 4, drop=4),
+            Column(_("What became of it"), self._standing, 16, drop=1),
+            Column(_("Source"), lambda row: cells.dim(_(SOURCES[row.source])), 4, drop=4),
         ]
 
     def _standing(self, row: SecurityRowOut) -> Text:
@@ -138,7 +138,7 @@ class Security(Listing[SecurityRowOut]):
             Field("about", _("Checked"), about, _("key of a device, an agent or a branch"), needed=True),
             Field("category", _("Category"), choices=[(key.value, _(title)) for key, title in CATEGORIES.items()]),
             Field("item", _("Item"), "", _("what was looked at"), needed=True),
-            Field("outcome", _("Outcome"), choices=_words(CHECKED)),
+            Field("outcome", _("Result"), needed=True, choices=_words(("", *CHECKED))),  # no pass by accident
             Field("found", _("Found"), "", _("may be left empty")),
             Field("measure", _("Mending"), "", _("may be left empty")),
             Field("due", _("Mend until"), "", "2027-03-31"),
@@ -180,7 +180,7 @@ class Security(Listing[SecurityRowOut]):
 
         before = {"found": row.found, "outcome": ""}
         fields = [
-            Field("outcome", _("Outcome"), choices=[("", _("as it is")), *_words(CHECKED)]),
+            Field("outcome", _("Result"), choices=[("", _("as it is")), *_words(CHECKED)]),
             Field("found", _("Found"), row.found),
             Field("reason", _("Reason"), "", needed=True),
         ]

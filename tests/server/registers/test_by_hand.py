@@ -86,6 +86,21 @@ def test_a_finding_is_overdue_until_a_second_look_passes(sign_in: SignIn) -> Non
     assert rows(head, overdue=True) == []
 
 
+def test_what_a_correction_finds_in_order_is_not_overdue(sign_in: SignIn) -> None:
+    head = sign_in(Role.HEAD)
+    no = enter(head, due="2020-01-01")["no"]
+    assert [figure["value"] for figure in _figures(sign_in(Role.AUDITOR)) if figure["key"] == "overdue"] == ["1"]
+    row = write(head, f"/{no}/correct", outcome="pass", reason="看错了机器")
+    assert (row["due"], row["overdue"]) == ("2020-01-01", False)
+    assert rows(head, overdue=True) == []
+    assert [figure["value"] for figure in _figures(sign_in(Role.AUDITOR)) if figure["key"] == "overdue"] == ["0"]
+
+
+def _figures(person: TestClient) -> list[dict[str, str]]:
+    figures: list[dict[str, str]] = person.get("/api/home").json()["figures"]
+    return figures
+
+
 @pytest.mark.parametrize(
     ("said", "why"),
     [

@@ -37,11 +37,15 @@ async def test_a_check_is_entered_and_its_finding_followed(
         app.screen.query_one("#found", Input).value = "门锁损坏"
         app.screen.query_one("#due", Input).value = "明天"
         await pilot.press("enter")
+        await until(pilot, lambda: "请填写“结果”" in text(pilot))
+        await pilot.press("3")
+        await pilot.press("enter")
         await until(pilot, lambda: "日期请写成 2027-03-31" in text(pilot))
         app.screen.query_one("#due", Input).value = "2020-01-31"
         show(text(pilot))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, Security) and "[/x]机房门锁: 门锁损坏" in text(pilot))
+        assert "■ 不合格" in text(pilot)
         await until(pilot, lambda: "逾期 2020-01-31" in text(pilot) and "期限 2020-01-31" in text(pilot))
         assert "台有登记" in text(pilot)
         show(text(pilot))
