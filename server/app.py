@@ -170,16 +170,12 @@ def create_app(
         revisions=Revisions(database, key, now),
         ticker=Ticker(database, now, heard=heard),
         follower=follower,
-        entries=entries,
-        facts=facts,
-        media=media,
-        orders=orders,
-        campaigns=campaigns,
-        hub=hub,
+        verdicts=verdicts,
+        followers={one.name: one for one in (follower, entries, facts, media, orders, verdicts, campaigns)},
         sweeper=sweeper,
+        hub=hub,
         shelf=Shelf(database, now),
         checks=bank_checks,
-        verdicts=verdicts,
     )
 
     @asynccontextmanager
@@ -189,14 +185,8 @@ def create_app(
         ticking = asyncio.create_task(state.ticker.run(), name="ticker")
         handing = asyncio.create_task(hub.run(), name="orders")
         state.writer.start()
-        follower.start()
-        entries.start()
-        facts.start()
-        media.start()
-        orders.start()
-        verdicts.start()
-        campaigns.start()
-        sweeper.start()
+        for one in (*state.followers.values(), sweeper):
+            one.start()
         try:
             yield
         finally:
@@ -205,14 +195,7 @@ def create_app(
             await ticking  # not cancelled: the thread that looks for it would outlive it
             await handing
             await asyncio.to_thread(state.writer.stop)
-            await asyncio.to_thread(follower.stop)
-            await asyncio.to_thread(entries.stop)
-            await asyncio.to_thread(facts.stop)
-            await asyncio.to_thread(media.stop)
-            await asyncio.to_thread(orders.stop)
-            await asyncio.to_thread(verdicts.stop)
-            await asyncio.to_thread(campaigns.stop)
-            await asyncio.to_thread(sweeper.stop)
+            await asyncio.gather(*(asyncio.to_thread(one.stop) for one in (*state.followers.values(), sweeper)))
 
     app = Application(
         doors(routers()),

@@ -1,6 +1,6 @@
 """What one running server is made of; routes reach it by their dependencies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from server.accounts.passwords import Passwords
@@ -9,16 +9,12 @@ from server.agents.challenges import Voice
 from server.agents.limits import Limits
 from server.agents.turns import Turns
 from server.aside.shelf import Shelf
-from server.campaigns.follower import CampaignFollower
 from server.checks.follower import VerdictFollower
 from server.checks.kept import Checks
-from server.entries.follower import EntryFollower
 from server.events.ticker import Ticker
-from server.facts.follower import FactFollower
+from server.following import Following
 from server.health.follower import Follower
 from server.ingest.writer import Writer
-from server.media.follower import MediaFollower
-from server.orders.follower import OrderFollower
 from server.orders.hub import Hub
 from server.places.together import Together
 from server.retention.sweeper import Sweeper
@@ -43,16 +39,12 @@ class State:
     writer: Writer
     revisions: Revisions
     ticker: Ticker
-    follower: Follower
-    entries: EntryFollower
-    facts: FactFollower
-    media: MediaFollower
-    orders: OrderFollower
-    campaigns: CampaignFollower
-    hub: Hub
+    follower: Follower  # health
+    verdicts: VerdictFollower
+    followers: Mapping[str, Following]  # by name: these, and all that follows from records or verdicts besides
     sweeper: Sweeper
+    hub: Hub
     shelf: Shelf
     checks: Checks
-    verdicts: VerdictFollower
     homes: Together[Home] = field(default_factory=Together)  # of the whole bank
     draining: bool = False  # the end is asked for

@@ -6,9 +6,10 @@ from sqlmodel import Session, col, select
 
 from agent.wire import Event
 from server.events.publish import invalidate
-from server.ingest.tables import RecordRow, Stream
+from server.ingest.tables import RecordRow
 from server.inventory.tables import Subject
 from server.journal.deeds import Act
+from server.log_following import agent_of
 from server.media.seen import Seen, seen, word_of
 from server.media.tables import MediaSighting, MediaStick
 from server.schemas.media import StickWord, Way
@@ -32,7 +33,7 @@ def keep(session: Session, now: int, row: RecordRow, event: Event) -> MediaSight
     one = seen(event.detail)
     if one is None:
         return None
-    agent = _agent(session, row)
+    agent = agent_of(session, row)
     known = session.exec(select(MediaStick).where(MediaStick.stick == one.stick)).first() if one.serial else None
     made = MediaSighting(
         record=row.id or 0,
@@ -54,11 +55,6 @@ def keep(session: Session, now: int, row: RecordRow, event: Event) -> MediaSight
     session.flush()
     invalidate(session, "media", agent.key, agent.branch_id, now)
     return made
-
-
-def _agent(session: Session, row: RecordRow) -> Subject:
-    asked = select(Subject).join(Stream, col(Stream.agent_id) == col(Subject.id))
-    return session.exec(asked.where(Stream.id == row.stream_id)).one()
 
 
 def _ticket(session: Session, act: Act, made: MediaSighting, one: Seen, agent: Subject) -> Ticket:

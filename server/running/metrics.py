@@ -61,8 +61,7 @@ def _ingest(state: State) -> list[Family]:
 
 
 def _followers(state: State) -> list[Family]:
-    told = (state.facts, state.media, state.orders)
-    every = (state.follower, state.entries, *told, state.verdicts, state.campaigns, state.sweeper)
+    every = (*state.followers.values(), state.sweeper)
     defects = {one.name: float(one.defects) for one in every}
     leads = {one.name: float(one.leads) for one in every}
     said = "Defects met in what follows from records."

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from server.clock import SteadyClock
 from server.following import Following
+from server.health.cursors import HEALTH
 from server.migrations import heads
 from server.running.lag import Lag, lag_of
 from server.state import State
@@ -51,12 +52,7 @@ class Readiness:
             "database": database,
             "writer": "dead" if not writer.alive else "failing" if writer.failing else OK,
             "health": _follows(self._state.follower, health),
-            "entries": _follows(self._state.entries, OK),
-            "facts": _follows(self._state.facts, OK),
-            "media": _follows(self._state.media, OK),
-            "orders": _follows(self._state.orders, OK),
-            "verdicts": _follows(self._state.verdicts, OK),
-            "campaigns": _follows(self._state.campaigns, OK),
+            **{name: _follows(one, OK) for name, one in self._state.followers.items() if name != HEALTH},
             "disk": self._disk(),
             "clock": self._clock(),
         }

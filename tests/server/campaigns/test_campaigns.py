@@ -174,7 +174,7 @@ def test_a_result_that_comes_after_the_end_is_told_and_the_journal_says_that_it_
     assert [deed for deed, _ in deeds] == ["campaign.begin", "campaign.end", "campaign.amend"]
     assert json.loads(deeds[-1][1] or "")["root"] == campaign(head, uid)["root"]
     assert json.loads(deeds[-1][1] or "")["words"] == {"pass": 1}
-    assert state_of(head).campaigns.step() == 0
+    assert state_of(head).followers["campaigns"].step() == 0
 
 
 def test_a_branch_sees_its_own_hosts_alone_and_pushes_nothing(sign_in: SignIn, host: Hosts) -> None:

@@ -57,7 +57,7 @@ def test_a_thousand_hosts_end_in_exactly_their_reasons(
         "exempt": 0,
     }
     assert told["hosts"]["answered"] + told["hosts"]["undone"] == MANY
-    assert state_of(head).campaigns.step() == 0
+    assert state_of(head).followers["campaigns"].step() == 0
 
 
 def _fate(number: int) -> str:

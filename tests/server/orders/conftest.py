@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from agent.wire import MEDIA_MSGPACK, VERSION, Batch, Clock, Orders, Result
 from server.clock import SetClock
+from server.orders.follower import OrderFollower
 from server.state import State
 
 UP = 3_600_000_000
@@ -79,16 +80,23 @@ def state_of(client: TestClient) -> State:
     return state
 
 
+def ender(client: TestClient) -> OrderFollower:
+    """Who ends orders."""
+    follower = state_of(client).followers["orders"]
+    assert isinstance(follower, OrderFollower)
+    return follower
+
+
 def settle(client: TestClient) -> None:
     """What follows from what came is written."""
-    while state_of(client).orders.step():
+    while ender(client).step():
         pass
 
 
 @pytest.fixture
 def client(app: FastAPI) -> Iterable[TestClient]:
     """The server with nothing that follows by itself: `settle` does it at a moment the test knows."""
-    app.state.branchfleet.orders.start = lambda: None
+    app.state.branchfleet.followers["orders"].start = lambda: None
     with TestClient(app, headers={"Accept-Language": "en"}) as client:
         yield client
 

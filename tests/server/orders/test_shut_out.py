@@ -12,7 +12,7 @@ from server.clock import SetClock
 from server.events.publish import invalidate
 from server.schemas.people import Role
 from server.storage.database import Database
-from tests.server.orders.conftest import Asking, Asks, orders, push, settle, state_of
+from tests.server.orders.conftest import Asking, Asks, ender, orders, push, settle, state_of
 
 SignIn = Callable[..., TestClient]
 DECIDED = [
@@ -27,7 +27,7 @@ def shut_out(client: TestClient, database: Database, bank: dict[str, int], ident
         session.exec(delete(AgentToken).where(col(AgentToken.agent_id) == bank["centre"]))
         session.add(AgentIdentity(agent_id=bank["centre"], **identity))
         invalidate(session, "agent", "centre", bank["0001"], state_of(client).now())
-    state_of(client).orders.decide()  # the ticker says so, when it hears of it
+    ender(client).decide()  # the ticker says so, when it hears of it
     settle(client)
 
 
@@ -63,7 +63,7 @@ def test_the_server_hears_of_it_by_itself(
     push(sign_in(Role.HEAD), "doctor", "centre")
     settle(client)
     decided: list[bool] = []
-    state_of(client).orders.decide = lambda: decided.append(True)  # type: ignore[method-assign]
+    ender(client).decide = lambda: decided.append(True)  # type: ignore[method-assign]
     with database.write() as session:
         invalidate(session, "agent", "centre", bank["0001"], state_of(client).now())
     portal: Any = client.portal
@@ -81,7 +81,7 @@ def test_a_server_that_was_away_meanwhile_finds_it_when_it_begins(
     with database.write() as session:
         session.exec(delete(AgentToken))
         session.add(AgentIdentity(agent_id=bank["centre"], revoked_at=1))
-    state_of(client).orders.arrive()
+    ender(client).arrive()
     settle(client)
     assert ends(head, made["uid"]) == [("refused", DECIDED[0][1])]
 

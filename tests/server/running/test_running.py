@@ -126,7 +126,7 @@ def test_a_server_whose_health_is_dead_silent_or_behind_is_not_ready(
 
 def test_a_server_that_makes_nothing_of_entries_is_not_ready(client: TestClient, app: FastAPI) -> None:
     until_ready(client)
-    state_of(app).entries.stop()
+    state_of(app).followers["entries"].stop()
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["checks"]["entries"]) == (503, "dead")
 
