@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -153,7 +153,7 @@ def _within(which: Which, zone: ZoneInfo) -> Iterator[ColumnElement[bool]]:
         yield col(SecurityRow.at) < midnight(which.last + timedelta(days=1), zone)
 
 
-def _asked(viewer: Scoped, which: Which, zone: ZoneInfo, now: int) -> Select[Any]:
+def _asked(viewer: Scoped, which: Which, zone: ZoneInfo, now: int) -> Any:
     """(row, what it is about, its branch)."""
     subject, home = aliased(Subject), aliased(Subject)
     asked: Any = (
@@ -212,10 +212,8 @@ def _is_overdue(today: str) -> ColumnElement[bool]:
         .exists()
     )
     until = func.coalesce(due, col(SecurityRow.due))
-    return and_(
-        col(SecurityRow.kind).not_in(FOLLOWING), col(SecurityRow.follows).is_(None), col(SecurityRow.outcome).not_in(FINE), until != "", until < today,
-        ~corrected, ~passed,
-    )  # fmt: skip
+    finding = col(SecurityRow.kind).not_in(FOLLOWING), col(SecurityRow.outcome).not_in(FINE)
+    return and_(*finding, until != "", until < today, ~corrected, ~passed)
 
 
 def _outs(
