@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from typing import Any
 
 import openpyxl
 import pytest
@@ -145,7 +146,7 @@ def test_the_file_holds_the_rows_as_text_and_is_a_deed(sign_in: SignIn, database
     assert answer.headers["x-rows"] == "2"
     sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).active
     assert sheet is not None
-    lines = [[cell.value or "" for cell in row] for row in sheet.iter_rows()]
+    lines = [[str(cell.value or "") for cell in row] for row in sheet.iter_rows()]
     assert lines[0][0] == "青禾农商银行计算机安全检查登记簿"
     assert f"日志序号：{answer.headers['x-journal-seq']}　登记至第 2 行" in lines[1][0]
     assert "主机 1 台，0 台有登记；1 台从未采集，不会自动登记" in lines[1][0]
@@ -157,7 +158,8 @@ def test_the_file_holds_the_rows_as_text_and_is_a_deed(sign_in: SignIn, database
     assert (cells["整改措施"], cells["期限"], cells["备注"]) == ("关闭 445", "2025-04-30", "逾期")
     assert f"第 {no} 行的后续" in mending
     assert (sheet.page_setup.orientation, sheet.page_setup.paperSize) == ("landscape", 9)
-    assert "负责人" in str(sheet.oddFooter.left.text)
+    footer: Any = sheet.oddFooter
+    assert "负责人" in footer.left.text
     with database.read() as session:
         deed = session.exec(select(JournalRow).where(col(JournalRow.deed) == "register.export")).one()
     assert json.loads(deed.after or "")["rows"] == 2

@@ -26,7 +26,8 @@ def av(library: str, at: int, product: str = "ClamAV", **more: Any) -> dict[str,
 
 
 def tell(client: TestClient, host: Host, *sheets: tuple[str, dict[str, Any]]) -> None:
-    host.send(*(host.fact(topic, facts) for topic, facts in sheets))
+    records: list[Any] = [host.fact(topic, facts) for topic, facts in sheets]
+    host.send(*records)
     settle(client)
 
 
@@ -65,7 +66,8 @@ def test_a_host_that_did_not_answer_is_not_done_and_its_late_answer_a_row_that_c
     settle(client)
     [row] = rows(head)
     assert (row["outcome"], row["found"]) == ("undone", "The agent was given it and did not answer.")
-    pc.send(pc.fact("host", {"os.family": "linux"}), pc.fact("network", {"ports.tcp": ["22"]}), pc.result(order.uid))
+    records: list[Any] = [pc.fact("host", {"os.family": "linux"}), pc.fact("network", {"ports.tcp": ["22"]})]
+    pc.send(*records, pc.result(order.uid))
     settle(client)
     late, first = rows(head)
     assert (late["outcome"], late["corrects"], first["corrected_by"]) == ("pass", first["no"], late["no"])
