@@ -26,6 +26,7 @@ import server.health.routes
 import server.ingest.routes
 import server.journal.routes
 import server.ledger.routes
+import server.licences.routes
 import server.media.routes
 import server.network.routes
 import server.orders.routes
@@ -98,6 +99,7 @@ def routers() -> list[APIRouter]:
         server.checks.routes.router,
         server.exemptions.routes.router,
         server.media.routes.router,
+        server.licences.routes.router,
         server.network.routes.router,
         server.campaigns.routes.router,
         server.registers.routes.router,

@@ -15,6 +15,7 @@ from server.events.ticker import Ticker
 from server.following import Following
 from server.health.follower import Follower
 from server.ingest.writer import Writer
+from server.licences.told import Installs
 from server.orders.hub import Hub
 from server.places.together import Together
 from server.retention.sweeper import Sweeper
@@ -46,5 +47,6 @@ class State:
     hub: Hub
     shelf: Shelf
     checks: Checks
+    installs: Installs = field(default_factory=Installs)
     homes: Together[Home] = field(default_factory=Together)  # of the whole bank
     draining: bool = False  # the end is asked for

@@ -114,7 +114,7 @@ class Cluster:
 
     def _copied(self, of: str) -> str:
         name = f"test_{next(self._numbers)}"
-        self._ask(f"CREATE DATABASE {name} TEMPLATE {of} STRATEGY file_copy")
+        self._ask(f"CREATE DATABASE {name} TEMPLATE {of} STRATEGY wal_log")
         return name
 
     def drop(self, name: str) -> None:

@@ -35,6 +35,7 @@ from tui.screens.host import HostChecks
 from tui.screens.journal import Journal
 from tui.screens.ledger import Ledger
 from tui.screens.ledger import query_of as ledger_query
+from tui.screens.licences import Installs, Licences, Register
 from tui.screens.local import LocalHome
 from tui.screens.matrix import Hosts, Matrix
 from tui.screens.matrix import query_of as host_query
@@ -75,11 +76,19 @@ def _screens() -> dict[str, Callable[[Place], Screen[None]]]:
         "exemptions": lambda to: Exemptions(),
         "pushes": lambda to: Push(to.key) if to.key else Pushes(to.one("about")),
         "media": lambda to: Sightings(to.one("serial") or "", to.one("branch")) if to.key or to.asked else Sticks(),
+        "licences": _licences,
         "network": lambda to: Network(to.one("branch")),
         "campaigns": lambda to: Campaign(to.key, to.one("branch")) if to.key else Campaigns(),
         "security": lambda to: Security(to.one("branch"), to.one("about"), overdue=to.one("overdue") is not None),
         "journal": lambda to: Journal(to.key or to.one("about") or ""),
     }
+
+
+def _licences(to: Place) -> Screen[None]:
+    if to.key:
+        return Register()
+    product = to.one("product")
+    return Installs(product, to.one("list"), to.one("branch")) if product else Licences()
 
 
 class ConsoleApp(Shell):

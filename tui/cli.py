@@ -18,6 +18,7 @@ from tui import (
     complying,
     exempting,
     facts,
+    licensing,
     media,
     network,
     pushing,
@@ -52,6 +53,7 @@ app.add_typer(exempting.app)
 checking.check_app.registered_commands += complying.app.registered_commands
 app.add_typer(media.app)
 app.add_typer(registering.app)
+app.add_typer(licensing.app)
 app.add_typer(network.app)
 app.add_typer(signing.app)
 

@@ -31,6 +31,16 @@ from server.schemas.facts import ChangePage, FactsOut
 from server.schemas.home import Home
 from server.schemas.journal import JournalCheck, JournalPage
 from server.schemas.ledger import CardDetail, CardPage
+from server.schemas.licences import (
+    Install,
+    InstallPage,
+    LicenceChange,
+    LicenceCreate,
+    LicenceOut,
+    LicencePage,
+    LicenceWithdraw,
+    ProductPage,
+)
 from server.schemas.matrix import HostPage, MatrixPage, TrendOut
 from server.schemas.media import SightingPage, StickCreate, StickOut, StickPage, StickStep
 from server.schemas.network import CoverageOut, NetworkList, NetworkPage
@@ -435,6 +445,32 @@ class Client(Line):
 
     async def step_medium(self, asked: StickStep) -> StickOut:
         return await self._post(StickOut, "/api/media/step", asked)
+
+    # licences
+
+    async def licences(
+        self, *, branch: str | None = None, every: bool = False, offset: int = 0, limit: int = 100
+    ) -> ProductPage:
+        return await self._get(ProductPage, "/api/licences", branch=branch, every=every, offset=offset, limit=limit)
+
+    async def licence_hosts(
+        self, product: str, *, words: tuple[Install, ...] = (), branch: str | None = None, offset: int = 0,
+        limit: int = 100,
+    ) -> InstallPage:  # fmt: skip
+        asked = {"product": product, "word": words, "branch": branch}
+        return await self._get(InstallPage, "/api/licences/hosts", **asked, offset=offset, limit=limit)
+
+    async def licence_register(self, *, offset: int = 0, limit: int = 100) -> LicencePage:
+        return await self._get(LicencePage, "/api/licences/register", offset=offset, limit=limit)
+
+    async def register_licence(self, asked: LicenceCreate) -> LicenceOut:
+        return await self._post(LicenceOut, "/api/licences", asked)
+
+    async def change_licence(self, asked: LicenceChange) -> LicenceOut:
+        return await self._post(LicenceOut, "/api/licences/change", asked)
+
+    async def withdraw_licence(self, asked: LicenceWithdraw) -> LicenceOut:
+        return await self._post(LicenceOut, "/api/licences/withdraw", asked)
 
     # the wire
 

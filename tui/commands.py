@@ -49,6 +49,7 @@ class Going(Provider):
             (_("Ledger"), _("the register of machines; export"), to("ledger")),
             (_("Security register"), _("checks, library updates and patches; entries by hand"), to("security")),
             (_("Removable media"), _("the bank's own, and what was put into PCs"), to("media")),
+            (_("Software licences"), _("bought, installed and in use"), to("licences")),
             (_("Wire against ledger"), _("who is on the network, and who should be"), to("network")),
             (_("Agents"), _("the programs that poll"), to("agents")),
             (_("Pushes"), _("what agents were asked to do now, and what came of it"), to("pushes")),

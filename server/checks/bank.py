@@ -9,8 +9,10 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from server.checks.patterns import Pattern
 from server.checks.sheets import DAY, PRODUCTS, Host, Lack, fact
 from server.errors import Told, reason
+from server.licences.products import Product
 
 FILE: Final = "bank.toml"
 YOUNG: Final = 15 * DAY  # a newest library older than this is no measure: a server nobody updates would make all green
@@ -20,9 +22,6 @@ EPOCH: Final = 719_163  # the ordinal of 1970-01-01
 
 class BadBank(Told):
     """The file cannot be used: which, and what is wrong."""
-
-
-Pattern = Annotated[str, msgspec.Meta(min_length=2, max_length=120)]  # of a program's name: * is anything
 
 
 class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,6 +80,7 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unwanted: list[Pattern] = []
     allowed: list[Pattern] = []
     segment: list[SegmentSaid] = []
+    product: list[Product] = []
 
 
 class Bank(msgspec.Struct, frozen=True):
@@ -94,6 +94,7 @@ class Bank(msgspec.Struct, frozen=True):
     unwanted: tuple[str, ...] = ()  # patterns beside those that came with the program
     allowed: tuple[str, ...] = ()  # and what none of them means
     segments: tuple[Segment, ...] = ()
+    products: tuple[Product, ...] = ()  # that are bought by licence, beside those that came with the program
 
     def zone(self, address: IPv4Address | IPv6Address) -> str | None:
         return next((name for name, network in self.zones if address in network), None)
@@ -127,6 +128,7 @@ def read_bank(file: Path, newest: Mapping[str, int] | None = None) -> Bank:
         unwanted=tuple(said.unwanted),
         allowed=tuple(said.allowed),
         segments=segments,
+        products=tuple(said.product),
     )
 
 

@@ -8,7 +8,6 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from importlib.resources import files
 from ipaddress import ip_interface
@@ -17,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from server.checks.bank import YOUNG, Bank
+from server.checks.patterns import like
 from server.checks.sheets import DAY, Lack
 from server.checks.words import Phrase, phrase
 from server.storage.types import FOREVER
@@ -282,16 +282,7 @@ def _is_port(said: str) -> bool:
 @lru_cache(maxsize=200_000)
 def _is_unwanted(unwanted: tuple[str, ...], allowed: tuple[str, ...], name: str) -> bool:
     """Most hosts have the same programs: each name is looked at once."""
-    called = name.casefold()
-    if any(fnmatchcase(called, _literal(one)) for one in allowed):
-        return False
-    return any(fnmatchcase(called, _literal(one)) for one in (*unwanted_software(), *unwanted))
-
-
-@cache
-def _literal(pattern: str) -> str:
-    """For fnmatch: of its signs only the star is one."""
-    return pattern.casefold().replace("[", "[[]").replace("?", "[?]")
+    return not like(name, allowed) and like(name, (*unwanted_software(), *unwanted))
 
 
 @cache

@@ -19,6 +19,7 @@ import server.ingest.tables
 import server.inventory.tables
 import server.journal.tables
 import server.ledger.tables
+import server.licences.tables
 import server.media.tables
 import server.network.tables
 import server.orders.tables

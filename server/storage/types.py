@@ -6,11 +6,12 @@ Ids are integers inside and UUIDv7 outside.
 
 import json
 from collections.abc import Callable
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import BigInteger, Dialect, Enum, ForeignKeyConstraint, Integer, Text, TypeDecorator
+from sqlalchemy import BigInteger, Dialect, Enum, ForeignKeyConstraint, Integer, String, Text, TypeDecorator
 
 Now = Callable[[], int]  # the clock, passed in: UTC µs
 
@@ -73,6 +74,19 @@ class Json(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)
+
+
+class Day(TypeDecorator[date]):
+    """A day of the calendar as text, 2026-11-30: the same on both databases, and in order."""
+
+    impl = String(10)
+    cache_ok = True
+
+    def process_bind_param(self, value: date | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.isoformat()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> date | None:
+        return None if value is None else date.fromisoformat(value)
 
 
 def words(kind: type[StrEnum]) -> Enum:
