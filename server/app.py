@@ -32,6 +32,7 @@ import server.network.routes
 import server.orders.routes
 import server.places.routes
 import server.queries
+import server.registers.routes
 import server.routes
 import server.running.routes
 import server.tickets.routes
@@ -102,6 +103,7 @@ def routers() -> list[APIRouter]:
         server.licences.routes.router,
         server.network.routes.router,
         server.campaigns.routes.router,
+        server.registers.routes.router,
         server.events.routes.router,
         server.routes.router,
         server.running.routes.router,

@@ -46,6 +46,7 @@ from tui.screens.position import Position
 from tui.screens.push import Push
 from tui.screens.pushes import Pushes
 from tui.screens.report import Report
+from tui.screens.security import Security
 from tui.screens.sign_in import NewPassword, SignIn
 from tui.screens.ticket import Ticket
 from tui.screens.tickets import Tickets
@@ -80,6 +81,7 @@ def _screens() -> dict[str, Callable[[Place], Screen[None]]]:
         "licences": _licences,
         "network": lambda to: Network(to.one("branch")),
         "campaigns": lambda to: Campaign(to.key, to.one("branch")) if to.key else Campaigns(),
+        "security": lambda to: Security(to.one("branch"), to.one("about"), overdue=to.one("overdue") is not None),
         "journal": lambda to: Journal(to.key or to.one("about") or ""),
     }
 

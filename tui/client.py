@@ -51,6 +51,13 @@ from server.schemas.observations import ObservationPage
 from server.schemas.orders import OrderPage, OrderState, PushCreate, PushOut, PushPage
 from server.schemas.people import PasswordChange, PersonOut, SignInAsk, SignInOut
 from server.schemas.positions import History, PositionDetail, PositionPage
+from server.schemas.registers import (
+    SecurityCorrection,
+    SecurityEntry,
+    SecurityFollow,
+    SecurityPage,
+    SecurityRowOut,
+)
 from server.schemas.standing import Standing
 from server.schemas.status import Invalidated, Status
 from server.schemas.tickets import TicketCreate, TicketDetail, TicketNoteCreate, TicketPage, TicketStatus, TicketStep
@@ -58,6 +65,7 @@ from tui.failures import judge, translated
 from tui.line import Line, Value, may_keep_silent, parsed
 
 QUIET = 90.0  # seconds without a byte before the events are asked for anew
+SECURITY = "/api/registers/security"
 WRITING = 900.0  # seconds an export may take before its first byte: it is whole by then, a province's takes minutes
 
 
@@ -97,6 +105,20 @@ class HostQuery:
     check: str | None = None
     word: tuple[str, ...] = ()
     q: str = ""
+
+
+@dataclass(frozen=True)
+class SecurityQuery:
+    branch: str | None = None
+    about: str | None = None
+    first: str | None = None  # 2026-11-01
+    last: str | None = None
+    entry: str | None = None
+    source: str | None = None
+    overdue: bool = False
+
+    def asked(self) -> dict[str, str | None]:
+        return {**asdict(self), "overdue": "true" if self.overdue else None}
 
 
 @dataclass(frozen=True)
@@ -404,6 +426,23 @@ class Client(Line):
             size = response.headers.get("content-length")
             said = [response.headers.get(name, "") for name in ("x-journal-seq", "x-rows", "x-watched")]
             yield Download(_chunks(response), int(size) if size else None, *said)
+
+    # registers
+
+    async def security(self, query: SecurityQuery, *, offset: int = 0, limit: int = 100) -> SecurityPage:
+        return await self._get(SecurityPage, SECURITY, **query.asked(), offset=offset, limit=limit)
+
+    def security_export(self, query: SecurityQuery) -> AbstractAsyncContextManager[Download]:
+        return self.export(f"{SECURITY}/export", **query.asked())
+
+    async def enter_security(self, ask: SecurityEntry) -> SecurityRowOut:
+        return await self._post(SecurityRowOut, SECURITY, ask)
+
+    async def follow_security(self, no: int, ask: SecurityFollow) -> SecurityRowOut:
+        return await self._post(SecurityRowOut, f"{SECURITY}/{no}/follow", ask)
+
+    async def correct_security(self, no: int, ask: SecurityCorrection) -> SecurityRowOut:
+        return await self._post(SecurityRowOut, f"{SECURITY}/{no}/correct", ask)
 
     # media
 

@@ -21,6 +21,7 @@ from server.health.tables import Follower
 from server.ingest.tables import RecordRow
 from server.inventory.tables import Position, Subject
 from server.orders.tables import OPEN, AgentOrder
+from server.registers.machine import of_campaign
 from server.schemas.campaigns import HostState, Undone
 from server.schemas.orders import OrderState
 
@@ -132,6 +133,7 @@ def settle(session: Session, campaign: Campaign, hosts: Sequence[int], kept: Kep
     session.execute(update(HostRow), settled)
     if verdicts:
         session.execute(insert(VerdictRow), verdicts)
+    of_campaign(session, campaign, now, [row["id"] for row in settled])
 
 
 def settle_monthly(

@@ -24,6 +24,7 @@ from server.orders.tables import AgentOrder, Push
 from server.orders.whom import Aim
 from server.orders.window import SECOND
 from server.plain import clean
+from server.registers.machine import of_campaign
 from server.schemas.campaigns import CampaignCreate, HostState, Undone
 from server.schemas.orders import PushCreate
 from server.schemas.people import Role
@@ -171,3 +172,4 @@ def _rows(session: Session, campaign: Campaign, push: Push | None, asked: list[A
         rows.append(row | {"seen": "", "heard": False, "word": "", "detail": "", "said": "", "since": None})
     if rows:
         session.execute(insert(HostRow), rows)
+        of_campaign(session, campaign, now)

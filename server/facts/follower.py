@@ -15,6 +15,8 @@ from server.facts.tables import HOST, TOPIC, FactChange, FactSheet, Value
 from server.ingest.tables import RecordRow
 from server.log_following import LogFollowing
 from server.network.seen import note
+from server.registers.machine import of_change
+from server.schemas.registers import Source
 from server.storage.database import Database
 from server.storage.lead import Role
 from server.storage.types import Now
@@ -69,6 +71,8 @@ def keep(session: Session, subject: int, row: Came, fact: Told) -> None:
     elif (row.at, row.record) < (sheet.at, sheet.record):
         return
     else:
+        source = Source.REMOTE if row.record else Source.IMPORT
+        of_change(session, sheet, facts, at=row.at, arrived=row.arrived, source=source)
         for name, before, after in differences(sheet.facts, facts):
             session.add(FactChange(subject_id=subject, topic=topic, name=name, before=before, after=after, at=row.at))
     sheet.at, sheet.arrived, sheet.record = row

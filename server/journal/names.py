@@ -70,6 +70,10 @@ DEEDS: Final[dict[str, tuple[str, str]]] = {
     "campaign.end": ("专项核查结束", "Campaign ended"),
     "campaign.amend": ("专项核查结束后又有结果", "Results came after a campaign had ended"),
     "campaign.export": ("导出专项核查结果", "Campaign's result exported"),
+    "register.enter": ("登记安全检查", "Security check entered"),
+    "register.follow": ("登记整改或复查", "Mending or second look entered"),
+    "register.correct": ("更正登记", "Row of a register corrected"),
+    "register.export": ("导出登记簿", "Register exported"),
     "entry.note": ("网点登记", "Note of a branch"),
 }
 

@@ -25,6 +25,7 @@ from server.places import branches
 from server.places.branches import Sum
 from server.places.events import newest
 from server.queries import setting
+from server.registers.queries import overdue
 from server.schemas.agents import IdentityStanding
 from server.schemas.home import Figure, Home
 from server.schemas.people import Role
@@ -211,6 +212,7 @@ def _auditor(session: Session, viewer: Viewing, total: Sum, now: int) -> list[Fi
         _figure("ledger", _("Machines in the ledger"), cards, "plain", "ledger"),
         _count("keeperless", _("Without a keeper"), nobodys, "attention", "ledger?keeper=none"),
         *_unchecked(session, viewer, now),
+        _found("overdue", _("Findings overdue"), overdue(session, viewer, now), "fault", "security?overdue=1"),
         _no_data(viewer, total),
         _tickets(viewer, total),
         _figure("journal", _("Deeds in the journal"), head_seq(session), "plain", "journal"),
