@@ -41,7 +41,12 @@ NEVER = {
     "agent.cli",  # reads command lines, with typer, which brings pydantic
     "agent.discover",  # commands of their own
     "agent.doctor",
-    "agent.facts",  # a process of its own looks
+    "agent.facts.topics",  # a process of its own looks, and has all of these
+    "agent.facts.host",
+    "agent.facts.programs",
+    "agent.facts.software",
+    "agent.facts.updates",
+    "agent.facts.antivirus",
     "agent.inventory.read",  # reads inventories with pydantic; of that folder an agent knows one pattern
     "agent.inventory.schema",
     "agent.orders.doctor",
