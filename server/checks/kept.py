@@ -13,11 +13,11 @@ import msgspec
 
 from server.checks.bank import FILE, BadBank, Bank, read_bank
 from server.checks.check import BadCheck, Check, read_check
+from server.checks.files import BadFile, Sign, read_text, sign_of
 from server.errors import Told, reason
 
 FOLDER = "checks"
 MOST = 500  # files
-LARGEST = 262_144  # bytes of a file
 AGAIN = 600_000_000  # µs until the bank's newest libraries are looked up again
 
 
@@ -44,7 +44,7 @@ class Checks:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._read: dict[Path, tuple[tuple[int, int], Check | Told]] = {}
+        self._read: dict[Path, tuple[Sign | None, Check | Told]] = {}
         self._newest: tuple[int, Mapping[str, int]] | None = None
 
     def newest(self, now: int, look: Callable[[], Mapping[str, int]]) -> Mapping[str, int]:
@@ -87,21 +87,16 @@ class Checks:
 
     def _check(self, file: Path) -> Check | Told:
         try:
-            stat = file.stat()
+            sign = sign_of(file)
             was = self._read.get(file)
-            signed = (stat.st_mtime_ns, stat.st_size)
-            if was is not None and was[0] == signed:
+            if was is not None and was[0] == sign:
                 return was[1]
-            if stat.st_size > LARGEST:
-                return BadCheck("{file} is larger than {most} bytes; a check is a page", file=file, most=LARGEST)
-            said: Check | Told = read_check(file.read_text(encoding="utf-8"), str(file))
+            said: Check | Told = read_check(read_text(file), str(file))
+        except BadFile as bad:
+            return bad
         except BadCheck as bad:
             said = bad
-        except UnicodeDecodeError as error:
-            said = BadCheck("{file} is not UTF-8: {why}", file=file, why=error.reason)
-        except OSError as error:
-            return BadCheck("{file}: {why}", file=file, why=reason(error))
-        self._read[file] = signed, said
+        self._read[file] = sign, said
         return said
 
     def _bank(self, wrong: list[Told]) -> Bank:
