@@ -85,7 +85,8 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Bank(msgspec.Struct, frozen=True):
-    """`newest`: product -> µs of the newest library any host of the bank has."""
+    """`newest`: product -> µs of the newest library any host of the bank has. `broken`: what the bank wrote down cannot
+    be read, and what rests on it cannot be told."""
 
     newest: Mapping[str, int] = {}
     baselines: Mapping[str, Baseline] = {}
@@ -95,6 +96,7 @@ class Bank(msgspec.Struct, frozen=True):
     unwanted: tuple[str, ...] = ()  # patterns beside those that came with the program
     allowed: tuple[str, ...] = ()  # and what none of them means
     segments: tuple[Segment, ...] = ()
+    broken: bool = False
     products: tuple[Product, ...] = ()  # that are bought by licence, beside those that came with the program
 
     def zone(self, address: IPv4Address | IPv6Address) -> str | None:

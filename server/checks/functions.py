@@ -156,6 +156,8 @@ class Functions:
 
     def _mended(self, row: Support) -> bool:
         today = _day(self._now)
+        if row.ends < today and row.extended is not None:
+            self._written()
         self.hold((self._now // DAY + 1) * DAY)
         bought = row.extended is not None and row.name in self._bank.extended
         until = row.extended if bought and row.extended else row.ends
@@ -182,14 +184,21 @@ class Functions:
             self.notes.append(phrase("kb_wanted", kbs=", ".join(wanted.kb)))
         return False
 
+    def _written(self) -> Bank:
+        """What the bank wrote down."""
+        if self._bank.broken:
+            raise Odd(phrase("bank_broken"))
+        return self._bank
+
     def _baseline(self, build: str) -> Any:
         first = _first(build)
-        if first not in self._bank.baselines:
+        if first not in self._written().baselines:
             raise Odd(phrase("no_baseline", build=first))
         return self._bank.baselines[first]
 
     def network_count(self, networks: Sequence[str]) -> int:
         """How many networks, or zones of the bank, "card address/prefix" are in."""
+        bank = self._written()
         found: set[str] = set()
         for said in networks:
             try:
@@ -198,15 +207,16 @@ class Functions:
                 raise Odd(phrase("bad_network", value=said)) from error
             if at.ip.is_loopback or at.ip.is_link_local or at.version == 6:
                 continue  # a card has several addresses of IPv6 in one network of IPv4
-            found.add(self._bank.zone(at.ip) or str(at.network))
+            found.add(bank.zone(at.ip) or str(at.network))
         if len(found) > 1:
             self.notes.append(phrase("apart", count=len(found), networks=", ".join(sorted(found))))
         return len(found)
 
     def unwanted(self, software: Sequence[str], left_out: int) -> bool:
         """Whether a program is there that the bank does not want. A list that is not whole shows that none is not."""
+        bank = self._written()
         names = [said.partition("\t")[0] for said in software]
-        found = sorted({name for name in names if _is_unwanted(self._bank.unwanted, self._bank.allowed, name)})
+        found = sorted({name for name in names if _is_unwanted(bank.unwanted, bank.allowed, name)})
         if not found and left_out:
             raise Odd(phrase("left_out", count=left_out))
         self.notes += [phrase("not_wanted", name=name) for name in found]

@@ -131,7 +131,9 @@ class Judge:
         read = {name: known[name] for name in asked.reads if name in known}
         flat = {name: list(value) if isinstance(value, tuple) else value for name, value in read.items()}
         variables: dict[str, Any] = {"f": flat}
-        if "bank" in asked.uses:
+        if "bank" in asked.uses and self._bank.broken:
+            functions.troubles.append(phrase("bank_broken"))
+        elif "bank" in asked.uses:
             variables["bank"] = self._bank.as_cel(self._now)
         count = known.get("av.count")
         if "av" in asked.uses and isinstance(count, int) and 0 <= count <= PRODUCTS:

@@ -47,6 +47,7 @@ def basis_of(checks: Iterable[Check], bank: Bank) -> str:
         "newest": {product: at // DAY for product, at in bank.newest.items()},
         "baselines": msgspec.to_builtins(bank.baselines),
         "zones": [[name, str(network)] for name, network in bank.zones],
+        "broken": bank.broken,
         "extended": sorted(bank.extended),
         "software": [list(bank.unwanted), list(bank.allowed)],
         "exempt": sorted(canonical(msgspec.to_builtins(one)) for one in bank.exempt.values()),

@@ -1,7 +1,8 @@
 """The checks there are: those that came with the program, and those of the bank, in `checks/` of the server's home.
 
 The folder is looked at each time it is asked for, so a file counts as soon as it is saved. A file that is wrong is told
-of, and leaves the others as they are.
+of, and leaves the others as they are. It makes nobody green: while the bank's own file is wrong the last good one is in
+force, after a start what reads it is unknown; and the check of a file that is wrong is unknown, not the shipped one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +46,8 @@ class Checks:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._read: dict[Path, tuple[Sign | None, Check | Told]] = {}
+        self._bank: tuple[Sign | None, Bank | BadBank] | None = None
+        self._good: Bank | None = None  # the last of the bank's file that could be read
         self._newest: tuple[int, Mapping[str, int]] | None = None
 
     def newest(self, now: int, look: Callable[[], Mapping[str, int]]) -> Mapping[str, int]:
@@ -68,7 +71,7 @@ class Checks:
             else:
                 found[said.id] = said
                 own[said.id] = file.name
-        return Kept(tuple(found.values()), frozenset(own), self._bank(wrong), wrong)
+        return Kept(tuple(found.values()), frozenset(own), self._bank_now(wrong), wrong)
 
     def _files(self, wrong: list[Told]) -> list[Path]:
         if self._folder is None:
@@ -99,11 +102,23 @@ class Checks:
         self._read[file] = sign, said
         return said
 
-    def _bank(self, wrong: list[Told]) -> Bank:
+    def _bank_now(self, wrong: list[Told]) -> Bank:
         if self._folder is None:
             return Bank()
+        said = self._bank_said(self._folder / FILE)
+        if isinstance(said, Bank):
+            self._good = said
+            return said
+        wrong.append(said)
+        return self._good or Bank(broken=True)
+
+    def _bank_said(self, file: Path) -> Bank | BadBank:
         try:
-            return read_bank(self._folder / FILE)
+            sign = sign_of(file)
+            if self._bank is None or self._bank[0] != sign:
+                self._bank = sign, read_bank(file)
+        except BadFile as bad:
+            return BadBank("{why}", why=bad)
         except BadBank as bad:
-            wrong.append(bad)
-            return Bank()
+            self._bank = sign, bad
+        return self._bank[1]
