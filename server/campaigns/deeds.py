@@ -96,6 +96,8 @@ def _checks(ask: CampaignCreate, kept: Kept) -> list[Check]:
     for wanted in ask.checks:
         if wanted not in there:
             raise Invalid("There is no check {id}: branchfleet checks lists them.", id=wanted)
+        if there[wanted].broken:
+            raise Invalid("The file of check {id} is wrong: mend it first.", id=wanted)
     return [there[wanted] for wanted in dict.fromkeys(ask.checks)]
 
 

@@ -43,7 +43,7 @@ def due(session: Session, now: int) -> bool:
 def begin_monthly(session: Session, kept: Kept, bank: Bank, now: int) -> bool:
     """False where there is no host yet."""
     today = datetime.fromtimestamp(now / 1_000_000, bank_zone(session))
-    checks = [check.id for check in kept.checks][:CHECKS]
+    checks = [check.id for check in kept.checks if not check.broken][:CHECKS]
     title = TITLE.format(year=today.year, month=today.month)
     ask = CampaignCreate(checks=checks, title=title, everything=True, seconds=LASTS)
     try:

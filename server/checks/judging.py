@@ -64,6 +64,15 @@ class Judge:
         self._exempt = any(name == check.id for name, _ in bank.exempt)
 
     def verdict(self, host: Host) -> Verdict:
+        verdict = self._broken() if self.check.broken else self._remembered(host)
+        if self._exempt and (exemption := self._bank.exempt.get((self.check.id, host.key))):
+            return exempted(verdict, exemption, self._now)
+        return verdict
+
+    def _broken(self) -> Verdict:
+        return Verdict(Word.UNKNOWN, (phrase("check_broken", file=self.check.broken),))
+
+    def _remembered(self, host: Host) -> Verdict:
         names = list(self._flat)
         values = [fact(host, name, self._now, self.check.fresh) for name in names]
         if self._each:
@@ -75,11 +84,7 @@ class Judge:
         if verdict is None:
             self.worked += 1
             verdict = self._memo[key] = self._judged(dict(zip(names, values, strict=True)))
-        if self._also:
-            verdict = self._with_also(verdict, host)
-        if self._exempt and (exemption := self._bank.exempt.get((self.check.id, host.key))):
-            return exempted(verdict, exemption, self._now)
-        return verdict
+        return self._with_also(verdict, host) if self._also else verdict
 
     def _with_also(self, verdict: Verdict, host: Host) -> Verdict:
         """What is shown beside, and proves nothing, is no part of what is remembered."""

@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from server.checks.bank import FILE, BadBank, Bank, read_bank
-from server.checks.check import BadCheck, Check, read_check
+from server.checks.check import BadCheck, Check, broken_check, id_of, read_check
 from server.checks.files import BadFile, Sign, read_text, sign_of
 from server.errors import Told, reason
 
@@ -34,6 +35,13 @@ class Kept(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self.bank, newest=newest)
 
 
+class _Broken(NamedTuple):
+    """A file that is wrong, why, and which check it was to be, as far as that can be told."""
+
+    why: Told
+    id: str
+
+
 @cache
 def shipped() -> tuple[Check, ...]:
     here = sorted(files("server.checks").joinpath("shipped").iterdir(), key=lambda one: one.name)
@@ -45,7 +53,8 @@ class Checks:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._read: dict[Path, tuple[Sign | None, Check | Told]] = {}
+        self._read: dict[Path, tuple[Sign | None, Check | _Broken]] = {}
+        self._was: dict[Path, Check] = {}  # the last of each file that could be read
         self._bank: tuple[Sign | None, Bank | BadBank] | None = None
         self._good: Bank | None = None  # the last of the bank's file that could be read
         self._newest: tuple[int, Mapping[str, int]] | None = None
@@ -56,21 +65,32 @@ class Checks:
         return self._newest[1]
 
     def kept(self) -> Kept:
-        """A check of the bank with the id of a shipped one takes its place."""
+        """A check of the bank with the id of a shipped one takes its place, also while its file is wrong."""
         found: dict[str, Check] = {check.id: check for check in shipped()}
         own: dict[str, str] = {}
         wrong: list[Told] = []
+        broken: dict[str, Path] = {}
         for file in self._files(wrong):
             said = self._check(file)
-            if isinstance(said, Told):
-                wrong.append(said)
-            elif said.id in own:
+            if isinstance(said, _Broken):
+                wrong.append(said.why)
+                if said.id:
+                    broken[said.id] = file
+                    continue
+                if file not in self._was:
+                    continue
+                said = self._was[file]
+            if said.id in own:
                 wrong.append(
                     BadCheck("{file}: {other} has the id {id} already", file=file, other=own[said.id], id=said.id)
                 )
             else:
                 found[said.id] = said
                 own[said.id] = file.name
+        for check, file in broken.items():
+            was = self._was.get(file)
+            found[check] = broken_check(check, file.name, was if was and was.id == check else found.get(check))
+            own[check] = file.name
         return Kept(tuple(found.values()), frozenset(own), self._bank_now(wrong), wrong)
 
     def _files(self, wrong: list[Told]) -> list[Path]:
@@ -88,19 +108,27 @@ class Checks:
             )
         return there[:MOST]
 
-    def _check(self, file: Path) -> Check | Told:
+    def _check(self, file: Path) -> Check | _Broken:
+        text = ""
         try:
             sign = sign_of(file)
-            was = self._read.get(file)
-            if was is not None and was[0] == sign:
-                return was[1]
-            said: Check | Told = read_check(read_text(file), str(file))
+            known = self._read.get(file)
+            if known is not None and known[0] == sign:
+                return known[1]
+            text = read_text(file)
+            said: Check | _Broken = read_check(text, str(file))
+            self._was[file] = said
         except BadFile as bad:
-            return bad
+            return _Broken(bad, self._id_of(file, ""))
         except BadCheck as bad:
-            said = bad
+            said = _Broken(bad, self._id_of(file, text))
         self._read[file] = sign, said
         return said
+
+    def _id_of(self, file: Path, text: str) -> str:
+        """Which check a file that is wrong was to be: as it says, else as it is called; "" if that is not to be told."""
+        named = file.stem if any(check.id == file.stem for check in shipped()) else ""
+        return id_of(text) or named
 
     def _bank_now(self, wrong: list[Told]) -> Bank:
         if self._folder is None:

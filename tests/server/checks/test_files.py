@@ -87,10 +87,58 @@ def test_a_typo_in_the_banks_file_leaves_the_last_good_one_in_force(folder: Path
 
 def test_after_a_start_all_that_reads_a_broken_file_of_the_bank_is_unknown_and_nothing_else(folder: Path) -> None:
     (folder / "bank.toml").write_text("foo = 1 1", encoding="utf-8")
-    (folder / "own.toml").write_text(OWN.format(id="own", passes='bank.baselines["19045"].ubr > 0'), encoding="utf-8")
+    (folder / "own.toml").write_text(OWN.format(id="own", passes="bank.now > 0"), encoding="utf-8")
     checks = Checks(folder)
     host = {"os.family": "win32", "os.build": "19045.6456", "reboot.pending": False, "os.edition": "Enterprise"}
     for check in ("one-network", "patch-baseline", "own", "os-supported"):
         facts = {"host": host, "network": {"networks": ["eth0 10.1.0.5/24"]}, "updates": {"updates.qfe": []}}
         assert said_of(checks, check, **facts) == ("unknown", [BROKEN]), check
     assert said_of(checks, "reboot-pending", host=host)[0] == "pass"
+
+
+AV = {"av.count": 1, "av.looked": []}
+LOOSE, STRICT = 'f["av.count"] > 0', 'f["av.count"] > 1'
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        STRICT + " &&",  # no CEL
+        "' \nfoo = 1 1 \nx = '",  # no TOML
+        STRICT + "'\nfoo = '",  # a key there is not
+    ],
+)
+@pytest.mark.parametrize("name", ["ours.toml", "antivirus-present.toml"])
+def test_a_stricter_check_whose_file_breaks_is_unknown_and_not_the_shipped_one(
+    folder: Path, name: str, spoilt: str
+) -> None:
+    file = folder / name
+    file.write_text(OWN.format(id="antivirus-present", passes=STRICT), encoding="utf-8")
+    checks = Checks(folder)
+    assert said_of(checks, "antivirus-present", antivirus=AV)[0] == "fail"
+    file.write_text(OWN.format(id="antivirus-present", passes=spoilt), encoding="utf-8")
+    unknown = ("unknown", [f"检查项文件 {name} 有错，改好之前不作判断"])
+    assert said_of(checks, "antivirus-present", antivirus=AV) == unknown
+    assert said_of(Checks(folder), "antivirus-present", antivirus=AV) == unknown
+    file.unlink()
+    assert said_of(checks, "antivirus-present", antivirus=AV)[0] == "pass"
+
+
+def test_a_file_that_no_longer_says_which_check_it_is_goes_by_the_last_good_one_or_its_name(folder: Path) -> None:
+    ours, named = folder / "ours.toml", folder / "antivirus-realtime.toml"
+    ours.write_text(OWN.format(id="antivirus-present", passes=STRICT), encoding="utf-8")
+    checks = Checks(folder)
+    assert said_of(checks, "antivirus-present", antivirus=AV)[0] == "fail"
+    for file in (ours, named):
+        file.write_bytes(b"\xff\xfe")
+    assert said_of(checks, "antivirus-present", antivirus=AV)[0] == "fail"
+    assert said_of(checks, "antivirus-realtime", antivirus=AV)[0] == "unknown"
+    assert said_of(Checks(folder), "antivirus-realtime", antivirus=AV)[0] == "unknown"
+
+
+def test_a_check_of_the_bank_that_was_never_good_since_the_start_is_unknown_and_keeps_its_name(folder: Path) -> None:
+    (folder / "x.toml").write_text(OWN.format(id="our-rule", passes="&&"), encoding="utf-8")
+    kept = Checks(folder).kept()
+    [one] = [check for check in kept.checks if check.id == "our-rule"]
+    assert (one.title.zh, "our-rule" in kept.own) == ("our-rule", True)
+    assert said_of(Checks(folder), "our-rule")[0] == "unknown"
