@@ -17,7 +17,7 @@ import msgspec
 
 from server.checks.bank import YOUNG, Bank
 from server.checks.patterns import like
-from server.checks.sheets import DAY, Lack
+from server.checks.sheets import DAY, SLACK, Lack
 from server.checks.words import Phrase, phrase
 from server.storage.types import FOREVER
 
@@ -37,6 +37,7 @@ FUNCTIONS: Final = (
 )
 OLDEST: Final = 1_104_537_600_000_000  # µs: 2005-01-01, before which no library of today was made
 NO_FIXES: Final = ("support.toml", "software.toml")  # what is in known/ beside tables of `fixed`
+WIDEST: Final = 8  # bits of a prefix: a card is in no network of IPv4 that is wider
 _VERSION = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,7}", re.ASCII)
 _RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 
@@ -200,14 +201,22 @@ class Functions:
         """How many networks, or zones of the bank, "card address/prefix" are in."""
         bank = self._written()
         found: set[str] = set()
+        others = 0
         for said in networks:
             try:
                 at = ip_interface(said.rpartition(" ")[2])
             except ValueError as error:
                 raise Odd(phrase("bad_network", value=said)) from error
-            if at.ip.is_loopback or at.ip.is_link_local or at.version == 6:
+            if at.ip.is_loopback or at.ip.is_link_local:
+                continue
+            if at.version == 6:
+                others += 1
                 continue  # a card has several addresses of IPv6 in one network of IPv4
+            if at.network.prefixlen < WIDEST or at.ip.is_unspecified or at.ip.is_multicast:
+                raise Odd(phrase("bad_network", value=said))
             found.add(bank.zone(at.ip) or str(at.network))
+        if not found and not others:
+            raise Odd(phrase("no_network"))  # it was reached by one
         if len(found) > 1:
             self.notes.append(phrase("apart", count=len(found), networks=", ".join(sorted(found))))
         return len(found)
@@ -254,8 +263,8 @@ def days_since(at: int, now: int) -> int:
 
 
 def sound(at: int, now: int) -> bool:
-    """A day ahead is a date without a time, in a zone east of Greenwich."""
-    return OLDEST <= at <= now + DAY
+    """The clocks of a host and of the server differ by an hour at most: what is further ahead is no date."""
+    return OLDEST <= at <= now + SLACK
 
 
 def when(at: int) -> str:

@@ -79,18 +79,20 @@ class Checks:
                     continue
                 if file not in self._was:
                     continue
-                said = self._was[file]
-            if said.id in own:
+                check = self._was[file]
+            else:
+                check = said
+            if check.id in own:
                 wrong.append(
-                    BadCheck("{file}: {other} has the id {id} already", file=file, other=own[said.id], id=said.id)
+                    BadCheck("{file}: {other} has the id {id} already", file=file, other=own[check.id], id=check.id)
                 )
             else:
-                found[said.id] = said
-                own[said.id] = file.name
-        for check, file in broken.items():
+                found[check.id] = check
+                own[check.id] = file.name
+        for name, file in broken.items():
             was = self._was.get(file)
-            found[check] = broken_check(check, file.name, was if was and was.id == check else found.get(check))
-            own[check] = file.name
+            found[name] = broken_check(name, file.name, was if was and was.id == name else found.get(name))
+            own[name] = file.name
         return Kept(tuple(found.values()), frozenset(own), self._bank_now(wrong), wrong)
 
     def _files(self, wrong: list[Told]) -> list[Path]:
