@@ -304,6 +304,14 @@ def _is_unwanted(unwanted: tuple[str, ...], allowed: tuple[str, ...], name: str)
     return not like(name, allowed) and like(name, (*unwanted_software(), *unwanted))
 
 
+def are_ports(wanted: str) -> bool:
+    """Whether a text names ports as any_port takes them."""
+    try:
+        return bool(_spans(wanted))
+    except Odd:
+        return False
+
+
 @cache
 def _spans(wanted: str) -> tuple[tuple[int, int], ...]:
     spans = []
@@ -311,7 +319,10 @@ def _spans(wanted: str) -> tuple[tuple[int, int], ...]:
         match = _RANGE.fullmatch(part.strip())
         if match is None:
             raise Odd(phrase("odd", error=f"any_port: {wanted}"))
-        spans.append((int(match[1]), int(match[2] or match[1])))
+        least, most = int(match[1]), int(match[2] or match[1])
+        if not 0 < least <= most <= 65_535:
+            raise Odd(phrase("odd", error=f"any_port: {wanted}"))
+        spans.append((least, most))
     return tuple(spans)
 
 

@@ -228,7 +228,7 @@ def test_whom_it_asks_is_said_by_zone_and_by_query_and_who_is_not_known_is_asked
         "a zone it is in": begin(head, zone="办公网"),
         "another zone": begin(head, zone="监控网"),
         "a query it meets": begin(head, query='f["os.family"] == "linux"'),
-        "a query it does not": begin(head, query='f["os.family"] == "windows"'),
+        "a query it does not": begin(head, query='f["os.family"] == "win32"'),
         "its class": begin(head, cls="agent", branch="1001"),
     }
     met = {name: {row["host"] for row in hosts(head, one["uid"])} for name, one in asked.items()}
@@ -241,6 +241,8 @@ def test_whom_it_asks_is_said_by_zone_and_by_query_and_who_is_not_known_is_asked
     }
     begin(head, zone="没有", status=422)
     begin(head, query='f["os.famly"]', status=422)
+    begin(head, query='f["os.family"] == "windows"', status=422)
+    begin(head, query="1", status=422)
     begin(head, "no-such-check", status=422)
     begin(head, branch="1001", everything=True, status=422)
     begin(head, branch="1002", status=409)
