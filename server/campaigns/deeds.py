@@ -43,7 +43,7 @@ def begin(session: Session, act: Act, who: orders.Who, ask: CampaignCreate, kept
     campaign = Campaign(
         push=push.uid if push else "",
         title=clean(ask.title) or "、".join(check.title.zh for check in checks)[:LONGEST],
-        checks=[{"id": one.id, "zh": one.title.zh, "en": one.title.en, "severity": one.severity} for one in checks],
+        checks=[_asked(check) for check in checks],
         scope=scope,
         by=act.actor,
         at=act.now,
@@ -99,6 +99,12 @@ def _checks(ask: CampaignCreate, kept: Kept) -> list[Check]:
         if there[wanted].broken:
             raise Invalid("The file of check {id} is wrong: mend it first.", id=wanted)
     return [there[wanted] for wanted in dict.fromkeys(ask.checks)]
+
+
+def _asked(check: Check) -> dict[str, str]:
+    """With its text: what is asked stays the same when its file is another."""
+    named = {"id": check.id, "zh": check.title.zh, "en": check.title.en, "severity": check.severity}
+    return {**named, "text": check.text}
 
 
 def _push(session: Session, act: Act, who: orders.Who, ask: CampaignCreate, asked: list[Asked]) -> Push | None:

@@ -23,7 +23,7 @@ class Campaign(SQLModel, table=True):
     uid: str = Field(default_factory=new_uid, unique=True, max_length=36)
     push: str = Field(default="", max_length=36, index=True)  # its uid; the push itself goes after some weeks
     title: str = Field(max_length=300)
-    checks: list[dict[str, str]] = Field(sa_column=Column(Json, nullable=False))  # id, zh, en, severity
+    checks: list[dict[str, str]] = Field(sa_column=Column(Json, nullable=False))  # id, zh, en, severity, text
     scope: dict[str, str] = Field(sa_column=Column(Json, nullable=False))  # of CampaignCreate, what was said
     by: str = Field(sa_column=Column("made_by", String(80), nullable=False))
     at: int = Field(sa_column=Column(Micros, nullable=False))

@@ -42,6 +42,7 @@ class Check(msgspec.Struct, frozen=True, dict=True):
     fresh: int  # µs: older facts prove nothing
     mend: Mapping[str, tuple[str, ...]]  # zh and en
     also: tuple[str, ...] = ()  # facts that are shown and prove nothing
+    text: str = ""  # of its file
     broken: str = ""  # name of its file, where that is wrong: it judges nobody
 
     @cached_property
@@ -53,7 +54,7 @@ class Check(msgspec.Struct, frozen=True, dict=True):
 def read_check(text: str, file: str) -> Check:
     """BadCheck names `file`, the line or the key."""
     try:
-        return _check(text)
+        return msgspec.structs.replace(_check(text), text=text)
     except BadCheck as bad:
         raise BadCheck("{file}: {why}", file=file, why=bad) from bad
 

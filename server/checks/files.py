@@ -1,5 +1,4 @@
-"""Files a person writes, read so that none can hold the server up: a pipe is not waited for, a device is not drained.
-"""
+"""Files a person writes, read so that none can hold the server up: a pipe is not waited for, a device is not drained."""
 
 import os
 import stat

@@ -95,7 +95,7 @@ def test_nothing_is_taken_that_could_tell_that_a_fact_is_missing_or_take_long(so
     [
         'f["os.family"] == "windows"',
         '"windows" != f["os.family"]',
-        'f["usb.storage"] == \'deny\'',
+        "f[\"usb.storage\"] == 'deny'",
         'f["os.family"] in ["linux", "windows"]',
     ],
 )
@@ -135,6 +135,11 @@ def test_a_missing_fact_is_an_error_unless_logic_makes_it_irrelevant() -> None:
         assert Expression(source).value({"f": {}}, {}) is False
     for source in ('f["licence"] == "grace" || true', 'true || f["licence"] == "grace"'):
         assert Expression(source).value({"f": {}}, {}) is True
-    for source in ('f["licence"] == "grace" && true', 'f["licence"] != "grace"', '!(f["licence"] == "grace")', 'f["os.id"]'):
+    for source in (
+        'f["licence"] == "grace" && true',
+        'f["licence"] != "grace"',
+        '!(f["licence"] == "grace")',
+        'f["os.id"]',
+    ):
         assert isinstance(Expression(source).value({"f": {}}, {}), Exception), source
     assert isinstance(Expression('f["os.id"]').value({"f": {"os.id": "debian"}}, {}), TypeError)
