@@ -119,11 +119,12 @@ class Checks:
                 return known[1]
             text = read_text(file)
             said: Check | _Broken = read_check(text, str(file))
-            self._was[file] = said
         except BadFile as bad:
             return _Broken(bad, self._id_of(file, ""))
         except BadCheck as bad:
             said = _Broken(bad, self._id_of(file, text))
+        if isinstance(said, Check):
+            self._was[file] = said
         self._read[file] = sign, said
         return said
 

@@ -19,7 +19,7 @@ LARGEST: Final = 2**63 - 1
 
 Value = str | int | bool | tuple[str, ...]
 Word = Literal[
-    *("never", "old", "ahead_of_now", "unasked", "rights", "absent", "timeout", "unreadable", "misfit", "contradicts")
+    "never", "old", "ahead_of_now", "unasked", "rights", "absent", "timeout", "unreadable", "misfit", "contradicts"
 ]
 _SOFTWARE: Final = ("software", "software.count", "software.left_out")
 _PRODUCT: Final = re.compile(r"av\.\d")
@@ -81,8 +81,8 @@ def _doubt(sheet: Sheet, name: str) -> Word | None:
         return "contradicts"
     if name in _SOFTWARE:
         listed, count, left_out = (sheet.facts.get(one) for one in _SOFTWARE)
-        whole = isinstance(listed, list | tuple) and isinstance(count, int) and isinstance(left_out, int)
-        if whole and (left_out < 0 or count != len(listed) + left_out):
+        counted = isinstance(count, int) and isinstance(left_out, int)
+        if counted and isinstance(listed, list | tuple) and not 0 <= left_out == count - len(listed):
             return "contradicts"
     if name == "av.count" and isinstance(count := sheet.facts[name], int):
         named = {said.split(".")[1] for said in (*sheet.facts, *sheet.unread) if _PRODUCT.match(said)}
