@@ -81,9 +81,8 @@ def _doubt(sheet: Sheet, name: str) -> Word | None:
         return "contradicts"
     if name in _SOFTWARE:
         listed, count, left_out = (sheet.facts.get(one) for one in _SOFTWARE)
-        counted = isinstance(count, int) and isinstance(left_out, int)
-        if counted and isinstance(listed, list | tuple) and not 0 <= left_out == count - len(listed):
-            return "contradicts"
+        if isinstance(count, int) and isinstance(left_out, int) and isinstance(listed, list | tuple):
+            return None if 0 <= left_out == count - len(listed) else "contradicts"
     if name == "av.count" and isinstance(count := sheet.facts[name], int):
         named = {said.split(".")[1] for said in (*sheet.facts, *sheet.unread) if _PRODUCT.match(said)}
         if count > PRODUCTS or not named.issuperset(map(str, range(1, count + 1))):
