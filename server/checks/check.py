@@ -151,5 +151,7 @@ def _also(said: Any) -> tuple[str, ...]:
         try:
             name_of("*" if "*" in name else name)
         except KeyError as error:
-            raise BadCheck("also: there is no fact {name}: docs/checks.md has them", name=name[:64]) from error
+            raise BadCheck(
+                "also: there is no fact {name}: docs/facts.md and server/checks/facts.toml have them", name=name[:64]
+            ) from error
     return tuple(said)

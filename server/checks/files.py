@@ -1,4 +1,4 @@
-"""Files a person writes, read so that none can hold the server up: a pipe is not waited for, a device is not drained."""
+"""Files a person writes, read so that none holds the server up: no pipe is waited for, no device is drained."""
 
 import os
 import stat

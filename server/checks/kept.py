@@ -129,7 +129,7 @@ class Checks:
         return said
 
     def _id_of(self, file: Path, text: str) -> str:
-        """Which check a file that is wrong was to be: as it says, else as it is called; "" if that is not to be told."""
+        """Which check a file that is wrong was to be: as it says, else as it is called; "" if neither tells."""
         named = file.stem if any(check.id == file.stem for check in shipped()) else ""
         return id_of(text) or named
 

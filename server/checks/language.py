@@ -231,7 +231,9 @@ def _fact(text: str) -> str:
     except KeyError as error:
         near = get_close_matches(name, names(), 1, 0.5)
         told = (
-            "there is no fact {name}; there is {near}" if near else "there is no fact {name}: docs/checks.md has them"
+            "there is no fact {name}; there is {near}"
+            if near
+            else "there is no fact {name}: docs/facts.md and server/checks/facts.toml have them"
         )
         raise BadExpression(told, name=name, near=near[0] if near else "") from error
     return name

@@ -96,7 +96,7 @@ def test_after_a_start_all_that_reads_a_broken_file_of_the_bank_is_unknown_and_n
     assert said_of(checks, "reboot-pending", host=host)[0] == "pass"
 
 
-AV = {"av.count": 1, "av.looked": []}
+AV = {"av.count": 1, "av.1.product": "ClamAV", "av.looked": []}
 LOOSE, STRICT = 'f["av.count"] > 0', 'f["av.count"] > 1'
 
 

@@ -2,13 +2,13 @@
 
 import pytest
 
+from server.checks import mending
 from server.checks.bank import Bank
 from server.checks.judging import Word, judge
 from server.checks.kept import shipped
 from server.checks.mending import steps
 from server.checks.sheets import Host, Sheet
 from server.checks.words import says
-from server.checks import mending
 from tests.server.checks.conftest import NOW
 
 
