@@ -51,7 +51,7 @@ def push(
     cls: Annotated[str, typer.Option("--class", help="A class of the inventory; agent: PCs with an agent.")] = "",
     model: Annotated[str, typer.Option(help="A part of what hosts say their model is.")] = "",
     zone: Annotated[str, typer.Option(help="A zone of checks/bank.toml.")] = "",
-    query: Annotated[str, typer.Option(help='CEL over facts: f["os.family"] == "windows".')] = "",
+    query: Annotated[str, typer.Option(help='CEL over facts: f["os.family"] == "win32".')] = "",
     title: Annotated[str, typer.Option(help="What it is called; else by its checks.")] = "",
     starts: Starts = "",
     expires: Annotated[

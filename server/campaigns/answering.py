@@ -10,8 +10,10 @@ from server.campaigns.reasons import NO_FACTS, of_driver, of_order
 from server.campaigns.tables import Campaign, HostRow, VerdictRow
 from server.checks.answers import as_of
 from server.checks.bank import Bank
+from server.checks.check import BadCheck, read_check
 from server.checks.judging import Judge, Word
 from server.checks.kept import Kept
+from server.checks.mending import steps
 from server.checks.sheets import Host, Sheet
 from server.checks.told import sheets_of
 from server.facts.follower import NAME as FACTS
@@ -114,7 +116,7 @@ def settle(session: Session, campaign: Campaign, hosts: Sequence[int], kept: Kep
     sheets = sheets_of(
         session, [row.subject_id for row in rows if row.state == OrderState.DONE or row.driver == POSTED]
     )
-    judges = [(check["id"], _judge(check["id"], kept, bank, now)) for check in campaign.checks]
+    judges = [(check["id"], _judge(check, kept, bank, now)) for check in campaign.checks]
     settled: list[dict[str, Any]] = []
     verdicts: list[dict[str, Any]] = []
     for row in rows:
@@ -146,7 +148,7 @@ def settle_monthly(
         asked.join(Subject, col(Subject.id) == col(HostRow.subject_id)).where(col(HostRow.id).in_(hosts))
     ).all()
     sheets = sheets_of(session, [row.subject_id for row in rows])
-    judges = [(check["id"], _judge(check["id"], kept, bank, now)) for check in campaign.checks]
+    judges = [(check["id"], _judge(check, kept, bank, now)) for check in campaign.checks]
     settled: list[dict[str, Any]] = []
     verdicts: list[dict[str, Any]] = []
     for row in rows:
@@ -184,8 +186,14 @@ def _of_now(sheet: Sheet, campaign: Campaign) -> Sheet:
     return sheet if _is_of_now(sheet, campaign) else Sheet(sheet.at, {}, {})
 
 
-def _judge(check: str, kept: Kept, bank: Bank, now: int) -> Judge | None:
-    found = next((one for one in kept.checks if one.id == check), None)
+def _judge(asked: dict[str, str], kept: Kept, bank: Bank, now: int) -> Judge | None:
+    """By the check as it was when the campaign began; one that an older version began goes by the check of now."""
+    if text := asked.get("text"):
+        try:
+            return Judge(read_check(text, asked["id"]), bank, now)
+        except BadCheck:  # a newer version takes it no more
+            return None
+    found = next((one for one in kept.checks if one.id == asked["id"]), None)
     return Judge(found, bank, now) if found else None
 
 
@@ -194,7 +202,9 @@ def _judged(host_id: int, check: str, judge: Judge | None, host: Host) -> dict[s
         told = {"zh": {"why": ["检查项已被删除"], "mend": []}, "en": {"why": ["the check was taken away"], "mend": []}}
         return {"host_id": host_id, "check_id": check, "word": Word.UNKNOWN.value, "told": told, "at": None}
     verdict = judge.verdict(host)
-    mend = judge.check.mend if verdict.word in (Word.FAIL, Word.UNKNOWN) else {"zh": (), "en": ()}
-    told = {lang: {"why": [line.of(lang) for line in verdict.why], "mend": list(mend[lang])} for lang in ("zh", "en")}
+    told = {
+        lang: {"why": [line.of(lang) for line in verdict.why], "mend": steps(judge.check, verdict, lang)}
+        for lang in ("zh", "en")
+    }
     at = as_of(judge.check, host)
     return {"host_id": host_id, "check_id": check, "word": verdict.word.value, "told": told, "at": at}

@@ -63,7 +63,7 @@ def begin(
         template=people,
         push=push.uid if push else "",
         title=clean(ask.title) or people.get("zh") or "、".join(check.title.zh for check in checks)[:LONGEST],
-        checks=[{"id": one.id, "zh": one.title.zh, "en": one.title.en, "severity": one.severity} for one in checks],
+        checks=[_asked(check) for check in checks],
         scope=scope,
         by=act.actor,
         at=act.now,
@@ -127,6 +127,8 @@ def _checks(asked: Sequence[str], kept: Kept) -> list[Check]:
     for wanted in asked:
         if wanted not in there:
             raise Invalid("There is no check {id}: branchfleet checks lists them.", id=wanted)
+        if there[wanted].broken:
+            raise Invalid("The file of check {id} is wrong: mend it first.", id=wanted)
     return [there[wanted] for wanted in dict.fromkeys(asked)]
 
 
@@ -140,6 +142,12 @@ def _people(ask: CampaignCreate, template: Template | None) -> dict[str, Any]:
     if ask.ports and not ports:
         raise Invalid("{ports} are no ports: write them as 135,137-139,445.", ports=ask.ports)
     return template.frozen(ports)
+
+
+def _asked(check: Check) -> dict[str, str]:
+    """With its text: what is asked stays the same when its file is another."""
+    named = {"id": check.id, "zh": check.title.zh, "en": check.title.en, "severity": check.severity}
+    return {**named, "text": check.text}
 
 
 def _push(session: Session, act: Act, who: orders.Who, ask: CampaignCreate, asked: list[Asked]) -> Push | None:

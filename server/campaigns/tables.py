@@ -24,7 +24,9 @@ class Campaign(SQLModel, table=True):
     push: str = Field(default="", max_length=36, index=True)  # its uid; the push itself goes after some weeks
     kind: str = Field(default=Kind.PUSHED.value, sa_column=Column(String(16), server_default="pushed", nullable=False))
     title: str = Field(max_length=300)
-    checks: list[dict[str, str]] = Field(sa_column=Column(Json, nullable=False))  # id, zh, en, severity
+    checks: list[dict[str, str]] = Field(
+        sa_column=Column(Json, nullable=False)
+    )  # id, zh, en, severity, text of the file
     template: dict[str, Any] = Field(  # Template.frozen
         default_factory=dict, sa_column=Column(Json, server_default="{}", nullable=False)
     )

@@ -6,6 +6,7 @@ from typing import Final
 
 from server.checks.check import SEVERITIES, Check
 from server.checks.judging import Verdict, Word
+from server.checks.mending import steps
 from server.checks.sheets import DAY, Host, Sheet, Value
 from server.checks.words import name_of, shown
 from server.schemas.checks import CheckOut, HostIn, HostVerdicts, VerdictOut
@@ -39,7 +40,7 @@ def verdict_out(check: Check, verdict: Verdict, host: Host, lang: str) -> Verdic
         why=[line.of(lang) for line in verdict.why],
         at=as_of(check, host),
         seen={name: _value(value) for name, value in verdict.seen},
-        mend=list(check.mend["en" if lang == "en" else "zh"]) if verdict.word in (Word.FAIL, Word.UNKNOWN) else [],
+        mend=steps(check, verdict, lang),
     )
 
 

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from server.checks.files import BadFile, read_text, sign_of
 from server.checks.patterns import Pattern
 from server.checks.sheets import DAY, PRODUCTS, Host, Lack, fact
-from server.errors import Told, reason
+from server.errors import Told
 from server.licences.products import Product
 
 FILE: Final = "bank.toml"
@@ -84,7 +85,8 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Bank(msgspec.Struct, frozen=True):
-    """`newest`: product -> µs of the newest library any host of the bank has."""
+    """`newest`: product -> µs of the newest library any host of the bank has. `broken`: what the bank wrote down cannot
+    be read, and what rests on it cannot be told."""
 
     newest: Mapping[str, int] = {}
     baselines: Mapping[str, Baseline] = {}
@@ -94,6 +96,7 @@ class Bank(msgspec.Struct, frozen=True):
     unwanted: tuple[str, ...] = ()  # patterns beside those that came with the program
     allowed: tuple[str, ...] = ()  # and what none of them means
     segments: tuple[Segment, ...] = ()
+    broken: bool = False
     products: tuple[Product, ...] = ()  # that are bought by licence, beside those that came with the program
 
     def zone(self, address: IPv4Address | IPv6Address) -> str | None:
@@ -112,12 +115,12 @@ class Bank(msgspec.Struct, frozen=True):
 def read_bank(file: Path, newest: Mapping[str, int] | None = None) -> Bank:
     """What the bank wrote down; nothing where there is no file. BadBank."""
     try:
-        said = msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), Said) if file.exists() else Said()
+        said = msgspec.convert(tomllib.loads(read_text(file)), Said) if sign_of(file) else Said()
         zones = tuple((name, ip_network(text)) for name, texts in said.zones.items() for text in texts)
         segments = tuple(Segment(ip_network(one.prefix), one.zone, one.branch) for one in said.segment)
-    except OSError as error:
-        raise BadBank("{file}: {why}", file=file, why=reason(error)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError, ValueError) as error:
+    except BadFile as bad:
+        raise BadBank("{why}", why=bad) from bad
+    except (tomllib.TOMLDecodeError, RecursionError, msgspec.ValidationError, ValueError) as error:
         raise BadBank("{file}: {why}", file=file, why=str(error)) from error
     return Bank(
         newest=newest or {},

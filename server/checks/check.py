@@ -21,6 +21,7 @@ LARGEST: Final = 65_536  # characters of a file
 LINE, STEPS = 300, 20  # characters of a text; steps to mend
 LONGEST: Final = 366  # days
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
+_ID_LINE = re.compile(rf"""^[ \t]*id[ \t]*=[ \t]*["']?(?P<id>{_ID.pattern})(?![\w-])""", re.ASCII | re.MULTILINE)
 _FRESH = re.compile(r"([1-9]\d{0,3})([hd])", re.ASCII)
 _UNIT = {"h": DAY // 24, "d": DAY}
 
@@ -41,6 +42,8 @@ class Check(msgspec.Struct, frozen=True, dict=True):
     fresh: int  # µs: older facts prove nothing
     mend: Mapping[str, tuple[str, ...]]  # zh and en
     also: tuple[str, ...] = ()  # facts that are shown and prove nothing
+    text: str = ""  # of its file
+    broken: str = ""  # name of its file, where that is wrong: it judges nobody
 
     @cached_property
     def reads(self) -> tuple[str, ...]:
@@ -51,9 +54,23 @@ class Check(msgspec.Struct, frozen=True, dict=True):
 def read_check(text: str, file: str) -> Check:
     """BadCheck names `file`, the line or the key."""
     try:
-        return _check(text)
+        return msgspec.structs.replace(_check(text), text=text)
     except BadCheck as bad:
         raise BadCheck("{file}: {why}", file=file, why=bad) from bad
+
+
+def id_of(text: str) -> str:
+    """The id of a check whose file is wrong, as far as it can be read; else ""."""
+    found = _ID_LINE.search(text[:LARGEST])
+    return found["id"] if found else ""
+
+
+def broken_check(check: str, file: str, was: Check | None) -> Check:
+    """What stands in the place of one whose file is wrong: every host is unknown by it."""
+    if was is not None:
+        return msgspec.structs.replace(was, broken=file)
+    nothing, name = Expression("true"), Text(zh=check, en=check)
+    return Check(check, name, "", "major", nothing, nothing, DAY, {"zh": (), "en": ()}, broken=file)
 
 
 def _check(text: str) -> Check:
@@ -134,5 +151,7 @@ def _also(said: Any) -> tuple[str, ...]:
         try:
             name_of("*" if "*" in name else name)
         except KeyError as error:
-            raise BadCheck("also: there is no fact {name}: docs/checks.md has them", name=name[:64]) from error
+            raise BadCheck(
+                "also: there is no fact {name}: docs/facts.md and server/checks/facts.toml have them", name=name[:64]
+            ) from error
     return tuple(said)

@@ -17,7 +17,7 @@ import msgspec
 
 from server.checks.bank import YOUNG, Bank
 from server.checks.patterns import like
-from server.checks.sheets import DAY, Lack
+from server.checks.sheets import DAY, SLACK, Lack
 from server.checks.words import Phrase, phrase
 from server.storage.types import FOREVER
 
@@ -37,6 +37,7 @@ FUNCTIONS: Final = (
 )
 OLDEST: Final = 1_104_537_600_000_000  # µs: 2005-01-01, before which no library of today was made
 NO_FIXES: Final = ("support.toml", "software.toml")  # what is in known/ beside tables of `fixed`
+WIDEST: Final = 8  # bits of a prefix: a card is in no network of IPv4 that is wider
 _VERSION = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,7}", re.ASCII)
 _RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 
@@ -156,6 +157,8 @@ class Functions:
 
     def _mended(self, row: Support) -> bool:
         today = _day(self._now)
+        if row.ends < today and row.extended is not None:
+            self._written()
         self.hold((self._now // DAY + 1) * DAY)
         bought = row.extended is not None and row.name in self._bank.extended
         until = row.extended if bought and row.extended else row.ends
@@ -182,31 +185,47 @@ class Functions:
             self.notes.append(phrase("kb_wanted", kbs=", ".join(wanted.kb)))
         return False
 
+    def _written(self) -> Bank:
+        """What the bank wrote down."""
+        if self._bank.broken:
+            raise Odd(phrase("bank_broken"))
+        return self._bank
+
     def _baseline(self, build: str) -> Any:
         first = _first(build)
-        if first not in self._bank.baselines:
+        if first not in self._written().baselines:
             raise Odd(phrase("no_baseline", build=first))
         return self._bank.baselines[first]
 
     def network_count(self, networks: Sequence[str]) -> int:
         """How many networks, or zones of the bank, "card address/prefix" are in."""
+        bank = self._written()
         found: set[str] = set()
+        others = 0
         for said in networks:
             try:
                 at = ip_interface(said.rpartition(" ")[2])
             except ValueError as error:
                 raise Odd(phrase("bad_network", value=said)) from error
-            if at.ip.is_loopback or at.ip.is_link_local or at.version == 6:
+            if at.ip.is_loopback or at.ip.is_link_local:
+                continue
+            if at.version == 6:
+                others += 1
                 continue  # a card has several addresses of IPv6 in one network of IPv4
-            found.add(self._bank.zone(at.ip) or str(at.network))
+            if at.network.prefixlen < WIDEST or at.ip.is_unspecified or at.ip.is_multicast:
+                raise Odd(phrase("bad_network", value=said))
+            found.add(bank.zone(at.ip) or str(at.network))
+        if not found and not others:
+            raise Odd(phrase("no_network"))  # it was reached by one
         if len(found) > 1:
             self.notes.append(phrase("apart", count=len(found), networks=", ".join(sorted(found))))
         return len(found)
 
     def unwanted(self, software: Sequence[str], left_out: int) -> bool:
         """Whether a program is there that the bank does not want. A list that is not whole shows that none is not."""
+        bank = self._written()
         names = [said.partition("\t")[0] for said in software]
-        found = sorted({name for name in names if _is_unwanted(self._bank.unwanted, self._bank.allowed, name)})
+        found = sorted({name for name in names if _is_unwanted(bank.unwanted, bank.allowed, name)})
         if not found and left_out:
             raise Odd(phrase("left_out", count=left_out))
         self.notes += [phrase("not_wanted", name=name) for name in found]
@@ -244,8 +263,8 @@ def days_since(at: int, now: int) -> int:
 
 
 def sound(at: int, now: int) -> bool:
-    """A day ahead is a date without a time, in a zone east of Greenwich."""
-    return OLDEST <= at <= now + DAY
+    """The clocks of a host and of the server differ by an hour at most: what is further ahead is no date."""
+    return OLDEST <= at <= now + SLACK
 
 
 def when(at: int) -> str:
@@ -285,6 +304,14 @@ def _is_unwanted(unwanted: tuple[str, ...], allowed: tuple[str, ...], name: str)
     return not like(name, allowed) and like(name, (*unwanted_software(), *unwanted))
 
 
+def are_ports(wanted: str) -> bool:
+    """Whether a text names ports as any_port takes them."""
+    try:
+        return bool(_spans(wanted))
+    except Odd:
+        return False
+
+
 @cache
 def _spans(wanted: str) -> tuple[tuple[int, int], ...]:
     spans = []
@@ -292,7 +319,10 @@ def _spans(wanted: str) -> tuple[tuple[int, int], ...]:
         match = _RANGE.fullmatch(part.strip())
         if match is None:
             raise Odd(phrase("odd", error=f"any_port: {wanted}"))
-        spans.append((int(match[1]), int(match[2] or match[1])))
+        least, most = int(match[1]), int(match[2] or match[1])
+        if not 0 < least <= most <= 65_535:
+            raise Odd(phrase("odd", error=f"any_port: {wanted}"))
+        spans.append((least, most))
     return tuple(spans)
 
 

@@ -64,6 +64,15 @@ class Judge:
         self._exempt = any(name == check.id for name, _ in bank.exempt)
 
     def verdict(self, host: Host) -> Verdict:
+        verdict = self._broken() if self.check.broken else self._remembered(host)
+        if self._exempt and (exemption := self._bank.exempt.get((self.check.id, host.key))):
+            return exempted(verdict, exemption, self._now)
+        return verdict
+
+    def _broken(self) -> Verdict:
+        return Verdict(Word.UNKNOWN, (phrase("check_broken", file=self.check.broken),))
+
+    def _remembered(self, host: Host) -> Verdict:
         names = list(self._flat)
         values = [fact(host, name, self._now, self.check.fresh) for name in names]
         if self._each:
@@ -75,11 +84,7 @@ class Judge:
         if verdict is None:
             self.worked += 1
             verdict = self._memo[key] = self._judged(dict(zip(names, values, strict=True)))
-        if self._also:
-            verdict = self._with_also(verdict, host)
-        if self._exempt and (exemption := self._bank.exempt.get((self.check.id, host.key))):
-            return exempted(verdict, exemption, self._now)
-        return verdict
+        return self._with_also(verdict, host) if self._also else verdict
 
     def _with_also(self, verdict: Verdict, host: Host) -> Verdict:
         """What is shown beside, and proves nothing, is no part of what is remembered."""
@@ -131,7 +136,9 @@ class Judge:
         read = {name: known[name] for name in asked.reads if name in known}
         flat = {name: list(value) if isinstance(value, tuple) else value for name, value in read.items()}
         variables: dict[str, Any] = {"f": flat}
-        if "bank" in asked.uses:
+        if "bank" in asked.uses and self._bank.broken:
+            functions.troubles.append(phrase("bank_broken"))
+        elif "bank" in asked.uses:
             variables["bank"] = self._bank.as_cel(self._now)
         count = known.get("av.count")
         if "av" in asked.uses and isinstance(count, int) and 0 <= count <= PRODUCTS:

@@ -43,10 +43,13 @@ def basis_of(checks: Iterable[Check], bank: Bank) -> str:
     """What verdicts rest on beside facts and exemptions by deed. Of the newest libraries their days count: they move
     a little all day long, and a fleet is not judged anew for it."""
     said = {
-        "checks": [[one.id, one.applies.source, one.passes.source, one.fresh, list(one.also)] for one in checks],
+        "checks": [
+            [one.id, one.applies.source, one.passes.source, one.fresh, list(one.also), one.broken] for one in checks
+        ],
         "newest": {product: at // DAY for product, at in bank.newest.items()},
         "baselines": msgspec.to_builtins(bank.baselines),
         "zones": [[name, str(network)] for name, network in bank.zones],
+        "broken": bank.broken,
         "extended": sorted(bank.extended),
         "software": [list(bank.unwanted), list(bank.allowed)],
         "exempt": sorted(canonical(msgspec.to_builtins(one)) for one in bank.exempt.values()),

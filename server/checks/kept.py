@@ -1,23 +1,25 @@
 """The checks there are: those that came with the program, and those of the bank, in `checks/` of the server's home.
 
 The folder is looked at each time it is asked for, so a file counts as soon as it is saved. A file that is wrong is told
-of, and leaves the others as they are.
+of, and leaves the others as they are. It makes nobody green: while the bank's own file is wrong the last good one is in
+force, after a start what reads it is unknown; and the check of a file that is wrong is unknown, not the shipped one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from server.checks.bank import FILE, BadBank, Bank, read_bank
-from server.checks.check import BadCheck, Check, read_check
+from server.checks.check import BadCheck, Check, broken_check, id_of, read_check
+from server.checks.files import BadFile, Sign, read_text, sign_of
 from server.errors import Told, reason
 
 FOLDER = "checks"
 MOST = 500  # files
-LARGEST = 262_144  # bytes of a file
 AGAIN = 600_000_000  # µs until the bank's newest libraries are looked up again
 
 
@@ -33,6 +35,13 @@ class Kept(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self.bank, newest=newest)
 
 
+class _Broken(NamedTuple):
+    """A file that is wrong, why, and which check it was to be, as far as that can be told."""
+
+    why: Told
+    id: str
+
+
 @cache
 def shipped() -> tuple[Check, ...]:
     here = sorted(files("server.checks").joinpath("shipped").iterdir(), key=lambda one: one.name)
@@ -44,7 +53,10 @@ class Checks:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._read: dict[Path, tuple[tuple[int, int], Check | Told]] = {}
+        self._read: dict[Path, tuple[Sign | None, Check | _Broken]] = {}
+        self._was: dict[Path, Check] = {}  # the last of each file that could be read
+        self._bank: tuple[Sign | None, Bank | BadBank] | None = None
+        self._good: Bank | None = None  # the last of the bank's file that could be read
         self._newest: tuple[int, Mapping[str, int]] | None = None
 
     def newest(self, now: int, look: Callable[[], Mapping[str, int]]) -> Mapping[str, int]:
@@ -53,22 +65,35 @@ class Checks:
         return self._newest[1]
 
     def kept(self) -> Kept:
-        """A check of the bank with the id of a shipped one takes its place."""
+        """A check of the bank with the id of a shipped one takes its place, also while its file is wrong."""
         found: dict[str, Check] = {check.id: check for check in shipped()}
         own: dict[str, str] = {}
         wrong: list[Told] = []
+        broken: dict[str, Path] = {}
         for file in self._files(wrong):
             said = self._check(file)
-            if isinstance(said, Told):
-                wrong.append(said)
-            elif said.id in own:
+            if isinstance(said, _Broken):
+                wrong.append(said.why)
+                if said.id:
+                    broken[said.id] = file
+                    continue
+                if file not in self._was:
+                    continue
+                check = self._was[file]
+            else:
+                check = said
+            if check.id in own:
                 wrong.append(
-                    BadCheck("{file}: {other} has the id {id} already", file=file, other=own[said.id], id=said.id)
+                    BadCheck("{file}: {other} has the id {id} already", file=file, other=own[check.id], id=check.id)
                 )
             else:
-                found[said.id] = said
-                own[said.id] = file.name
-        return Kept(tuple(found.values()), frozenset(own), self._bank(wrong), wrong)
+                found[check.id] = check
+                own[check.id] = file.name
+        for name, file in broken.items():
+            was = self._was.get(file)
+            found[name] = broken_check(name, file.name, was if was and was.id == name else found.get(name))
+            own[name] = file.name
+        return Kept(tuple(found.values()), frozenset(own), self._bank_now(wrong), wrong)
 
     def _files(self, wrong: list[Told]) -> list[Path]:
         if self._folder is None:
@@ -85,30 +110,46 @@ class Checks:
             )
         return there[:MOST]
 
-    def _check(self, file: Path) -> Check | Told:
+    def _check(self, file: Path) -> Check | _Broken:
+        text = ""
         try:
-            stat = file.stat()
-            was = self._read.get(file)
-            signed = (stat.st_mtime_ns, stat.st_size)
-            if was is not None and was[0] == signed:
-                return was[1]
-            if stat.st_size > LARGEST:
-                return BadCheck("{file} is larger than {most} bytes; a check is a page", file=file, most=LARGEST)
-            said: Check | Told = read_check(file.read_text(encoding="utf-8"), str(file))
+            sign = sign_of(file)
+            known = self._read.get(file)
+            if known is not None and known[0] == sign:
+                return known[1]
+            text = read_text(file)
+            said: Check | _Broken = read_check(text, str(file))
+        except BadFile as bad:
+            return _Broken(bad, self._id_of(file, ""))
         except BadCheck as bad:
-            said = bad
-        except UnicodeDecodeError as error:
-            said = BadCheck("{file} is not UTF-8: {why}", file=file, why=error.reason)
-        except OSError as error:
-            return BadCheck("{file}: {why}", file=file, why=reason(error))
-        self._read[file] = signed, said
+            said = _Broken(bad, self._id_of(file, text))
+        if isinstance(said, Check):
+            self._was[file] = said
+        self._read[file] = sign, said
         return said
 
-    def _bank(self, wrong: list[Told]) -> Bank:
+    def _id_of(self, file: Path, text: str) -> str:
+        """Which check a file that is wrong was to be: as it says, else as it is called; "" if neither tells."""
+        named = file.stem if any(check.id == file.stem for check in shipped()) else ""
+        return id_of(text) or named
+
+    def _bank_now(self, wrong: list[Told]) -> Bank:
         if self._folder is None:
             return Bank()
+        said = self._bank_said(self._folder / FILE)
+        if isinstance(said, Bank):
+            self._good = said
+            return said
+        wrong.append(said)
+        return self._good or Bank(broken=True)
+
+    def _bank_said(self, file: Path) -> Bank | BadBank:
         try:
-            return read_bank(self._folder / FILE)
+            sign = sign_of(file)
+            if self._bank is None or self._bank[0] != sign:
+                self._bank = sign, read_bank(file)
+        except BadFile as bad:
+            return BadBank("{why}", why=bad)
         except BadBank as bad:
-            wrong.append(bad)
-            return Bank()
+            self._bank = sign, bad
+        return self._bank[1]

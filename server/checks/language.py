@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
+from itertools import takewhile
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
-from server.checks.functions import FUNCTIONS
+from server.checks.functions import FUNCTIONS, are_ports
 from server.checks.words import name_of, names
 from server.errors import Told
 
@@ -45,6 +46,10 @@ class BadExpression(Told):
     """What is wrong with it, and what to write instead."""
 
 
+class _Neither(TypeError):
+    """What it comes to is no answer."""
+
+
 class Token(NamedTuple):
     kind: str  # text number name sign end
     text: str
@@ -65,6 +70,8 @@ class Expression:
         except Exception as error:
             why = str(error).partition("ERROR: ")[2].partition("\n")[0].removeprefix("<input>:")
             raise BadExpression("it is no CEL: {why}", why=why or Told("it cannot be read")) from error
+        if isinstance(self.value({"f": {}}, {}), _Neither):
+            raise BadExpression("it is neither true nor false: write a comparison")
 
     def value(self, variables: Mapping[str, Any], functions: Mapping[str, Any]) -> bool | Exception:
         if self.source == "true":
@@ -76,7 +83,7 @@ class Expression:
             raise
         except BaseException as error:  # a panic of the library is none of Exception's kind
             return error if isinstance(error, Exception) else RuntimeError(str(error))
-        return said if isinstance(said, bool) else TypeError(f"{type(said).__name__} is neither true nor false")
+        return said if isinstance(said, bool) else _Neither(f"{type(said).__name__} is neither true nor false")
 
 
 def _tokens(source: str) -> list[Token]:
@@ -127,7 +134,7 @@ class _Reader:
             elif token.kind == "name" and token.text in self._bound:
                 yield from self._one(token, after, before)
             elif token.kind == "name":
-                yield from self._name(token, after)
+                yield from self._name(token, after, index)
 
     def _method(self, token: Token, after: list[Token], on: Token) -> bool:
         if after[0].text != "(":
@@ -158,15 +165,50 @@ class _Reader:
             raise BadExpression("of {name} there is {known}, as in {name}.product", name=token.text, known=known)
         yield f"av.*.{OWN_AV.get(after[1].text, after[1].text)}"
 
-    def _name(self, token: Token, after: list[Token]) -> Iterator[str]:
+    def _comparison(self, name: str, index: int) -> None:
+        """Of a fact that is one of a few words: it is compared with one of these, or it would never be so."""
+        words = name_of("*" if "*" in name else name).words
+        if not words:
+            return
+        tokens = self._tokens
+        others = [tokens[index + 5]] if tokens[index + 4].text in ("==", "!=") else []
+        if index >= 2 and tokens[index - 1].text in ("==", "!="):
+            others.append(tokens[index - 2])
+        if tokens[index + 4].text == "in" and tokens[index + 5].text == "[":
+            others += _until_bracket(tokens[index + 6 :])
+        for other in others:
+            if other.kind == "text" and other.text[1:-1] not in words:
+                raise BadExpression(
+                    "{fact} is never {said}; it is one of {known}",
+                    fact=name,
+                    said=other.text[:64],
+                    known=", ".join(words),
+                )
+
+    def _ports(self, index: int) -> None:
+        depth = 0
+        for place in range(index + 1, len(self._tokens)):
+            token = self._tokens[place]
+            depth += (token.text == "(") - (token.text == ")") if token.kind == "sign" else 0
+            if depth == 0:
+                last = self._tokens[place - 1]
+                if last.kind == "text" and not are_ports(last.text[1:-1]):
+                    raise BadExpression('any_port takes ports as "135,137-139,445", not {said}', said=last.text[:64])
+                return
+
+    def _name(self, token: Token, after: list[Token], index: int) -> Iterator[str]:
         if token.text == "f":
             if [after[0].text, after[1].kind, after[2].text] != ["[", "text", "]"]:
                 raise BadExpression('a fact is written f["ports.tcp"], nothing else can be asked of f')
-            yield _fact(after[1].text)
+            name = _fact(after[1].text)
+            self._comparison(name, index)
+            yield name
         elif token.text == "cannot_read":
             if [after[0].text, after[1].kind, after[2].text] != ["(", "text", ")"]:
                 raise BadExpression('cannot_read needs a fact by its name: cannot_read("file.srv.sys")')
             yield _fact(after[1].text)
+        elif token.text == "any_port":
+            self._ports(index)
         elif token.text == "av":
             if after[0].text != "." or after[1].text not in ("exists", "all"):
                 raise BadExpression("of av there is av.exists(p, ...) and av.all(p, ...)")
@@ -178,6 +220,10 @@ class _Reader:
             raise BadExpression("{name} is not known here; there is {hint}", name=token.text, hint=hint)
 
 
+def _until_bracket(tokens: list[Token]) -> Iterator[Token]:
+    return takewhile(lambda token: token.text != "]", tokens)
+
+
 def _fact(text: str) -> str:
     name = text[1:-1]
     try:
@@ -185,7 +231,9 @@ def _fact(text: str) -> str:
     except KeyError as error:
         near = get_close_matches(name, names(), 1, 0.5)
         told = (
-            "there is no fact {name}; there is {near}" if near else "there is no fact {name}: docs/checks.md has them"
+            "there is no fact {name}; there is {near}"
+            if near
+            else "there is no fact {name}: docs/facts.md and server/checks/facts.toml have them"
         )
         raise BadExpression(told, name=name, near=near[0] if near else "") from error
     return name

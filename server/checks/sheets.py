@@ -3,6 +3,7 @@
 A value is believed only as far as its kind goes; what is none of it is a misfit, and costs only what asks for it.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -17,7 +18,11 @@ PRODUCTS: Final = 16  # of antivirus on one host
 LARGEST: Final = 2**63 - 1
 
 Value = str | int | bool | tuple[str, ...]
-Word = Literal["never", "old", "ahead_of_now", "unasked", "rights", "absent", "timeout", "unreadable", "misfit"]
+Word = Literal[
+    "never", "old", "ahead_of_now", "unasked", "rights", "absent", "timeout", "unreadable", "misfit", "contradicts"
+]
+_SOFTWARE: Final = ("software", "software.count", "software.left_out")
+_PRODUCT: Final = re.compile(r"av\.\d")
 _AGENT_SAYS: Final = ("rights", "absent", "timeout", "unreadable")
 
 
@@ -64,8 +69,25 @@ def fact(host: Host, name: str, now: int, fresh: int) -> Value | Lack:
         return Lack(name, "ahead_of_now")
     if name not in sheet.facts:
         return Lack(name, _unread(sheet, name))
+    if doubt := _doubt(sheet, name):
+        return Lack(name, doubt)
     value = _believed(named, sheet.facts[name])
     return Lack(name, "misfit") if value is None else value
+
+
+def _doubt(sheet: Sheet, name: str) -> Word | None:
+    """What else the sheet says must go with the fact: a list with its length, a count with what is counted."""
+    if name in sheet.unread:
+        return "contradicts"
+    if name in _SOFTWARE:
+        listed, count, left_out = (sheet.facts.get(one) for one in _SOFTWARE)
+        if isinstance(count, int) and isinstance(left_out, int) and isinstance(listed, list | tuple):
+            return None if 0 <= left_out == count - len(listed) else "contradicts"
+    if name == "av.count" and isinstance(count := sheet.facts[name], int):
+        named = {said.split(".")[1] for said in (*sheet.facts, *sheet.unread) if _PRODUCT.match(said)}
+        if count > PRODUCTS or not named.issuperset(map(str, range(1, count + 1))):
+            return "contradicts"
+    return None
 
 
 def _unread(sheet: Sheet, name: str) -> Word:

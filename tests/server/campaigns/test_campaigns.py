@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from fastapi.testclient import TestClient
@@ -47,6 +48,21 @@ def test_every_host_has_a_verdict_or_a_reason(sign_in: SignIn, host: Hosts, now:
     assert told["ended_at"] is not None
     assert told["checks"][0]["words"] == {"fail": 1, "pass": 1}
     assert counts(head, uid) == (2, 0, 2, 0)
+
+
+def test_a_campaign_asks_what_it_began_with_whatever_becomes_of_the_file(
+    sign_in: SignIn, host: Hosts, folder: Path
+) -> None:
+    head, file = sign_in(Role.HEAD), folder / "telnet.toml"
+    first, second = host("1001-pc"), host("centre")
+    uid = begin(head)["uid"]
+    file.write_text(file.read_text(encoding="utf-8").replace('"23"', '"4711"'), encoding="utf-8")
+    first.answer("23")
+    settle(head)
+    file.unlink()
+    second.answer("23")
+    settle(head)
+    assert campaign(head, uid)["checks"][0]["words"] == {"fail": 2}
 
 
 def test_a_host_that_is_off_says_so_and_does_it_at_its_next_contact(
@@ -228,7 +244,7 @@ def test_whom_it_asks_is_said_by_zone_and_by_query_and_who_is_not_known_is_asked
         "a zone it is in": begin(head, zone="办公网"),
         "another zone": begin(head, zone="监控网"),
         "a query it meets": begin(head, query='f["os.family"] == "linux"'),
-        "a query it does not": begin(head, query='f["os.family"] == "windows"'),
+        "a query it does not": begin(head, query='f["os.family"] == "win32"'),
         "its class": begin(head, cls="agent", branch="1001"),
     }
     met = {name: {row["host"] for row in hosts(head, one["uid"])} for name, one in asked.items()}
@@ -241,6 +257,8 @@ def test_whom_it_asks_is_said_by_zone_and_by_query_and_who_is_not_known_is_asked
     }
     begin(head, zone="没有", status=422)
     begin(head, query='f["os.famly"]', status=422)
+    begin(head, query='f["os.family"] == "windows"', status=422)
+    begin(head, query="1", status=422)
     begin(head, "no-such-check", status=422)
     begin(head, branch="1001", everything=True, status=422)
     begin(head, branch="1002", status=409)

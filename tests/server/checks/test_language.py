@@ -90,6 +90,34 @@ def test_nothing_is_taken_that_could_tell_that_a_fact_is_missing_or_take_long(so
         Expression(source)
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        'f["os.family"] == "windows"',
+        '"windows" != f["os.family"]',
+        "f[\"usb.storage\"] == 'deny'",
+        'f["os.family"] in ["linux", "windows"]',
+    ],
+)
+def test_a_fact_of_a_few_words_is_compared_with_no_other(source: str) -> None:
+    with pytest.raises(BadExpression, match="it is one of"):
+        Expression(source)
+    Expression(source.replace("windows", "win32").replace("deny", "denied"))
+
+
+@pytest.mark.parametrize("source", ["1", '"x"', "1 + 1", "[true]"])
+def test_what_is_never_true_or_false_is_no_expression(source: str) -> None:
+    with pytest.raises(BadExpression, match="neither true nor false"):
+        Expression(source)
+
+
+@pytest.mark.parametrize("ports", ["22-", "1-70000", "0", "443-80", "", "22,,23"])
+def test_ports_that_are_none_are_refused_when_the_check_is_read(ports: str) -> None:
+    with pytest.raises(BadExpression, match="any_port"):
+        Expression(f'any_port(f["ports.tcp"], "{ports}")')
+    Expression('any_port(f["ports.tcp"], "1-65535")')
+
+
 def test_an_expression_of_any_length_or_depth_is_refused_and_does_not_end_the_program() -> None:
     for source in (
         "(" * 100_000 + "true" + ")" * 100_000,
@@ -103,10 +131,15 @@ def test_an_expression_of_any_length_or_depth_is_refused_and_does_not_end_the_pr
 
 
 def test_a_missing_fact_is_an_error_unless_logic_makes_it_irrelevant() -> None:
-    for source in ('f["licence"] == "x" && false', 'false && f["licence"] == "x"'):
+    for source in ('f["licence"] == "grace" && false', 'false && f["licence"] == "grace"'):
         assert Expression(source).value({"f": {}}, {}) is False
-    for source in ('f["licence"] == "x" || true', 'true || f["licence"] == "x"'):
+    for source in ('f["licence"] == "grace" || true', 'true || f["licence"] == "grace"'):
         assert Expression(source).value({"f": {}}, {}) is True
-    for source in ('f["licence"] == "x" && true', 'f["licence"] != "x"', '!(f["licence"] == "x")', 'f["os.id"]'):
+    for source in (
+        'f["licence"] == "grace" && true',
+        'f["licence"] != "grace"',
+        '!(f["licence"] == "grace")',
+        'f["os.id"]',
+    ):
         assert isinstance(Expression(source).value({"f": {}}, {}), Exception), source
     assert isinstance(Expression('f["os.id"]').value({"f": {"os.id": "debian"}}, {}), TypeError)

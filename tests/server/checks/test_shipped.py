@@ -138,7 +138,7 @@ def test_a_bank_whose_newest_library_is_old_is_not_green_for_being_old_everywher
     assert judged("antivirus-library-15", told, Bank(newest={"Defender": at})).word is Word.FAIL
 
 
-@pytest.mark.parametrize("at", [NOW + 2 * DAY, 1_072_915_200_000_000, 0, -5, 2**63 - 1, -(2**63) + 1])
+@pytest.mark.parametrize("at", [NOW + 2 * DAY, NOW + DAY // 12, 1_072_915_200_000_000, 0, -5, 2**63 - 1, -(2**63) + 1])
 def test_a_library_of_the_future_or_of_long_ago_is_unknown_and_moves_no_measure(host: ReadHost, at: int) -> None:
     told = changed(host("win11"), "antivirus", {"av.1.library_at": at})
     assert judged("antivirus-library-15", told).word is Word.UNKNOWN
@@ -202,7 +202,7 @@ def test_a_bank_adds_to_the_unwanted_programs_and_takes_single_ones_out(host: Re
 
 
 def test_a_list_of_software_that_is_not_whole_proves_only_what_is_in_it(host: ReadHost) -> None:
-    told = changed(host("win11"), "software", {"software.left_out": 5})
+    told = changed(host("win11"), "software", {"software.left_out": 5, "software.count": 7})
     assert judged("unauthorised-software", told).word is Word.UNKNOWN
-    there = changed(told, "software", {"software": ["迅雷极速版\t1.0"]})
+    there = changed(told, "software", {"software": ["迅雷极速版\t1.0"], "software.count": 6})
     assert judged("unauthorised-software", there).word is Word.FAIL
