@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Row, delete, insert, select, update
 from sqlmodel import Session, col
 
+from server.campaigns.anew import told_anew
 from server.campaigns.reasons import NO_FACTS, of_driver, of_order
 from server.campaigns.tables import Campaign, HostRow, VerdictRow
 from server.checks.answers import as_of
@@ -23,11 +24,16 @@ from server.schemas.campaigns import HostState, Undone
 from server.schemas.orders import OrderState
 
 AT_ONCE: Final = 200  # hosts of one transaction
-# µs by which the time of facts may be wrong; that they were asked for after the campaign began the order proves
-CLOCKS: Final = 60_000_000
 WORST: Final = (Word.FAIL, Word.UNKNOWN, Word.EXEMPT, Word.PASS, Word.NOT_APPLICABLE)
 
-_ORDERS: Final = (AgentOrder.uid, AgentOrder.state, AgentOrder.answered, AgentOrder.why, AgentOrder.said)
+_ORDERS: Final = (
+    AgentOrder.uid,
+    AgentOrder.agent_id,
+    AgentOrder.state,
+    AgentOrder.answered,
+    AgentOrder.why,
+    AgentOrder.said,
+)
 _LINE: Any = (*map(col, (*_ORDERS, AgentOrder.heard_at, AgentOrder.ended_at, AgentOrder.result)),)
 
 
@@ -74,17 +80,20 @@ def settle(session: Session, campaign: Campaign, hosts: Sequence[int], kept: Kep
         .where(col(HostRow.id).in_(hosts))
     )
     rows = session.execute(asked).all()
-    sheets = sheets_of(session, [row.subject_id for row in rows if row.state == OrderState.DONE])
+    done = {row.subject_id: row for row in rows if row.state == OrderState.DONE}
+    sheets, anew = sheets_of(session, done), told_anew(session, done)
     judges = [(check["id"], _judge(check["id"], kept, bank, now)) for check in campaign.checks]
     settled: list[dict[str, Any]] = []
     verdicts: list[dict[str, Any]] = []
     for row in rows:
         said = {"id": row.id, "seen": row.state.value, "heard": row.answered, "at": row.ended_at}
-        told = sheets.get(row.subject_id, {})
-        if reason := _given_up(row, told, campaign):
+        # what was told before answers nothing: nobody looked again
+        told = {topic: sheet if (row.subject_id, topic) in anew else Sheet(sheet.at, {}, {})
+                for topic, sheet in sheets.get(row.subject_id, {}).items()}  # fmt: skip
+        if reason := _given_up(row, told=any((row.subject_id, topic) in anew for topic in told)):
             settled.append({**said, "state": HostState.UNDONE, "word": "", **reason})
             continue
-        host = Host(row.key, {topic: _of_now(sheet, campaign) for topic, sheet in told.items()})
+        host = Host(row.key, told)
         judged = [_judged(row.id, check, judge, host) for check, judge in judges]
         worst = min((Word(one["word"]) for one in judged), key=WORST.index)
         blank = {"reason": "", "detail": "", "said": "", "since": None}
@@ -96,7 +105,7 @@ def settle(session: Session, campaign: Campaign, hosts: Sequence[int], kept: Kep
         session.execute(insert(VerdictRow), verdicts)
 
 
-def _given_up(row: Row[Any], told: dict[str, Sheet], campaign: Campaign) -> dict[str, Any]:
+def _given_up(row: Row[Any], *, told: bool) -> dict[str, Any]:
     """Why there is nothing to judge; nothing where there is."""
     if row.state != OrderState.DONE:
         said = {"detail": row.why, "said": row.said, "since": row.heard_at}
@@ -104,18 +113,9 @@ def _given_up(row: Row[Any], told: dict[str, Sheet], campaign: Campaign) -> dict
     word = row.result.get("polls", {}).get(row.key, "")
     if word:
         return {"reason": of_driver(word).value, "detail": word, "said": "", "since": None}
-    if not any(_is_of_now(sheet, campaign) for sheet in told.values()):
+    if not told:
         return {"reason": Undone.UNREADABLE_OUTPUT.value, "detail": NO_FACTS, "said": "", "since": None}
     return {}
-
-
-def _is_of_now(sheet: Sheet, campaign: Campaign) -> bool:
-    return sheet.at >= campaign.starts - CLOCKS
-
-
-def _of_now(sheet: Sheet, campaign: Campaign) -> Sheet:
-    """What was told before the campaign began answers nothing in it: nobody looked again."""
-    return sheet if _is_of_now(sheet, campaign) else Sheet(sheet.at, {}, {})
 
 
 def _judge(check: str, kept: Kept, bank: Bank, now: int) -> Judge | None:
