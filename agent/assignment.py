@@ -13,7 +13,7 @@ from agent.secrets import of_this_run
 from agent.tidy import tidy_text
 from agent.wire import Assignment, Failure, Polled
 from drivers import registry
-from drivers.base import Driver, Shared
+from drivers.base import Driver, Named, Shared
 from drivers.errors import NotSupported, Reason
 from drivers.options import WrongOptions
 
@@ -66,7 +66,10 @@ def make_target(polled: Polled, shared: Shared) -> Target:
     except ValueError as error:
         return _misfit(polled, Reason.BAD_OPTIONS, f"wrong options: {_said_of(error)}")
     try:
-        return Target(polled, kind(polled.address, options, shared))
+        driver = kind(polled.address, options, shared)
+        if isinstance(driver, Named):
+            driver.be(polled.position)
+        return Target(polled, driver)
     except Exception as error:  # the border to third parties' drivers, as in poll.py
         log.error("The driver %s cannot be made for %s", polled.driver, polled.position, exc_info=error)
         return _misfit(polled, Reason.DRIVER_FAILED, f"the driver failed with {type(error).__name__} when it was made")

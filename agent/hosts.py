@@ -1,7 +1,7 @@
 """Asks the hosts among the positions what they say of themselves: each once a day at a second of its own, and on order.
 
-One that gave nothing, because it is off, is asked again an hour later. Their answers are records of their own, so a
-thousand hosts are never in memory at once.
+One that tells by itself is heard as soon as it told. One that gave nothing, because it is off, is asked again an hour
+later. Their answers are records of their own, so a thousand hosts are never in memory at once.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from agent.poll import Poller
 from agent.schedule import Schedule, place_of
 from agent.telling import DAY, FIRST, wait
 from agent.wire import Clock, Fact, Failure
-from drivers.base import FactSheet, TellsFacts
+from drivers.base import FactSheet, TellsByItself, TellsFacts
 
 AT_ONCE: Final = 16
 AGAIN: Final = 3600.0  # seconds until one that gave nothing is asked again
@@ -67,7 +67,7 @@ class Hosts:
         for key, target in there.items():
             if key not in self._due:
                 self._due[key] = target, now.boot + _micros(FIRST + place_of(key) * FIRST_WITHIN)
-            elif self._due[key][1] <= now.boot:
+            elif self._due[key][1] <= now.boot or _has_told(target):
                 self._put_off(key, target, wait(now, int(place_of(key) * DAY)), now)
                 found.append(key)
         return found
@@ -114,6 +114,10 @@ def records(position: str, told: list[FactSheet], clock: Clock, hidden: Callable
         Fact(seq=0, clock=clock, host=host, position=position, topic=one.topic, facts=one.facts, unread=one.unread)
         for one in sheets.values()
     ]
+
+
+def _has_told(target: Target) -> bool:
+    return isinstance(target.driver, TellsByItself) and target.driver.has_told()
 
 
 def _micros(seconds: float) -> int:

@@ -33,6 +33,7 @@ _NOBODY_LOOKED = {
     Reason.CANNOT_OPEN,
     Reason.NAME_UNKNOWN,
     Reason.OWNER_UNKNOWN,
+    Reason.NOT_POSTED,
 }
 _WORDS = {Unreachable.kind: DeviceWord.OFFLINE, Busy.kind: DeviceWord.IN_USE}
 

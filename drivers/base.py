@@ -3,7 +3,7 @@
 A driver is made once for each position and lives as long as the position is polled. For every poll the agent calls
 `open`, `poll`, `close`, in that order, with `close` called whatever happened before. A driver never retries, sleeps,
 schedules, or knows the database, the inventory or the time. What more a driver can do or wants (`TellsNews`,
-`GoesFirst`, `TellsFacts`, `Lists`, `Discovers`) is asked for with isinstance.
+`GoesFirst`, `TellsFacts`, `TellsByItself`, `Named`, `Lists`, `Discovers`) is asked for with isinstance.
 """
 
 from collections.abc import Awaitable, Callable
@@ -149,6 +149,25 @@ class TellsFacts(Protocol):
 
     async def facts(self) -> list[FactSheet]:
         """One a topic. What a sheet has no name for was not asked for. A DeviceError if nothing could be read."""
+
+
+@runtime_checkable
+class TellsByItself(TellsFacts, Protocol):
+    """A `TellsFacts` whose host cannot be asked: it says what it says at its own time, to this agent.
+
+    The agent looks every few seconds, and calls `facts` soon after there is something. Where there is nothing new
+    `facts` raises: what is old is never given as if it were of now.
+    """
+
+    def has_told(self) -> bool:
+        """Whether its host told something that `facts` has not given yet. At once, and nothing is sent."""
+
+
+@runtime_checkable
+class Named(Protocol):
+    """A driver whose device speaks of itself by the key of its position. Called once, before anything else."""
+
+    def be(self, position: str) -> None: ...
 
 
 @runtime_checkable

@@ -21,12 +21,14 @@ BUILT_IN: dict[str, str] = {
     "ups/megatec": "drivers.ups.megatec:Megatec",
     "snmp": "drivers.snmp.driver:Snmp",
     "host/ssh": "drivers.host.ssh:Ssh",
+    "host/posted": "drivers.host.posted:Posted",
     "reach": "drivers.reach:Reach",
     "file": "drivers.file:File",
 }
 
 # Of these, the ones that are TellsFacts: so that whoever asks for hosts need import no driver.
-TELL_FACTS = frozenset({"host/ssh"})
+TELL_FACTS = frozenset({"host/posted", "host/ssh"})  # of the host itself
+TELL_OF_OTHERS = frozenset({"snmp"})  # who is on the wire: what tells that is no host for it
 
 
 def names() -> list[str]:

@@ -32,6 +32,7 @@ import server.network.routes
 import server.orders.routes
 import server.places.routes
 import server.queries
+import server.registers.routes
 import server.routes
 import server.running.routes
 import server.tickets.routes
@@ -46,6 +47,7 @@ from server.answers import wire_schemas
 from server.aside.shelf import Shelf
 from server.bodies import BoundedBody
 from server.campaigns.follower import CampaignFollower
+from server.campaigns.templates import FOLDER as TEMPLATES
 from server.checks.follower import VerdictFollower
 from server.checks.kept import Checks
 from server.entries.follower import EntryFollower
@@ -101,6 +103,7 @@ def routers() -> list[APIRouter]:
         server.licences.routes.router,
         server.network.routes.router,
         server.campaigns.routes.router,
+        server.registers.routes.router,
         server.events.routes.router,
         server.routes.router,
         server.running.routes.router,
@@ -176,6 +179,7 @@ def create_app(
         hub=hub,
         shelf=Shelf(database, now),
         checks=bank_checks,
+        templates=checks.parent / TEMPLATES if checks is not None else None,
     )
 
     @asynccontextmanager

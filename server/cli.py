@@ -20,6 +20,7 @@ from server.border import run as run_command
 from server.clock import SteadyClock, day, leapt, utc_now
 from server.command import HomeOption, JsonOption, act, changing, local_time, reading, say, show, show_once
 from server.exit import Exit
+from server.facts.command import host_script
 from server.home import Home, making
 from server.journal.clock import passed, refuse_a_leap
 from server.journal.command import journal
@@ -40,6 +41,7 @@ app.add_typer(journal, name="journal")
 app.add_typer(aside, name="aside")
 app.add_typer(metrics, name="metrics")
 app.command()(loadtest)
+app.command("host-script")(host_script)
 
 
 @app.callback()

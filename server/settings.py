@@ -53,7 +53,7 @@ class Settings(BaseModel):
     connections: Annotated[int, Field(ge=16, le=100_000)] = 10_000  # at once; more are told to come again
     record_days: Annotated[int, Field(ge=70, le=3660)] = 90  # a spool of 60 days still finds its days
     rollup_days: Annotated[int, Field(ge=366, le=36_600)] = 1098  # as long as a plot may be
-    monthly_checks: bool = False  # begin a campaign of every check on the first of each month
+    monthly_checks: bool = True  # a list of what each branch still has to do, on the first of each month
     session_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 12
     password_memory: Annotated[int, Field(ge=32, le=1 << 20)] = 65_536  # KiB to hash one password with
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from server.accounts.passwords import Passwords
 from server.agents.assignment import Revisions
@@ -47,6 +48,7 @@ class State:
     hub: Hub
     shelf: Shelf
     checks: Checks
+    templates: Path | None  # the folder of the bank's own templates
     installs: Installs = field(default_factory=Installs)
     homes: Together[Home] = field(default_factory=Together)  # of the whole bank
     draining: bool = False  # the end is asked for

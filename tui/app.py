@@ -20,6 +20,7 @@ from tui.screens.agents import Agents
 from tui.screens.branch import Branch
 from tui.screens.branches import Branches
 from tui.screens.campaign import Campaign
+from tui.screens.campaign_items import CampaignItems
 from tui.screens.campaigns import Campaigns
 from tui.screens.card import Card
 from tui.screens.checks import Checks
@@ -45,6 +46,7 @@ from tui.screens.position import Position
 from tui.screens.push import Push
 from tui.screens.pushes import Pushes
 from tui.screens.report import Report
+from tui.screens.security import Security
 from tui.screens.sign_in import NewPassword, SignIn
 from tui.screens.ticket import Ticket
 from tui.screens.tickets import Tickets
@@ -74,10 +76,12 @@ def _screens() -> dict[str, Callable[[Place], Screen[None]]]:
         "trend": lambda to: Trend(to.key, to.one("branch")),
         "exemptions": lambda to: Exemptions(),
         "pushes": lambda to: Push(to.key) if to.key else Pushes(to.one("about")),
+        "campaign-items": lambda to: CampaignItems(to.key, to.one("branch")),
         "media": lambda to: Sightings(to.one("serial") or "", to.one("branch")) if to.key or to.asked else Sticks(),
         "licences": _licences,
         "network": lambda to: Network(to.one("branch")),
         "campaigns": lambda to: Campaign(to.key, to.one("branch")) if to.key else Campaigns(),
+        "security": lambda to: Security(to.one("branch"), to.one("about"), overdue=to.one("overdue") is not None),
         "journal": lambda to: Journal(to.key or to.one("about") or ""),
     }
 

@@ -5,7 +5,19 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from server.schemas.campaigns import BranchTally, CampaignHost, CampaignOut, HostState, Tally
+from server.schemas.campaigns import (
+    BranchTally,
+    CampaignHost,
+    CampaignOut,
+    HostState,
+    ItemRow,
+    Kind,
+    Part,
+    Tally,
+    Tick,
+    TickOut,
+    TickTally,
+)
 from tui.marks import Mark
 from tui.texts import N_, _
 from tui.times import moment
@@ -31,14 +43,84 @@ ALL_PASS = Mark("●", N_("all pass"), "good")
 NOT_ALL = Mark("▲", N_("not all pass"), "attention")
 
 
-def all_pass(tally: Tally) -> bool:
-    """Every host answered; each passes or the checks are not for it, and one passes at least."""
-    words = tally.words
-    return tally.total == words["pass"] + words["not_applicable"] and words["pass"] > 0
+PARTS = {
+    Part.BOUNDARY: N_("1 Network boundary"),
+    Part.SYSTEM: N_("2 Hosts"),
+    Part.AWARENESS: N_("3 Awareness"),
+}
+ANSWERS = {
+    Tick.DONE: Mark("●", N_("done by people"), "good"),
+    Tick.NOT_POSSIBLE: Mark("■", N_("not possible for people"), "fault"),
+}
+UNANSWERED = Mark("○", N_("unanswered by people"), "unknown")
+
+
+def all_pass(row: CampaignOut) -> bool:
+    """Every host answered; each passes or the checks are not for it, and one passes at least. And everything that
+    people are asked is done."""
+    words = row.hosts.words
+    hosts = row.hosts.total == words["pass"] + words["not_applicable"] and words["pass"] > 0
+    return hosts and row.ticks.done == row.ticks.total
+
+
+def part_title(part: Part) -> str:
+    return _(PARTS[part])
+
+
+def item_mark(row: ItemRow) -> Mark:
+    return ANSWERS[row.newest.word] if row.newest else UNANSWERED
+
+
+def item_width() -> int:
+    return 2 + max(cell_len(mark.title) for mark in (*ANSWERS.values(), UNANSWERED))
+
+
+def ticked(ticks: TickTally) -> str:
+    """ "done 3 · not possible 1 · unanswered 2": what nobody answered is always said."""
+    told = [f"{_('done by people')} {ticks.done}"]
+    if ticks.not_possible:
+        told.append(f"{_('not possible for people')} {ticks.not_possible}")
+    return " · ".join([*told, f"{_('unanswered by people')} {ticks.unanswered}"])
+
+
+def parts_of(row: CampaignOut) -> list[str]:
+    """A line for each part that people answer and this person may see."""
+    lines = []
+    for part in (Part.BOUNDARY, Part.AWARENESS):
+        of_part = [one.ticks for one in row.items if one.part is part]
+        if of_part:
+            added = TickTally(
+                total=sum(one.total for one in of_part),
+                done=sum(one.done for one in of_part),
+                not_possible=sum(one.not_possible for one in of_part),
+                unanswered=sum(one.unanswered for one in of_part),
+            )
+            lines.append(_("{part}: {counts}").format(part=part_title(part), counts=ticked(added)))
+    return lines
+
+
+def answered_by(said: TickOut | None, now: int, *, word: bool = False) -> str:
+    if said is None:
+        return ""
+    told = [_(ANSWERS[said.word].title)] if word else []
+    told += [f"{said.by} {moment(said.at, now)}"]
+    return " · ".join([*told, said.note] if said.note else told)
+
+
+def item_lines(rows: Iterable[ItemRow], now: int) -> list[list[str]]:
+    head = [_("Answer"), _("Branch"), _("Item"), _("Id"), _("By")]
+    return [head, *(line for row in rows for line in _item(row, now))]
+
+
+def _item(row: ItemRow, now: int) -> Iterator[list[str]]:
+    mark = item_mark(row)
+    where = row.branch_name or _("head office")
+    yield [f"{mark.shape} {mark.title}", where, row.title, row.id, answered_by(row.newest, now)]
+    yield from (["", "", "", "", answered_by(one, now, word=True)] for one in row.earlier)
 
 
 def campaign_mark(row: CampaignOut) -> Mark:
-    return UNDER_WAY if row.ended_at is None else ALL_PASS if all_pass(row.hosts) else NOT_ALL
+    return UNDER_WAY if row.ended_at is None else ALL_PASS if all_pass(row) else NOT_ALL
 
 
 def host_mark(row: CampaignHost) -> Mark:
@@ -70,7 +152,8 @@ def counts(tally: Tally) -> str:
 
 
 def progress(row: CampaignOut, cells: int = BAR) -> str:
-    return f"{bar(row.hosts, cells)}  {counts(row.hosts)}"
+    told = f"{bar(row.hosts, cells)}  {counts(row.hosts)}"
+    return f"{told}  {_('items')} {ticked(row.ticks)}" if row.ticks.total else told
 
 
 def reasons(row: CampaignOut) -> str:
@@ -79,6 +162,8 @@ def reasons(row: CampaignOut) -> str:
 
 def when(row: CampaignOut, now: int) -> list[str]:
     """Who began it and when, until when hosts may answer, and whether that is now."""
+    if row.kind is Kind.MONTHLY:
+        return [_("as it was {when}; nobody was asked anew").format(when=moment(row.at, now))]
     said = [_("{who}, {when}").format(who=row.by, when=moment(row.at, now))]
     if row.starts > row.at:
         said.append(_("from {when}").format(when=moment(row.starts, now)))
@@ -136,8 +221,13 @@ def _host(row: CampaignHost) -> Iterator[list[str]]:
 
 
 def branch_lines(rows: Iterable[BranchTally]) -> list[list[str]]:
-    head = [_("Branch"), _("Name"), _("Settled"), _("Counts")]
-    return [head, *([row.branch, row.branch_name, bar(row.hosts, 10), counts(row.hosts)] for row in rows)]
+    head = [_("Branch"), _("Name"), _("Settled"), _("Counts"), _("Items")]
+    return [head, *(_branch(row) for row in rows)]
+
+
+def _branch(row: BranchTally) -> list[str]:
+    ticks = ticked(row.ticks) if row.ticks.total else ""
+    return [row.branch, row.branch_name, bar(row.hosts, 10), counts(row.hosts), ticks]
 
 
 def codes(parts: Iterable[str]) -> "list[segno.QRCode]":

@@ -28,7 +28,10 @@ campaign_app = typer.Typer(
 app.add_typer(campaign_app, name="campaign")
 
 PICTURES = (".png", ".svg")
-Number = Annotated[str, typer.Argument(help="Its number, as branchfleet campaigns lists it.", show_default=False)]
+Number = Annotated[
+    str,
+    typer.Argument(help="Its number, as branchfleet campaigns lists it; monthly: the newest list.", show_default=False),
+]
 Branch = Annotated[str, typer.Option(help="A branch's code.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
 
@@ -38,7 +41,11 @@ Force = Annotated[bool, typer.Option("--force", help="Replace a file that is the
 )
 def push(
     context: typer.Context,
-    checks: Annotated[list[str], typer.Argument(help="Ids, as branchfleet checks lists them.", show_default=False)],
+    checks: Annotated[
+        list[str] | None, typer.Argument(help="Ids, as branchfleet checks lists them.", show_default=False)
+    ] = None,
+    template: Annotated[str, typer.Option(help="Begin from one: its checks, and what people answer.")] = "",
+    ports: Annotated[str, typer.Option(help="Ports in the template's items, if not its own: 135,137-139,445.")] = "",
     everything: Annotated[bool, typer.Option("--all", help="Every host of the bank.")] = False,
     branch: Annotated[str, typer.Option(help="A branch's code, with the branches below it.")] = "",
     cls: Annotated[str, typer.Option("--class", help="A class of the inventory; agent: PCs with an agent.")] = "",
@@ -47,7 +54,10 @@ def push(
     query: Annotated[str, typer.Option(help='CEL over facts: f["os.family"] == "windows".')] = "",
     title: Annotated[str, typer.Option(help="What it is called; else by its checks.")] = "",
     starts: Starts = "",
-    expires: Annotated[str, typer.Option(help="How long hosts that are off may take, 5s to 30d: 10m, 8h, 3d.")] = "10m",
+    expires: Annotated[
+        str,
+        typer.Option(help="How long hosts that are off may take, and people: 5s to 30d; else 10m, of a template 3d."),
+    ] = "",
     window: Window = "",
     reason: Reason = "",
     no_wait: NoWait = False,
@@ -58,20 +68,51 @@ def push(
     Several limits narrow it down together. Ends with 12 unless every host answered and passes; Ctrl+C ends the waiting
     and not the campaign.
     """
-    said = {"checks": checks, "title": title, "everything": everything, "branch": branch, "cls": cls}
+    if not checks and not template:
+        stop(Exit.USAGE, _("Say which checks, or --template: branchfleet check templates lists them."))
+    said: dict[str, object] = {"checks": checks or [], "template": template, "ports": ports}
+    said |= {"title": title, "everything": everything, "branch": branch, "cls": cls}
     said |= {"model": model, "zone": zone, "query": query, "window": window, "reason": reason}
-    ask = _ask({**said, "starts": starts_at(starts), "seconds": seconds_of(expires)})
+    ask = _ask({**said, "starts": starts_at(starts), "seconds": seconds_of(expires or ("3d" if template else "10m"))})
     _begin(context, ask, wait=not no_wait, json=json)
 
 
-@app.command(epilog="Example: branchfleet campaigns --json")
-def campaigns(context: typer.Context, json: Json = False) -> None:
-    """List the pushes of checks, the newest first."""
+@check_app.command(epilog="Example: branchfleet check templates")
+def templates(context: typer.Context, json: Json = False) -> None:
+    """List the templates of emergencies: their checks, and what people are asked."""
+    from tui.plain import plain, to_json
+
+    async def ask(client: "Client") -> None:
+        told = await client.templates()
+        if json:
+            typer.echo(to_json(told.model_dump(mode="json")))
+            return
+        for one in told.templates:
+            typer.echo(plain(f"{one.id}  {one.title}  {one.ports}"))
+            typer.echo(f"  {', '.join(one.checks)}")
+            for number, item in enumerate(one.items, 1):
+                typer.echo(plain(f"  {number}. {item}"))
+        for wrong in told.wrong:
+            narrate(plain(wrong))
+
+    answer(context, ask)
+
+
+@app.command(epilog="Example: branchfleet campaigns --monthly")
+def campaigns(
+    context: typer.Context,
+    monthly: Annotated[bool, typer.Option("--monthly", help="The lists of each month alone.")] = False,
+    json: Json = False,
+) -> None:
+    """List the pushes of checks and the monthly lists, the newest first."""
+    kind = "monthly" if monthly else None
     from tui.campaigned import campaign_lines
     from tui.listed import all_pages
 
     async def ask(client: "Client") -> None:
-        await all_pages(lambda offset, limit: client.campaigns(offset=offset, limit=limit), campaign_lines, json)
+        await all_pages(
+            lambda offset, limit: client.campaigns(kind=kind, offset=offset, limit=limit), campaign_lines, json
+        )
 
     answer(context, ask)
 
@@ -100,6 +141,56 @@ def branches(context: typer.Context, uid: Number, json: Json = False) -> None:
             return
         for line in aligned(branch_lines(told.rows)):
             typer.echo(line)
+
+    answer(context, ask)
+
+
+@campaign_app.command(epilog="Example: branchfleet campaign items 0192f0c1-7d3e-7000-8000-000000000000")
+def items(context: typer.Context, uid: Number, branch: Branch = "", json: Json = False) -> None:
+    """Show what people are to answer, who answered what and when; what nobody answered is not done."""
+    from tui.campaigned import item_lines, ticked
+    from tui.listed import aligned
+    from tui.plain import plain, to_json
+
+    async def ask(client: "Client") -> None:
+        told = await client.campaign_items(uid, branch or None)
+        if json:
+            typer.echo(to_json(told.model_dump(mode="json")))
+            return
+        campaign = await client.campaign(uid)
+        for line in aligned(item_lines(told.rows, client.now())):
+            typer.echo(line)
+        narrate(plain(f"{campaign.title}: {ticked(campaign.ticks)}"))
+
+    answer(context, ask)
+
+
+@campaign_app.command(epilog="Example: branchfleet campaign tick 0192f0c1-... staff-told --branch 1001 --done")
+def tick(
+    context: typer.Context,
+    uid: Number,
+    item: Annotated[list[str], typer.Argument(help="Ids, as campaign items lists them.", show_default=False)],
+    branch: Annotated[str, typer.Option(help="A branch's code; left out, it is one's own, or head office.")] = "",
+    done: Annotated[bool, typer.Option("--done", help="It is done.")] = False,
+    not_possible: Annotated[bool, typer.Option("--not-possible", help="It is not, and --note says why.")] = False,
+    note: Annotated[str, typer.Option(help="What is to be said of it.")] = "",
+) -> None:
+    """Answer what people are asked. A wrong answer is answered again: the newest counts, and both stay."""
+    from server.schemas.campaigns import Tick, TickAsk
+    from server.schemas.people import Role
+    from tui.campaigned import ticked
+    from tui.plain import plain
+
+    if done == not_possible or (not_possible and not note):
+        stop(Exit.USAGE, _("Say --done, or --not-possible with a --note."))
+    word = Tick.DONE if done else Tick.NOT_POSSIBLE
+
+    async def ask(client: "Client") -> None:
+        whose = branch
+        if not whose and (await client.me()).role is Role.BRANCH:
+            whose = await _own(client, uid)
+        told = await client.campaign_tick(uid, TickAsk(items=item, branch=whose, word=word, note=note[:500]))
+        narrate(plain(f"{told.title}: {ticked(told.ticks)}"))
 
     answer(context, ask)
 
@@ -204,7 +295,7 @@ def _begin(context: typer.Context, ask: "CampaignCreate", *, wait: bool, json: b
         campaign = await begin_and_wait(client, ask, look)
         line.end()
         await _tell(client, campaign, None, json)
-        if not all_pass(campaign.hosts):
+        if not all_pass(campaign):
             stop(Exit.NOT_ALL, _("Not every host answered and passes."))
 
     try:
@@ -219,7 +310,7 @@ def _begin(context: typer.Context, ask: "CampaignCreate", *, wait: bool, json: b
 
 
 async def _tell(client: "Client", campaign: "CampaignOut", branch: str | None, json: bool) -> None:
-    from tui.campaigned import host_lines, progress, reasons, when
+    from tui.campaigned import host_lines, parts_of, progress, reasons, when
     from tui.listed import aligned
     from tui.plain import plain, to_json
 
@@ -235,6 +326,8 @@ async def _tell(client: "Client", campaign: "CampaignOut", branch: str | None, j
         return
     for line in aligned(host_lines(hosts)):
         typer.echo(line)
+    for part in parts_of(campaign):
+        narrate(plain(part))
     narrate(plain(" · ".join(when(campaign, client.now()))))
     narrate(plain(f"{campaign.title} {campaign.scope}: {progress(campaign)}"))
     if campaign.reasons:

@@ -23,6 +23,7 @@ from tui import (
     network,
     pushing,
     questions,
+    registering,
     settings,
     signing,
     token,
@@ -51,6 +52,7 @@ app.add_typer(campaigning.app)
 app.add_typer(exempting.app)
 checking.check_app.registered_commands += complying.app.registered_commands
 app.add_typer(media.app)
+app.add_typer(registering.app)
 app.add_typer(licensing.app)
 app.add_typer(network.app)
 app.add_typer(signing.app)

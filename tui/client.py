@@ -1,10 +1,11 @@
 """Every question the console asks the server.
 
-`line.py` is how it is asked; `failures.py` has every way the server can fail to answer.
+`line.py` is how it is asked, `downloads.py` how a file is fetched, and `failures.py` has every way the server can fail
+to answer. What is asked of checks, campaigns, registers and the wire stands in `compliance.py`.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass
 from datetime import date
 from urllib.parse import quote
@@ -13,37 +14,14 @@ import httpx2
 
 from server.schemas.agents import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep
 from server.schemas.branches import BranchOut, BranchPage
-from server.schemas.campaigns import (
-    BranchTallies,
-    CampaignCreate,
-    CampaignHostPage,
-    CampaignOut,
-    CampaignPage,
-    CampaignText,
-)
 from server.schemas.catalogue import CatalogueOut
-from server.schemas.checks import ChecksOut, CheckTest, HostVerdicts, VerdictOut
 from server.schemas.conditions import ConditionPage
 from server.schemas.coverage import CoverageReport
 from server.schemas.entries import AnswerCreate, AnswerOut, EntryPage
-from server.schemas.exemptions import ExemptionCreate, ExemptionOut, ExemptionPage, ExemptionWithdraw
-from server.schemas.facts import ChangePage, FactsOut
+from server.schemas.facts import ChangePage, FactsImport, FactsImported, FactsOut
 from server.schemas.home import Home
 from server.schemas.journal import JournalCheck, JournalPage
 from server.schemas.ledger import CardDetail, CardPage
-from server.schemas.licences import (
-    Install,
-    InstallPage,
-    LicenceChange,
-    LicenceCreate,
-    LicenceOut,
-    LicencePage,
-    LicenceWithdraw,
-    ProductPage,
-)
-from server.schemas.matrix import HostPage, MatrixPage, TrendOut
-from server.schemas.media import SightingPage, StickCreate, StickOut, StickPage, StickStep
-from server.schemas.network import CoverageOut, NetworkList, NetworkPage
 from server.schemas.observations import ObservationPage
 from server.schemas.orders import OrderPage, OrderState, PushCreate, PushOut, PushPage
 from server.schemas.people import PasswordChange, PersonOut, SignInAsk, SignInOut
@@ -51,11 +29,14 @@ from server.schemas.positions import History, PositionDetail, PositionPage
 from server.schemas.standing import Standing
 from server.schemas.status import Invalidated, Status
 from server.schemas.tickets import TicketCreate, TicketDetail, TicketNoteCreate, TicketPage, TicketStatus, TicketStep
+from tui.compliance import Compliance
+from tui.compliance import HostQuery as HostQuery
+from tui.compliance import SecurityQuery as SecurityQuery
+from tui.downloads import Download as Download
 from tui.failures import judge, translated
-from tui.line import Line, Value, may_keep_silent, parsed
+from tui.line import may_keep_silent, parsed
 
 QUIET = 90.0  # seconds without a byte before the events are asked for anew
-WRITING = 900.0  # seconds an export may take before its first byte: it is whole by then, a province's takes minutes
 
 
 @dataclass(frozen=True)
@@ -87,30 +68,6 @@ class LedgerQuery:
 
 
 @dataclass(frozen=True)
-class HostQuery:
-    """Hosts by checks: those that stand so by the check, or by any where none is named."""
-
-    branch: str | None = None
-    check: str | None = None
-    word: tuple[str, ...] = ()
-    q: str = ""
-
-
-@dataclass(frozen=True)
-class Download:
-    """An export on its way: `size` is None when the server does not know it before.
-
-    Of `rows` machines `watched` stood at a position that was polled; "" where the server does not say.
-    """
-
-    chunks: AsyncIterator[bytes]
-    size: int | None
-    journal_seq: str
-    rows: str = ""
-    watched: str = ""
-
-
-@dataclass(frozen=True)
 class Heard:
     """One event: where to take up again after it, and what changed, if anything did."""
 
@@ -118,7 +75,7 @@ class Heard:
     change: Invalidated | None
 
 
-class Client(Line):
+class Client(Compliance):
     """What one person asks over a line to the server."""
 
     # signing in
@@ -163,6 +120,9 @@ class Client(Line):
     async def fact_changes(self, key: str, offset: int = 0, limit: int = 100) -> ChangePage:
         """What changed in it, newest first."""
         return await self._get(ChangePage, f"{_host(key)}/facts/changes", offset=offset, limit=limit)
+
+    async def import_facts(self, asked: FactsImport) -> FactsImported:
+        return await self._post(FactsImported, "/api/facts/import", asked)
 
     async def agent_code(self, key: str, ask: AgentCodeCreate) -> AgentCodeOut:
         path = f"/api/agents/{quote(key, safe='')}/code"
@@ -261,43 +221,6 @@ class Client(Line):
         body = TicketNoteCreate(text=text)
         return await self._post(TicketDetail, f"/api/tickets/{quote(number, safe='')}/notes", body)
 
-    # checks
-
-    async def checks(self) -> ChecksOut:
-        return await self._get(ChecksOut, "/api/checks")
-
-    async def verdicts(self, host: str) -> HostVerdicts:
-        return await self._get(HostVerdicts, "/api/checks/verdicts", host=host)
-
-    async def try_check(self, asked: CheckTest) -> VerdictOut:
-        return await self._post(VerdictOut, "/api/checks/test", asked)
-
-    async def matrix(self, *, check: str | None = None, offset: int = 0, limit: int = 100) -> MatrixPage:
-        """Branches by checks, worst first."""
-        return await self._get(MatrixPage, "/api/checks/matrix", check=check, offset=offset, limit=limit)
-
-    async def hosts(self, query: HostQuery, *, offset: int = 0, limit: int = 100) -> HostPage:
-        return await self._get(HostPage, "/api/checks/hosts", **asdict(query), offset=offset, limit=limit)
-
-    async def trend(self, check: str, *, branch: str | None = None, days: int = 90) -> TrendOut:
-        return await self._get(TrendOut, "/api/checks/trend", check=check, branch=branch, days=days)
-
-    @asynccontextmanager
-    async def verdicts_export(self, query: HostQuery) -> AsyncIterator[Download]:
-        asked = {"branch": query.branch, "check": query.check, "word": query.word}
-        async with self._download("/api/checks/export", asked) as download:
-            yield download
-
-    async def exemptions(self, *, over: bool = False, offset: int = 0, limit: int = 100) -> ExemptionPage:
-        return await self._get(ExemptionPage, "/api/exemptions", over=over, offset=offset, limit=limit)
-
-    async def exempt(self, ask: ExemptionCreate) -> ExemptionOut:
-        return await self._post(ExemptionOut, "/api/exemptions", ask)
-
-    async def end_exemption(self, uid: str, reason: str) -> ExemptionOut:
-        path = f"/api/exemptions/{quote(uid, safe='')}/withdraw"
-        return await self._post(ExemptionOut, path, ExemptionWithdraw(reason=reason))
-
     # pushes
 
     async def push(self, push: PushCreate) -> PushOut:
@@ -320,37 +243,6 @@ class Client(Line):
     async def cancel_push(self, uid: str) -> PushOut:
         return await self._post(PushOut, f"/api/pushes/{quote(uid, safe='')}/cancel")
 
-    # campaigns
-
-    async def begin_campaign(self, campaign: CampaignCreate) -> CampaignOut:
-        return await self._post(CampaignOut, "/api/campaigns", campaign)
-
-    async def campaigns(self, *, offset: int = 0, limit: int = 100) -> CampaignPage:
-        return await self._get(CampaignPage, "/api/campaigns", offset=offset, limit=limit)
-
-    async def campaign(self, uid: str) -> CampaignOut:
-        return await self._get(CampaignOut, _campaign(uid))
-
-    async def campaign_hosts(
-        self, uid: str, *, branch: str | None = None, offset: int = 0, limit: int = 100
-    ) -> CampaignHostPage:
-        """What fails first, then what is not known, then those without an answer."""
-        return await self._get(CampaignHostPage, _campaign(uid, "/hosts"), branch=branch, offset=offset, limit=limit)
-
-    async def campaign_branches(self, uid: str) -> BranchTallies:
-        return await self._get(BranchTallies, _campaign(uid, "/branches"))
-
-    async def campaign_text(self, uid: str, branch: str) -> CampaignText:
-        return await self._get(CampaignText, _campaign(uid, "/text"), branch=branch)
-
-    async def cancel_campaign(self, uid: str) -> CampaignOut:
-        return await self._post(CampaignOut, _campaign(uid, "/cancel"))
-
-    @asynccontextmanager
-    async def campaign_export(self, uid: str, branch: str | None) -> AsyncIterator[Download]:
-        async with self._download(_campaign(uid, "/export"), {"branch": branch}) as download:
-            yield download
-
     # ledger and journal
 
     async def ledger(self, query: LedgerQuery, *, offset: int = 0, limit: int = 100) -> CardPage:
@@ -371,78 +263,6 @@ class Client(Line):
 
     def ledger_export(self, query: LedgerQuery, format: str) -> AbstractAsyncContextManager[Download]:
         return self.export("/api/ledger/export", format=format, **asdict(query))
-
-    @asynccontextmanager
-    async def export(self, path: str, **asked: Value) -> AsyncIterator[Download]:
-        """A file the server makes of `path`."""
-        async with self._download(path, asked) as download:
-            yield download
-
-    @asynccontextmanager
-    async def _download(self, path: str, asked: Mapping[str, Value]) -> AsyncIterator[Download]:
-        request = self._request("GET", path, asked)
-        request.extensions["timeout"] = may_keep_silent(WRITING)
-        async with self._streamed(request) as response:
-            if response.is_error:
-                await response.aread()
-                judge(response)
-            size = response.headers.get("content-length")
-            said = [response.headers.get(name, "") for name in ("x-journal-seq", "x-rows", "x-watched")]
-            yield Download(_chunks(response), int(size) if size else None, *said)
-
-    # media
-
-    async def media(self, *, offset: int = 0, limit: int = 100) -> StickPage:
-        return await self._get(StickPage, "/api/media", offset=offset, limit=limit)
-
-    async def sightings(
-        self, *, branch: str | None = None, serial: str = "", odd: bool = False, offset: int = 0, limit: int = 100
-    ) -> SightingPage:
-        asked = {"branch": branch, "serial": serial, "odd": odd}
-        return await self._get(SightingPage, "/api/media/sightings", **asked, offset=offset, limit=limit)
-
-    async def register_medium(self, asked: StickCreate) -> StickOut:
-        return await self._post(StickOut, "/api/media", asked)
-
-    async def step_medium(self, asked: StickStep) -> StickOut:
-        return await self._post(StickOut, "/api/media/step", asked)
-
-    # licences
-
-    async def licences(
-        self, *, branch: str | None = None, every: bool = False, offset: int = 0, limit: int = 100
-    ) -> ProductPage:
-        return await self._get(ProductPage, "/api/licences", branch=branch, every=every, offset=offset, limit=limit)
-
-    async def licence_hosts(
-        self, product: str, *, words: tuple[Install, ...] = (), branch: str | None = None, offset: int = 0,
-        limit: int = 100,
-    ) -> InstallPage:  # fmt: skip
-        asked = {"product": product, "word": words, "branch": branch}
-        return await self._get(InstallPage, "/api/licences/hosts", **asked, offset=offset, limit=limit)
-
-    async def licence_register(self, *, offset: int = 0, limit: int = 100) -> LicencePage:
-        return await self._get(LicencePage, "/api/licences/register", offset=offset, limit=limit)
-
-    async def register_licence(self, asked: LicenceCreate) -> LicenceOut:
-        return await self._post(LicenceOut, "/api/licences", asked)
-
-    async def change_licence(self, asked: LicenceChange) -> LicenceOut:
-        return await self._post(LicenceOut, "/api/licences/change", asked)
-
-    async def withdraw_licence(self, asked: LicenceWithdraw) -> LicenceOut:
-        return await self._post(LicenceOut, "/api/licences/withdraw", asked)
-
-    # the wire
-
-    async def network(
-        self, which: NetworkList, *, branch: str | None = None, every: bool = False, offset: int = 0, limit: int = 100
-    ) -> NetworkPage:
-        path = f"/api/network/lists/{which.value}"
-        return await self._get(NetworkPage, path, branch=branch, every=every, offset=offset, limit=limit)
-
-    async def network_coverage(self, *, offset: int = 0, limit: int = 100) -> CoverageOut:
-        return await self._get(CoverageOut, "/api/network/coverage", offset=offset, limit=limit)
 
     # the journal
 
@@ -467,16 +287,6 @@ class Client(Line):
                 async for event in httpx2.EventSource(response):
                     change = parsed(Invalidated, event.data.encode()) if event.data else None
                     yield Heard(int(event.id) if event.id.isdigit() else None, change)
-
-
-def _campaign(uid: str, more: str = "") -> str:
-    return f"/api/campaigns/{quote(uid, safe='')}{more}"
-
-
-async def _chunks(response: httpx2.Response) -> AsyncIterator[bytes]:
-    with translated():
-        async for chunk in response.aiter_bytes():
-            yield chunk
 
 
 def _host(key: str) -> str:

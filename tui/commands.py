@@ -47,6 +47,7 @@ class Going(Provider):
             (_("Open conditions"), _("every named problem that is open"), to("conditions")),
             (_("Tickets"), _("reports and their handling"), to("tickets")),
             (_("Ledger"), _("the register of machines; export"), to("ledger")),
+            (_("Security register"), _("checks, library updates and patches; entries by hand"), to("security")),
             (_("Removable media"), _("the bank's own, and what was put into PCs"), to("media")),
             (_("Software licences"), _("bought, installed and in use"), to("licences")),
             (_("Wire against ledger"), _("who is on the network, and who should be"), to("network")),

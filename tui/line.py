@@ -80,7 +80,7 @@ class Line:
         ]
         return self._http.build_request(method, path, params=params, headers=headers, content=content)
 
-    async def _get(self, kind: type[T], path: str, **asked: Value) -> T:
+    async def _get(self, kind: type[T], path: str, /, **asked: Value) -> T:
         answer = parsed(kind, (await self._send("GET", path, asked)).content)
         if isinstance(answer, Page | Home | Status):
             self.offset = answer.at - ticks()

@@ -121,6 +121,13 @@ _MENDS: dict[str, Mend] = {
             "Head office checks the user's name, and that its public key stands in that user's authorized_keys.",
         ),
     ),
+    "notPosted": Mend(
+        Text("主机还没有上报，或很久没有上报", "the host posted nothing yet, or nothing for long"),
+        Text(
+            "看主机是否开机、计划任务是否还在；在主机上手工运行一次上报脚本，看它说什么。",
+            "See whether the host is on and its task is still there; run its script by hand and read what it says.",
+        ),
+    ),
     "runTimeout": Mend(
         Text("执行超时", "what it runs does not end"),
         Text(

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from drivers.base import CLOSE_SECONDS, RAW_LIMIT, Driver, Reading, Shared
+from drivers.base import CLOSE_SECONDS, RAW_LIMIT, Driver, Named, Reading, Shared, TellsByItself
 from drivers.catalogue import catalogue
 from drivers.errors import DeviceError
 from drivers.registry import find
@@ -57,7 +57,9 @@ async def running(row: Row, folder: Path) -> AsyncIterator[tuple[Simulator, Driv
         kind = find(row.driver)
         _promise(kind.check_address(address) is None, f"the simulator's address {address!r} is none to the driver")
         driver = kind(address, kind.Options.model_validate(dict(row.options)), shared)
-        check_reading(await poll_once(driver))
+        if isinstance(driver, Named):
+            driver.be(simulator.name)
+        check_reading(await (until_it_answers(driver) if isinstance(driver, TellsByItself) else poll_once(driver)))
         yield simulator, driver
     finally:
         await shared.close()

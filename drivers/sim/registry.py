@@ -24,6 +24,7 @@ SIMULATORS: dict[str, str] = {
     "ups/megatec": "drivers.sim.megatec:make",
     "snmp": "drivers.sim.snmp:make",
     "host/ssh": "drivers.sim.ssh:make",
+    "host/posted": "drivers.sim.posted:make",
     "reach": "drivers.sim.reach:make",
     "file": "drivers.sim.file:make",
 }

@@ -292,7 +292,7 @@ def _asked(heard: bytes) -> tuple[bytes, bytes, str]:
 
 def _answer(wanted: str, state: Mapping[str, str]) -> bytes:
     if wanted == script.FACTS:
-        return _facts(state, int(time.time()))
+        return linux_facts(state, int(time.time()))
     if wanted == "facts":
         return _windows_facts(state)
     return _lines(state)
@@ -304,7 +304,7 @@ def _lines(state: Mapping[str, str]) -> bytes:
     ).encode()
 
 
-def _facts(state: Mapping[str, str], now: int) -> bytes:
+def linux_facts(state: Mapping[str, str], now: int) -> bytes:
     """The same host, as the script of facts tells it."""
     pending = state["reboot"] == "pending"
     running = state["antivirus"] == "running"

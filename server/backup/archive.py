@@ -23,13 +23,14 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-FORMAT = 1
+FORMAT = 2  # 1 had nothing of what the bank wrote into its home
 MANIFEST = "manifest.json"
 SETTINGS = "server.toml"
 SQLITE = "branchfleet.db"
 POSTGRESQL = "branchfleet.dump"  # pg_dump's own format
 KEYS = "keys.sealed"
-NAMES = (SETTINGS, SQLITE, POSTGRESQL, KEYS)
+WRITTEN = "written.msgpack"  # `written.py`
+NAMES = (SETTINGS, WRITTEN, SQLITE, POSTGRESQL, KEYS)
 _MANIFEST_LIMIT = 1 << 20
 _PIECE = 1 << 20
 _PACKING: dict[int, int] = {zstd.CompressionParameter.compression_level: 3, zstd.CompressionParameter.checksum_flag: 1}
@@ -157,7 +158,7 @@ def _manifest(path: Path, tar: tarfile.TarFile) -> Manifest:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raise Damaged("{path} is damaged: its manifest cannot be read.", path=path) from None
     database = SQLITE if manifest.database == "sqlite" else POSTGRESQL
-    if not {SETTINGS, database} <= set(manifest.files) <= {SETTINGS, database, KEYS}:
+    if not {SETTINGS, database} <= set(manifest.files) <= {SETTINGS, WRITTEN, database, KEYS}:
         raise Damaged("{path} is damaged: its manifest cannot be read.", path=path)
     return manifest
 

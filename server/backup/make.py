@@ -12,8 +12,9 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from server.backup import archive, keys
-from server.backup.archive import FORMAT, KEYS, NAMES, POSTGRESQL, SETTINGS, SQLITE, Manifest
+from server.backup.archive import FORMAT, KEYS, NAMES, POSTGRESQL, SETTINGS, SQLITE, WRITTEN, Manifest
 from server.backup.copies import copy_sqlite, dump_postgresql, one_file
+from server.backup.written import packed, written_in
 from server.errors import Told
 from server.home import Home
 from server.journal.verify import check
@@ -44,6 +45,7 @@ def back_up(
             (staging / KEYS).write_bytes(keys.seal(keys.keys_in(home.path), passphrase))
         config = home.path / CONFIG
         (staging / SETTINGS).write_bytes(config.read_bytes() if config.exists() else b"")
+        (staging / WRITTEN).write_bytes(packed(written_in(home.path)))
         with home.database() as database:
             if database.sqlite:
                 manifest = _of_sqlite(database, staging, now, progress)

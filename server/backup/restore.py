@@ -18,9 +18,10 @@ from sqlalchemy import inspect
 from sqlmodel import Session
 
 from server.backup import archive, keys
-from server.backup.archive import KEYS, POSTGRESQL, SETTINGS, Manifest, Newer
+from server.backup.archive import KEYS, POSTGRESQL, SETTINGS, WRITTEN, Manifest, Newer
 from server.backup.copies import restore_postgresql
 from server.backup.make import said_of, sync
+from server.backup.written import put
 from server.errors import Told
 from server.inventory.tables import Setting
 from server.journal.deeds import Act, record
@@ -71,6 +72,9 @@ def _staged(
             if passphrase is not None:
                 keys.put(keys.unseal((staging / KEYS).read_bytes(), passphrase()), staging)
             (staging / KEYS).unlink()
+        if (staging / WRITTEN).exists():
+            put((staging / WRITTEN).read_bytes(), file, staging)
+            (staging / WRITTEN).unlink()
         _settings(staging, manifest, database)
         epoch, journal = _database(staging, load(staging), manifest, act)
         if home.exists():

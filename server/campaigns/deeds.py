@@ -1,13 +1,17 @@
 """What people do with campaigns: begin one, and end it before its time. Who asks the hosts is a push of facts."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import insert, select
 from sqlmodel import Session, col
 
+from server.campaigns.monthly import newest
 from server.campaigns.queries import visible
 from server.campaigns.tables import Campaign, HostRow
-from server.campaigns.whom import Asked, whom
+from server.campaigns.template import Template, ports_of
+from server.campaigns.ticks import ask_people
+from server.campaigns.whom import Asked, asked_branches, whom
 from server.checks.bank import Bank
 from server.checks.check import Check
 from server.checks.kept import Kept
@@ -18,37 +22,53 @@ from server.journal.deeds import Act, record
 from server.orders import deeds as orders
 from server.orders.tables import AgentOrder, Push
 from server.orders.whom import Aim
+from server.orders.window import SECOND
 from server.plain import clean
+from server.registers.machine import of_campaign
 from server.schemas.campaigns import CampaignCreate, HostState, Undone
 from server.schemas.orders import PushCreate
 from server.schemas.people import Role
 
 TOPIC: Final = "campaign"
+MONTHLY: Final = "monthly"  # in the place of a uid
 SCOPE: Final = ("branch", "cls", "model", "zone", "query")
 LONGEST: Final = 300  # characters of a title
 
 
-def begin(session: Session, act: Act, who: orders.Who, ask: CampaignCreate, kept: Kept, bank: Bank) -> Campaign:
-    """A row for every host, and a push of facts to the agents that ask them. Conflict if there is no host."""
+def begin(
+    session: Session,
+    act: Act,
+    who: orders.Who,
+    ask: CampaignCreate,
+    kept: Kept,
+    bank: Bank,
+    template: Template | None = None,
+) -> Campaign:
+    """A row for every host, and a push of facts to the agents that ask them; and for every item of the template one of
+    each branch that is asked. Conflict if there is nobody to ask."""
     if who.role is not Role.HEAD:
         raise Forbidden("Your role may not do this.")
-    checks = _checks(ask, kept)
+    checks = _checks(ask.checks or (template.checks if template else []), kept)
+    people = _people(ask, template)
     scope = {name: said for name in SCOPE if (said := str(getattr(ask, name)))}
     if bool(scope) == ask.everything:
         raise Invalid("Say which hosts: a branch, class, model, zone or query, or the whole bank; not both.")
     asked = whom(session, who, ask, bank, act.now)
-    if not asked:
+    branches = asked_branches(session, ask, asked) if people else set()
+    if not asked and not branches:
         raise Conflict("There is no such host: nothing was begun.")
     push = _push(session, act, who, ask, asked)
+    starts = push.starts if push else act.now
     campaign = Campaign(
+        template=people,
         push=push.uid if push else "",
-        title=clean(ask.title) or "、".join(check.title.zh for check in checks)[:LONGEST],
+        title=clean(ask.title) or people.get("zh") or "、".join(check.title.zh for check in checks)[:LONGEST],
         checks=[{"id": one.id, "zh": one.title.zh, "en": one.title.en, "severity": one.severity} for one in checks],
         scope=scope,
         by=act.actor,
         at=act.now,
-        starts=push.starts if push else act.now,
-        expires=push.expires if push else act.now + 1,
+        starts=starts,
+        expires=push.expires if push else starts + (ask.seconds * SECOND if people else 1),
         window=push.window if push else "",
         reason=clean(ask.reason),
         total=len(asked),
@@ -57,6 +77,9 @@ def begin(session: Session, act: Act, who: orders.Who, ask: CampaignCreate, kept
     session.flush()
     _rows(session, campaign, push, asked, act.now)
     after = {"checks": [check.id for check in checks], **scope, "hosts": len(asked), "push": campaign.push}
+    if people:
+        ask_people(session, campaign, branches)
+        after |= {"template": people["id"], "ports": people["ports"], "branches": len(branches)}
     record(session, act, deed="campaign.begin", about=about(campaign), after=after, reason=campaign.reason)
     invalidate(session, TOPIC, campaign.uid, None, act.now)
     return campaign
@@ -67,9 +90,11 @@ def cancel(session: Session, act: Act, who: orders.Who, uid: str) -> Campaign:
     campaign = find(session, who, uid)
     if who.role is not Role.HEAD:
         raise Forbidden("Your role may not do this.")
-    if campaign.ended_at is not None or not campaign.push:
+    asking = session.execute(select(Push).where(col(Push.uid) == campaign.push, col(Push.ended_at).is_(None))).first()
+    if campaign.ended_at is not None or (asking is None and not campaign.template):
         raise Conflict("Nothing was cancelled: the campaign has ended.")
-    orders.cancel(session, act, who, campaign.push)
+    if asking is not None:
+        orders.cancel(session, act, who, campaign.push)
     campaign.cancelled_by = act.actor
     session.add(campaign)
     session.flush()
@@ -79,7 +104,11 @@ def cancel(session: Session, act: Act, who: orders.Who, uid: str) -> Campaign:
 
 
 def find(session: Session, viewer: orders.Who, uid: str) -> Campaign:
-    """NotFound also if no host of it is in the person's scope."""
+    """NotFound also if nothing of it is in the person's scope. `monthly` is the newest monthly list."""
+    if uid == MONTHLY:
+        if (found := newest(session, viewer)) is None:
+            raise NotFound("There is no monthly list yet: the first is made on the first of next month.")
+        return found
     asked = select(Campaign).where(col(Campaign.uid) == uid, visible(viewer))
     campaign: Campaign | None = session.execute(asked).scalar_one_or_none()
     if campaign is None:
@@ -91,12 +120,26 @@ def about(campaign: Campaign) -> str:
     return f"campaign:{campaign.uid}"
 
 
-def _checks(ask: CampaignCreate, kept: Kept) -> list[Check]:
+def _checks(asked: Sequence[str], kept: Kept) -> list[Check]:
+    if not asked:
+        raise Invalid("Say which checks, or a template.")
     there = {check.id: check for check in kept.checks}
-    for wanted in ask.checks:
+    for wanted in asked:
         if wanted not in there:
             raise Invalid("There is no check {id}: branchfleet checks lists them.", id=wanted)
-    return [there[wanted] for wanted in dict.fromkeys(ask.checks)]
+    return [there[wanted] for wanted in dict.fromkeys(asked)]
+
+
+def _people(ask: CampaignCreate, template: Template | None) -> dict[str, Any]:
+    """What people are to answer, as the campaign keeps it; nothing without a template."""
+    if template is None:
+        if ask.ports:
+            raise Invalid("Ports are part of a template: say which.")
+        return {}
+    ports = ports_of(ask.ports or template.ports)
+    if ask.ports and not ports:
+        raise Invalid("{ports} are no ports: write them as 135,137-139,445.", ports=ask.ports)
+    return template.frozen(ports)
 
 
 def _push(session: Session, act: Act, who: orders.Who, ask: CampaignCreate, asked: list[Asked]) -> Push | None:
@@ -127,4 +170,6 @@ def _rows(session: Session, campaign: Campaign, push: Push | None, asked: list[A
         else:
             row |= {"state": HostState.WAITING, "reason": "", "at": None}
         rows.append(row | {"seen": "", "heard": False, "word": "", "detail": "", "said": "", "since": None})
-    session.execute(insert(HostRow), rows)
+    if rows:
+        session.execute(insert(HostRow), rows)
+        of_campaign(session, campaign, now)

@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from server.campaigns.tables import Campaign, HostRow, VerdictRow
+from server.campaigns.ticks import tallies, wanting
 from server.events.publish import invalidate
 from server.inventory.tables import Subject
 from server.journal.deeds import Act, record
@@ -17,6 +18,12 @@ from server.storage.types import canonical
 SYSTEM: Final = "system"
 VIA: Final = "campaigns"
 TOPIC: Final = "campaign"
+
+
+class Everybody:
+    """Who sees all."""
+
+    branch_ids: None = None
 
 
 def tell(session: Session, campaign: Campaign, now: int) -> None:
@@ -31,6 +38,8 @@ def end(session: Session, campaign: Campaign, push: Push | None, now: int) -> bo
     )
     if session.execute(waiting.limit(1)).first() is not None or (push is not None and push.ended_at is None):
         return False
+    if waits_for_people(session, campaign, now):
+        return False
     late = campaign.ended_at is not None
     lines = _lines(session, campaign)
     campaign.root = merkle_root(lines)
@@ -39,9 +48,17 @@ def end(session: Session, campaign: Campaign, push: Push | None, now: int) -> bo
     session.add(campaign)
     session.flush()
     after = {**_counts(session, campaign), "hosts": len(lines), "root": campaign.root}
+    if campaign.template:
+        after["items"] = tallies(session, [campaign.id], Everybody())[campaign.id or 0].model_dump()
     deed = "campaign.amend" if late else "campaign.end"
     record(session, Act(SYSTEM, VIA, now), deed=deed, about=f"campaign:{campaign.uid}", after=after)
     return True
+
+
+def waits_for_people(session: Session, campaign: Campaign, now: int) -> bool:
+    """Whether somebody may still answer: until the expiry, after which nobody answered."""
+    over = now >= campaign.expires or campaign.cancelled_by is not None
+    return bool(campaign.template) and not over and wanting(session, campaign)
 
 
 def _counts(session: Session, campaign: Campaign) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from typing import Final
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from server.campaigns.answering import due, settle
-from server.campaigns.ending import end, tell
+from server.campaigns.answering import due, due_monthly, settle, settle_monthly
+from server.campaigns.ending import end, tell, waits_for_people
 from server.campaigns.monthly import begin_monthly
-from server.campaigns.monthly import due as due_monthly
+from server.campaigns.monthly import due as month_began
 from server.campaigns.tables import Campaign
 from server.checks.bank import Bank
 from server.checks.kept import Checks, Kept
@@ -16,6 +16,7 @@ from server.checks.queries import bank_of
 from server.checks.sheets import DAY
 from server.following import Following
 from server.orders.tables import Push
+from server.schemas.campaigns import Kind
 from server.storage.database import Database
 from server.storage.lead import Lead, Role
 from server.storage.types import Now
@@ -47,11 +48,10 @@ class CampaignFollower(Following):
 
     def _begin_monthly(self) -> None:
         with self._database.read() as session:
-            wanted = due_monthly(session, self._now())
+            wanted = month_began(session, self._now())
         if wanted:
             with self._database.write() as session:
-                kept, now = self._checks.kept(), self._now()
-                begin_monthly(session, kept, self._bank(session, kept, now), now)
+                begin_monthly(session, self._checks.kept(), self._now())
         self._looked = self._now()
 
     def _at_hand(self, session: Session) -> list[int]:
@@ -71,15 +71,18 @@ class CampaignFollower(Following):
             campaign = session.get_one(Campaign, own)
             push = _push_of(session, campaign)
             over = push is None or push.ended_at is not None
-            hosts, put_off = due(session, campaign, late=over)
-        if not hosts and (put_off or not over):
+            monthly, now = campaign.kind == Kind.MONTHLY, self._now()
+            hosts, put_off = due_monthly(session, campaign) if monthly else due(session, campaign, now, late=over)
+            waits = waits_for_people(session, campaign, now)
+        if not hosts and (put_off or not over or waits):
             return 0
         with self._database.write() as session:
             campaign = session.get_one(Campaign, own)
             now = self._now()
             if hosts:
                 kept = self._checks.kept()
-                settle(session, campaign, hosts, kept, self._bank(session, kept, now), now)
+                write = settle_monthly if monthly else settle
+                write(session, campaign, hosts, kept, self._bank(session, kept, now), now)
             ended = end(session, campaign, _push_of(session, campaign), now) if over and not put_off else False
             if hosts or ended:
                 tell(session, campaign, now)

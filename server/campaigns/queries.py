@@ -13,6 +13,7 @@ from sqlmodel import Session, col
 from server.accounts.scope import Scoped, in_scope
 from server.campaigns import reasons
 from server.campaigns.tables import Campaign, HostRow, VerdictRow
+from server.campaigns.ticks import asked_of, by_branch, items, tallies
 from server.ingest.tables import AgentSeen
 from server.inventory.tables import Subject
 from server.orders.tables import AgentOrder
@@ -28,8 +29,10 @@ from server.schemas.campaigns import (
     CampaignPage,
     CampaignVerdict,
     HostState,
+    Kind,
     ReasonCount,
     Tally,
+    TickTally,
     Undone,
 )
 from server.schemas.orders import OrderState
@@ -63,17 +66,20 @@ class Which(NamedTuple):
 
 
 def visible(viewer: Scoped) -> ColumnElement[bool]:
-    """The SQL condition that a campaign has a host this person may see."""
+    """The SQL condition that a campaign has a host this person may see, or asks people of their branches."""
     if viewer.branch_ids is None:
         return true()
     own = select(col(HostRow.id)).where(col(HostRow.campaign_id) == col(Campaign.id), _own(viewer))
-    return own.exists()
+    return own.exists() | asked_of(col(Campaign.id), viewer)
 
 
-def page(session: Session, viewer: Reader, *, now: int, offset: int, limit: int) -> CampaignPage:
+def page(
+    session: Session, viewer: Reader, *, kind: Kind | None = None, now: int, offset: int, limit: int
+) -> CampaignPage:
     """Newest first."""
-    wanted = select(Campaign).where(visible(viewer))
-    total = session.execute(select(func.count()).select_from(Campaign).where(visible(viewer))).scalar_one()
+    which = visible(viewer) if kind is None else visible(viewer) & (col(Campaign.kind) == kind)
+    wanted = select(Campaign).where(which)
+    total = session.execute(select(func.count()).select_from(Campaign).where(which)).scalar_one()
     rows = session.execute(wanted.order_by(col(Campaign.id).desc()).offset(offset).limit(limit)).scalars().all()
     return CampaignPage(total=total, offset=offset, at=now, rows=_outs(session, viewer, rows, now, words=False))
 
@@ -84,16 +90,19 @@ def out(session: Session, campaign: Campaign, viewer: Reader, now: int) -> Campa
 
 
 def branches(session: Session, campaign: Campaign, viewer: Reader, now: int) -> BranchTallies:
-    """How far each branch is, by code: with its hosts that wait and those that will not answer."""
+    """How far each branch is, by code: with its hosts that wait and those that will not answer, and its ticks."""
     home = aliased(Subject)
     asked = _counted(col(HostRow.branch_id), [campaign.id], viewer, now)
     by: dict[int, Counts] = defaultdict(dict)
     for branch, *key, count in session.execute(asked):
         _add(by[branch], key, count)
-    names = select(col(home.id), col(home.key), col(home.name)).where(col(home.id).in_(by)).order_by(col(home.key))
+    ticks = by_branch(session, campaign, viewer)
+    found = {*by, *ticks}
+    names = select(col(home.id), col(home.key), col(home.name)).where(col(home.id).in_(found)).order_by(col(home.key))
     return BranchTallies(
         rows=[
-            BranchTally(branch=key, branch_name=name, hosts=tally(by[own])) for own, key, name in session.execute(names)
+            BranchTally(branch=key, branch_name=name, hosts=tally(by[own]), ticks=ticks.get(own, TickTally()))
+            for own, key, name in session.execute(names)
         ]
     )
 
@@ -199,6 +208,7 @@ def _outs(
     ):
         _add(by[own], key, count)
     _, zone = gettext_for(viewer.lang), bank_zone(session)
+    ticks = tallies(session, [campaign.id for campaign in campaigns], viewer)
     outs = []
     for one in campaigns:
         of_checks = _by_check(session, one, viewer) if words else {}
@@ -208,7 +218,11 @@ def _outs(
         outs.append(
             CampaignOut(
                 uid=one.uid,
+                kind=one.kind,
                 title=one.title,
+                template=one.template.get("en" if viewer.lang == "en" else "zh", ""),
+                items=items(session, one, viewer, viewer.lang) if words and one.template else [],
+                ticks=ticks.get(one.id or 0, TickTally()),
                 scope=scope(session, one, _),
                 checks=[
                     CampaignCheck(

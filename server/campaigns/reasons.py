@@ -21,6 +21,7 @@ TITLES: Final[dict[Undone, str]] = {
     Undone.RUN_TIMEOUT: "took too long",
     Undone.UNREADABLE_OUTPUT: "what it said cannot be read",
     Undone.NO_PERMISSION: "rights are lacking",
+    Undone.NOT_POSTED: "it has not posted",
     Undone.OFF: "off",
     Undone.NO_ANSWER: "no answer",
     Undone.NOT_LET_IN: "nobody may speak as it",
@@ -46,6 +47,7 @@ _DRIVER: Final = {
     "badFrame": Undone.UNREADABLE_OUTPUT,
     "tooLong": Undone.UNREADABLE_OUTPUT,
     "noPermission": Undone.NO_PERMISSION,
+    "notPosted": Undone.NOT_POSTED,
 }
 # how an order ended, as its agent or the server says it
 _ORDER: Final = {

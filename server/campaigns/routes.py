@@ -11,9 +11,9 @@ from starlette.background import BackgroundTask
 
 from server.accounts.dependencies import ActNow, Clock, OfBranch, ReadSession, StateOf, Viewer, WriteSession
 from server.accounts.scope import known_branch
-from server.campaigns import deeds, queries, sheet, telling
+from server.campaigns import deeds, queries, sheet, telling, templates, ticks
 from server.checks.queries import bank_of
-from server.errors import FULL, NotFound, Unavailable
+from server.errors import FULL, Invalid, NotFound, Unavailable
 from server.journal.deeds import record
 from server.ledger.export import MEDIA, Format
 from server.orders.routes import wake
@@ -25,8 +25,14 @@ from server.schemas.campaigns import (
     CampaignPage,
     CampaignText,
     HostState,
+    ItemRows,
+    Kind,
+    TemplateOut,
+    TemplatesOut,
+    TickAsk,
 )
 from server.schemas.checks import VerdictWord
+from server.schemas.people import Role
 
 router = APIRouter(prefix="/api/campaigns", tags=["campaigns"])
 
@@ -37,7 +43,12 @@ def begin_campaign(
 ) -> CampaignOut:
     """A row for every host of the scope. Hosts that are off answer at their next contact, until it expires."""
     kept = state.checks.kept()
-    campaign = deeds.begin(session, act, viewer, ask, kept, bank_of(session, state.checks, kept, act.now))
+    template = None
+    if ask.template:
+        template = templates.kept(state.templates).templates.get(ask.template)
+        if template is None:
+            raise Invalid("There is no template {id}: branchfleet check templates lists them.", id=ask.template)
+    campaign = deeds.begin(session, act, viewer, ask, kept, bank_of(session, state.checks, kept, act.now), template)
     wake(session, state.hub, campaign.push)
     return queries.out(session, campaign, viewer, act.now)
 
@@ -47,10 +58,29 @@ def list_campaigns(
     viewer: Viewer,
     session: ReadSession,
     now: Clock,
+    kind: Annotated[Kind | None, Query(description="monthly: the lists of each month alone")] = None,
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> CampaignPage:
-    return queries.page(session, viewer, now=now(), offset=offset, limit=limit)
+    return queries.page(session, viewer, kind=kind, now=now(), offset=offset, limit=limit)
+
+
+@router.get("/templates", summary="What a campaign may be begun from")
+def list_templates(viewer: Viewer, state: StateOf) -> TemplatesOut:
+    found = templates.kept(state.templates)
+    english = viewer.lang == "en"
+    rows = [
+        TemplateOut(
+            id=one.id,
+            title=one.title_en if english else one.title,
+            checks=one.checks,
+            ports=one.ports,
+            items=[item.en if english else item.zh for item in one.item],
+        )
+        for one in found.templates.values()
+    ]
+    wrong = [told.say(viewer._) for told in found.wrong] if viewer.role is Role.HEAD else []
+    return TemplatesOut(templates=rows, wrong=wrong)
 
 
 @router.get("/{uid}", summary="A campaign, and how far it is")
@@ -78,6 +108,19 @@ def list_hosts(
 @router.get("/{uid}/branches", summary="How far each branch is")
 def list_branches(uid: str, viewer: Viewer, session: ReadSession, now: Clock) -> BranchTallies:
     return queries.branches(session, deeds.find(session, viewer, uid), viewer, now())
+
+
+@router.get("/{uid}/items", summary="What people answer: each branch its own, head office those of the boundary")
+def list_items(uid: str, viewer: Viewer, session: ReadSession, branch: OfBranch) -> ItemRows:
+    return ticks.rows(session, deeds.find(session, viewer, uid), viewer, branch, viewer.lang)
+
+
+@router.post("/{uid}/ticks", summary="Answer items: done, or not possible and why")
+def tick(uid: str, viewer: Viewer, session: WriteSession, act: ActNow, ask: TickAsk) -> CampaignOut:
+    """A wrong answer is answered again: the newest counts, and both stay."""
+    campaign = deeds.find(session, viewer, uid)
+    ticks.tick(session, act, viewer, campaign, ask)
+    return queries.out(session, campaign, viewer, act.now)
 
 
 @router.get("/{uid}/text", summary="A branch's result as text, and in pieces for QR codes")

@@ -10,9 +10,10 @@ import xlsxwriter
 from sqlmodel import Session
 from xlsxwriter.exceptions import FileCreateError
 
+from server.campaigns import ticks
 from server.campaigns.queries import Reader, out
 from server.campaigns.tables import Campaign
-from server.campaigns.telling import UNDONE, WORDS, counted, every_host
+from server.campaigns.telling import PARTS, TICKS, UNANSWERED, UNDONE, WORDS, as_of, counted, every_host, ticked
 from server.ledger.cells import clean
 from server.ledger.sheet import FONT, LINE_HEIGHT, TALLEST, Sheet, lines_taken
 from server.queries import bank_zone
@@ -23,6 +24,11 @@ COLUMNS: Final = (
     *(("Branch", 16), ("Host", 16), ("Name", 16), ("Check", 24), ("Verdict", 9)),
     *(("What it rests on", 44), ("As of", 16), ("What to do", 44)),
 )
+ITEMS: Final = (
+    *(("Part", 14), ("Branch", 16), ("Item", 44), ("Answer", 12), ("Note", 36)),
+    *(("By", 12), ("When", 16)),
+)
+Columns = tuple[tuple[str, int], ...]
 HEADING: Final = 3  # rows
 A4: Final = 9
 
@@ -46,9 +52,11 @@ def write(
     row = HEADING
     for host in every_host(session, campaign, viewer, branch.branch if branch else None, now):
         for texts in _rows(host, _, zone):
-            _write(made, row, texts)
+            _write(made, row, texts, COLUMNS)
             row += 1
     made.sheet.autofilter(2, 0, max(row - 1, 2), len(COLUMNS) - 1)
+    if campaign.template:
+        row += _people(book, session, campaign, viewer, branch, _, zone)
     try:
         book.close()
     except FileCreateError as error:
@@ -56,19 +64,52 @@ def write(
     return Written(row - HEADING, tally.total)
 
 
+def _people(
+    book: Any,
+    session: Session,
+    campaign: Campaign,
+    viewer: Reader,
+    branch: BranchTally | None,
+    _: Gettext,
+    zone: ZoneInfo,
+) -> int:
+    """A sheet of its own: a row for each answer, and one for each item nobody answered. How many rows."""
+    made = Sheet(book, _("Items"))
+    found = ticks.rows(session, campaign, viewer, branch.branch if branch else None, viewer.lang).rows
+    words = [one.newest.word.value if one.newest else "" for one in found]
+    counts = ticks.tally({word: words.count(word) for word in words})
+    _title_lines(made, campaign, [branch.branch_name if branch else _("all branches"), ticked(counts, _)], ITEMS, _)
+    row = HEADING
+    for one in found:
+        where = [_(PARTS[one.part]), one.branch_name or _("head office"), one.title]
+        if one.newest is None:
+            _write(made, row, [*where, _(UNANSWERED), "", "", ""], ITEMS)
+            row += 1
+            continue
+        for place, said in enumerate([one.newest, *one.earlier]):
+            word = _(TICKS[said.word]) + (_(" (earlier)") if place else "")
+            _write(made, row, [*where, word, said.note, said.by, _at(said.at, zone)], ITEMS)
+            row += 1
+    made.sheet.autofilter(2, 0, max(row - 1, 2), len(ITEMS) - 1)
+    return row - HEADING
+
+
 def _head(
     made: Sheet, campaign: Campaign, branch: BranchTally | None, tally: Tally, now: int, _: Gettext, zone: ZoneInfo
 ) -> None:
-    sheet = made.sheet
-    for place, (_title, width) in enumerate(COLUMNS):
-        sheet.set_column(place, place, width)
-    at = f"{datetime.fromtimestamp(now // 1_000_000, zone):%Y-%m-%d %H:%M}"
+    at = f"{datetime.fromtimestamp(as_of(campaign, now) // 1_000_000, zone):%Y-%m-%d %H:%M}"
     scope = branch.branch_name if branch else _("all branches")
-    told = [scope, counted(tally, _), _("As of {at}").format(at=at)]
+    _title_lines(made, campaign, [scope, counted(tally, _), _("As of {at}").format(at=at)], COLUMNS, _)
+
+
+def _title_lines(made: Sheet, campaign: Campaign, told: list[str], columns: Columns, _: Gettext) -> None:
+    sheet = made.sheet
+    for place, (_title, width) in enumerate(columns):
+        sheet.set_column(place, place, width)
     sheet.set_row(0, 24)
     sheet.write_string(0, 0, clean(_("[Check] {title}").format(title=campaign.title)), made.title)
     sheet.write_string(1, 0, clean("　".join(told)), made.line)
-    for place, (title, _width) in enumerate(COLUMNS):
+    for place, (title, _width) in enumerate(columns):
         sheet.write_string(2, place, _(title), made.head)
     sheet.freeze_panes(HEADING, 2)
     sheet.set_landscape()
@@ -92,9 +133,9 @@ def _at(micros: int | None, zone: ZoneInfo) -> str:
     return f"{datetime.fromtimestamp(micros // 1_000_000, zone):%Y-%m-%d %H:%M}" if micros is not None else ""
 
 
-def _write(made: Any, row: int, texts: list[str]) -> None:
+def _write(made: Any, row: int, texts: list[str], columns: Columns) -> None:
     cells = [clean(text) for text in texts]
-    lines = max(lines_taken(text, width) for text, (_title, width) in zip(cells, COLUMNS, strict=True))
+    lines = max(lines_taken(text, width) for text, (_title, width) in zip(cells, columns, strict=True))
     if lines > 1:
         made.sheet.set_row(row, min(LINE_HEIGHT * lines + 3, TALLEST))
     for place, text in enumerate(cells):

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from server.schemas.campaigns import HostState
+from server.schemas.campaigns import HostState, Kind, Tick
 from server.storage.types import Id, Json, Micros, new_uid, words
 
 
@@ -22,8 +22,12 @@ class Campaign(SQLModel, table=True):
     id: int | None = Field(default=None, sa_column=Column(Id, primary_key=True))
     uid: str = Field(default_factory=new_uid, unique=True, max_length=36)
     push: str = Field(default="", max_length=36, index=True)  # its uid; the push itself goes after some weeks
+    kind: str = Field(default=Kind.PUSHED.value, sa_column=Column(String(16), server_default="pushed", nullable=False))
     title: str = Field(max_length=300)
     checks: list[dict[str, str]] = Field(sa_column=Column(Json, nullable=False))  # id, zh, en, severity
+    template: dict[str, Any] = Field(  # Template.frozen
+        default_factory=dict, sa_column=Column(Json, server_default="{}", nullable=False)
+    )
     scope: dict[str, str] = Field(sa_column=Column(Json, nullable=False))  # of CampaignCreate, what was said
     by: str = Field(sa_column=Column("made_by", String(80), nullable=False))
     at: int = Field(sa_column=Column(Micros, nullable=False))
@@ -77,3 +81,32 @@ class VerdictRow(SQLModel, table=True):
     word: str = Field(max_length=16)
     told: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))  # zh and en: why, mend
     at: int | None = Field(default=None, sa_column=Column(Micros))  # of the oldest facts it rests on
+
+
+class Item(SQLModel, table=True):
+    """What a branch, or head office, is to answer, with its newest answer; "" while nobody did."""
+
+    __tablename__ = "campaign_item"
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "branch_id", "item"),
+        CheckConstraint("word IN ('', 'done', 'notPossible')", name="a_word_there_is"),
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(Id, primary_key=True))
+    campaign_id: int = Field(sa_column=Column(Id, ForeignKey("campaign.id"), nullable=False))
+    branch_id: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("subject.id")))  # None: head office
+    item: str = Field(max_length=64)
+    word: str = Field(default="", max_length=16)
+
+
+class TickRow(SQLModel, table=True):
+    """An answer of a named person. A later one stands beside it and counts."""
+
+    __tablename__ = "campaign_tick"
+
+    id: int | None = Field(default=None, sa_column=Column(Id, primary_key=True))
+    item_id: int = Field(sa_column=Column(Id, ForeignKey("campaign_item.id"), nullable=False, index=True))
+    word: Tick = Field(sa_column=Column(words(Tick), nullable=False))
+    note: str = Field(default="", max_length=500)
+    by: str = Field(sa_column=Column("said_by", String(80), nullable=False))
+    at: int = Field(sa_column=Column(Micros, nullable=False))

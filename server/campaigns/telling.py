@@ -9,9 +9,10 @@ from sqlmodel import Session, col
 
 from server.campaigns.queries import Reader, Which, branches, hosts
 from server.campaigns.tables import Campaign
+from server.campaigns.ticks import rows, tally
 from server.inventory.tables import Subject, SubjectKind
 from server.queries import bank_zone
-from server.schemas.campaigns import CampaignHost, CampaignText, HostState, Tally
+from server.schemas.campaigns import CampaignHost, CampaignText, HostState, Kind, Part, Tally, Tick, TickTally
 from server.texts import Gettext, gettext_for
 
 PAGE: Final = 500
@@ -27,6 +28,13 @@ WORDS: Final = {
     "not_applicable": "does not apply",
 }
 UNDONE: Final = "not done"
+PARTS: Final = {
+    Part.BOUNDARY: "1 Network boundary",
+    Part.SYSTEM: "2 Hosts",
+    Part.AWARENESS: "3 Awareness",
+}
+TICKS: Final = {Tick.DONE: "done", Tick.NOT_POSSIBLE: "not possible"}
+UNANSWERED: Final = "unanswered"
 
 
 def every_host(
@@ -56,18 +64,19 @@ def text(session: Session, campaign: Campaign, viewer: Reader, branch: str, now:
     _, zone = gettext_for(viewer.lang), bank_zone(session)
     found = select(col(Subject.name)).where(col(Subject.kind) == SubjectKind.BRANCH, col(Subject.key) == branch)
     name = session.execute(found).scalar_one()
-    tally = next((one.hosts for one in branches(session, campaign, viewer, now).rows if one.branch == branch), None)
-    at = datetime.fromtimestamp(now / 1_000_000, zone)
+    hosts_of = next((one.hosts for one in branches(session, campaign, viewer, now).rows if one.branch == branch), None)
+    at = datetime.fromtimestamp(as_of(campaign, now) / 1_000_000, zone)
     lines = [
         _("[Check] {title}").format(title=campaign.title),
         _("{branch}, as of {at}").format(branch=name, at=f"{at:%m-%d %H:%M}"),
-        counted(tally, _) if tally else _("No host of this branch is in it."),
+        counted(hosts_of, _) if hosts_of and hosts_of.total else _("No host of this branch is in it."),
     ]
     wanting = (
         one
         for one in every_host(session, campaign, viewer, branch, now)
         if one.state is not HostState.ANSWERED or one.word in ("fail", "unknown")
     )
+    lines += [*_people(session, campaign, viewer, branch, _)]
     left = 0
     for number, host in enumerate(wanting, 1):
         if number > LISTED:
@@ -77,6 +86,39 @@ def text(session: Session, campaign: Campaign, viewer: Reader, branch: str, now:
     if left:
         lines.append(_("... and {count} hosts more: see the list").format(count=left))
     return CampaignText(branch=branch, branch_name=name, text="\n".join(lines), parts=pieces(lines))
+
+
+def as_of(campaign: Campaign, now: int) -> int:
+    """A monthly list is as it was then, whenever it is read."""
+    return campaign.at if campaign.kind == Kind.MONTHLY else now
+
+
+def ticked(counts: TickTally, _: Gettext) -> str:
+    """ "done 3 · not possible 1 · unanswered 2": what nobody answered is always said."""
+    parts = [f"{_(TICKS[Tick.DONE])} {counts.done}"]
+    if counts.not_possible:
+        parts.append(f"{_(TICKS[Tick.NOT_POSSIBLE])} {counts.not_possible}")
+    return " · ".join([*parts, f"{_(UNANSWERED)} {counts.unanswered}"])
+
+
+def _people(session: Session, campaign: Campaign, viewer: Reader, branch: str, _: Gettext) -> Iterator[str]:
+    """The parts people answer: their counts, and what is not done."""
+    if not campaign.template:
+        return
+    found = rows(session, campaign, viewer, branch, viewer.lang).rows
+    for part, title in PARTS.items():
+        of_part = [one for one in found if one.part is part]
+        if not of_part:
+            continue
+        words = [one.newest.word.value if one.newest else "" for one in of_part]
+        counts = tally({word: words.count(word) for word in words})
+        yield _("{title}: {counts}").format(title=_(title), counts=ticked(counts, _))
+        for one in of_part:
+            if one.newest is None:
+                yield f" {_(UNANSWERED)} {one.title}"
+            elif one.newest.word is not Tick.DONE:
+                word, note, who = _(TICKS[one.newest.word]), one.newest.note, one.newest.by
+                yield _(" {word} {title}: {note} ({who})").format(word=word, title=one.title, note=note, who=who)
 
 
 def _host(number: int, host: CampaignHost, _: Gettext) -> Iterator[str]:

@@ -38,14 +38,31 @@ class Asked(NamedTuple):
 def whom(session: Session, viewer: Scoped, ask: CampaignCreate, bank: Bank, now: int) -> list[Asked]:
     """Every host all limits leave. Where facts must say it, those of which it is not known are asked too."""
     known_branch(session, viewer, ask.branch or None)
-    keys = hosts(session)
-    rows = _rows(session, set(keys))
+    rows = _rows(session, set(hosts(session)))
     if ask.branch:
         below = _below(session, ask.branch)
         rows = [row for row in rows if row.branch_id in below]
     if ask.cls:
         rows = [row for row in rows if _cls(row) == ask.cls]
-    wanted = _of_facts(session, rows, ask, bank, now)
+    return _asked(session, _of_facts(session, rows, ask, bank, now))
+
+
+def asked_branches(session: Session, ask: CampaignCreate, asked: list[Asked]) -> set[int]:
+    """Whose people answer a template's items: every branch of the scope, with hosts or without. Where the hosts are
+    narrowed down by what they are, the branches of these."""
+    if ask.cls or ask.model or ask.zone or ask.query:
+        return {host.branch_id for host in asked}
+    if ask.branch:
+        return _below(session, ask.branch)
+    there = select(col(Subject.id)).where(col(Subject.kind) == SubjectKind.BRANCH, col(Subject.removed_at).is_(None))
+    return set(session.execute(there).scalars())
+
+
+def everybody(session: Session) -> list[Asked]:
+    return _asked(session, _rows(session, set(hosts(session))))
+
+
+def _asked(session: Session, wanted: "list[_Row]") -> list[Asked]:
     askers = _askers(session, [row.id for row in wanted if row.kind is SubjectKind.POSITION])
     return [
         Asked(row.id, row.key, row.branch_id, row.id if row.kind is SubjectKind.AGENT else askers.get(row.id))

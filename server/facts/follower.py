@@ -1,7 +1,8 @@
 """Keeps the sheets of hosts as their records in the log say, in its order, each in a transaction with the cursor."""
 
 import logging
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple, Protocol
 
 from sqlalchemy import func
 from sqlalchemy.orm.attributes import flag_modified
@@ -10,10 +11,12 @@ from sqlmodel import Session, select
 from agent.wire import AnyRecord, Fact
 from server.checks.due import judge_again
 from server.facts.sheets import cleaned, differences, reasons, text
-from server.facts.tables import HOST, TOPIC, FactChange, FactSheet
+from server.facts.tables import HOST, TOPIC, FactChange, FactSheet, Value
 from server.ingest.tables import RecordRow
 from server.log_following import LogFollowing
 from server.network.seen import note
+from server.registers.machine import of_change
+from server.schemas.registers import Source
 from server.storage.database import Database
 from server.storage.lead import Role
 from server.storage.types import Now
@@ -33,10 +36,29 @@ class FactFollower(LogFollowing):
 
     def take(self, session: Session, row: RecordRow, record: AnyRecord) -> None:
         if isinstance(record, Fact) and row.subject_id is not None:
-            keep(session, row.subject_id, row, record)
+            keep(session, row.subject_id, Came(row.at, row.arrived, row.id or 0), record)
 
 
-def keep(session: Session, subject: int, row: RecordRow, fact: Fact) -> None:
+class Came(NamedTuple):
+    at: int  # corrected time
+    arrived: int
+    record: int  # its id in the log; 0 of what came another way
+
+
+class Told(Protocol):
+    """As a `Fact`, or a sheet out of a file."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def facts(self) -> Mapping[str, Value]: ...
+    @property
+    def unread(self) -> Mapping[str, str]: ...
+
+
+def keep(session: Session, subject: int, row: Came, fact: Told) -> None:
     """Its sheet, and what differs from the one before. What is earlier than that changes nothing."""
     topic, facts, unread = text(fact.topic, TOPIC), cleaned(fact.facts), reasons(fact.unread)
     sheet = session.get(FactSheet, (subject, topic))
@@ -46,12 +68,14 @@ def keep(session: Session, subject: int, row: RecordRow, fact: Fact) -> None:
             log.debug("A host that says more than %d topics is not heard about another.", TOPICS)
             return
         sheet = FactSheet(subject_id=subject, topic=topic, at=row.at, arrived=0, record=0, host="", facts={}, unread={})
-    elif (row.at, row.id or 0) < (sheet.at, sheet.record):
+    elif (row.at, row.record) < (sheet.at, sheet.record):
         return
     else:
+        source = Source.REMOTE if row.record else Source.IMPORT
+        of_change(session, sheet, facts, at=row.at, arrived=row.arrived, source=source)
         for name, before, after in differences(sheet.facts, facts):
             session.add(FactChange(subject_id=subject, topic=topic, name=name, before=before, after=after, at=row.at))
-    sheet.at, sheet.arrived, sheet.record = row.at, row.arrived, row.id or 0
+    sheet.at, sheet.arrived, sheet.record = row
     sheet.host = text(fact.host, HOST)
     sheet.facts, sheet.unread = facts, unread
     session.add(sheet)

@@ -4,9 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from server.accounts.dependencies import Clock, ReadSession, Viewer
-from server.facts import queries
-from server.schemas.facts import ChangePage, FactsOut
+from server.accounts.dependencies import ActNow, Clock, ReadSession, StateOf, Viewer, WriteSession, require
+from server.facts import importing, queries
+from server.schemas.facts import ChangePage, FactsImport, FactsImported, FactsOut
+from server.schemas.people import Role
 
 router = APIRouter(prefix="/api", tags=["facts"])
 
@@ -45,3 +46,11 @@ def list_position_fact_changes(
 ) -> ChangePage:
     """As of an agent's PC."""
     return queries.changes(session, viewer, f"{branch}/{slug}", now=now(), offset=offset, limit=limit)
+
+
+@router.post("/facts/import", summary="Take a file that a host signed", dependencies=[require(Role.HEAD, Role.BRANCH)])
+def import_facts(
+    viewer: Viewer, state: StateOf, session: WriteSession, act: ActNow, asked: FactsImport
+) -> FactsImported:
+    """Of a stick, say. A branch brings those of its own hosts. What will not do is the sentence of a 422."""
+    return importing.import_facts(session, act, viewer, state.key, asked)

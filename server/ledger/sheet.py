@@ -126,15 +126,15 @@ def _set_up(made: Sheet, title: str, line: str, rows: int, translate: Gettext) -
     sheet.repeat_rows(2)
     sheet.repeat_columns(0, ALWAYS)
     sheet.print_across()
-    sheet.set_header(_fitting(f'&C&"{FONT},Bold"&16{_plain(title)}\n&"{FONT},Regular"&9{_plain(line)}'))
+    sheet.set_header(fitting(f'&C&"{FONT},Bold"&16{plain(title)}\n&"{FONT},Regular"&9{plain(line)}'))
     signatures = translate("Prepared by: ______________  Reviewed by: ______________  Responsible: ______________")
     pages = translate("Page {page} of {pages}").format(page="&P", pages="&N")
     sheet.set_footer(f'&L&"{FONT},Regular"&10{signatures}&R&"{FONT},Regular"&10{pages}')
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     return text.replace("&", "&&")
 
 
-def _fitting(header: str) -> str:
+def fitting(header: str) -> str:
     return header if len(header) <= HEADER_LIMIT else header[:HEADER_LIMIT].rstrip("&") + "…"

@@ -9,6 +9,7 @@ from server.errors import Conflict, Invalid, NotFound
 from server.events.publish import invalidate
 from server.inventory.tables import Subject, SubjectKind
 from server.journal.deeds import Act, record
+from server.journal.personal import seal_personal
 from server.media.seen import stick_of
 from server.media.tables import MediaStick
 from server.plain import clean
@@ -111,7 +112,7 @@ def _facts(session: Session, one: MediaStick) -> dict[str, Any]:
         "label": one.label,
         "branch": branch.key,
         "status": one.status.value,
-        "keeper": one.keeper,
+        "keeper": seal_personal(session, one.keeper) if one.keeper else "",
         "due": one.due,
         "note": one.note,
     }

@@ -10,6 +10,9 @@ from server.accounts.queries import branch_codes
 from server.accounts.scope import in_scope
 from server.accounts.tables import Person
 from server.agents.queries import standings, undecided, unenrolled
+from server.campaigns.monthly import newest as newest_monthly
+from server.campaigns.monthly import open_items
+from server.campaigns.ticks import unanswered
 from server.checks.standing import Words, branch_words, unknown_hosts
 from server.health import queries as health
 from server.health.rules import SILENT
@@ -22,6 +25,7 @@ from server.places import branches
 from server.places.branches import Sum
 from server.places.events import newest
 from server.queries import setting
+from server.registers.queries import overdue
 from server.schemas.agents import IdentityStanding
 from server.schemas.home import Figure, Home
 from server.schemas.people import Role
@@ -167,7 +171,30 @@ def _branch(session: Session, viewer: Viewing, total: Sum, now: int) -> list[Fig
         _tickets(viewer, total),
         *_libraries(session, viewer, now),
         _no_data(viewer, total),
+        *_monthly(session, viewer),
+        *_unanswered(session, viewer),
     ]
+
+
+def _unanswered(session: Session, viewer: Viewing) -> list[Figure]:
+    """What head office asks the branch's people in an emergency."""
+    count, uid = unanswered(session, viewer)
+    opens = f"campaign-items/{uid}"
+    return [_figure("unanswered", viewer._("To be answered"), count, "attention", opens)] if count else []
+
+
+def _monthly(session: Session, viewer: Viewing) -> list[Figure]:
+    """What the branch's newest monthly list has open: what fails, and apart from it what is not known."""
+    campaign = newest_monthly(session, viewer)
+    if campaign is None:
+        return []
+    _ = viewer._
+    counts = open_items(session, campaign, viewer)
+    fail, unknown = counts.get("fail", 0), counts.get("unknown", 0)
+    value = _("{fail}, {unknown} not known").format(fail=fail, unknown=unknown) if unknown else f"{fail:,}"
+    level: Level = "attention" if fail else "unknown" if unknown else "plain"
+    opens = f"campaigns/{campaign.uid}"
+    return [Figure(key="monthly", title=_("To mend this month"), value=value, level=level, opens=opens)]
 
 
 def _auditor(session: Session, viewer: Viewing, total: Sum, now: int) -> list[Figure]:
@@ -185,6 +212,7 @@ def _auditor(session: Session, viewer: Viewing, total: Sum, now: int) -> list[Fi
         _figure("ledger", _("Machines in the ledger"), cards, "plain", "ledger"),
         _count("keeperless", _("Without a keeper"), nobodys, "attention", "ledger?keeper=none"),
         *_unchecked(session, viewer, now),
+        _found("overdue", _("Findings overdue"), overdue(session, viewer, now), "fault", "security?overdue=1"),
         _no_data(viewer, total),
         _tickets(viewer, total),
         _figure("journal", _("Deeds in the journal"), head_seq(session), "plain", "journal"),

@@ -1,7 +1,7 @@
 """Campaigns: checks that are pushed to many hosts. Every host is in the counts, with its verdict or with a reason."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,26 @@ from server.schemas.checks import VerdictWord
 KEY = 200
 QUERY = 4_000
 CHECKS = 50
+
+
+class Kind(StrEnum):
+    PUSHED = "pushed"  # hosts are asked anew
+    MONTHLY = "monthly"  # judged from what was known on the first of the month; nobody is asked
+
+
+class Part(StrEnum):
+    """Lines of defence in an emergency. The second is checks; the others are answered by people."""
+
+    BOUNDARY = "boundary"
+    SYSTEM = "system"
+    AWARENESS = "awareness"
+
+
+class Tick(StrEnum):
+    """What a person answers. Who answered nothing is counted apart, and only DONE is good."""
+
+    DONE = "done"
+    NOT_POSSIBLE = "notPossible"
 
 
 class HostState(StrEnum):
@@ -31,6 +51,7 @@ class Undone(StrEnum):
     RUN_TIMEOUT = "runTimeout"
     UNREADABLE_OUTPUT = "unreadableOutput"
     NO_PERMISSION = "noPermission"
+    NOT_POSTED = "notPosted"
     OFF = "off"
     NO_ANSWER = "noAnswer"
     NOT_LET_IN = "notLetIn"
@@ -43,7 +64,9 @@ class Undone(StrEnum):
 class CampaignCreate(Schema):
     """`checks` of every host that all the limits leave; none of them is the whole bank, which has to be said."""
 
-    checks: Annotated[list[Annotated[str, Field(max_length=120)]], Field(min_length=1, max_length=CHECKS)]
+    checks: Annotated[list[Annotated[str, Field(max_length=120)]], Field(max_length=CHECKS)] = []  # noqa: RUF012
+    template: Annotated[str, Field(max_length=64)] = ""  # its items, and its checks where none are named
+    ports: Annotated[str, Field(max_length=200)] = ""  # in the items of the template; "" is the template's own
     title: Annotated[str, Field(max_length=120)] = ""  # "" is the checks' own
     everything: bool = False
     branch: Annotated[str, Field(max_length=KEY)] = ""  # code; with the branches below it
@@ -72,6 +95,25 @@ class ReasonCount(Schema):
     count: int
 
 
+class TickTally(Schema):
+    """Items of branches and of head office. `unanswered` is never good, nor is `not_possible`."""
+
+    total: int = 0
+    done: int = 0
+    not_possible: int = 0
+    unanswered: int = 0
+
+
+class CampaignItem(Schema):
+    """What people answer: each branch that is asked, or head office."""
+
+    id: str
+    part: Part
+    of: Literal["head", "branch"]
+    title: str
+    ticks: TickTally
+
+
 class Tally(Schema):
     """Hosts: `waiting` + `answered` + `undone` are `total`, and `words` add up to `answered`. `off`: of the waiting."""
 
@@ -87,9 +129,13 @@ class CampaignOut(Schema):
     """A campaign and how far it is; somebody of a branch sees the hosts of their own branches alone."""
 
     uid: str
+    kind: Kind = Kind.PUSHED
     title: str
     scope: str
     checks: list[CampaignCheck]
+    template: str = ""  # its title
+    items: list[CampaignItem] = []  # noqa: RUF012 - those this person may see
+    ticks: TickTally = TickTally()
     push: str  # uid of the push that asks
     by: str
     at: int
@@ -135,6 +181,7 @@ class BranchTally(Schema):
     branch: str
     branch_name: str
     hosts: Tally
+    ticks: TickTally = TickTally()
 
 
 class CampaignPage(Page):
@@ -147,6 +194,51 @@ class CampaignHostPage(Page):
 
 class BranchTallies(Schema):
     rows: list[BranchTally]
+
+
+class TickOut(Schema):
+    word: Tick
+    note: str
+    by: str
+    at: int
+
+
+class ItemRow(Schema):
+    """One item of one branch; `branch` is "" where head office answers it. None of `newest`: nobody answered."""
+
+    id: str
+    part: Part
+    title: str
+    branch: str
+    branch_name: str
+    newest: TickOut | None
+    earlier: list[TickOut]  # newest first
+
+
+class ItemRows(Schema):
+    rows: list[ItemRow]
+
+
+class TickAsk(Schema):
+    """The same answer to some items of one branch; "" is head office."""
+
+    items: Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1, max_length=100)]
+    branch: Annotated[str, Field(max_length=KEY)] = ""
+    word: Tick
+    note: Annotated[str, Field(max_length=500)] = ""
+
+
+class TemplateOut(Schema):
+    id: str
+    title: str
+    checks: list[str]
+    ports: str
+    items: list[str]
+
+
+class TemplatesOut(Schema):
+    templates: list[TemplateOut]
+    wrong: list[str]  # files that cannot be used, and why; for head office
 
 
 class CampaignText(Schema):

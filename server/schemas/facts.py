@@ -1,5 +1,9 @@
 """What hosts say of themselves, as they said it: docs/facts.md has the names."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from server.schemas.base import Page, Schema
 
 Value = str | int | bool | list[str]
@@ -21,6 +25,22 @@ class FactsOut(Schema):
     host: str = ""
     facts: dict[str, Value] = {}  # noqa: RUF012 - pydantic copies it; of all topics
     topics: list[TopicOut] = []  # noqa: RUF012 - pydantic copies it
+
+
+class FactsImport(Schema):
+    """A file that a host's script wrote, for a stick."""
+
+    file: Annotated[str, Field(max_length=200)]  # its name, for people
+    content: Annotated[str, Field(max_length=900_000)]  # base64
+
+
+class FactsImported(Schema):
+    """What became of a file whose host signed it."""
+
+    position: str
+    at: int  # when it was written, by the host's clock
+    taken: bool  # False: as much or more was known already, and nothing changed
+    known: int | None = None  # what was known is of then
 
 
 class ChangeOut(Schema):

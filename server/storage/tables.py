@@ -23,6 +23,7 @@ import server.licences.tables
 import server.media.tables
 import server.network.tables
 import server.orders.tables
+import server.registers.tables
 import server.secrets.tables
 import server.tickets.tables  # noqa: F401  (each import registers its tables)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from drivers.base import Driver, Shared
+from drivers.base import Driver, Named, Shared
 from drivers.registry import find
 from drivers.sim import contract
 from drivers.sim.base import Simulator
@@ -175,10 +175,13 @@ async def driver() -> AsyncIterator[Make]:
     """`driver("passbook", address, emulation="olivetti")` -> the driver, its options read as an inventory's are."""
     shared = Shared()
 
-    def made(kind: str, address: str, **options: object) -> Driver:
+    def made(kind: str, address: str, position: str = "1001/0", **options: object) -> Driver:
         found = find(kind)
         assert found.check_address(address) is None
-        return found(address, found.Options.model_validate(options), shared)
+        one = found(address, found.Options.model_validate(options), shared)
+        if isinstance(one, Named):
+            one.be(position)
+        return one
 
     yield made
     await shared.close()

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from drivers.registry import BUILT_IN, find
 from drivers.sim.contract import PROMISES, Row
+from drivers.sim.posted import KEY
 from drivers.sim.registry import SIMULATORS
 from drivers.sim.ssh import as_text, host_key
 
@@ -70,6 +71,7 @@ ROWS: dict[str, tuple[str, Options, Options]] = {
     "snmp atm": ("snmp", {"wait": 0.4}, {"profile": "atm-ncr"}),
     "snmp host of v3": ("snmp", {**SECURED, "wait": 0.4}, {"profile": "host", **SECURED}),
     "host by ssh": ("host/ssh", HOST, {}),
+    "host that posts": ("host/posted", {"key": KEY}, {}),
     "reach": ("reach", {}, {}),
     "file of pos": ("file", {"layout": "pos-daily", "row": "62010001"}, {"layout": "pos-daily", "row": "62010001"}),
     "file of atms": ("file", {"layout": "atm-status", "row": "A0010001"}, {"layout": "atm-status", "row": "A0010001"}),

@@ -74,6 +74,25 @@ def test_a_pushed_check_tells_each_host_and_a_port_that_was_opened_turns_the_ver
     assert run("campaign", "cancel", uid, token=token).returncode == Exit.REFUSED
 
 
+def test_an_emergency_is_answered_by_command(bank: Any, run: Run) -> None:
+    head, branch = bank.token("li", Role.HEAD), bank.token("wang", Role.BRANCH, ["1001"])
+    assert "ransomware  勒索病毒应急处置  135,137-139,445" in run("check", "templates", token=head).stdout.decode()
+    said = run("check", "push", "--template", "ransomware", "--branch", "1001", "--no-wait", token=head)
+    assert said.returncode == Exit.DONE, said.stderr.decode()
+    uid = said.stdout.decode().strip()
+    said = run("campaign", "tick", uid, "staff-told", "who-to-call", "--done", token=branch)
+    assert said.returncode == Exit.DONE, said.stderr.decode()
+    assert "已完成 2 · 未答复 3" in said.stderr.decode()
+    said = run("campaign", "items", uid, token=branch)
+    lines = said.stdout.decode().splitlines()
+    assert [line.split()[1] for line in lines[1:]] == ["未答复", "已完成", "未答复", "未答复", "已完成"]
+    assert "boundary-ports" not in said.stdout.decode()
+    said = run("campaign", "tick", uid, "ips-signatures", "--not-possible", "--note", "省联社管理", token=head)
+    assert "已完成 2 · 无法完成 1 · 未答复 6" in said.stderr.decode()
+    assert "勾选项 已完成 2 · 无法完成 1 · 未答复 6" in run("campaigns", token=head).stdout.decode()
+    assert run("campaigns", "--monthly", token=branch).returncode == Exit.DONE
+
+
 def test_what_is_said_wrong_is_one_sentence(bank: Any, run: Run) -> None:
     token = bank.token("li", Role.HEAD)
     for words, code in (
@@ -81,6 +100,11 @@ def test_what_is_said_wrong_is_one_sentence(bank: Any, run: Run) -> None:
         (("check", "push", "ms17-010", "--all", "--branch", "1001"), Exit.USAGE),
         (("check", "push", "ms17-010", "--all", "--expires", "soon"), Exit.USAGE),
         (("check", "push", "no-such", "--all"), Exit.REFUSED),
+        (("check", "push", "--all"), Exit.USAGE),
+        (("check", "push", "--template", "nope", "--all"), Exit.REFUSED),
+        (("campaign", "tick", "nope", "staff-told"), Exit.USAGE),
+        (("campaign", "tick", "nope", "staff-told", "--not-possible"), Exit.USAGE),
+        (("campaign", "show", "monthly"), Exit.NO_SUCH_THING),
         (("campaign", "show", "nope"), Exit.NO_SUCH_THING),
         (("campaign", "text", "nope", "-o", "x.png"), Exit.USAGE),
     ):

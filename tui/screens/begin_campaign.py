@@ -23,7 +23,7 @@ from textual.widgets import Input, Label, SelectionList, Static
 from textual.widgets.selection_list import Selection
 
 from server.schemas.branches import BranchOut
-from server.schemas.campaigns import CampaignCreate
+from server.schemas.campaigns import CampaignCreate, TemplateOut
 from server.schemas.checks import CheckOut
 from tui.plain import plain
 from tui.screens.ask_text import STAYS
@@ -40,6 +40,7 @@ SCOPES = (
     ("model", N_("a model")),
     ("query", N_("a query")),
 )
+AT_ONCE, DAYS = "600", "259200"  # of LASTS: people need longer than hosts
 LASTS = ((600, N_("10 minutes")), (28_800, N_("8 hours")), (259_200, N_("3 days")), (604_800, N_("a week")))
 
 
@@ -55,17 +56,29 @@ class BeginCampaign(ModalScreen[str | None]):
         Binding("escape", "dismiss(None)", N_("Give up")),
     ]
 
-    def __init__(self, checks: Sequence[CheckOut], branches: Sequence[BranchOut]) -> None:
+    def __init__(
+        self, checks: Sequence[CheckOut], branches: Sequence[BranchOut], templates: Sequence[TemplateOut] = ()
+    ) -> None:
         super().__init__()
         self._checks, self._branches = checks, branches
+        self._templates = {one.id: one for one in templates}
         self._sending = False
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box") as box:
             box.border_title = _("Push checks")
+            if self._templates:
+                with Horizontal(classes="field"):
+                    yield Label(_("Template"))
+                    named = [(one.id, one.title) for one in self._templates.values()]
+                    yield Pick([("", _("none: checks alone")), *named], id="template")
             yield SelectionList[str](
                 *(Selection(Text(plain(f"{one.title}  {one.id}")), one.id) for one in self._checks), id="checks"
             )
+            with Horizontal(classes="field", id="ports-field") as field:
+                field.display = False
+                yield Label(_("Ports"))
+                yield Input(id="ports", max_length=200)
             with Horizontal(classes="field"):
                 yield Label(_("Hosts"))
                 yield Pick([(key, _(title)) for key, title in SCOPES], id="scope")
@@ -94,6 +107,19 @@ class BeginCampaign(ModalScreen[str | None]):
         titles = _(", ").join(one.title for one in self._checks if one.id in chosen)
         self.say(_("{count} chosen: {titles}").format(count=len(chosen), titles=titles) if chosen else "")
 
+    @on(Pick.Changed, "#template")
+    def _template(self) -> None:
+        """Its checks are chosen, and may be changed; its ports too."""
+        template = self._templates.get(self.query_one("#template", Pick).value)
+        self.query_one("#ports-field").display = template is not None and bool(template.ports)
+        self.query_one("#ports", Input).value = template.ports if template else ""
+        self.query_one("#lasts", Pick).choose(DAYS if template else AT_ONCE)
+        chosen = self.query_one("#checks", SelectionList)
+        chosen.deselect_all()
+        for check in template.checks if template else ():
+            if any(one.id == check for one in self._checks):
+                chosen.select(check)
+
     def action_choose(self) -> None:
         """Shown for its key; the list takes it itself."""
 
@@ -121,6 +147,8 @@ class BeginCampaign(ModalScreen[str | None]):
 
         said = {"checks": checks, scope: which or True, "seconds": int(self.query_one("#lasts", Pick).value)}
         said |= {name: self.query_one(f"#{name}", Input).value.strip() for name in ("window", "reason")}
+        if self._templates and (template := self.query_one("#template", Pick).value):
+            said |= {"template": template, "ports": self.query_one("#ports", Input).value.strip()}
         try:
             ask = CampaignCreate.model_validate(said)
         except ValidationError:

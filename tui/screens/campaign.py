@@ -20,9 +20,22 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Static
 
-from server.schemas.campaigns import BranchTally, CampaignHost, CampaignOut
+from server.schemas.campaigns import BranchTally, CampaignHost, CampaignOut, Part
 from server.schemas.people import Role
-from tui.campaigned import campaign_mark, campaign_width, counts, host_mark, progress, reasons, short, told_of, when
+from tui.campaigned import (
+    bar,
+    campaign_mark,
+    campaign_width,
+    counts,
+    host_mark,
+    part_title,
+    parts_of,
+    reasons,
+    short,
+    ticked,
+    told_of,
+    when,
+)
 from tui.cells import said
 from tui.client import Download
 from tui.plain import plain
@@ -45,6 +58,7 @@ class Campaign(Frame):
         Binding("2", "result", N_("Text and QR codes")),
         Binding("3", "export", N_("Excel")),
         Binding("4", "cancel", N_("Cancel it")),
+        Binding("5", "items", N_("Items to answer")),
     ]
 
     def __init__(self, uid: str, branch: str | None = None) -> None:
@@ -107,17 +121,20 @@ class Campaign(Frame):
             return
         cells = self.cells
         mark = cells.mark(campaign_mark(campaign))
-        told = progress(campaign)
+        told = f"{bar(campaign.hosts)}  {counts(campaign.hosts)}"
+        if campaign.template:
+            told = _("{part}: {counts}").format(part=part_title(Part.SYSTEM), counts=told)
         lines = [
             Text.assemble(mark, "  ", (plain(campaign.title), "bold"), "  ", plain(campaign.scope)),
             Text(_("{ago}: {what}").format(ago=self.old, what=told) if self.old else told),
         ]
         if self._branch:
             lines += [
-                Text(plain(f"{_('Branch')} {one.branch_name}: {counts(one.hosts)}"))
+                Text(plain(f"{_('Branch')} {one.branch_name}: {_of_branch(one)}"))
                 for one in self._branches
                 if one.branch == self._branch
             ]
+        lines += [Text(plain(line)) for line in parts_of(campaign)]
         if campaign.reasons:
             lines.append(Text(plain(_("No answer: {reasons}").format(reasons=reasons(campaign)))))
         lines.append(cells.dim(" · ".join(map(plain, when(campaign, cells.now())))))
@@ -153,6 +170,8 @@ class Campaign(Frame):
         if action == "cancel":
             head = self.app.person is not None and self.app.person.role is Role.HEAD
             return campaign is not None and campaign.ended_at is None and head
+        if action == "items":
+            return campaign is not None and campaign.ticks.total > 0
         if action == "branch":
             return len(self._branches) > 1
         if action == "result":
@@ -166,7 +185,7 @@ class Campaign(Frame):
 
     def action_branch(self) -> None:
         choices = [Choice("", _("all branches"))]
-        choices += [Choice(one.branch, f"{one.branch_name}  {counts(one.hosts)}") for one in self._branches]
+        choices += [Choice(one.branch, f"{one.branch_name}  {_of_branch(one)}") for one in self._branches]
         self.app.push_screen(Choose(_("Branch"), choices, self._branch or ""), self._chosen)
 
     def _chosen(self, branch: str | None) -> None:
@@ -181,6 +200,10 @@ class Campaign(Frame):
         told = await self.app.ask(self.app.client.campaign_text(self._uid, branch)) if branch else None
         if told is not None:
             self.app.push_screen(CampaignResult(told))
+
+    def action_items(self) -> None:
+        named = f"?branch={self._branch}" if self._branch else ""
+        self.app.open(f"campaign-items/{self._uid}{named}")
 
     def action_export(self) -> None:
         self.app.push_screen(ExportCampaign(self._uid, self._branch))
@@ -197,6 +220,11 @@ class Campaign(Frame):
     async def _cancel(self) -> None:
         if await self.app.do(self.app.client.cancel_campaign(self._uid)) is not None:
             self.reload()
+
+
+def _of_branch(one: BranchTally) -> str:
+    told = counts(one.hosts)
+    return f"{told}  {_('items')} {ticked(one.ticks)}" if one.ticks.total else told
 
 
 class ExportCampaign(Export):

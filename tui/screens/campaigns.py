@@ -62,8 +62,9 @@ class Campaigns(Listing[CampaignOut]):
     async def action_begin(self) -> None:
         there = await self.app.ask(self.app.client.checks())
         branches = await self.app.ask(self.app.client.branches(limit=500))
-        if there is not None and branches is not None:
-            self.app.push_screen(BeginCampaign(there.checks, branches.rows), self._begun)
+        templates = await self.app.ask(self.app.client.templates())
+        if there is not None and branches is not None and templates is not None:
+            self.app.push_screen(BeginCampaign(there.checks, branches.rows, templates.templates), self._begun)
 
     def _begun(self, uid: str | None) -> None:
         if uid:

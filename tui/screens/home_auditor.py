@@ -25,6 +25,7 @@ MENU = (
     ("7", N_("Pushes"), "pushes"),
     ("8", N_("Check campaigns"), "campaigns"),
     ("F8", N_("Checks"), "checks"),
+    ("F6", N_("Security register"), "security"),
 )
 
 

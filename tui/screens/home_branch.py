@@ -38,6 +38,7 @@ KEYS = (
     ("2", N_("My branch's devices"), "go('devices')"),
     ("3", N_("Tickets"), "go('tickets')"),
     ("4", N_("Check campaigns"), "go('campaigns')"),
+    ("5", N_("Security register"), "go('security')"),
 )
 
 

@@ -37,6 +37,7 @@ MENU = (
     ("8", N_("Pushes"), "pushes"),
     ("0", N_("Check campaigns"), "campaigns"),
     ("F8", N_("Checks"), "checks"),
+    ("F6", N_("Security register"), "security"),
 )
 
 

@@ -7,6 +7,7 @@ from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.widget import Widget
 
 from tui.shell import Shell
@@ -22,6 +23,17 @@ class Pick(Widget, can_focus=True):
         Binding("right", "move(1)", show=False),
         *(Binding(str(digit), f"take({digit})", show=False) for digit in range(1, 10)),
     ]
+
+    class Changed(Message):
+        """Another one is chosen."""
+
+        def __init__(self, pick: "Pick") -> None:
+            super().__init__()
+            self.pick = pick
+
+        @property
+        def control(self) -> "Pick":
+            return self.pick
 
     def __init__(self, choices: Sequence[tuple[str, str]], *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -42,13 +54,19 @@ class Pick(Widget, can_focus=True):
         return line
 
     def action_move(self, by: int) -> None:
-        self._place = (self._place + by) % len(self._choices)
-        self.refresh()
+        self._choose((self._place + by) % len(self._choices))
 
     def action_take(self, digit: int) -> None:
         if digit <= len(self._choices):
-            self._place = digit - 1
-            self.refresh()
+            self._choose(digit - 1)
+
+    def choose(self, key: str) -> None:
+        self._choose([one for one, _title in self._choices].index(key))
+
+    def _choose(self, place: int) -> None:
+        self._place = place
+        self.refresh()
+        self.post_message(self.Changed(self))
 
     def on_click(self, event: events.Click) -> None:
         place = event.style.meta.get("place")

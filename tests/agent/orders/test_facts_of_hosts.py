@@ -1,12 +1,14 @@
 """Facts of hosts among the positions: by an order and once a day, under the position's turn, and each by itself."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from agent import hosts
-from agent.wire import Fact, Order, OrderKind, Why
+from agent.wire import Fact, Order, OrderKind, Polled, Why
+from drivers.sim.registry import make
 from tests.agent.orders.test_orders import result_of
 
 if TYPE_CHECKING:
@@ -97,3 +99,24 @@ async def test_each_is_asked_without_an_order_once_it_is_due(
     async with running():
         await until(lambda: len(facts(centre)) == 2)
     assert {one.topic for one in facts(centre)} == {"host", "network"}
+
+
+async def test_a_host_that_posts_is_heard_at_once_and_an_order_says_that_it_cannot_be_asked(
+    centre: Centre, running: Any, order: OrderSays, until: Until, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(hosts, "TICK", 0.02)
+    posting: Any = make("host/posted", "1/a", {"key": "a key of one host alone"}, {"port": "445"}, tmp_path)
+    address = await posting.start()
+    options: dict[str, object] = {"key": "a key of one host alone"}
+    centre.assign(
+        Polled(position="1/a", name="", driver="host/posted", address=address, options=options, interval=3600.0)
+    )
+    try:
+        async with running():
+            await until(lambda: len(facts(centre)) == 6)
+            result = await result_of(centre, until, order("o1", OrderKind.FACTS, "1/a"))
+    finally:
+        await posting.close()
+    assert {one.topic: one.facts for one in facts(centre)}["network"]["ports.tcp"] == ["22", "445"]
+    assert result.polls == {"1/a": "notPosted"}
+    assert len(facts(centre)) == 6

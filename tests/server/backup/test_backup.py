@@ -25,6 +25,7 @@ from server.backup.copies import NoProgram, copy_sqlite, restore_postgresql
 from server.backup.keys import WrongPassphrase
 from server.backup.make import back_up
 from server.backup.restore import NotEmpty, restore
+from server.backup.written import packed, put, written_in
 from server.cli import main
 from server.exit import Exit
 from server.home import Home, making
@@ -95,6 +96,32 @@ def test_what_is_restored_is_what_was_backed_up_under_a_new_epoch(backup: Path, 
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_what_the_bank_wrote_down_for_its_checks_comes_along(home: Home, tmp_path: Path) -> None:
+    written = {
+        "checks/bank.toml": b"extended = []",
+        "checks/\xe5.toml": b"not ready yet [[",
+        "templates/storm.toml": b"id",
+    }
+    for name, said in written.items():
+        (home.path / name).parent.mkdir(exist_ok=True)
+        (home.path / name).write_bytes(said)
+    os.mkfifo(home.path / "checks" / "fifo.toml")
+    (home.path / "checks" / "link.toml").symlink_to("/etc/passwd")
+    back_up(home, tmp_path / "b.bfb", NOON)
+    restore(tmp_path / "b.bfb", tmp_path / "new", ACT, None, None)
+    assert written_in(tmp_path / "new") == written
+    assert not (tmp_path / "new" / "written.msgpack").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["../b.toml", "checks/../../b.toml", "tls/ca.toml", "checks/a.sh", "checks/a\n.toml", ""]
+)
+def test_a_file_goes_nowhere_but_where_the_bank_writes(name: str, tmp_path: Path) -> None:
+    with pytest.raises(Damaged):
+        put(packed({"checks/a.toml": b"", name: b"x"}), tmp_path / "b.bfb", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_a_passphrase_no_key_is_in_it(home: Home, tmp_path: Path) -> None:
     back_up(home, tmp_path / "plain.bfb", NOON)
     unpacked = zstd.decompress((tmp_path / "plain.bfb").read_bytes())
@@ -162,7 +189,7 @@ def repacked(backup: Path, target: Path, changes: dict[str, Any], more: dict[str
     return target
 
 
-@pytest.mark.parametrize("changes", [{"format": 2}, {"schema": "9999"}])
+@pytest.mark.parametrize("changes", [{"format": 3}, {"schema": "9999"}])
 def test_a_file_of_a_later_version_is_told_so(changes: dict[str, Any], backup: Path, tmp_path: Path) -> None:
     later = repacked(backup, tmp_path / "later.bfb", changes)
     with pytest.raises(Newer):

@@ -58,7 +58,7 @@ def folder(tmp_path: Path) -> Path:
 def app(database: Database, settings: Settings, now: SetClock, folder: Path) -> FastAPI:
     made = create_app(database, settings, now, checks=folder)
     for one in ("orders", "facts", "campaigns"):
-        getattr(made.state.branchfleet, one).start = lambda: None
+        made.state.branchfleet.followers[one].start = lambda: None
     return made
 
 
@@ -79,7 +79,7 @@ def settle(client: TestClient, *followers: str) -> None:
     """What follows from what came is written: by all, or by these alone."""
     state = state_of(client)
     for one in followers or ("facts", "orders", "campaigns"):
-        while getattr(state, one).step():
+        while state.followers[one].step():
             pass
 
 

@@ -12,9 +12,8 @@ import server.facts.follower
 from agent.wire import MEDIA_MSGPACK, VERSION, Batch, Clock, Fact
 from server.checks.told import sheets_of
 from server.clock import SetClock
-from server.facts.follower import FactFollower
+from server.facts.follower import Came, FactFollower
 from server.facts.tables import FactChange, FactSheet
-from server.ingest.tables import RecordRow
 from server.retention.sweep import sweep_changes
 from server.schemas.people import Role
 from server.storage.database import Database
@@ -198,7 +197,7 @@ def test_a_record_nobody_can_make_anything_of_holds_up_no_other(
 ) -> None:
     kept = server.facts.follower.keep
 
-    def stumbling(session: Session, subject: int, row: RecordRow, fact: Fact) -> None:
+    def stumbling(session: Session, subject: int, row: Came, fact: Fact) -> None:
         if fact.host == "BAD":
             raise ValueError(fact.host)
         kept(session, subject, row, fact)

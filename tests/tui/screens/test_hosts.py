@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.wire import Fact
 from drivers.host.told import sheets_of
-from drivers.sim.ssh import HEALTHY, _facts
+from drivers.sim.ssh import HEALTHY, linux_facts
 from server.schemas.people import Role
 from tui.screens.home_head import HeadHome
 
@@ -19,7 +19,7 @@ HOST = "1001/printer-1"
 
 
 def tell(bank: Bank, position: str) -> None:
-    said = _facts(HEALTHY | {"port": "445", "reboot": "pending"}, 1_790_000_000)
+    said = linux_facts(HEALTHY | {"port": "445", "reboot": "pending"}, 1_790_000_000)
     for sheet in sheets_of(said, "linux", "facts.sh", "5" * 64):
         what: dict[str, Any] = {"topic": sheet.topic, "facts": sheet.facts, "unread": sheet.unread}
         bank.tell(Fact(seq=bank._next(), clock=bank._clock(0), host="front", position=position, **what))

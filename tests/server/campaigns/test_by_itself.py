@@ -1,0 +1,83 @@
+"""Hosts that nobody can ask answer a campaign when they tell, and are waited for until it expires."""
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from server.clock import SetClock
+from server.inventory.tables import Position
+from server.schemas.people import Role
+from server.storage.database import Database
+from tests.server.campaigns.conftest import Host, begin, campaign, hosts, settle
+from tests.server.facts.test_posted import HOST, KEY, document
+
+SECOND = 1_000_000
+
+
+@pytest.fixture
+def person(sign_in: Callable[..., TestClient], database: Database, bank: dict[str, int]) -> TestClient:
+    with database.write() as session:
+        position = session.get_one(Position, bank[HOST])
+        position.driver, position.options = "host/posted", {"key": KEY}
+        session.add(position)
+    return sign_in(Role.HEAD)
+
+
+def _asked(host: Callable[[str], Host], client: TestClient) -> Host:
+    """Its agent has no post to tell of."""
+    agent = host("centre")
+    [order] = agent.ask(wait=10).orders
+    agent.send(agent.result(order.uid, polls={HOST: "notPosted"}))
+    settle(client)
+    return agent
+
+
+def _row(person: TestClient, uid: str) -> Any:
+    [row] = [one for one in hosts(person, uid) if one["host"] == HOST]
+    return row
+
+
+@pytest.mark.parametrize("how", ["post", "stick"])
+def test_a_host_that_told_nothing_yet_is_waited_for_and_answers_when_it_tells(
+    how: str, person: TestClient, client: TestClient, host: Callable[[str], Host], now: SetClock
+) -> None:
+    uid = begin(person, cls="atm", branch="1001", seconds=3600)["uid"]
+    agent = _asked(host, client)
+    assert _row(person, uid)["state"] == "waiting"
+    now.forward(60)
+    if how == "post":
+        facts: dict[str, dict[str, Any]] = {"host": {"os.family": "linux"}, "network": {"ports.tcp": ["23"]}}
+        told: list[Any] = [agent.fact(topic, said, position=HOST) for topic, said in facts.items()]
+        agent.send(*told)
+    else:
+        content = base64.b64encode(document(now())).decode()
+        assert person.post("/api/facts/import", json={"file": "x", "content": content}).json()["taken"] is True
+    settle(client)
+    row = _row(person, uid)
+    assert (row["state"], row["word"]) == ("answered", "fail" if how == "post" else "pass")
+    assert campaign(person, uid)["ended_at"] is not None
+
+
+def test_one_that_never_tells_is_given_up_when_the_campaign_expires(
+    person: TestClient, client: TestClient, host: Callable[[str], Host], now: SetClock
+) -> None:
+    uid = begin(person, cls="atm", branch="1001", seconds=600)["uid"]
+    _asked(host, client)
+    now.forward(601)
+    settle(client)
+    row = _row(person, uid)
+    assert (row["state"], row["reason"]) == ("undone", "notPosted")
+    assert campaign(person, uid)["ended_at"] is not None
+
+
+def test_what_it_told_before_the_campaign_answers_nothing(
+    person: TestClient, client: TestClient, host: Callable[[str], Host], now: SetClock
+) -> None:
+    content = base64.b64encode(document(now() - 7200 * SECOND)).decode()
+    person.post("/api/facts/import", json={"file": "x", "content": content})
+    uid = begin(person, cls="atm", branch="1001", seconds=600)["uid"]
+    _asked(host, client)
+    assert _row(person, uid)["state"] == "waiting"
