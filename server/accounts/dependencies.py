@@ -59,6 +59,8 @@ Came = Annotated[int, Depends(_came)]  # when the request came, if it is a route
 # scope="function": committed, or refused, before the answer is sent
 ReadSession = Annotated[Session, Depends(_read, scope="function")]
 WriteSession = Annotated[Session, Depends(_write, scope="function")]
+# rows of a list to leave out; no list is longer, and no database counts further than 64 bits
+Offset = Annotated[int, Query(ge=0, lt=1 << 31)]
 Language = Annotated[str, Depends(_language)]
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Row, delete, insert, select, update
 from sqlmodel import Session, col
 
+from server.campaigns.anew import told_anew
 from server.campaigns.reasons import NO_FACTS, of_driver, of_order
 from server.campaigns.tables import Campaign, HostRow, VerdictRow
 from server.checks.answers import as_of
@@ -15,7 +16,7 @@ from server.checks.judging import Judge, Word
 from server.checks.kept import Kept
 from server.checks.mending import steps
 from server.checks.sheets import Host, Sheet
-from server.checks.told import sheets_of
+from server.checks.told import Sheets, sheets_of
 from server.facts.follower import NAME as FACTS
 from server.facts.posted import DRIVER as POSTED
 from server.facts.tables import FactSheet as FactRow
@@ -28,12 +29,17 @@ from server.schemas.campaigns import HostState, Undone
 from server.schemas.orders import OrderState
 
 AT_ONCE: Final = 200  # hosts of one transaction
-# µs by which the time of facts may be wrong; that they were asked for after the campaign began the order proves
-CLOCKS: Final = 60_000_000
 OPEN_WORDS: Final = (Word.FAIL, Word.UNKNOWN, Word.EXEMPT)
 WORST: Final = (Word.FAIL, Word.UNKNOWN, Word.EXEMPT, Word.PASS, Word.NOT_APPLICABLE)
 
-_ORDERS: Final = (AgentOrder.uid, AgentOrder.state, AgentOrder.answered, AgentOrder.why, AgentOrder.said)
+_ORDERS: Final = (
+    AgentOrder.uid,
+    AgentOrder.agent_id,
+    AgentOrder.state,
+    AgentOrder.answered,
+    AgentOrder.why,
+    AgentOrder.said,
+)
 _LINE: Any = (*map(col, (*_ORDERS, AgentOrder.heard_at, AgentOrder.ended_at, AgentOrder.result)),)
 
 
@@ -72,7 +78,7 @@ def _by_itself(campaign: Campaign) -> Any:
     """The hosts of a campaign that nobody can ask and that wait, and whether they told since it began: by a post or a
     stick, whatever becomes of the order."""
     told = select(col(FactRow.subject_id)).where(
-        col(FactRow.subject_id) == col(HostRow.subject_id), col(FactRow.at) >= campaign.starts - CLOCKS
+        col(FactRow.subject_id) == col(HostRow.subject_id), col(FactRow.at) >= campaign.starts
     )
     return (
         select(col(HostRow.id), col(HostRow.subject_id), told.exists())
@@ -113,19 +119,23 @@ def settle(session: Session, campaign: Campaign, hosts: Sequence[int], kept: Kep
         .where(col(HostRow.id).in_(hosts))
     )
     rows = session.execute(asked).all()
-    sheets = sheets_of(
-        session, [row.subject_id for row in rows if row.state == OrderState.DONE or row.driver == POSTED]
-    )
+    done = {row.subject_id: row for row in rows if row.state == OrderState.DONE}
+    sheets = sheets_of(session, [row.subject_id for row in rows if row.subject_id in done or row.driver == POSTED])
+    anew = told_anew(session, done) | _posted(rows, sheets, campaign)
     judges = [(check["id"], _judge(check, kept, bank, now)) for check in campaign.checks]
     settled: list[dict[str, Any]] = []
     verdicts: list[dict[str, Any]] = []
     for row in rows:
         said = {"id": row.id, "seen": row.state.value, "heard": row.answered, "at": row.ended_at or now}
-        told = sheets.get(row.subject_id, {})
-        if reason := _given_up(row, told, campaign):
+        # what was told before answers nothing: nobody looked again
+        told = {
+            topic: sheet if (row.subject_id, topic) in anew else Sheet(sheet.at, {}, {})
+            for topic, sheet in sheets.get(row.subject_id, {}).items()
+        }
+        if reason := _given_up(row, told=any((row.subject_id, topic) in anew for topic in told)):
             settled.append({**said, "state": HostState.UNDONE, "word": "", **reason})
             continue
-        host = Host(row.key, {topic: _of_now(sheet, campaign) for topic, sheet in told.items()})
+        host = Host(row.key, told)
         judged = [_judged(row.id, check, judge, host) for check, judge in judges]
         worst = min((Word(one["word"]) for one in judged), key=WORST.index)
         blank = {"reason": "", "detail": "", "said": "", "since": None}
@@ -162,9 +172,20 @@ def settle_monthly(
         session.execute(insert(VerdictRow), verdicts)
 
 
-def _given_up(row: Row[Any], told: dict[str, Sheet], campaign: Campaign) -> dict[str, Any]:
+def _posted(rows: Sequence[Row[Any]], sheets: dict[int, Sheets], campaign: Campaign) -> set[tuple[int, str]]:
+    """Of hosts that post what they are by themselves, whoever asks: what they posted since the campaign began."""
+    posted = {row.subject_id for row in rows if row.driver == POSTED}
+    return {
+        (host, topic)
+        for host in posted & sheets.keys()
+        for topic, sheet in sheets[host].items()
+        if sheet.at >= campaign.starts
+    }
+
+
+def _given_up(row: Row[Any], *, told: bool) -> dict[str, Any]:
     """Why there is nothing to judge; nothing where there is."""
-    if row.driver == POSTED and any(_is_of_now(sheet, campaign) for sheet in told.values()):
+    if row.driver == POSTED and told:
         return {}
     if row.state != OrderState.DONE:
         said = {"detail": row.why, "said": row.said, "since": row.heard_at}
@@ -172,18 +193,9 @@ def _given_up(row: Row[Any], told: dict[str, Sheet], campaign: Campaign) -> dict
     word = row.result.get("polls", {}).get(row.key, "")
     if word:
         return {"reason": of_driver(word).value, "detail": word, "said": "", "since": None}
-    if not any(_is_of_now(sheet, campaign) for sheet in told.values()):
+    if not told:
         return {"reason": Undone.UNREADABLE_OUTPUT.value, "detail": NO_FACTS, "said": "", "since": None}
     return {}
-
-
-def _is_of_now(sheet: Sheet, campaign: Campaign) -> bool:
-    return sheet.at >= campaign.starts - CLOCKS
-
-
-def _of_now(sheet: Sheet, campaign: Campaign) -> Sheet:
-    """What was told before the campaign began answers nothing in it: nobody looked again."""
-    return sheet if _is_of_now(sheet, campaign) else Sheet(sheet.at, {}, {})
 
 
 def _judge(asked: dict[str, str], kept: Kept, bank: Bank, now: int) -> Judge | None:

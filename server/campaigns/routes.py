@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
-from server.accounts.dependencies import ActNow, Clock, OfBranch, ReadSession, StateOf, Viewer, WriteSession
+from server.accounts.dependencies import ActNow, Clock, OfBranch, Offset, ReadSession, StateOf, Viewer, WriteSession
 from server.accounts.scope import known_branch
 from server.campaigns import deeds, queries, sheet, telling, templates, ticks
 from server.checks.queries import bank_of
@@ -59,7 +59,7 @@ def list_campaigns(
     session: ReadSession,
     now: Clock,
     kind: Annotated[Kind | None, Query(description="monthly: the lists of each month alone")] = None,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Offset = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> CampaignPage:
     return queries.page(session, viewer, kind=kind, now=now(), offset=offset, limit=limit)
@@ -97,7 +97,7 @@ def list_hosts(
     branch: OfBranch,
     word: Annotated[list[VerdictWord] | None, Query(description="worst verdict; repeatable")] = None,
     state: Annotated[list[HostState] | None, Query(description="or how it stands; repeatable")] = None,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Offset = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> CampaignHostPage:
     campaign = deeds.find(session, viewer, uid)

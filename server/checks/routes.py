@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
-from server.accounts.dependencies import ActNow, Clock, OfBranch, ReadSession, StateOf, Viewer, require
+from server.accounts.dependencies import ActNow, Clock, OfBranch, Offset, ReadSession, StateOf, Viewer, require
 from server.checks import matrix, queries
 from server.checks.check import SEVERITIES, Check
 from server.checks.matrix import Asked
@@ -26,7 +26,6 @@ from server.schemas.people import Role
 router = APIRouter(prefix="/api", tags=["checks"])
 
 CheckId = Annotated[str | None, Query(max_length=300, description="only this check")]
-Offset = Annotated[int, Query(ge=0, lt=1 << 31)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from server.accounts.dependencies import ActNow, Clock, OfBranch, ReadSession, Viewer, WriteSession
+from server.accounts.dependencies import ActNow, Clock, OfBranch, Offset, ReadSession, Viewer, WriteSession
 from server.entries import deeds, queries
 from server.schemas.entries import AnswerCreate, AnswerOut, EntryPage
 
@@ -18,7 +18,7 @@ def list_entries(
     now: Clock,
     branch: OfBranch,
     subject: Annotated[str | None, Query(max_length=200)] = None,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Offset = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> EntryPage:
     return queries.page(session, viewer, now=now(), branch=branch, subject=subject, offset=offset, limit=limit)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy import event
 from sqlmodel import Session
 
-from server.accounts.dependencies import ActNow, Clock, ReadSession, StateOf, Viewer, WriteSession, require
+from server.accounts.dependencies import ActNow, Clock, Offset, ReadSession, StateOf, Viewer, WriteSession, require
 from server.exemptions import deeds, queries
 from server.schemas.exemptions import ExemptionCreate, ExemptionOut, ExemptionPage, ExemptionWithdraw
 from server.schemas.people import Role
@@ -22,7 +22,7 @@ def list_exemptions(
     state: StateOf,
     now: Clock,
     over: Annotated[bool, Query(description="also those that are over or withdrawn")] = False,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Offset = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> ExemptionPage:
     kept = state.checks.kept()

@@ -10,6 +10,7 @@ from sqlmodel import Session, select
 
 from agent.wire import AnyRecord, Fact
 from server.checks.due import judge_again
+from server.facts.hosts import may_tell
 from server.facts.sheets import cleaned, differences, reasons, text
 from server.facts.tables import HOST, TOPIC, FactChange, FactSheet, Value
 from server.ingest.tables import RecordRow
@@ -35,7 +36,7 @@ class FactFollower(LogFollowing):
         super().__init__(database, now, Role.FACTS)
 
     def take(self, session: Session, row: RecordRow, record: AnyRecord) -> None:
-        if isinstance(record, Fact) and row.subject_id is not None:
+        if isinstance(record, Fact) and row.subject_id is not None and may_tell(session, row.subject_id, record.topic):
             keep(session, row.subject_id, Came(row.at, row.arrived, row.id or 0), record)
 
 

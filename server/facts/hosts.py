@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from agent.inventory.hosts import TELL_FACTS
+from agent.inventory.hosts import TELL_FACTS, TELL_NOTHING
 from server.facts.tables import FactSheet
 from server.inventory.tables import Position, Subject, SubjectKind
 
@@ -21,6 +21,12 @@ def are_hosts(subject: type[Subject] = Subject) -> ColumnElement[bool]:
 
 def is_host(session: Session, own: int) -> bool:
     return session.execute(select(col(Subject.id)).where(col(Subject.id) == own, are_hosts())).first() is not None
+
+
+def may_tell(session: Session, own: int, topic: str) -> bool:
+    """Whether facts said of a subject are kept: not of a printer, say, which would count as a host by that."""
+    position = session.get(Position, own)
+    return position is None or position.driver not in TELL_NOTHING or topic in OF_OTHERS
 
 
 def tell_facts(subject: type[Subject] = Subject) -> ColumnElement[bool]:

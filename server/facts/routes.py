@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from server.accounts.dependencies import ActNow, Clock, ReadSession, StateOf, Viewer, WriteSession, require
+from server.accounts.dependencies import ActNow, Clock, Offset, ReadSession, StateOf, Viewer, WriteSession, require
 from server.facts import importing, queries
 from server.schemas.facts import ChangePage, FactsImport, FactsImported, FactsOut
 from server.schemas.people import Role
@@ -13,7 +13,6 @@ router = APIRouter(prefix="/api", tags=["facts"])
 
 
 Topics = Annotated[list[str] | None, Query(max_length=16)]
-Offset = Annotated[int, Query(ge=0)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from server.accounts.dependencies import Clock, OfBranch, ReadSession, Viewer
+from server.accounts.dependencies import Clock, OfBranch, Offset, ReadSession, Viewer
 from server.health import queries
 from server.schemas.conditions import ConditionPage
 
@@ -19,7 +19,7 @@ def conditions(
     branch: OfBranch,
     open: Annotated[bool | None, Query(description="true: only open ones; false: only closed ones")] = None,
     subject: Annotated[str | None, Query(max_length=200)] = None,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Offset = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> ConditionPage:
     return queries.page(

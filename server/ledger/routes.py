@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
-from server.accounts.dependencies import ActNow, Clock, ReadSession, StateOf, Viewer
+from server.accounts.dependencies import ActNow, Clock, Offset, ReadSession, StateOf, Viewer
 from server.accounts.scope import known_branch
 from server.errors import FULL, Unavailable
 from server.ledger import queries
@@ -43,7 +43,7 @@ def cards(
     keeper: Keeper = None,
     effective: Moment = None,
     known: Moment = None,
-    offset: Annotated[int, Query(ge=0, lt=1 << 31)] = 0,
+    offset: Offset = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> CardPage:
     """`effective` asks how things were at a moment, `known` what was known of it by another."""

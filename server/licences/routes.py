@@ -5,7 +5,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from server.accounts.dependencies import ActNow, Clock, OfBranch, ReadSession, StateOf, Viewer, WriteSession, require
+from server.accounts.dependencies import (
+    ActNow,
+    Clock,
+    OfBranch,
+    Offset,
+    ReadSession,
+    StateOf,
+    Viewer,
+    WriteSession,
+    require,
+)
 from server.ledger.plain_sheet import TYPE
 from server.licences import deeds, queries
 from server.licences.sheet import book
@@ -27,7 +37,6 @@ router = APIRouter(prefix="/api/licences", tags=["licences"])
 
 MOST = 50_000  # rows of a sheet
 
-Offset = Annotated[int, Query(ge=0, lt=1 << 31)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 

@@ -62,6 +62,8 @@ def step(session: Session, act: Act, asked: StickStep) -> MediaStick:
         raise Conflict("{label} is retired; nothing more is done with it.", label=one.label)
     if asked.deed is StickDeed.HAND and one.status is StickStatus.LOST:
         raise Conflict("{label} is lost; say first that it is back.", label=one.label)
+    if asked.deed is StickDeed.LEND and one.status is StickStatus.LENT:
+        raise Conflict("{label} is lent to {keeper}; say first that it is back.", label=one.label, keeper=one.keeper)
     keeper = _line(asked.keeper)
     if asked.deed in (StickDeed.LEND, StickDeed.HAND) and not keeper:
         raise Invalid("Say who has it from now on.")

@@ -5,7 +5,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from server.accounts.dependencies import ActNow, Clock, OfBranch, ReadSession, StateOf, Viewer, WriteSession, require
+from server.accounts.dependencies import (
+    ActNow,
+    Clock,
+    OfBranch,
+    Offset,
+    ReadSession,
+    StateOf,
+    Viewer,
+    WriteSession,
+    require,
+)
 from server.ledger.plain_sheet import TYPE
 from server.media import deeds, queries
 from server.media.sheet import book
@@ -17,7 +27,6 @@ router = APIRouter(prefix="/api/media", tags=["media"])
 
 MOST = 50_000  # rows of a file
 
-Offset = Annotated[int, Query(ge=0, lt=1 << 31)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 

@@ -48,8 +48,8 @@ def known(session: Session, now: int) -> list[Known]:
         said = sheets.get(own, {})
         macs, ips = _cards(said, tellers.get(own, {}))
         ips |= set(_address(address or ""))
-        if macs or ips or own in keys:  # a host that tells nothing of its cards is known all the same
-            host = own in keys or cls in PCS
+        host = own in keys or cls in PCS
+        if macs or ips or host:  # a host that tells nothing of its cards is known all the same
             times = [*(sheet.at for sheet in said.values()), *([heard[own]] if own in heard else [])]
             found.append(
                 Known(own, key, name, branch, frozenset(macs), frozenset(ips), max(times, default=None),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from server.accounts.dependencies import ActNow, Clock, OfBranch, ReadSession, StateOf, Viewer
+from server.accounts.dependencies import ActNow, Clock, OfBranch, Offset, ReadSession, StateOf, Viewer
 from server.journal.deeds import record
 from server.ledger.plain_sheet import TYPE
 from server.network import queries
@@ -17,7 +17,6 @@ router = APIRouter(prefix="/api/network", tags=["network"])
 
 MOST = 50_000  # rows of a sheet
 
-Offset = Annotated[int, Query(ge=0, lt=1 << 31)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import event
 from sqlmodel import Session
 
 from agent.wire import Orders
-from server.accounts.dependencies import ActNow, Clock, ReadSession, StateOf, Viewer, WriteSession
+from server.accounts.dependencies import ActNow, Clock, Offset, ReadSession, StateOf, Viewer, WriteSession
 from server.agents.door import door
 from server.orders import deeds, queries
 from server.orders.door import LONGEST, hold
@@ -31,7 +31,7 @@ def list_pushes(
     session: ReadSession,
     now: Clock,
     about: Annotated[str | None, Query(max_length=200, description="key of a branch, line, position or agent")] = None,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Offset = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> PushPage:
     return queries.page(session, viewer, now=now(), about=about, offset=offset, limit=limit)
@@ -49,7 +49,7 @@ def list_orders(
     session: ReadSession,
     now: Clock,
     state: Annotated[list[OrderState] | None, Query(description="repeatable")] = None,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Offset = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> OrderPage:
     push = deeds.find(session, viewer, uid)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from server.accounts.dependencies import Clock, OfBranch, ReadSession, StateOf, Viewer
+from server.accounts.dependencies import Clock, OfBranch, Offset, ReadSession, StateOf, Viewer
 from server.health.state import DAY
 from server.places import branches, position, positions
 from server.places import history as past
@@ -18,7 +18,6 @@ from server.schemas.standing import Standing
 
 router = APIRouter(prefix="/api", tags=["places"])
 
-Offset = Annotated[int, Query(ge=0)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Words = Annotated[str, Query(max_length=200)]
 Key = Annotated[str, Field(max_length=200)]

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
-from server.accounts.dependencies import ActNow, Clock, ReadSession, StateOf, Viewer, WriteSession
+from server.accounts.dependencies import ActNow, Clock, Offset, ReadSession, StateOf, Viewer, WriteSession
 from server.accounts.scope import known_branch
 from server.errors import FULL, Invalid, Unavailable
 from server.journal.deeds import record
@@ -59,7 +59,7 @@ def list_security(
     session: ReadSession,
     now: Clock,
     which: Asked,
-    offset: Annotated[int, Query(ge=0, lt=1 << 31)] = 0,
+    offset: Offset = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> SecurityPage:
     """Most rows write themselves; `source` says who told. `covers` says how many hosts have a row at all."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
-from server.accounts.dependencies import ActNow, Clock, OfBranch, ReadSession, Viewer, WriteSession
+from server.accounts.dependencies import ActNow, Clock, OfBranch, Offset, ReadSession, Viewer, WriteSession
 from server.schemas.tickets import TicketCreate, TicketDetail, TicketNoteCreate, TicketPage, TicketStep
 from server.tickets import deeds, queries
 from server.tickets.numbers import number_text
@@ -23,7 +23,7 @@ def tickets(
     status: Annotated[list[Status], Query(description='"open" is every one that is not done')] = [],  # noqa: B006
     subject: Annotated[str | None, Query(max_length=200)] = None,
     q: Annotated[str, Query(max_length=200)] = "",
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Offset = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> TicketPage:
     return queries.page(

@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from sqlmodel import col, select
 
 from server.clock import SetClock
+from server.facts.tables import FactSheet
 from server.ingest.tables import AgentSeen
 from server.journal.tables import JournalRow
 from server.schemas.people import Role
@@ -149,6 +150,37 @@ def test_a_topic_that_was_not_told_anew_is_not_known(sign_in: SignIn, host: Host
     [row] = hosts(head, uid)
     assert row["word"] == "unknown"
     assert row["verdicts"][0]["why"] == ["listening TCP ports: the agent did not look"]
+
+
+def test_what_was_looked_up_before_the_order_was_begun_answers_nothing_however_lately(
+    sign_in: SignIn, host: Hosts, now: SetClock
+) -> None:
+    """Told some seconds before, or only sent after: what counts is when the agent looked."""
+    head, pc = sign_in(Role.HEAD), host("1001-pc")
+    before: list[Any] = [pc.fact("host", {"os.family": "linux"}), pc.fact("network", {"ports.tcp": ["22"]})]
+    now.forward(5)
+    uid = begin(head, branch="1001")["uid"]
+    [order] = pc.ask().orders
+    pc.send(*before, pc.result(order.uid))
+    settle(head)
+    [row] = hosts(head, uid)
+    assert (row["reason"], row["word"]) == ("unreadableOutput", None)
+
+
+def test_no_wrong_clock_of_a_pc_keeps_its_answer_out(
+    sign_in: SignIn, host: Hosts, now: SetClock, database: Database
+) -> None:
+    """Its facts seem to be a day older than the campaign, and came for it."""
+    head, pc = sign_in(Role.HEAD), host("1001-pc")
+    uid = begin(head, branch="1001")["uid"]
+    pc.answer("22")
+    settle(head, "facts")
+    with database.write() as session:
+        for sheet in session.exec(select(FactSheet)):
+            sheet.at -= 86_400_000_000
+            session.add(sheet)
+    settle(head)
+    assert hosts(head, uid)[0]["word"] == "pass"
 
 
 def test_what_a_driver_says_of_a_host_is_its_reason(sign_in: SignIn, host: Hosts, bank: dict[str, int]) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 from fastapi.testclient import TestClient
+from sqlmodel import select
 
 from agent.wire import MEDIA_MSGPACK, VERSION, Batch, Clock, Fact
 from server.checks.told import hosts
 from server.clock import SetClock
 from server.facts.follower import FactFollower
+from server.facts.tables import FactSheet
 from server.inventory.tables import Position
 from server.schemas.people import Role
 from server.storage.database import Database
@@ -74,6 +76,16 @@ def test_an_agent_tells_nothing_of_what_it_does_not_poll(sign_in: SignIn, tell: 
     assert sign_in(Role.HEAD).get("/api/positions/1002/atm-1/facts").status_code == 404  # and it is no host by that
 
 
+def test_a_printer_an_agent_polls_is_no_host_though_the_agent_says_so(
+    sign_in: SignIn, tell: Tell, database: Database
+) -> None:
+    tell("1001-pc", "1001/printer-1", {"os.name": "Debian"})
+    assert sign_in(Role.HEAD).get("/api/positions/1001/printer-1/facts").status_code == 404
+    with database.read() as session:
+        assert "1001/printer-1" not in hosts(session).values()
+        assert session.exec(select(FactSheet)).all() == []
+
+
 def test_hosts_are_agents_and_positions_that_tell_or_told(
     database: Database, bank: dict[str, int], tell: Tell, host: str
 ) -> None:
@@ -82,7 +94,9 @@ def test_hosts_are_agents_and_positions_that_tell_or_told(
             return set(hosts(session).values())
 
     assert keys() == {"centre", "1001-pc", host}
-    tell("1001-pc", "1001/printer-1", {"os.name": "Debian"})  # of a third party's driver
+    with database.write() as session:
+        session.get_one(Position, bank["1001/printer-1"]).driver = "a.third/party"
+    tell("1001-pc", "1001/printer-1", {"os.name": "Debian"})
     assert keys() == {"centre", "1001-pc", host, "1001/printer-1"}
 
 

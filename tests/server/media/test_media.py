@@ -185,6 +185,9 @@ def test_every_deed_is_in_the_journal_and_only_head_office_does_any(sign_in: Sig
     head = sign_in(Role.HEAD)
     register(head)
     step(head, "lend", keeper="王小兰", due="2099-01-01")
+    refused = step(head, "lend", keeper="李建国", due="2099-02-01")  # who has it would be forgotten
+    assert (refused.status_code, "王小兰" in refused.json()["detail"]) == (409, True)
+    assert head.get("/api/media").json()["rows"][0]["keeper"] == "王小兰"
     step(head, "hand", keeper="李四")
     for deed in ("lost", "back", "retire"):
         assert step(head, deed).status_code == 200

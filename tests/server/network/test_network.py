@@ -17,8 +17,11 @@ from server.app import create_app
 from server.checks.told import hosts
 from server.clock import SetClock
 from server.facts.follower import FactFollower
+from server.inventory.tables import Position
+from server.network.known import known
 from server.network.tables import WireSeen
 from server.retention.sweep import sweep_wire
+from server.schemas.network import Antivirus
 from server.schemas.people import Role
 from server.settings import Settings
 from server.storage.database import Database
@@ -123,6 +126,18 @@ def test_a_table_that_could_not_be_read_looks_at_nothing(sign_in: SignIn, tell: 
     assert {row["sort"] for row in told["rows"]} == {"unlooked"}
     [teller] = sign_in(Role.HEAD).get("/api/network/coverage").json()["rows"]
     assert (teller["key"], teller["why"], teller["lines"]) == ("1001/atm-1", "timeout", 0)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:161", "COM3", "pc-1.bank.example"])
+def test_a_pc_without_an_agent_is_known_whatever_its_address_is(
+    database: Database, bank: dict[str, int], now: SetClock, address: str
+) -> None:
+    with database.write() as session:
+        position = session.get_one(Position, bank["1001/atm-1"])
+        position.cls, position.address = "pc", address
+        session.flush()
+        [found] = [one for one in known(session, now()) if one.key == "1001/atm-1"]
+    assert (found.antivirus, found.ips) == (Antivirus.UNKNOWN, frozenset())
 
 
 def test_who_is_seen_without_antivirus_or_says_nothing_of_one_is_listed(

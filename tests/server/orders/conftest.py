@@ -24,9 +24,11 @@ class Asking:
         self._client, self._now, self._stream = client, now, stream
         self._headers = {"Authorization": f"Bearer {token}", "Accept": MEDIA_MSGPACK, "Content-Type": MEDIA_MSGPACK}
         self._booted = now() - UP
+        self._asked: Clock | None = None  # when it was given orders last: it begins them then
         self._seq = 0
 
     def ask(self, *have: str, wait: float = 0.5, stream: str = "") -> Orders:
+        self._asked = self.clock()
         answer = self.asked(*have, wait=wait, stream=stream)
         assert answer.status_code == 200, answer.text
         return msgspec.msgpack.decode(answer.content, type=Orders)
@@ -37,7 +39,8 @@ class Asking:
 
     def result(self, order: str, *, done: bool = True, **said: Any) -> Result:
         self._seq += 1
-        return Result(seq=self._seq, clock=self.clock(), order=order, done=done, **said)
+        began = self._asked if done else None
+        return Result(seq=self._seq, clock=self.clock(), order=order, done=done, **{"began": began, **said})
 
     def clock(self) -> Clock:
         return Clock(wall=self._now(), boot=self._now() - self._booted, boot_id="boot-1")
