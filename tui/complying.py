@@ -44,7 +44,7 @@ def matrix(context: typer.Context, check: Check = "", json: Json = False) -> Non
             for row in rows
             for one, counts in zip(told.checks, row.counts, strict=True)
         ]
-        sums = [[_("all branches"), "", one.check, *_figures(one.counts)] for one in told.checks]
+        sums = [[_("sum"), "", one.check, *_figures(one.counts)] for one in told.checks]
         for line in aligned([head, *lines, *sums]):
             typer.echo(line)
         said = _("{hosts} hosts, {heard} of them ever told anything.")

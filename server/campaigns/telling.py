@@ -124,7 +124,8 @@ def _people(session: Session, campaign: Campaign, viewer: Reader, branch: str, _
 def _host(number: int, host: CampaignHost, _: Gettext) -> Iterator[str]:
     called = host.name if host.name == host.host else f"{host.name} {host.host}"
     if host.state is not HostState.ANSWERED:
-        yield f"{number}. {called} {_(UNDONE)}: {host.why}"
+        state = _("waits") if host.state is HostState.WAITING else _(UNDONE)
+        yield f"{number}. {called} {state}: {host.why}"
         return
     yield f"{number}. {called}"
     for verdict in host.verdicts:

@@ -19,7 +19,7 @@ from server.plain import clean
 from server.queries import bank_zone
 from server.schemas.exemptions import ExemptionCreate
 
-LONGEST: Final = 366  # days an exemption lasts at most
+LONGEST: Final = 365  # days an exemption lasts at most
 
 
 def grant(session: Session, act: Act, viewer: Scoped, checks: frozenset[str], ask: ExemptionCreate) -> ExemptionRow:
