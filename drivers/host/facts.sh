@@ -37,6 +37,8 @@ tell_host() {
     say os.build "$(uname -v)"
     some os.name "$(release PRETTY_NAME)"
     some os.id "$(release ID)"
+    edition=$(release VARIANT)
+    if [ -n "$edition" ]; then say os.edition "$edition"; else unread os.edition absent; fi # most have but one
     some os.version "$(release VERSION_ID)"
     some cpu.name "$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo 2>/dev/null | head -n 1)"
     some cpu.count "$(getconf _NPROCESSORS_ONLN 2>/dev/null || grep -c ^processor /proc/cpuinfo 2>/dev/null)"
@@ -330,6 +332,7 @@ set_in() {
 }
 
 tell_antivirus() {
+    echo ClamAV | items av.looked
     if ! has clamscan && ! has clamd; then say av.count 0; return; fi
     say av.count 1
     say av.1.product ClamAV

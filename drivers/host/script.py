@@ -19,7 +19,7 @@ POWERSHELL = "powershell.exe -NoLogo -NoProfile -NonInteractive -ExecutionPolicy
 READ, FACTS, WINDOWS = "read.sh", "facts.sh", "windows.ps1"
 SHA256 = {
     READ: "84ec0ec5d345be19a7e9dcc091a79f1fe6aace1b15c35b78deadc933262062ff",
-    FACTS: "8047d4f08b7ac1a1ceb8cdcc5d0f17b4557a8d966fa57b0012aafdbbb96ad7e5",
+    FACTS: "2ea99f0eeb927b0945c82d577e5dc1a61548d91ddd0f6b7e9a6757885a339f23",
     WINDOWS: "62b8d2c3b2754eebfcfd704ca236a4f8a99521d71a0fa43e0d62cee2037caa53",
 }
 MOST_LINES = 200

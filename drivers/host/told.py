@@ -48,6 +48,7 @@ NAMES: Final[dict[str, dict[str, Kind]]] = {
         **dict.fromkeys(("av.N.product", "av.N.version", "av.N.engine", "av.N.library", "av.N.read"), "text"),
         **dict.fromkeys(("av.count", "av.N.library_at", "av.N.scanned_at"), "int"),
         "av.N.realtime": "bool",
+        "av.looked": "list",
     },
     "policy": {"usb.storage": "text", "administrators": "list", "licence": "text"},
 }

@@ -1,6 +1,6 @@
 """A host that posts: when it begins, and whenever its state or its fault is set. Its address is where a driver listens.
 
-State: reboot, antivirus, antivirus.age and `port` as of `host/ssh`, and `trouble`, what a host or a stranger may do:
+State: reboot, antivirus, antivirus.age and `listens` as of `host/ssh`, and `trouble`, what a host or a stranger may do:
 
     unsigned  signs with another key        stranger  says it is another position     replay    posts the same twice
     old       uses a word of another agent  script    names a script nobody shipped   flood     says 2 MiB
@@ -23,7 +23,7 @@ from drivers.sim.ssh import linux_facts
 KEY = "a key of a simulated host"
 TROUBLES = "none unsigned stranger replay old script flood slow http".split()  # noqa: SIM905
 WORDS = {"reboot": ("none", "pending"), "antivirus": ("running", "stopped"), "trouble": TROUBLES}
-HEALTHY = {"reboot": "none", "antivirus": "running", "antivirus.age": "1", "port": "0", "trouble": "none"}
+HEALTHY = {"reboot": "none", "antivirus": "running", "antivirus.age": "1", "listens": "0", "trouble": "none"}
 GARBAGE = b'\x1b[2J\xff\xfe$(reboot)=`id`\n{"a":' + b"[" * 300 + "\u202e存折\n".encode()
 TRY_SECONDS = 0.05  # until somebody listens
 SLOW_SECONDS = 0.1
@@ -175,6 +175,6 @@ def _request(body: bytes) -> bytes:
 
 def make(name: str, options: dict[str, object], state: dict[str, str], folder: Path) -> PostedSimulator:
     check_options("a simulated host", options, PostedOptions)
-    check_state("a simulated host", state, {**WORDS, "antivirus.age": None, "port": None})
+    check_state("a simulated host", state, {**WORDS, "antivirus.age": None, "listens": None})
     key = str(options.get("key", KEY))
     return PostedSimulator(name, {**HEALTHY, **state}, key, read_port(options))

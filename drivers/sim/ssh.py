@@ -1,6 +1,6 @@
 """A Linux host behind a real SSH server, paramiko's: it takes any key, and answers the scripts without running them.
 
-State: the parts and numbers of `HEALTHY` (`port` is one that listens beside 22), and `trouble`, what can go wrong
+State: the parts and numbers of `HEALTHY` (`listens` is a port that listens beside 22), and `trouble`, what can go wrong
 besides the faults of every simulator:
 
     endless-banner  a byte of it, and another, for ever          flood-banner  the same as fast as the line takes it
@@ -39,7 +39,7 @@ from drivers.host.ssh import SshOptions
 from drivers.sim.base import Fault, Showed, check_options, check_state, read_port
 
 PARTS = {"reboot": ("none", "pending"), "antivirus": ("running", "stopped")}
-NUMBERS = ("port", "uptime", "cpu.load", "memory.size", "memory.used", "disk.used", "antivirus.age")
+NUMBERS = ("listens", "uptime", "cpu.load", "memory.size", "memory.used", "disk.used", "antivirus.age")
 TROUBLES = (
     "none endless-banner flood-banner drop-first new-key no-login refused flood no-stdin".split()  # noqa: SIM905
 )
@@ -52,7 +52,7 @@ HEALTHY = {
     "memory.used": "41",
     "disk.used": "37",
     "antivirus.age": "1",
-    "port": "0",
+    "listens": "0",
     "trouble": "none",
 }
 IDENTITY = 'name=simulated\nos="Simulated Linux 1"\nkernel=6.1.0-1\nmaker=Simulated\nmodel=Host\nunread.serial=rights\n'
@@ -256,7 +256,7 @@ class SshSimulator:
         channel.send_exit_status(0)
         channel.close()
         if fault is Fault.NONE and self.showed is not None:
-            del told["trouble"], told["port"]
+            del told["trouble"], told["listens"]
             self._loop.call_soon_threadsafe(self.showed, self.name, told)
         return self._wait(transport, GIVE_UP_SECONDS)
 
@@ -300,7 +300,7 @@ def _answer(wanted: str, state: Mapping[str, str]) -> bytes:
 
 def _lines(state: Mapping[str, str]) -> bytes:
     return (
-        IDENTITY + "".join(f"{key}={said}\n" for key, said in state.items() if key not in ("trouble", "port"))
+        IDENTITY + "".join(f"{key}={said}\n" for key, said in state.items() if key not in ("trouble", "listens"))
     ).encode()
 
 
@@ -308,7 +308,7 @@ def linux_facts(state: Mapping[str, str], now: int) -> bytes:
     """The same host, as the script of facts tells it."""
     pending = state["reboot"] == "pending"
     running = state["antivirus"] == "running"
-    ports = [22, int(float(state["port"]))]
+    ports = [22, int(float(state["listens"]))]
     sockets = "".join(f"socket.tcp[]=00000000:{port:04X}\n" for port in ports if port)
     made = now - int(float(state["antivirus.age"]) * 86_400)
     return (
@@ -322,7 +322,7 @@ def linux_facts(state: Mapping[str, str], now: int) -> bytes:
 
 def _windows_facts(state: Mapping[str, str]) -> bytes:
     """A Windows 10 with its lines as PowerShell may spoil them."""
-    port = int(float(state["port"]))
+    port = int(float(state["listens"]))
     more = f"ports.tcp[]={port}\n" if port else ""
     pending = str(state["reboot"] == "pending").lower()
     return b"#< CLIXML\n" + f"{WINDOWS}reboot.pending={pending}\nports.tcp[]\n{more}ports.udp[]\n".encode()

@@ -105,7 +105,7 @@ async def test_a_host_that_posts_is_heard_at_once_and_an_order_says_that_it_cann
     centre: Centre, running: Any, order: OrderSays, until: Until, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(hosts, "TICK", 0.02)
-    posting: Any = make("host/posted", "1/a", {"key": "a key of one host alone"}, {"port": "445"}, tmp_path)
+    posting: Any = make("host/posted", "1/a", {"key": "a key of one host alone"}, {"listens": "445"}, tmp_path)
     address = await posting.start()
     options: dict[str, object] = {"key": "a key of one host alone"}
     centre.assign(

@@ -69,7 +69,7 @@ def test_the_two_blocks_of_a_key_sign_as_the_key_does(key: bytes) -> None:
 
 
 async def test_a_host_is_read_and_tells_facts_as_it_posted_them(quiet: Open, poll: Poll) -> None:
-    _, one = await quiet({"reboot": "pending", "antivirus": "stopped", "port": "445"})
+    _, one = await quiet({"reboot": "pending", "antivirus": "stopped", "listens": "445"})
     reading = await poll(one)
     assert reading.parts == {"reboot": "pending", "antivirus": "stopped"}
     assert reading.identity["name"] == "simulated"

@@ -165,7 +165,7 @@ async def test_no_more_than_sixteen_sessions_are_on_at_once(start: Start, driver
 
 
 async def test_it_tells_facts_as_it_is_set(start: Start, driver: Make) -> None:
-    _, address = await start("host/ssh", state={"antivirus": "stopped", "reboot": "pending", "port": "445"})
+    _, address = await start("host/ssh", state={"antivirus": "stopped", "reboot": "pending", "listens": "445"})
     telling: Any = driver("host/ssh", address, **_options())
     told = {sheet.topic: sheet.facts for sheet in await telling.facts()}
     await telling.close()

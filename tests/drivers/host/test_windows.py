@@ -78,7 +78,7 @@ def test_an_old_chinese_windows_is_understood_and_judged() -> None:
 async def test_it_is_asked_by_powershell_and_by_nothing_of_the_inventory(
     start: Start, driver: Make, poll: Poll
 ) -> None:
-    simulator, address = await start("host/ssh", state={"port": "445"})
+    simulator, address = await start("host/ssh", state={"listens": "445"})
     asked: Any = driver("host/ssh", address, **_options(os="windows", user="$(reboot)"))
     assert (await poll(asked)).texts["script"] == f"SHA256 {script.SHA256[script.WINDOWS]}"
     told = {sheet.topic: sheet.facts for sheet in await asked.facts()}

@@ -29,7 +29,7 @@ Bring = Callable[..., Any]
 HOST = "1001/atm-1"
 KEY = "the key of one host, and long"
 ACT = Act("wang", "cli", 1_000_000)
-SAID = linux_facts(HEALTHY | {"port": "445"}, 1_790_000_000)
+SAID = linux_facts(HEALTHY | {"listens": "445"}, 1_790_000_000)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ HOST = "1001/printer-1"
 
 
 def tell(bank: Bank, position: str) -> None:
-    said = linux_facts(HEALTHY | {"port": "445", "reboot": "pending"}, 1_790_000_000)
+    said = linux_facts(HEALTHY | {"listens": "445", "reboot": "pending"}, 1_790_000_000)
     for sheet in sheets_of(said, "linux", "facts.sh", "5" * 64):
         what: dict[str, Any] = {"topic": sheet.topic, "facts": sheet.facts, "unread": sheet.unread}
         bank.tell(Fact(seq=bank._next(), clock=bank._clock(0), host="front", position=position, **what))
