@@ -31,6 +31,7 @@ from server.schemas.home import Figure, Home
 from server.schemas.people import Role
 from server.schemas.standing import Standing
 from server.storage.types import FOREVER
+from server.texts import Gettext
 
 OPEN_TICKETS = "tickets?status=new&status=accepted&status=inProgress"
 PATCHES, LIBRARY = "patch-baseline", "antivirus-library-7"  # checks that homes count hosts by
@@ -134,7 +135,13 @@ def _hosts(session: Session, viewer: Viewing, now: int) -> list[Figure]:
         _found("patched", _("Patches pass"), patches.passes, "plain", f"{opens}pass"),
         _found("unpatched", _("Patches fail"), patches.fails, "fault", f"{opens}fail"),
         _found("patchesUnknown", _("Patches not known"), patches.unknown, "unknown", f"{opens}unknown"),
-        _found("library", _("Virus library old"), library.fails, "fault", f"hosts?check={LIBRARY}&word=fail"),
+        Figure(
+            key="library",
+            title=_("Virus library old"),
+            value=_with_unknown(library.fails, library, _),
+            level=_library_level(library),
+            opens=f"hosts?check={LIBRARY}&word=fail",
+        ),
     ]
 
 
@@ -149,11 +156,19 @@ def _libraries(session: Session, viewer: Viewing, now: int) -> list[Figure]:
     due = library.hosts - library.not_applicable
     if not due:
         return []
-    value = f"{library.passes}/{due}"
-    if library.unknown:
-        value = _("{count} ({unknown} not known)").format(count=value, unknown=library.unknown)
-    level: Level = "fault" if library.fails else "unknown" if library.unknown else "plain"
-    return [Figure(key="library", title=_("Virus library"), value=value, level=level, opens=f"hosts?check={LIBRARY}")]
+    value = _with_unknown(f"{library.passes}/{due}", library, _)
+    title, opens = _("Virus library"), f"hosts?check={LIBRARY}"
+    return [Figure(key="library", title=title, value=value, level=_library_level(library), opens=opens)]
+
+
+def _with_unknown(count: int | str, library: Words, _: Gettext) -> str:
+    if not library.unknown:
+        return str(count)
+    return _("{count} ({unknown} not known)").format(count=count, unknown=library.unknown)
+
+
+def _library_level(library: Words) -> Level:
+    return "fault" if library.fails else "unknown" if library.unknown else "plain"
 
 
 def _unchecked(session: Session, viewer: Viewing, now: int) -> list[Figure]:
