@@ -33,6 +33,7 @@ from drivers.sim.contract import (
 
 LONGEST_FAULT = 0.2  # seconds; shorter than many an answer, so that faults come in the middle of one
 LONGEST_GARBAGE = 700  # bytes
+AT_ONCE = 16  # polls; so many an agent has under way, and a poll is to end in time among them
 
 
 @dataclass
@@ -89,9 +90,10 @@ async def _round(devices: Devices, seconds: float, polls: int, chance: random.Ra
     """Noise, and then quiet until every device is read as usual."""
     end = asyncio.get_running_loop().time() + seconds
     heard = {name: Heard() for name in devices}
+    places = asyncio.Semaphore(AT_ONCE)
     async with asyncio.TaskGroup() as group:
         for name, (simulator, driver) in devices.items():
-            group.create_task(_device(name, simulator, driver, heard[name], end, polls, chance))
+            group.create_task(_device(name, simulator, driver, heard[name], (end, polls), places, chance))
     for simulator, _ in devices.values():
         simulator.fault = Fault.NONE
     for _, driver in devices.values():
@@ -100,12 +102,20 @@ async def _round(devices: Devices, seconds: float, polls: int, chance: random.Ra
 
 
 async def _device(
-    name: str, simulator: Simulator, driver: Driver, heard: Heard, end: float, polls: int, chance: random.Random
+    name: str,
+    simulator: Simulator,
+    driver: Driver,
+    heard: Heard,
+    until: tuple[float, int],
+    places: asyncio.Semaphore,
+    chance: random.Random,
 ) -> None:
+    end, polls = until
     switching = asyncio.create_task(_switch(simulator, chance))
     try:
         while asyncio.get_running_loop().time() < end or heard.polls < polls:
-            heard.count(await _poll(driver))
+            async with places:
+                heard.count(await _poll(driver))
     except BrokenPromise as broken:
         raise BrokenPromise(f"{name}: {broken}") from broken
     finally:

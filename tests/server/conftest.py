@@ -39,6 +39,8 @@ from server.storage.types import FOREVER
 
 HOUR = 3_600_000_000
 PASSWORD = "correct-horse-9"
+# folders of tests in which all that follows runs
+FOLLOWED = {"checks", "campaigns", "media", "registers", "licences", "network", "facts", "running", "retention"}
 
 
 @pytest.fixture(scope="session")
@@ -52,8 +54,17 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def app(database: Database, settings: Settings, now: SetClock) -> FastAPI:
-    return create_app(database, settings, now)
+def idle(request: pytest.FixtureRequest) -> frozenset[str]:
+    """What follows and is not started: a test of agents has no use for verdicts, and thousands start a server."""
+    return frozenset() if set(request.path.parts) & FOLLOWED else frozenset({"verdicts", "campaigns", "media"})
+
+
+@pytest.fixture
+def app(database: Database, settings: Settings, now: SetClock, idle: frozenset[str]) -> FastAPI:
+    app = create_app(database, settings, now)
+    for name in idle:
+        app.state.branchfleet.followers[name].start = lambda: None
+    return app
 
 
 @pytest.fixture
