@@ -3,17 +3,16 @@
 from collections import Counter
 from collections.abc import Callable
 
+import msgspec
 from fastapi.testclient import TestClient
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlmodel import col
 
-from agent.wire import Clock, Result
+from agent.wire import Clock, Fact, Result
 from server.agents.tables import AgentToken
 from server.clock import SetClock
-from server.facts.tables import FactSheet
-from server.ingest.tables import AgentSeen
+from server.ingest.tables import AgentSeen, RecordRow, Stream
 from server.inventory.tables import Agent, Subject, SubjectKind
-from server.orders.ending import answer
 from server.orders.tables import AgentOrder
 from server.schemas.people import Role
 from server.storage.database import Database
@@ -36,7 +35,7 @@ def test_a_thousand_hosts_end_in_exactly_their_reasons(
     assert campaign(head, uid)["hosts"]["waiting"] == MANY
     now.forward(60)
     _answer(database, fates, now())
-    settle(head, "campaigns")
+    settle(head)
     told = campaign(head, uid)
     assert (told["hosts"]["waiting"], told["hosts"]["off"], told["ended_at"]) == (300, 300, None)
     now.forward(7_200)
@@ -89,23 +88,29 @@ def _hosts(database: Database, branch: int, now: int) -> list[str]:
 
 
 def _answer(database: Database, fates: dict[str, str], now: int) -> None:
-    """What agents that are on say, as the followers of facts and of results write it."""
+    """What agents that are on say, as ingest writes it: first their facts, then the result."""
     asked = select(col(Subject.key), col(Subject.id), col(AgentOrder.uid))
     with database.write() as session:
         rows = session.execute(asked.join(AgentOrder, col(AgentOrder.agent_id) == col(Subject.id))).all()
-        facts, results = [], []
-        for key, own, order in rows:
+        on = [row for row in rows if fates[row.key] != "off"]
+        session.execute(insert(Stream), [{"agent_id": own, "uid": key, "first_seen": now} for key, own, _ in on])
+        streams = {own: stream for own, stream in session.execute(select(col(Stream.agent_id), col(Stream.id)))}  # noqa: C416
+        began, clock = (Clock(wall=now - ago, boot=now - ago, boot_id="boot-1") for ago in (1_000_000, 0))
+        log = []
+        for key, own, order in on:
             fate = fates[key]
-            if fate == "off":
-                continue
             polls = {} if fate in ("pass", "fail") else {key: fate}
-            clock = Clock(wall=now, boot=now, boot_id="boot-1")
-            results.append((own, now, Result(seq=1, clock=clock, order=order, done=True, polls=polls)))
             ports = ["22", "23"] if fate == "fail" else ["22"]
-            for topic, said in (("host", {"os.family": "linux"}), ("network", {"ports.tcp": ports})):
-                sheet = {"subject_id": own, "topic": topic, "at": now, "arrived": now, "record": 1, "host": "PC"}
-                facts.append({**sheet, "facts": said, "unread": {}})
-        session.execute(insert(FactSheet), facts)
-        heard = [own for own, *_ in results]
-        session.execute(AgentSeen.__table__.update().where(col(AgentSeen.agent_id).in_(heard)).values(at=now))  # type: ignore[attr-defined]
-        answer(session, now, results)
+            records = [
+                Fact(seq=1, clock=clock, host="PC", topic="host", facts={"os.family": "linux"}),
+                Fact(seq=2, clock=clock, host="PC", topic="network", facts={"ports.tcp": ports}),
+                Result(seq=3, clock=clock, order=order, done=True, polls=polls, began=began),
+            ]
+            row = {"stream_id": streams[own], "subject_id": own, "at": now, "arrived": now, "confidence": 0}
+            row |= {"wall": now, "boot": now, "boot_id": "boot-1"}
+            for record in records:
+                kind = "fact" if isinstance(record, Fact) else "result"
+                log.append({**row, "seq": record.seq, "kind": kind, "body": msgspec.msgpack.encode(record)})
+        session.execute(insert(RecordRow), log)
+        heard = [own for _, own, _ in on]
+        session.execute(update(AgentSeen).where(col(AgentSeen.agent_id).in_(heard)).values(at=now))
