@@ -92,8 +92,8 @@ def test_an_exemption_of_a_class_is_not_for_the_pcs_of_agents(fleet: Fleet, sign
     [
         ({"check": "no-such"}, 404, "no check"),
         ({"about": "9999"}, 404, "no branch and no host"),
-        ({"until": "2026-11-03"}, 422, "2026-11-04 to 2027-11-05"),
-        ({"until": "2027-11-06"}, 422, "2026-11-04 to 2027-11-05"),
+        ({"until": "2026-11-03"}, 422, "2026-11-04 to 2027-11-04"),
+        ({"until": "2027-11-06"}, 422, "2026-11-04 to 2027-11-04"),
         ({"approver": " "}, 422, "who approves"),
         ({"cls": "atm"}, 422, "one machine already"),
         ({"about": "1001", "cls": "no-such"}, 404, "no device class"),
