@@ -57,7 +57,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def app(database: Database, settings: Settings, now: SetClock, folder: Path) -> FastAPI:
     made = create_app(database, settings, now, checks=folder)
-    for one in ("orders", "facts", "campaigns"):
+    for one in ("orders", "facts", "campaigns", "verdicts", "media"):
         made.state.branchfleet.followers[one].start = lambda: None
     return made
 
