@@ -1,19 +1,16 @@
 """Campaigns: checks that are pushed to many hosts, and what came of each host."""
 
-import errno
-import tempfile
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse
-from starlette.background import BackgroundTask
 
 from server.accounts.dependencies import ActNow, Clock, OfBranch, Offset, ReadSession, StateOf, Viewer, WriteSession
 from server.accounts.scope import known_branch
 from server.campaigns import deeds, queries, sheet, telling, templates, ticks
 from server.checks.queries import bank_of
-from server.errors import FULL, Invalid, NotFound, Unavailable
+from server.errors import Invalid, NotFound
+from server.handing import handing
 from server.journal.deeds import record
 from server.ledger.export import MEDIA, Format
 from server.orders.routes import wake
@@ -140,9 +137,7 @@ def export_campaign(
     uid: str, viewer: Viewer, state: StateOf, act: ActNow, branch: Annotated[str | None, Query(max_length=64)] = None
 ) -> FileResponse:
     """X-Rows says how many rows are in it. The export is a deed, written before the first byte is sent."""
-    folder = tempfile.TemporaryDirectory(prefix="branchfleet-")
-    try:
-        path = Path(folder.name) / "campaign.xlsx"
+    with handing() as file:
         with state.database.read() as session:
             known_branch(session, viewer, branch)
             campaign = deeds.find(session, viewer, uid)
@@ -150,21 +145,12 @@ def export_campaign(
             of_branch = next((one for one in tallies if one.branch == branch), None)
             if branch is not None and of_branch is None:
                 raise NotFound("No host of this branch is in it.")
-            written = sheet.write(path, session, campaign, viewer, of_branch, act.now)
+            written = sheet.write(file.path, session, campaign, viewer, of_branch, act.now)
         with state.database.write() as session:
             after = {"branch": branch or "", "rows": written.rows, "hosts": written.hosts}
             record(session, act, deed="campaign.export", about=deeds.about(campaign), after=after)
-    except BaseException as error:
-        folder.cleanup()
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise Unavailable(FULL) from error
-        raise
-    return FileResponse(
-        path,
-        media_type=MEDIA[Format.XLSX],
-        filename=f"{viewer._('check')}-{branch or act.now // 1_000_000}.xlsx",
-        headers={"X-Rows": str(written.rows)},
-        background=BackgroundTask(folder.cleanup),
+    return file.answer(
+        MEDIA[Format.XLSX], f"{viewer._('check')}-{branch or act.now // 1_000_000}.xlsx", {"X-Rows": str(written.rows)}
     )
 
 

@@ -1,14 +1,10 @@
 """The checks there are, how a host does by them, and a try of one that is being written."""
 
-import errno
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse
-from starlette.background import BackgroundTask
 
 from server.accounts.dependencies import ActNow, Clock, OfBranch, Offset, ReadSession, StateOf, Viewer, require
 from server.checks import matrix, queries
@@ -16,7 +12,8 @@ from server.checks.check import SEVERITIES, Check
 from server.checks.matrix import Asked
 from server.checks.sheet import write
 from server.checks.trend import DAYS, trend
-from server.errors import FULL, NotFound, Unavailable
+from server.errors import NotFound
+from server.handing import handing
 from server.journal.deeds import record
 from server.ledger.export import MEDIA, Format
 from server.schemas.checks import ChecksOut, CheckTest, HostVerdicts, VerdictOut, VerdictWord
@@ -109,25 +106,16 @@ def export_verdicts(
     """The export is a deed itself, written once the file is whole and before its first byte is sent."""
     checks = _checks(state.checks.kept().checks, check)
     asked = Asked(branch, check, tuple(word or ()))
-    folder = tempfile.TemporaryDirectory(prefix="branchfleet-")
-    try:
-        path = Path(folder.name) / "verdicts"
+    with handing() as file:
         with state.database.read() as session:
-            written = write(path, session, viewer, checks, asked, now=act.now, lang=viewer.lang, _=viewer._)
+            written = write(file.path, session, viewer, checks, asked, now=act.now, lang=viewer.lang, _=viewer._)
         after = {**written._asdict(), "branch": branch, "check": check, "words": list(asked.words)}
         with state.database.write() as session:
             record(session, act, deed="checks.export", about="checks", after=after)
-    except BaseException as error:
-        folder.cleanup()
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise Unavailable(FULL) from error
-        raise
-    return FileResponse(
-        path,
-        media_type=MEDIA[Format.XLSX],
-        filename=f"{viewer._('verdicts')}.xlsx",
-        headers={"X-Rows": str(written.hosts), "X-Content-SHA256": written.sha256},
-        background=BackgroundTask(folder.cleanup),
+    return file.answer(
+        MEDIA[Format.XLSX],
+        f"{viewer._('verdicts')}.xlsx",
+        {"X-Rows": str(written.hosts), "X-Content-SHA256": written.sha256},
     )
 
 

@@ -1,17 +1,13 @@
 """The ledger: searched, read card by card, and taken away as a file."""
 
-import errno
-import tempfile
-from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse
-from starlette.background import BackgroundTask
 
 from server.accounts.dependencies import ActNow, Clock, Offset, ReadSession, StateOf, Viewer
 from server.accounts.scope import known_branch
-from server.errors import FULL, Unavailable
+from server.handing import handing
 from server.ledger import queries
 from server.ledger.deeds import note_export
 from server.ledger.export import MEDIA, Format, write
@@ -70,31 +66,22 @@ def export(
 
     The export is a deed itself, written once the file is whole and before its first byte is sent.
     """
-    folder = tempfile.TemporaryDirectory(prefix="branchfleet-")
-    try:
-        path = Path(folder.name) / "ledger"
+    with handing() as file:
         with state.database.read() as session:
             known_branch(session, viewer, branch, ever=True)
             found = extract(session, viewer, Asked(q, branch, cls, status, keeper == "none"), seq)
-            written = write(path, found, format, viewer._)
+            written = write(file.path, found, format, viewer._)
         with state.database.write() as session:
             note_export(session, act, written, found.asked)
-    except BaseException as error:
-        folder.cleanup()
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise Unavailable(FULL) from error
-        raise
-    return FileResponse(
-        path,
-        media_type=MEDIA[format],
-        filename=f"{viewer._('ledger')}-{written.seq}.{format.value}",
-        headers={
+    return file.answer(
+        MEDIA[format],
+        f"{viewer._('ledger')}-{written.seq}.{format.value}",
+        {
             "X-Journal-Seq": str(written.seq),
             "X-Rows": str(written.rows),
             "X-Watched": str(written.watched),
             "X-Content-SHA256": written.sha256,
         },
-        background=BackgroundTask(folder.cleanup),
     )
 
 

@@ -1,18 +1,15 @@
 """Registers: read, written by hand where no machine can know, and taken away as a file."""
 
-import errno
-import tempfile
 from datetime import date
-from pathlib import Path as File
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import FileResponse
-from starlette.background import BackgroundTask
 
 from server.accounts.dependencies import ActNow, Clock, Offset, ReadSession, StateOf, Viewer, WriteSession
 from server.accounts.scope import known_branch
-from server.errors import FULL, Invalid, Unavailable
+from server.errors import Invalid
+from server.handing import handing
 from server.journal.deeds import record
 from server.ledger.export import MEDIA, Format
 from server.registers import deeds, queries, sheet
@@ -77,31 +74,22 @@ def enter_security(viewer: Viewer, session: WriteSession, act: ActNow, ask: Secu
 def export_security(viewer: Viewer, state: StateOf, act: ActNow, which: Asked) -> FileResponse:
     """X-Rows says how many rows are in it, X-Journal-Seq how far the journal was. The export is a deed, written before
     the first byte is sent."""
-    folder = tempfile.TemporaryDirectory(prefix="branchfleet-")
-    try:
-        path = File(folder.name) / "register.xlsx"
+    with handing() as file:
         with state.database.read() as session:
             _known(session, viewer, which)
-            written = sheet.write(path, session, viewer, which, act.now)
+            written = sheet.write(file.path, session, viewer, which, act.now)
         with state.database.write() as session:
             asked = {name: str(value) for name, value in which._asdict().items() if value}
             after = {**written._asdict(), "asked": asked}
             record(session, act, deed="register.export", about="register:security", after=after)
-    except BaseException as error:
-        folder.cleanup()
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise Unavailable(FULL) from error
-        raise
-    return FileResponse(
-        path,
-        media_type=MEDIA[Format.XLSX],
-        filename=f"{viewer._('security-checks')}-{which.branch or act.now // 1_000_000}.xlsx",
-        headers={
+    return file.answer(
+        MEDIA[Format.XLSX],
+        f"{viewer._('security-checks')}-{which.branch or act.now // 1_000_000}.xlsx",
+        {
             "X-Rows": str(written.rows),
             "X-Journal-Seq": str(written.seq),
             "X-Content-SHA256": written.sha256,
         },
-        background=BackgroundTask(folder.cleanup),
     )
 
 
