@@ -19,6 +19,7 @@ from server.schemas.campaigns import (
     TickTally,
 )
 from tui.marks import Mark
+from tui.pushed import when as pushed_when
 from tui.texts import N_, _
 from tui.times import moment
 from tui.verdicts import SHAPES, WORDS
@@ -164,20 +165,7 @@ def when(row: CampaignOut, now: int) -> list[str]:
     """Who began it and when, until when hosts may answer, and whether that is now."""
     if row.kind is Kind.MONTHLY:
         return [_("as it was {when}; nobody was asked anew").format(when=moment(row.at, now))]
-    said = [_("{who}, {when}").format(who=row.by, when=moment(row.at, now))]
-    if row.starts > row.at:
-        said.append(_("from {when}").format(when=moment(row.starts, now)))
-    if row.window:
-        said.append(_("only {window}").format(window=row.window))
-    if row.ended_at is not None:
-        said.append(_("ended {when}").format(when=moment(row.ended_at, now)))
-    else:
-        said.append(_("until {when}").format(when=moment(row.expires, now)))
-        if row.opens is not None and row.opens > now:
-            said.append(_("closed now, opens {when}").format(when=moment(row.opens, now)))
-    if row.cancelled_by:
-        said.append(_("cancelled by {who}").format(who=row.cancelled_by))
-    return [*said, row.reason] if row.reason else said
+    return pushed_when(row, now)
 
 
 def told_of(host: CampaignHost) -> list[str]:

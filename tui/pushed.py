@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from server.schemas.campaigns import CampaignOut
 from server.schemas.orders import FindingOut, OrderOut, OrderState, PushOut
 from tui.marks import ORDERS, push_mark
 from tui.texts import N_, _
@@ -37,8 +38,8 @@ def progress(push: PushOut) -> str:
     return " · ".join([done, *(f"{ORDERS[state].title} {push.counts[state]}" for state in others)])
 
 
-def when(push: PushOut, now: int) -> list[str]:
-    """Who pushed it and when, from when to when it may be begun, and whether that is now."""
+def when(push: PushOut | CampaignOut, now: int) -> list[str]:
+    """Who began it and when, from when to when it may be done, and whether that is now."""
     said = [_("{who}, {when}").format(who=push.by, when=moment(push.at, now))]
     if push.starts > push.at:
         said.append(_("from {when}").format(when=moment(push.starts, now)))

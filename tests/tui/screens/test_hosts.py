@@ -4,9 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select, update
+from sqlmodel import col
+
 from agent.wire import Fact
 from drivers.host.told import sheets_of
 from drivers.sim.ssh import HEALTHY, linux_facts
+from server.inventory.tables import Position, Subject
 from server.schemas.people import Role
 from tui.screens.home_head import HeadHome
 
@@ -19,6 +23,10 @@ HOST = "1001/printer-1"
 
 
 def tell(bank: Bank, position: str) -> None:
+    """Facts of a position, which is read over SSH: of what tells none of itself none are kept."""
+    with bank.database.write() as session:
+        own = select(col(Subject.id)).where(col(Subject.key) == position).scalar_subquery()
+        session.execute(update(Position).where(col(Position.id) == own).values(driver="host/ssh"))
     said = linux_facts(HEALTHY | {"listens": "445", "reboot": "pending"}, 1_790_000_000)
     for sheet in sheets_of(said, "linux", "facts.sh", "5" * 64):
         what: dict[str, Any] = {"topic": sheet.topic, "facts": sheet.facts, "unread": sheet.unread}

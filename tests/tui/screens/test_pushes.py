@@ -46,13 +46,14 @@ class Obeying:
             answer = httpx2.get(f"{self._bank.url}/api/agent/orders", params=asked, headers=headers, timeout=30)
             for order in msgspec.msgpack.decode(answer.content, type=Orders).orders:
                 have.append(order.uid)
-                self.allowed.wait(90)
                 bank = self._bank
+                began = bank._clock(0)  # what is looked up from then on is for the order
+                self.allowed.wait(90)
                 state = bank.state("1001/atm-1", parts={"cassette.2": "empty", "paper": "ok"})
                 bank.tell(
                     state,
                     *self.first(),
-                    Result(seq=bank._next(), clock=bank._clock(0), order=order.uid, **self.answers),
+                    Result(seq=bank._next(), clock=bank._clock(0), order=order.uid, began=began, **self.answers),
                 )
 
     def first(self) -> list[Any]:
