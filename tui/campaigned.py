@@ -109,7 +109,7 @@ def answered_by(said: TickOut | None, now: int, *, word: bool = False) -> str:
 
 
 def item_lines(rows: Iterable[ItemRow], now: int) -> list[list[str]]:
-    head = [_("Answer"), _("Branch"), _("Item"), _("Id"), _("By")]
+    head = [_("Answer"), _("Branch"), _("Item"), _("Number"), _("By")]
     return [head, *(line for row in rows for line in _item(row, now))]
 
 
@@ -186,7 +186,7 @@ def short(host: CampaignHost) -> str:
 
 
 def campaign_lines(rows: Sequence[CampaignOut], now: int) -> list[list[str]]:
-    head = [_("State"), _("When"), _("Checks"), _("Where"), _("Who"), _("Progress"), _("Number")]
+    head = [_("State"), _("When"), _("Items checked"), _("Where"), _("Who"), _("Progress"), _("Number")]
     return [head, *(_campaign(row, now) for row in rows)]
 
 

@@ -36,7 +36,14 @@ from server.texts import Gettext, gettext_for
 
 COLUMNS: Final = (
     *(("Row", 6), ("Date", 16), ("Checked by", 9), ("Branch", 14), ("Checked: asset or host", 20), ("Category", 8)),
-    *(("Item", 26), ("Outcome", 9), ("Patch", 20), ("Antivirus library", 20), ("Found", 38), ("Mended by", 24)),
+    *(
+        ("Item looked at", 26),
+        ("Outcome", 9),
+        ("Patch", 20),
+        ("Antivirus library", 20),
+        ("Found", 38),
+        ("Mended by", 24),
+    ),
     *(("Mend until", 11), ("Second look", 9), ("Told", 8), ("Remarks", 22)),
 )
 

@@ -41,9 +41,10 @@ class Obeying:
             answer = httpx2.get(f"{self.bank.url}/api/agent/orders", params=asked, headers=headers, timeout=30)
             for order in msgspec.msgpack.decode(answer.content, type=Orders).orders:
                 have.append(order.uid)
+                bank, began = self.bank, self.bank._clock(0)
                 first = self.first()
-                result = Result(seq=self.bank._next(), clock=self.bank._clock(0), order=order.uid, **self.answers)
-                self.bank.tell(*first, result)
+                said = {"clock": bank._clock(0), "began": began, "order": order.uid, **self.answers}
+                bank.tell(*first, Result(seq=bank._next(), **said))
 
     def first(self) -> list[Any]:
         """What it says before it says that it was done."""

@@ -80,13 +80,13 @@ class BeginCampaign(ModalScreen[str | None]):
                 yield Label(_("Ports"))
                 yield Input(id="ports", max_length=200)
             with Horizontal(classes="field"):
-                yield Label(_("Hosts"))
+                yield Label(_("Which hosts"))
                 yield Pick([(key, _(title)) for key, title in SCOPES], id="scope")
             with Horizontal(classes="field"):
                 yield Label(_("Which"))
                 yield Input(id="which", max_length=4_000, placeholder=_("code, name or CEL; empty for the whole bank"))
             with Horizontal(classes="field"):
-                yield Label(_("Until"))
+                yield Label(_("Answers until"))
                 yield Pick([(str(seconds), _(title)) for seconds, title in LASTS], id="lasts")
             with Horizontal(classes="field"):
                 yield Label(_("Hours"))

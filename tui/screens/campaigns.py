@@ -34,7 +34,7 @@ class Campaigns(Listing[CampaignOut]):
         return [
             Column(_("State"), lambda row: cells.mark(campaign_mark(row)), campaign_width()),
             Column(_("Pushed"), lambda row: cells.moment(row.at), 11, drop=2),
-            Column(_("Checks"), lambda row: said(row.title), 12, grow=2),
+            Column(_("Items checked"), lambda row: said(row.title), 12, grow=2),
             Column(_("About"), lambda row: said(row.scope), 10, grow=1, drop=3),
             Column(_("Progress"), lambda row: said(progress(row, 10)), 32, grow=3),
             Column(_("By"), lambda row: cells.dim(row.by), 8, drop=4),

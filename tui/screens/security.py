@@ -137,7 +137,7 @@ class Security(Listing[SecurityRowOut]):
         fields = [
             Field("about", _("Checked"), about, _("key of a device, an agent or a branch"), needed=True),
             Field("category", _("Category"), choices=[(key.value, _(title)) for key, title in CATEGORIES.items()]),
-            Field("item", _("Item"), "", _("what was looked at"), needed=True),
+            Field("item", _("Item looked at"), "", _("what was looked at"), needed=True),
             Field("outcome", _("Result"), needed=True, choices=_words(("", *CHECKED))),  # no pass by accident
             Field("found", _("Found"), "", _("may be left empty")),
             Field("measure", _("Mending"), "", _("may be left empty")),

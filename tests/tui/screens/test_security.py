@@ -1,7 +1,6 @@
 """计算机安全检查登记簿 in the console and by command: entered by a form, followed, narrowed, taken away."""
 
 import io
-import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -42,13 +41,11 @@ async def test_a_check_is_entered_and_its_finding_followed(
         await pilot.press("enter")
         await until(pilot, lambda: "日期请写成 2027-03-31" in text(pilot))
         app.screen.query_one("#due", Input).value = "2020-01-31"
-        show(text(pilot))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, Security) and "[/x]机房门锁: 门锁损坏" in text(pilot))
         assert "■ 不合格" in text(pilot)
         await until(pilot, lambda: "逾期 2020-01-31" in text(pilot) and "期限 2020-01-31" in text(pilot))
         assert "台有登记" in text(pilot)
-        show(text(pilot))
         await pilot.press("2")
         await until(pilot, lambda: isinstance(app.screen, Fill))
         app.screen.query_one("#measure", Input).value = "换锁"
@@ -56,14 +53,12 @@ async def test_a_check_is_entered_and_its_finding_followed(
         await until(pilot, lambda: "2 行" in text(pilot) and "1 的后续" in text(pilot))
         await pilot.press("5")
         await until(pilot, lambda: "1 行 · 整改逾期" in text(pilot))
-        show(text(pilot))
     auditor = console(bank.token("sun", Role.AUDITOR))
     async with auditor.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: auditor.person and "整改逾期" in text(pilot))
         await pilot.press("f6")
         await until(pilot, lambda: isinstance(auditor.screen, Security) and "机房门锁" in text(pilot))
         assert "登记检查" not in text(pilot)
-        show(text(pilot))
 
 
 def test_the_register_by_command(bank: Any, run: Any, tmp_path: Path) -> None:
@@ -84,16 +79,9 @@ def test_the_register_by_command(bank: Any, run: Any, tmp_path: Path) -> None:
     assert "■ 不合格" in lines[2]
     assert "已由 2 更正" in lines[2]
     assert "共 2 行，显示 2 行" in listed.stderr.decode()
-    show(listed.stdout.decode() + listed.stderr.decode())
     path = tmp_path / "登记簿.xlsx"
     exported = run(*security, "export", "-o", str(path), "--from", "2020-01-01", token=auditor)
     assert exported.returncode == 0, exported.stderr.decode()
     sheet = openpyxl.load_workbook(io.BytesIO(path.read_bytes())).active
     assert sheet is not None
     assert sheet.max_row == 3 + 2
-
-
-def show(said: str) -> None:
-    if folder := os.environ.get("SHOW"):
-        with (Path(folder) / "shown.txt").open("a", encoding="utf-8") as file:
-            file.write(said + "\n" + "=" * 120 + "\n")
