@@ -55,6 +55,6 @@ def _read(file: Path) -> Template:
             raise BadTemplate("{file} is larger than {most} bytes; a template is a page", file=file, most=LARGEST)
         return read_template(file.read_text(encoding="utf-8-sig"), str(file))
     except UnicodeDecodeError as error:
-        raise BadTemplate("{file} is not UTF-8: {why}", file=file, why=error.reason) from error
+        raise BadTemplate("{file} is not UTF-8", file=file) from error
     except OSError as error:
         raise BadTemplate("{file}: {why}", file=file, why=reason(error)) from error
