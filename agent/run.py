@@ -30,6 +30,7 @@ from agent.schedule import Schedule
 from agent.settings import Settings
 from agent.signals import ended_by_signals
 from agent.status import Account
+from agent.sweep.sweeping import Sweeping
 from agent.tables import SpoolFull
 from agent.telling import Telling
 from agent.tokens import Tokens
@@ -163,6 +164,7 @@ async def _live(
         lambda: account.settled(polled),
         telling.look,
         hosts,
+        Sweeping(outbox, clocks),
     )
     running = Running(outbox, clocks, Doing(*parts).kinds())
     media = Media(outbox, clocks)

@@ -16,6 +16,7 @@ from agent.poll import Seen
 from agent.report import Report
 from agent.schedule import Schedule
 from agent.settings import Settings
+from agent.sweep.sweeping import Sweeping
 from agent.wire import Fact, Order, OrderKind, Why
 from drivers.errors import Reason
 
@@ -27,7 +28,8 @@ POLLS_BYTES = 40_000  # of one result's `polls`: a server takes 64 KiB as one re
 class Kind(NamedTuple):
     do: Callable[[Order], Awaitable[Outcome]]
     seconds: float | None  # it may take; None: what it waits for is bounded
-    beside: bool = False  # others of the kind run at the same time
+    beside: bool = False  # others run at the same time
+    stop: Callable[[str], None] | None = None  # by an order's uid: it ends soon, and says how far it came
 
 
 class Doing:
@@ -47,6 +49,7 @@ class Doing:
         settled: Callable[[], Awaitable[None]],
         tell: Callable[[], Awaitable[list[Fact]]],
         hosts: Hosts,
+        sweeping: Sweeping,
     ) -> None:
         self._settings = settings
         self._clocks = clocks
@@ -58,6 +61,7 @@ class Doing:
         self._settled = settled
         self._tell = tell
         self._hosts = hosts
+        self._sweeping = sweeping
         self._places = asyncio.Semaphore(AT_ONCE)
 
     def kinds(self) -> dict[str, Kind]:
@@ -67,6 +71,7 @@ class Doing:
             OrderKind.DOCTOR: Kind(self._doctor, 60.0),
             OrderKind.SPOOL: Kind(self._spool, 30.0),
             OrderKind.ASSIGNMENT: Kind(self._assignment, 60.0),
+            OrderKind.SWEEP: Kind(self._sweeping.do, None, beside=True, stop=self._sweeping.stop),
         }
 
     async def _poll(self, order: Order) -> Outcome:

@@ -54,7 +54,10 @@ class Running:
                     self._in_turn.put_nowait(kept)
 
     async def cancel(self, uid: str) -> None:
-        """It is not to be begun any more. Raises SpoolFull."""
+        """It is not to be begun any more, and ends if its kind can be stopped. Raises SpoolFull."""
+        for kind in self._kinds.values():
+            if kind.stop is not None:
+                kind.stop(uid)
         result = Result(seq=0, clock=self._clocks(), order=uid, done=False, why=Why.CANCELLED)
         await self._write(result)
 

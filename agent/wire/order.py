@@ -16,6 +16,7 @@ class OrderKind(StrEnum):
     DOCTOR = "doctor"  # look the agent over, and tell what was found
     SPOOL = "spool"  # tell how the spool stands
     ASSIGNMENT = "assignment"  # fetch the assignment anew
+    SWEEP = "sweep"  # ask the addresses of a network of this PC by ARP, one after another
 
 
 class Why(StrEnum):
@@ -24,9 +25,15 @@ class Why(StrEnum):
     UNKNOWN = "unknown"  # refused: this agent is older than the order, and does not know its kind
     NOT_MINE = "notMine"  # refused: none of the positions is of this agent
     LATE = "late"  # expired: it could not be begun in time
+    OFF_WIRE = "offWire"  # refused: the network to be swept is none of this PC's; `said` names those
     CANCELLED = "cancelled"  # it was withdrawn before it was begun
+    STOPPED = "stopped"  # cancelled: it was under way, and is a kind that can be stopped
     INTERRUPTED = "interrupted"  # failed: the agent ended in the middle of it; it is not begun again
     TIME = "time"  # failed: it took too long
+    BUSY = "busy"  # failed: another sweep was under way
+    TABLE_UNREAD = "tableUnread"  # failed: the system's networks or neighbours cannot be read; `said` is an Unread
+    TABLE_FULL = "tableFull"  # failed: the system's table of neighbours ran full, and the sweep ended
+    NOT_SENT = "notSent"  # failed: an address could not be asked, and the sweep ended; `said` says which and why
     ERROR = "error"  # failed: `said` says how
 
 
@@ -53,7 +60,7 @@ class Result(Record, frozen=True, kw_only=True, tag="result", omit_defaults=True
     # gave nothing come first: where a record has no room for all, `detail` still counts them (polled, unread)
     polls: dict[str, str] = {}
     findings: list[Finding] = []  # of DOCTOR
-    detail: dict[str, str | int] = {}  # figures of SPOOL, and of POLL
+    detail: dict[str, str | int] = {}  # figures of SPOOL, POLL and SWEEP
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -64,6 +71,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: float  # it may still be begun so long after the answer came
     # of POLL; none is all there are. Of FACTS; the agent's own key is its PC, none is the PC and all that tell
     positions: list[str] = []
+    prefix: str = ""  # of SWEEP: 10.1.1.0/24
+    rate: int = 0  # of SWEEP: addresses a second
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

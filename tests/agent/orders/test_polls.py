@@ -11,6 +11,7 @@ from agent.orders.doing import AT_ONCE, Doing, _bounded
 from agent.poll import Seen
 from agent.report import Report
 from agent.schedule import Schedule
+from agent.sweep.sweeping import Sweeping
 from agent.wire import DeviceWord, Order, Polled, Reading, Result, catalogue
 
 if TYPE_CHECKING:
@@ -36,11 +37,12 @@ class Slow:
         schedule.replace(targets)
         nobody: Any = None
         outbox: Any = self
+        sweeping = Sweeping(outbox, clocks)
         duties: Any = self
         report = Report(catalogue(), clocks())
         self.assignment = True
         self.poll = (
-            Doing(nobody, clocks, outbox, schedule, self.look, report, duties, nobody, nobody, nobody)
+            Doing(nobody, clocks, outbox, schedule, self.look, report, duties, nobody, nobody, nobody, sweeping)
             .kinds()["poll"]
             .do
         )
