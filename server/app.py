@@ -35,6 +35,7 @@ import server.queries
 import server.registers.routes
 import server.routes
 import server.running.routes
+import server.sweeps.routes
 import server.tickets.routes
 from agent.wire import MEDIA_MSGPACK
 from server.accounts.passwords import Passwords
@@ -102,6 +103,7 @@ def routers() -> list[APIRouter]:
         server.media.routes.router,
         server.licences.routes.router,
         server.network.routes.router,
+        server.sweeps.routes.router,
         server.campaigns.routes.router,
         server.registers.routes.router,
         server.events.routes.router,

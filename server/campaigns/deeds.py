@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy import insert, select
 from sqlmodel import Session, col
 
+from agent.wire import OrderKind
 from server.campaigns.monthly import newest
 from server.campaigns.queries import visible
 from server.campaigns.tables import Campaign, HostRow
@@ -26,7 +27,7 @@ from server.orders.window import SECOND
 from server.plain import clean
 from server.registers.machine import of_campaign
 from server.schemas.campaigns import CampaignCreate, HostState, Undone
-from server.schemas.orders import PushCreate
+from server.schemas.orders import PushTimes
 from server.schemas.people import Role
 
 TOPIC: Final = "campaign"
@@ -160,8 +161,8 @@ def _push(session: Session, act: Act, who: orders.Who, ask: CampaignCreate, aske
         return None
     branch = select(Subject).where(col(Subject.kind) == SubjectKind.BRANCH, col(Subject.key) == ask.branch)
     subject = session.execute(branch).scalar_one_or_none() if ask.branch else None
-    wanted = PushCreate(what="facts", starts=ask.starts, seconds=ask.seconds, window=ask.window, reason=ask.reason)
-    return orders.begin(session, act, wanted, Aim(subject, agents))
+    wanted = PushTimes(starts=ask.starts, seconds=ask.seconds, window=ask.window, reason=ask.reason)
+    return orders.begin(session, act, OrderKind.FACTS.value, "", wanted, Aim(subject, agents))
 
 
 def _rows(session: Session, campaign: Campaign, push: Push | None, asked: list[Asked], now: int) -> None:

@@ -12,7 +12,9 @@ TEXT: Final = 300  # characters
 LISTED: Final = 5000  # texts of a list
 SHOWN: Final = 200  # of what came or went of a list in one change
 # What differs each time, and tells nothing by that.
-RESTLESS: Final = re.compile(r"(memory\.free|disk\.\d+\.free|boot\.id|clock\.offset_ms|neighbours|stations)")
+RESTLESS: Final = re.compile(
+    r"(memory\.free|disk\.\d+\.free|boot\.id|clock\.offset_ms|neighbours|stations|sweep(\..*)?)"
+)
 STARTED: Final = "boot.at"  # moves with the PC's clock
 MOVES: Final = 60_000_000  # µs
 

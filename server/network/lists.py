@@ -2,12 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from server.network.known import Known
 from server.network.segments import Segments
 from server.network.wire import DAY, WINDOW, Joined, last_seen, looked_at, sort_of
 from server.schemas.network import Antivirus, NetworkList, NetworkRow, Sort
+from server.sweeps.queries import Swept
 
 Names = Mapping[int, tuple[str, str]]  # of branches: code and name
 ODD = (Sort.RANDOM, Sort.SHARED, Sort.ROUTER)
@@ -22,6 +24,7 @@ class Told(NamedTuple):
     segments: Segments
     branches: Names
     now: int
+    swept: Sequence[Swept] = ()  # lately, and whole; newest first
 
 
 def rows(told: Told, which: NetworkList, mine: Callable[[int], bool]) -> Iterator[NetworkRow]:
@@ -37,6 +40,7 @@ def _strangers(told: Told, mine: Callable[[int], bool]) -> Iterator[NetworkRow]:
             yield _row(
                 told, sort_of(station), station.branch_id, mac=station.mac, ips=list(station.ips), where=station.where,
                 first_at=station.first_at, last_at=station.last_at, claims=one.claims.key if one.claims else "",
+                swept=station.swept_at,
             )  # fmt: skip
 
 
@@ -46,8 +50,18 @@ def _missing(told: Told, mine: Callable[[int], bool]) -> Iterator[NetworkRow]:
     for one in told.known:
         last = seen.get(one.id)
         if mine(one.branch_id) and (last is None or told.now - last > WINDOW):
-            sort = Sort.MISSING if one.branch_id in looked else Sort.UNLOOKED
-            yield _of(told, one, sort, last)
+            silent = _silent(told, one, last)
+            sort = Sort.MISSING if silent is not None or one.branch_id in looked else Sort.UNLOOKED
+            yield _of(told, one, sort, last, silent=silent)
+
+
+def _silent(told: Told, one: Known, last: int | None) -> int | None:
+    """When a sweep asked an address of it last and nobody answered; None if none did."""
+    addresses = [ip_address(ip) for ip in one.ips]
+    for sweep in told.swept:
+        if sweep.branch_id == one.branch_id and any(address in sweep.network for address in addresses):
+            return sweep.at if last is None or last < sweep.at else None
+    return None
 
 
 def _antivirus(told: Told, mine: Callable[[int], bool]) -> Iterator[NetworkRow]:
@@ -66,11 +80,14 @@ def _antivirus(told: Told, mine: Callable[[int], bool]) -> Iterator[NetworkRow]:
             yield _of(told, known, sort, last, where.get(known.id))
 
 
-def _of(told: Told, one: Known, sort: Sort, last: int | None, seen: Joined | None = None) -> NetworkRow:
+def _of(
+    told: Told, one: Known, sort: Sort, last: int | None, seen: Joined | None = None, silent: int | None = None
+) -> NetworkRow:
     mac = seen.station.mac if seen else min(one.macs, default="")
     where = seen.station.where if seen else ""
     return _row(told, sort, one.branch_id, mac=mac, ips=sorted(one.ips), key=one.key, name=one.name, where=where,
-                last_at=last, first_at=seen.station.first_at if seen else None)  # fmt: skip
+                last_at=last, first_at=seen.station.first_at if seen else None,
+                swept=seen.station.swept_at if seen else silent)  # fmt: skip
 
 
 def _row(
@@ -86,6 +103,7 @@ def _row(
     key: str = "",
     name: str = "",
     claims: str = "",
+    swept: int | None = None,
 ) -> NetworkRow:
     segment = told.segments.find(ips)
     code, branch_name = told.branches.get(branch, ("", ""))
@@ -102,6 +120,7 @@ def _row(
         first_at=first_at,
         last_at=last_at,
         claims=claims,
+        swept_at=swept,
     )
 
 

@@ -16,9 +16,12 @@ from server.network.seen import TOPICS
 from server.network.segments import Segments
 from server.network.tables import WireSeen
 from server.network.wire import LOOKED, WINDOW, Line, join, stations
+from server.orders.queries import Reader
 from server.schemas.network import CoverageOut, NetworkList, NetworkPage, NetworkRow, SegmentOut, Sort, TellerOut
+from server.sweeps.queries import ended, swept
 
 WORST: Final = {sort: place for place, sort in enumerate(Sort)}
+SWEEPS: Final = 100  # networks whose newest sweep is told
 REMEMBERED: Final = 12 * WINDOW  # µs; whoever is missing longer was last seen before that
 
 
@@ -57,6 +60,7 @@ def page(
         branches=sum(mine(own) for own in {one.branch_id for one in told.known}),
         tellers=len(times),
         oldest=min(times, default=None),
+        swept=len({(one.network, one.branch_id) for one in told.swept if mine(one.branch_id)}),
     )
 
 
@@ -65,7 +69,7 @@ def _worst(row: NetworkRow) -> tuple[object, ...]:
     return WORST[row.sort], not row.claims, -(row.last_at or 0), row.branch, row.mac, row.key
 
 
-def coverage(session: Session, viewer: Scoped, bank: Bank, now: int, offset: int, limit: int) -> CoverageOut:
+def coverage(session: Session, viewer: Reader, bank: Bank, now: int, offset: int, limit: int) -> CoverageOut:
     """Who tells of the wire, and since when it did not; and the bank's networks."""
     names = _branches(session)
     asked = select(FactSheet, Subject).join(Subject, col(Subject.id) == col(FactSheet.subject_id))
@@ -85,7 +89,8 @@ def coverage(session: Session, viewer: Scoped, bank: Bank, now: int, offset: int
         if viewer.branch_ids is None or one.branch in codes
     ]
     rows_ = found[offset : offset + limit]
-    return CoverageOut(total=len(found), offset=offset, at=now, rows=rows_, segments=segments)
+    sweeps = ended(session, viewer, told.segments, now, SWEEPS)
+    return CoverageOut(total=len(found), offset=offset, at=now, rows=rows_, segments=segments, sweeps=sweeps)
 
 
 def _teller(sheet: FactSheet, subject: Subject, names: Names, now: int) -> TellerOut:
@@ -109,21 +114,22 @@ def told_of(session: Session, bank: Bank, now: int) -> Told:
     own = known(session, now)
     segments = Segments(bank)
     lines = _lines(session, now)
-    return Told(join(stations(lines), own), own, _tellers(session), segments, names, now)
+    joined = join(stations(lines), own)
+    return Told(joined, own, _tellers(session), segments, names, now, swept(session, now - LOOKED))
 
 
 def _lines(session: Session, now: int) -> list[Line]:
     asked = (
         select(
             *map(col, (WireSeen.mac, WireSeen.ip, WireSeen.teller_id, Subject.branch_id, Subject.key, WireSeen.port)),
-            *map(col, (WireSeen.first_at, WireSeen.last_at)),
+            *map(col, (WireSeen.first_at, WireSeen.last_at, WireSeen.swept_at)),
         )
         .join(Subject, col(Subject.id) == col(WireSeen.teller_id))
         .where(col(WireSeen.last_at) >= now - REMEMBERED)
     )
     return [
-        Line(mac, ip, teller, branch, f"{key} {port}".strip(), first, last)
-        for mac, ip, teller, branch, key, port, first, last in session.execute(asked)
+        Line(mac, ip, teller, branch, f"{key} {port}".strip(), first, last, found)
+        for mac, ip, teller, branch, key, port, first, last, found in session.execute(asked)
     ]
 
 

@@ -33,13 +33,14 @@ def book(pages: Mapping[NetworkList, NetworkPage], bank: str, zone: ZoneInfo, _:
     def cells(row: NetworkRow) -> list[str]:
         return [
             _(SORTS[row.sort]), row.branch_name, row.key, row.name, row.mac, " ".join(row.ips), row.segment, row.where,
-            at(row.first_at) if row.first_at else "", at(row.last_at), row.claims,
+            at(row.first_at) if row.first_at else "", at(row.last_at),
+            at(row.swept_at) if row.swept_at else "", row.claims,
         ]  # fmt: skip
 
     columns = [
         (_("What"), 14), (_("Branch"), 16), (_("Key"), 16), (_("Name"), 18), (_("MAC"), 18), (_("Address"), 20),
         (_("Network"), 12), (_("Where"), 22), (_("First seen"), 16), (_("Last seen"), 16),
-        (_("Uses the address of"), 14),
+        (_("Swept"), 16), (_("Uses the address of"), 14),
     ]  # fmt: skip
     sheets = []
     for which, page in pages.items():

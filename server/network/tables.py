@@ -20,3 +20,4 @@ class WireSeen(SQLModel, table=True):
     port: str = Field(max_length=PORT)
     first_at: int = Field(sa_column=Column(Micros, nullable=False))  # corrected
     last_at: int = Field(sa_column=Column(Micros, nullable=False))
+    swept_at: int | None = Field(default=None, sa_column=Column(Micros))  # when a sweep found it last

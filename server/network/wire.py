@@ -35,6 +35,7 @@ class Line(NamedTuple):
     where: str
     first_at: int
     last_at: int
+    swept_at: int | None = None  # when a sweep found it last
 
 
 class Station(NamedTuple):
@@ -47,6 +48,7 @@ class Station(NamedTuple):
     first_at: int
     last_at: int
     most: int  # addresses in the table of one teller
+    swept_at: int | None = None
 
 
 def stations(lines: Iterable[Line]) -> list[Station]:
@@ -68,7 +70,8 @@ def stations(lines: Iterable[Line]) -> list[Station]:
         every = sorted({ip for found in ips.values() for ip in found})
         most = max(map(len, ips.values()), default=0)
         first = min(line.first_at for line in own)
-        return Station(mac, tuple(every), nearest.branch_id, nearest.where, first, last, most)
+        swept = max((line.swept_at for line in newest if line.swept_at is not None), default=None)
+        return Station(mac, tuple(every), nearest.branch_id, nearest.where, first, last, most, swept)
 
     return [one(mac, own) for mac, own in by_mac.items()]
 

@@ -1,7 +1,7 @@
 """What may be done with pushes: by people, who make and cancel them, and by the hub, which hands their orders out."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from sqlalchemy import func, insert, select, update
 from sqlmodel import Session, col
@@ -20,7 +20,7 @@ from server.orders.whom import PLACES, Aim, aim
 from server.orders.window import SECOND, Times, hours
 from server.plain import clean
 from server.queries import bank_zone
-from server.schemas.orders import OrderState, PushCreate
+from server.schemas.orders import OrderState, PushCreate, PushTimes
 from server.schemas.people import Role
 from server.storage.types import new_uid
 
@@ -48,15 +48,28 @@ def make(session: Session, act: Act, who: Who, ask: PushCreate) -> Push:
         raise Forbidden("Your role may not do this.")
     if not aimed.agents:
         raise Conflict("There is nobody to ask: no agent polls {key}.", key=ask.about or "—")
-    return begin(session, act, ask, aimed)
+    return begin(session, act, ask.what, ask.about, ask, aimed)
 
 
-def begin(session: Session, act: Act, ask: PushCreate, aimed: Aim) -> Push:
-    """The same to agents that are known already, for a person who may."""
-    times = _times(session, act.now, ask)
+class Sweep(NamedTuple):
+    """What a sweep is besides: 10.1.1.0/24, addresses a second, and how long that takes (µs)."""
+
+    prefix: str = ""
+    rate: int = 0
+    takes: int = 0
+
+
+NO_SWEEP: Final = Sweep()
+
+
+def begin(
+    session: Session, act: Act, what: str, said: str, ask: PushTimes, aimed: Aim, sweep: Sweep = NO_SWEEP
+) -> Push:
+    """The same to agents that are known already, for a person who may. `said` is what it is about, in their words."""
+    times = when(session, act.now, ask, sweep.takes)
     _not_too_many(session, act, lasts=times.expires - act.now > SHORT)
     push = Push(
-        what=ask.what,
+        what=what,
         subject_id=aimed.subject.id if aimed.subject else None,
         branch_id=aimed.branch_id,
         by=act.actor,
@@ -66,11 +79,12 @@ def begin(session: Session, act: Act, ask: PushCreate, aimed: Aim) -> Push:
         window=times.window,
         reason=clean(ask.reason),
         total=len(aimed.agents),
+        **sweep._asdict(),
     )
     session.add(push)
     session.flush()
     _order(session, push, aimed.agents, act.now)
-    after = {"what": push.what, "about": ask.about, "starts": push.starts, "expires": push.expires}
+    after = {"what": push.what, "about": said, "starts": push.starts, "expires": push.expires}
     after |= {"window": push.window, "orders": push.total}
     record(session, act, deed="push.make", about=about(push), after=after, reason=push.reason)
     settle(session, push, act.now)
@@ -122,7 +136,8 @@ def hand(session: Session, orders: Mapping[int, str], pushes: Collection[int], n
     return handed
 
 
-def _times(session: Session, now: int, ask: PushCreate) -> Times:
+def when(session: Session, now: int, ask: PushTimes, takes: int = 0) -> Times:
+    """Invalid if that is never."""
     if ask.starts is not None and ask.starts < now - PAST:
         raise Invalid("That start is past: leave it out, and the push starts now.")
     starts = max(now, ask.starts or 0)
@@ -133,8 +148,10 @@ def _times(session: Session, now: int, ask: PushCreate) -> Times:
             hours(ask.window)
         except ValueError:
             raise Invalid("The hours {window} are none: write them as 17:30-08:00.", window=ask.window) from None
-    times = Times(starts, starts + ask.seconds * SECOND, ask.window)
+    times = Times(starts, starts + ask.seconds * SECOND, ask.window, takes)
     if times.opening(bank_zone(session), now) is None:
+        if takes:
+            raise Invalid("It takes {minutes} minutes, and there is no such time.", minutes=-(-takes // (60 * SECOND)))
         raise Invalid("The orders would expire before the hours {window} begin.", window=ask.window)
     return times
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
 from sqlalchemy import select
 from sqlmodel import Session, col
 
@@ -53,6 +54,8 @@ class Found:
 class _Running:
     what: str
     closes: int
+    prefix: str
+    rate: int
 
 
 class Row(NamedTuple):
@@ -122,6 +125,8 @@ class Look:
                 push = running[row.push]
                 seconds = (push.closes - now) / SECOND
                 order = Order(uid=row.uid, what=push.what, seconds=seconds, positions=row.positions)
+                if push.prefix:
+                    order = replace(order, prefix=push.prefix, rate=push.rate)
                 found.orders[row.agent].append(order)
         self._running = frozenset(running)
         found.opens_in = NEVER if opens is None else max(0.0, (opens - now) / SECOND)
@@ -145,22 +150,25 @@ class Look:
 
 def _running(session: Session, now: int) -> tuple[dict[int, _Running], int | None]:
     """Pushes whose orders may be handed out now, and when that changes next for one that is to come."""
-    asked = select(col(Push.id), col(Push.what), col(Push.starts), col(Push.expires), col(Push.window))
+    asked: Any = select(
+        *map(col, (Push.id, Push.what, Push.prefix, Push.rate)),
+        *map(col, (Push.starts, Push.expires, Push.window, Push.takes)),
+    )
     pushes = session.execute(asked.where(col(Push.ended_at).is_(None))).all()
     if not pushes:
         return {}, None
     zone = bank_zone(session)
     running: dict[int, _Running] = {}
     opens: list[int] = []
-    for own, what, starts, expires, window in pushes:
-        opening = Times(starts, expires, window).opening(zone, now)
+    for own, what, prefix, rate, starts, expires, window, takes in pushes:
+        opening = Times(starts, expires, window, takes).opening(zone, now)
         if opening is None:
             continue
         begins, closes = opening
         if begins > now:
             opens.append(begins)
             continue
-        running[own] = _Running(what, closes)
+        running[own] = _Running(what, closes, prefix, rate)
         if closes < expires:  # it opens again another day, and is then to be found as one that just began
             opens.append(closes)
     return running, min(opens, default=None)

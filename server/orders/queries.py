@@ -71,7 +71,8 @@ def _outs(session: Session, viewer: Reader, rows: Sequence[Any], now: int) -> li
 
 
 def _out(push: Push, about: Subject | None, counts: dict[str, Any], _: Gettext, zone: ZoneInfo, now: int) -> PushOut:
-    opening = Times(push.starts, push.expires, push.window).opening(zone, now) if push.ended_at is None else None
+    times = Times(push.starts, push.expires, push.window, push.takes)
+    opening = times.opening(zone, now) if push.ended_at is None else None
     return PushOut(
         uid=push.uid,
         what=push.what,

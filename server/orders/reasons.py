@@ -30,8 +30,10 @@ class Reason(StrEnum):
 ENDS: Final = {
     Why.UNKNOWN: OrderState.REFUSED,
     Why.NOT_MINE: OrderState.REFUSED,
+    Why.OFF_WIRE: OrderState.REFUSED,
     Why.LATE: OrderState.EXPIRED,
     Why.CANCELLED: OrderState.CANCELLED,
+    Why.STOPPED: OrderState.CANCELLED,
 }
 
 BARRED: Final = {
@@ -47,6 +49,12 @@ SENTENCES: Final[dict[str, str]] = {
     Why.NOT_MINE: "None of the positions is its agent's any more.",
     Why.LATE: "The agent had it and could not begin it in time.",
     Why.CANCELLED: "It was cancelled before it was begun.",
+    Why.OFF_WIRE: "The network is not on its wire: its PC stands in {said}.",
+    Why.STOPPED: "It was cancelled while it was under way, and stopped.",
+    Why.BUSY: "The agent was sweeping another network.",
+    Why.TABLE_UNREAD: "The PC does not let its networks or its table of neighbours be read ({said}).",
+    Why.TABLE_FULL: "The PC's table of neighbours was full; the agent stopped.",
+    Why.NOT_SENT: "An address could not be asked, and the agent stopped: {said}",
     Why.INTERRUPTED: "The agent ended in the middle of it; it is not begun again.",
     Why.TIME: "It took too long.",
     Why.ERROR: "It failed: {said}",

@@ -36,6 +36,9 @@ class Push(SQLModel, table=True):
     expires: int = Field(sa_column=Column(Micros, nullable=False))
     window: str = Field(default="", sa_column=Column("hours", String(11), nullable=False))  # "17:30-08:00", bank's time
     reason: str = Field(default="", max_length=500)
+    prefix: str = Field(default="", max_length=18, sa_column_kwargs={"server_default": text("''")})  # of a sweep
+    rate: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})  # of a sweep: addresses a second
+    takes: int = Field(default=0, sa_column=Column(Micros, server_default=text("0"), nullable=False))  # window.Times
     total: int
     counts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Json, nullable=False))  # once it has ended
     ended_at: int | None = Field(default=None, sa_column=Column(Micros))

@@ -12,18 +12,23 @@ HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 
 @dataclass(frozen=True)
 class Times:
-    """UTC µs, and "17:30-08:00" in the bank's zone: such hours go over midnight. No hours are all of them."""
+    """UTC µs, and "17:30-08:00" in the bank's zone: such hours go over midnight. No hours are all of them.
+
+    What `takes` long is begun so early that it has ended when the hours close, and when it expires.
+    """
 
     starts: int
     expires: int
     window: str = ""
+    takes: int = 0
 
     def opening(self, zone: ZoneInfo, now: int) -> tuple[int, int] | None:
         """From when to when it may be handed out next; from `now` if that is so now. None: never again."""
         begin = max(now, self.starts)
         for opens, closes in self._spans(zone, begin):
+            closes = min(closes, self.expires) - self.takes
             if closes > begin:
-                opens, closes = max(opens, begin), min(closes, self.expires)
+                opens = max(opens, begin)
                 return (opens, closes) if opens < closes else None
         return None
 

@@ -19,6 +19,7 @@ from server.inventory.tables import Subject
 from server.media.tables import MediaSighting
 from server.network.tables import WireSeen
 from server.orders.tables import AgentOrder, Push
+from server.sweeps.tables import SweepRow
 
 END = 1 << 62  # after all numbers
 DETAIL = ("state", "hold", "result", "fact", "refused")
@@ -137,6 +138,7 @@ def sweep_wire(session: Session, before: int, _: int) -> int | None:
 
 def sweep_orders(session: Session, before: int, after: int) -> int | None:
     """Delete some pushes with numbers above `after` that ended before then (µs), and their orders; where to go on.
+    Their sweeps go with them, and at the end those nobody approved.
 
     The journal has who pushed what, and why.
     """
@@ -144,5 +146,9 @@ def sweep_orders(session: Session, before: int, after: int) -> int | None:
     asked = select(id_).where(id_ > after, col(Push.ended_at) < before).order_by(id_).limit(PUSHES)
     pushes = list(session.execute(asked).scalars())
     session.execute(delete(AgentOrder).where(col(AgentOrder.push_id).in_(pushes)))
+    uids = select(col(Push.uid)).where(id_.in_(pushes))
+    session.execute(delete(SweepRow).where(col(SweepRow.push).in_(uids)))
     session.execute(delete(Push).where(id_.in_(pushes)))
+    if len(pushes) < PUSHES:
+        session.execute(delete(SweepRow).where(col(SweepRow.push) == "", col(SweepRow.expires) < before))
     return pushes[-1] if len(pushes) == PUSHES else None

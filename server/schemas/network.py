@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from server.schemas.base import Page, Schema
+from server.schemas.sweeps import SweepOut
 
 
 class NetworkList(StrEnum):
@@ -31,7 +32,10 @@ class Antivirus(StrEnum):
 
 
 class NetworkRow(Schema):
-    """`key` and `name` are of the ledger, "" of a stranger. `claims`: whose address it uses with another MAC."""
+    """`key` and `name` are of the ledger, "" of a stranger. `claims`: whose address it uses with another MAC.
+
+    `swept_at`: when a sweep found it last; of one that is missing, when a sweep asked its address and none answered.
+    """
 
     sort: Sort
     mac: str
@@ -45,6 +49,7 @@ class NetworkRow(Schema):
     first_at: int | None
     last_at: int | None  # None: never seen
     claims: str = ""
+    swept_at: int | None = None
 
 
 class TellerOut(Schema):
@@ -77,8 +82,10 @@ class NetworkPage(Page):
     branches: int
     tellers: int
     oldest: int | None  # when the oldest of the tellers that count told
+    swept: int = 0  # networks that were swept in the last two days, whole
 
 
 class CoverageOut(Page):
     rows: list[TellerOut]
     segments: list[SegmentOut]
+    sweeps: list[SweepOut]  # the newest of each network that was swept

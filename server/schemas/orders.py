@@ -20,19 +20,24 @@ class OrderState(StrEnum):
     CANCELLED = "cancelled"
 
 
-class PushCreate(Schema):
-    """Have the agents of `about` do `what`."""
+class PushTimes(Schema):
+    """When it may be begun, and why it is."""
 
-    what: Literal["poll", "facts", "doctor", "spool", "assignment"]
-    about: Annotated[str, Field(max_length=200)] = ""  # key of a position, branch or agent; "" is all
     starts: int | None = None  # UTC µs; None: now
     seconds: Annotated[int, Field(ge=5, le=30 * 86_400)] = 120  # after `starts`, orders that were not begun expire
     window: Annotated[str, Field(pattern=r"^(|[0-2]\d:[0-5]\d-[0-2]\d:[0-5]\d)$")] = ""  # "17:30-08:00", bank's time
     reason: Annotated[str, Field(max_length=500)] = ""
 
 
+class PushCreate(PushTimes):
+    """Have the agents of `about` do `what`."""
+
+    what: Literal["poll", "facts", "doctor", "spool", "assignment"]
+    about: Annotated[str, Field(max_length=200)] = ""  # key of a position, branch or agent; "" is all
+
+
 class PushOut(Schema):
-    """A push and how far it is. The counts by state add up to `total`."""
+    """A push and how far it is; `what` is "sweep" of an approved sweep. The counts by state add up to `total`."""
 
     uid: str
     what: str

@@ -25,6 +25,7 @@ import server.network.tables
 import server.orders.tables
 import server.registers.tables
 import server.secrets.tables
+import server.sweeps.tables
 import server.tickets.tables  # noqa: F401  (each import registers its tables)
 
 metadata = SQLModel.metadata

@@ -1,0 +1,187 @@
+"""What is asked of sweeps: how each stands, by its row, by the order of its push, and by what its agent told."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Network
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col
+
+from server.accounts.scope import in_scope
+from server.accounts.tables import Person
+from server.facts.tables import FactSheet
+from server.inventory.tables import Subject
+from server.network.segments import Segments
+from server.orders.queries import Reader
+from server.orders.reasons import sentence
+from server.orders.tables import AgentOrder, Push
+from server.orders.window import SECOND, Times
+from server.queries import bank_zone
+from server.schemas.orders import OrderState
+from server.schemas.people import Role
+from server.schemas.sweeps import SweepOut, SweepPage, SweepState
+from server.sweeps.networks import stands_in, takes, told_networks, zone_of
+from server.sweeps.tables import SweepRow
+from server.texts import Gettext, gettext_for
+
+TOPIC: Final = "sweep"  # of an agent's facts
+FIGURES: Final = ("of", "asked", "answered")
+STATES: Final = {
+    OrderState.WAITING: SweepState.APPROVED,
+    OrderState.HANDED: SweepState.RUNNING,
+    OrderState.DONE: SweepState.DONE,
+    OrderState.FAILED: SweepState.FAILED,
+    OrderState.EXPIRED: SweepState.EXPIRED,
+    OrderState.REFUSED: SweepState.DECLINED,
+    OrderState.CANCELLED: SweepState.CANCELLED,
+}
+
+
+class Found(NamedTuple):
+    row: SweepRow
+    agent: Subject
+    home: Subject | None
+    push: Push | None
+    order: AgentOrder | None
+
+
+def page(
+    session: Session, viewer: Reader, segments: Segments, *, branch: str | None, now: int, offset: int, limit: int
+) -> SweepPage:
+    """Those that wait for approval first, then the newest."""
+    home = aliased(Subject)
+    mine = [in_scope(viewer, col(SweepRow.branch_id))]
+    if branch is not None:
+        mine.append(col(SweepRow.branch_id).in_(select(col(home.id)).where(col(home.key) == branch)))
+    waits = _waits(now)
+    asked = _asked().where(*mine)
+    total = session.execute(asked.with_only_columns(func.count(), maintain_column_froms=True)).scalar_one()
+    waiting = session.execute(select(func.count()).select_from(SweepRow).where(*mine, waits)).scalar_one()
+    rows = session.execute(asked.order_by(waits.desc(), col(SweepRow.id).desc()).offset(offset).limit(limit)).all()
+    outs = _outs(session, viewer, segments, [Found(*row) for row in rows], now)
+    return SweepPage(total=total, offset=offset, at=now, waiting=waiting, rows=outs)
+
+
+def out(session: Session, row: SweepRow, viewer: Reader, segments: Segments, now: int) -> SweepOut:
+    session.flush()
+    found = session.execute(_asked().where(col(SweepRow.id) == row.id)).all()
+    return _outs(session, viewer, segments, [Found(*one) for one in found], now)[0]
+
+
+def ended(session: Session, viewer: Reader, segments: Segments, now: int, limit: int) -> list[SweepOut]:
+    """The newest of each network that was swept, whole or in part."""
+    asked = _asked().where(in_scope(viewer, col(SweepRow.branch_id)), col(AgentOrder.answered))
+    newest: dict[tuple[str, int], Found] = {}
+    for row in session.execute(asked.order_by(col(AgentOrder.ended_at).desc()).limit(10 * limit)):
+        one = Found(*row)
+        if one.order is not None and one.order.result.get("detail", {}).get("asked"):
+            newest.setdefault((one.row.prefix, one.row.branch_id), one)
+    return _outs(session, viewer, segments, list(newest.values())[:limit], now)
+
+
+class Swept(NamedTuple):
+    """A network whose every address was asked, and when the last of it was."""
+
+    network: IPv4Network
+    branch_id: int
+    at: int
+
+
+def swept(session: Session, since: int) -> list[Swept]:
+    """Whole, since then; newest first. Agents' words of their networks are not asked: two branches may number alike."""
+    asked = select(col(SweepRow.prefix), col(SweepRow.branch_id), col(AgentOrder.ended_at))
+    asked = asked.join(Push, col(Push.uid) == col(SweepRow.push)).join(AgentOrder, col(AgentOrder.push_id) == Push.id)
+    asked = asked.where(col(AgentOrder.state) == OrderState.DONE, col(AgentOrder.ended_at) >= since)
+    rows = session.execute(asked.order_by(col(AgentOrder.ended_at).desc()))
+    return [Swept(IPv4Network(prefix), branch, at) for prefix, branch, at in rows]
+
+
+def _waits(now: int) -> Any:
+    return col(SweepRow.decided_at).is_(None) & col(SweepRow.cancelled_at).is_(None) & (col(SweepRow.expires) > now)
+
+
+def _asked() -> Select[Any]:
+    agent, home = aliased(Subject), aliased(Subject)
+    asked: Select[Any] = select(SweepRow, agent, home, Push, AgentOrder)
+    return (
+        asked.join(agent, col(agent.id) == col(SweepRow.agent_id))
+        .outerjoin(home, col(home.id) == col(SweepRow.branch_id))
+        .outerjoin(Push, col(Push.uid) == col(SweepRow.push))
+        .outerjoin(AgentOrder, col(AgentOrder.push_id) == col(Push.id))
+    )
+
+
+def _outs(session: Session, viewer: Reader, segments: Segments, rows: Sequence[Found], now: int) -> list[SweepOut]:
+    agents = {one.row.agent_id for one in rows}
+    networks = told_networks(session, agents)
+    sheets = select(col(FactSheet.subject_id), col(FactSheet.at), col(FactSheet.facts))
+    sheets = sheets.where(col(FactSheet.subject_id).in_(agents), col(FactSheet.topic) == TOPIC)
+    told = {agent: (at, facts) for agent, at, facts in session.execute(sheets)}
+    heads = select(col(Person.login)).where(col(Person.role) == Role.HEAD, col(Person.disabled_at).is_(None))
+    people = set(session.execute(heads).scalars())
+    said = gettext_for(viewer.lang), bank_zone(session)
+    outs = []
+    for one in rows:
+        prefix = IPv4Network(one.row.prefix)
+        found = _base(one, prefix, said[1], now) | _figures(one, told.get(one.row.agent_id))
+        found |= {"why": _why(one, *said), "zone": zone_of(segments, prefix)}
+        found |= {"on_wire": stands_in(networks, one.row.agent_id, prefix), "approvers": len(people - {one.row.by})}
+        outs.append(SweepOut.model_validate(found))
+    return outs
+
+
+def _base(one: Found, prefix: IPv4Network, zone: Any, now: int) -> dict[str, Any]:
+    row = one.row
+    same = ("uid", "prefix", "rate", "by", "at", "starts", "expires", "window", "reason")
+    same += ("decided_by", "decided_at", "push", "cancelled_by")
+    long = takes(prefix, row.rate)
+    opens = None
+    if one.order is not None and one.order.state is OrderState.WAITING:
+        opening = Times(row.starts, row.expires, row.window, long).opening(zone, now)
+        opens = opening[0] if opening and opening[0] > now else None
+    return {name: getattr(row, name) for name in same} | {
+        "agent": one.agent.key,
+        "agent_name": one.agent.name,
+        "branch": one.home.key if one.home else "",
+        "branch_name": one.home.name if one.home else "",
+        "addresses": prefix.num_addresses,
+        "takes": long // SECOND,
+        "state": _state(one, now),
+        "opens": opens,
+        "ended_at": one.order.ended_at if one.order else None,
+    }
+
+
+def _state(one: Found, now: int) -> SweepState:
+    row = one.row
+    if one.order is not None:
+        return STATES[one.order.state]
+    if row.cancelled_at is not None:
+        return SweepState.CANCELLED
+    if row.decided_at is not None:
+        return SweepState.REFUSED
+    return SweepState.LAPSED if row.expires <= now else SweepState.ASKED
+
+
+def _why(one: Found, _: Gettext, zone: Any) -> str:
+    if one.order is None:
+        return one.row.refusal
+    who = one.row.cancelled_by or (one.push.cancelled_by if one.push else "") or ""
+    return sentence(one.order.why, _, zone, said=one.order.said, heard_at=one.order.heard_at, who=who)
+
+
+def _figures(one: Found, told: tuple[int, dict[str, Any]] | None) -> dict[str, Any]:
+    """Of its result; before that, or where there never was one, what its agent told on the way."""
+    if one.order is None:
+        return {}
+    at, said = one.order.ended_at, one.order.result.get("detail", {})
+    if "asked" not in said:
+        at, facts = told or (None, {})
+        own = facts.get(f"{TOPIC}.order") == one.order.uid
+        said = {name: facts.get(f"{TOPIC}.{name}") for name in FIGURES} if own else {}
+    return {name: _count(said.get(name)) for name in FIGURES} | {"told_at": at} if said else {}
+
+
+def _count(said: object) -> int:
+    return said if isinstance(said, int) and 0 <= said < 1 << 31 else 0
