@@ -169,7 +169,8 @@ class Sweep:
                 self._answered[words[0], words[1]] = line
 
     def figures(self) -> dict[str, Told]:
-        return {f"{TOPIC}.{name}": value for name, value in self.detail().items()} | {f"{TOPIC}.order": self._uid}
+        facts: dict[str, Told] = {f"{TOPIC}.{name}": value for name, value in self.detail().items()}
+        return facts | {f"{TOPIC}.order": self._uid}
 
     def found(self) -> dict[str, Told]:
         lines = list(self._answered.values())

@@ -3,7 +3,9 @@
 Nobody approves what they asked for: a row of the table that says so is refused by the database too.
 """
 
+from collections.abc import Mapping
 from ipaddress import IPv4Network
+from typing import Any
 
 from sqlalchemy import Select, select
 from sqlmodel import Session, col
@@ -140,7 +142,7 @@ def _waiting(session: Session, act: Act, uid: str) -> SweepRow:
 def _agent(session: Session, key: str, prefix: IPv4Network, branch: str) -> Subject:
     """The one that was named, or the first that told of that network. Of a branch's network it stands in the branch."""
     asked = select(Subject).where(col(Subject.kind) == SubjectKind.AGENT, col(Subject.removed_at).is_(None))
-    agents = list(session.execute(asked.order_by(col(Subject.key))).scalars())
+    agents: list[Subject] = list(session.execute(asked.order_by(col(Subject.key))).scalars())
     home = select(col(Subject.id)).where(col(Subject.kind) == SubjectKind.BRANCH, col(Subject.key) == branch)
     own = session.execute(home.where(col(Subject.removed_at).is_(None))).scalar_one_or_none() if branch else None
     if key:
@@ -163,24 +165,24 @@ def _agent(session: Session, key: str, prefix: IPv4Network, branch: str) -> Subj
 
 
 def _not_twice(session: Session, agent: Subject, prefix: str, now: int) -> None:
-    waiting = select(col(SweepRow.prefix)).where(
+    waiting: Select[Any] = select(col(SweepRow.prefix)).where(
         *(col(SweepRow.decided_at).is_(None), col(SweepRow.cancelled_at).is_(None), col(SweepRow.expires) > now),
         col(SweepRow.agent_id) == agent.id,
     )
     for which in (waiting, _under_way(agent.id or 0)):
         if session.execute(which.where(col(SweepRow.prefix) == prefix).limit(1)).first() is not None:
-            raise Conflict(
-                "There is a sweep of {prefix} by {key} already that is not over.", prefix=prefix, key=agent.key
-            )
+            raise Conflict("A sweep of {prefix} by {key} is not over yet.", prefix=prefix, key=agent.key)
 
 
-def _under_way(agent: int) -> Select[tuple[str]]:
+def _under_way(agent: int) -> Select[Any]:
     """The networks that agent is to sweep, or sweeps: one at a time."""
-    asked = select(col(SweepRow.prefix)).join(Push, col(Push.uid) == col(SweepRow.push))
+    asked: Select[Any] = select(col(SweepRow.prefix)).join(Push, col(Push.uid) == col(SweepRow.push))
     return asked.where(col(SweepRow.agent_id) == agent, col(Push.ended_at).is_(None))
 
 
-def _done(session: Session, act: Act, row: SweepRow, deed: str, *, after: dict[str, object], reason: str = "") -> None:
+def _done(
+    session: Session, act: Act, row: SweepRow, deed: str, *, after: Mapping[str, object], reason: str = ""
+) -> None:
     session.add(row)
     session.flush()
     record(session, act, deed=deed, about=f"sweep:{row.uid}", after=after, reason=reason)

@@ -103,13 +103,14 @@ def _waits(now: int) -> Any:
 
 def _asked() -> Select[Any]:
     agent, home = aliased(Subject), aliased(Subject)
-    asked: Select[Any] = select(SweepRow, agent, home, Push, AgentOrder)
-    return (
+    asked: Any = select(SweepRow, agent, home, Push, AgentOrder)
+    joined: Select[Any] = (
         asked.join(agent, col(agent.id) == col(SweepRow.agent_id))
         .outerjoin(home, col(home.id) == col(SweepRow.branch_id))
         .outerjoin(Push, col(Push.uid) == col(SweepRow.push))
         .outerjoin(AgentOrder, col(AgentOrder.push_id) == col(Push.id))
     )
+    return joined
 
 
 def _outs(session: Session, viewer: Reader, segments: Segments, rows: Sequence[Found], now: int) -> list[SweepOut]:
@@ -133,8 +134,10 @@ def _outs(session: Session, viewer: Reader, segments: Segments, rows: Sequence[F
 
 def _base(one: Found, prefix: IPv4Network, zone: Any, now: int) -> dict[str, Any]:
     row = one.row
-    same = ("uid", "prefix", "rate", "by", "at", "starts", "expires", "window", "reason")
-    same += ("decided_by", "decided_at", "push", "cancelled_by")
+    same = (
+        *("uid", "prefix", "rate", "by", "at", "starts", "expires", "window", "reason"),
+        *("decided_by", "decided_at", "push", "cancelled_by"),
+    )
     long = takes(prefix, row.rate)
     opens = None
     if one.order is not None and one.order.state is OrderState.WAITING:
