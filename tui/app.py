@@ -48,6 +48,7 @@ from tui.screens.pushes import Pushes
 from tui.screens.report import Report
 from tui.screens.security import Security
 from tui.screens.sign_in import NewPassword, SignIn
+from tui.screens.sweeps import Sweeps
 from tui.screens.ticket import Ticket
 from tui.screens.tickets import Tickets
 from tui.screens.tickets import query_of as ticket_query
@@ -79,7 +80,7 @@ def _screens() -> dict[str, Callable[[Place], Screen[None]]]:
         "campaign-items": lambda to: CampaignItems(to.key, to.one("branch")),
         "media": lambda to: Sightings(to.one("serial") or "", to.one("branch")) if to.key or to.asked else Sticks(),
         "licences": _licences,
-        "network": lambda to: Network(to.one("branch")),
+        "network": lambda to: Sweeps(to.one("branch")) if to.key == "sweeps" else Network(to.one("branch")),
         "campaigns": lambda to: Campaign(to.key, to.one("branch")) if to.key else Campaigns(),
         "security": lambda to: Security(to.one("branch"), to.one("about"), overdue=to.one("overdue") is not None),
         "journal": lambda to: Journal(to.key or to.one("about") or ""),

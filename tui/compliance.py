@@ -38,6 +38,7 @@ from server.schemas.registers import (
     SecurityPage,
     SecurityRowOut,
 )
+from server.schemas.sweeps import SweepCreate, SweepOut, SweepPage, SweepRefuse
 from tui.downloads import Download, Downloads
 
 SECURITY = "/api/registers/security"
@@ -217,6 +218,25 @@ class Compliance(Downloads):
 
     async def network_coverage(self, *, offset: int = 0, limit: int = 100) -> CoverageOut:
         return await self._get(CoverageOut, "/api/network/coverage", offset=offset, limit=limit)
+
+    async def sweeps(self, *, branch: str | None = None, offset: int = 0, limit: int = 100) -> SweepPage:
+        return await self._get(SweepPage, "/api/network/sweeps", branch=branch, offset=offset, limit=limit)
+
+    async def ask_sweep(self, ask: SweepCreate) -> SweepOut:
+        return await self._post(SweepOut, "/api/network/sweeps", ask)
+
+    async def approve_sweep(self, uid: str) -> SweepOut:
+        return await self._post(SweepOut, _sweep(uid, "approve"))
+
+    async def refuse_sweep(self, uid: str, ask: SweepRefuse) -> SweepOut:
+        return await self._post(SweepOut, _sweep(uid, "refuse"), ask)
+
+    async def cancel_sweep(self, uid: str) -> SweepOut:
+        return await self._post(SweepOut, _sweep(uid, "cancel"))
+
+
+def _sweep(uid: str, deed: str) -> str:
+    return f"/api/network/sweeps/{quote(uid, safe='')}/{deed}"
 
 
 def _campaign(uid: str, more: str = "") -> str:

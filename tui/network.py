@@ -7,6 +7,7 @@ import typer
 from server.schemas.network import NetworkList
 from tui.exporting import Force, Output, save
 from tui.said import Json, answer, narrate
+from tui.sweeping import sweep_app
 from tui.texts import _
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ network_app = typer.Typer(
     rich_markup_mode=None, epilog="Example: branchfleet network strangers --branch 1001", no_args_is_help=True
 )
 app.add_typer(network_app, name="network")
+network_app.add_typer(sweep_app, name="sweep")
 
 Branch = Annotated[str, typer.Option(help="A branch's code.")]
 Limit = Annotated[int, typer.Option(min=1, max=500, help="How many, the worst first.")]
@@ -24,7 +26,7 @@ Limit = Annotated[int, typer.Option(min=1, max=500, help="How many, the worst fi
 
 @network_app.callback()
 def network() -> None:
-    """Who is on the wire and who is in the ledger. Nothing is sent to any station to find out."""
+    """Who is on the wire and who is in the ledger. Nothing is sent to find out, but for a sweep that was approved."""
 
 
 @network_app.command(epilog="Example: branchfleet network strangers --all --json")
@@ -59,6 +61,7 @@ def coverage(context: typer.Context, limit: Limit = 500, json: Json = False) -> 
     """List who tells of the wire, how old that is and what it left out; and how many addresses are in use."""
     from tui.listed import aligned
     from tui.plain import plain, to_json
+    from tui.swept import coverage_lines
     from tui.times import ago
 
     async def ask(client: "Client") -> None:
@@ -81,6 +84,10 @@ def coverage(context: typer.Context, limit: Limit = 500, json: Json = False) -> 
             typer.echo("")
             for line in aligned([head, *([plain(cell) for cell in row] for row in nets)]):
                 typer.echo(line)
+        if told.sweeps:
+            typer.echo("")
+            for line in aligned([[plain(cell) for cell in row] for row in coverage_lines(told)]):
+                typer.echo(line)
         narrate(_("{shown} of {total} tables").format(shown=len(told.rows), total=told.total))
 
     answer(context, ask)
@@ -100,7 +107,7 @@ def _list(context: typer.Context, which: NetworkList, branch: str, limit: int, j
     from tui.listed import aligned
     from tui.plain import plain, to_json
     from tui.times import ago
-    from tui.wires import SORTS, addresses, counted, covered, who
+    from tui.wires import SORTS, addresses, counted, covered, where, who
 
     async def ask(client: "Client") -> None:
         page = await client.network(which, branch=branch or None, every=every, limit=limit)
@@ -125,7 +132,7 @@ def _list(context: typer.Context, which: NetworkList, branch: str, limit: int, j
                 row.mac,
                 addresses(row),
                 row.segment,
-                row.where,
+                where(row),
                 ago(row.last_at, page.at) if row.last_at is not None else _("never"),
             ]
             for row in page.rows

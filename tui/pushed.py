@@ -14,6 +14,7 @@ WHATS = {
     "doctor": N_("self-check"),
     "spool": N_("spool"),
     "assignment": N_("fetch assignment"),
+    "sweep": N_("sweep of a network"),
 }
 FIGURES = {
     "waiting": N_("{value} records wait"),
@@ -22,8 +23,12 @@ FIGURES = {
     "limit": N_("of {value} MB"),
     "days": N_("{value} days at most"),
     "streams": N_("streams: {value}"),
+    "prefix": "{value}",
+    "of": N_("{value} addresses"),
+    "asked": N_("{value} asked"),
+    "answered": N_("{value} answered"),
 }
-NOT_SHOWN = ("polled", "unread", "stream")
+NOT_SHOWN = ("polled", "unread", "stream", "upTo")
 ENDS = (OrderState.DONE, OrderState.FAILED, OrderState.REFUSED, OrderState.EXPIRED, OrderState.CANCELLED)
 
 

@@ -130,9 +130,7 @@ def _said(row: "SweepOut") -> None:
     narrate(plain(f"{STATES[row.state].title}: {plan(row)}"))
 
 
-def _asked(
-    prefix: str, agent: str, rate: int, starts: str, expires: str, window: str, reason: str
-) -> "SweepCreate":
+def _asked(prefix: str, agent: str, rate: int, starts: str, expires: str, window: str, reason: str) -> "SweepCreate":
     from pydantic import ValidationError
 
     from server.schemas.sweeps import SweepCreate
@@ -142,5 +140,14 @@ def _asked(
     try:
         return SweepCreate.model_validate({**said, "starts": starts_at(starts), "seconds": seconds_of(expires)})
     except ValidationError as error:
-        first = error.errors()[0]
-        stop(Exit.USAGE, plain(f"{first['loc'][0]}: {first['msg']}"))
+        wrong = {
+            "seconds": _("--expires {said} is too short or too long: 1m to 30d.").format(said=plain(expires)),
+            "window": _("--window {said} is not hours of a day: write them as 17:30-08:00.").format(said=plain(window)),
+            "reason": _("--reason is too long: 500 characters at most."),
+            "agent": _("KEY is too long: no key is."),
+        }
+        first = str(error.errors()[0]["loc"][0])
+        stop(
+            Exit.USAGE,
+            wrong.get(first, _("{said} is no network: write it as 10.1.1.0/24.").format(said=plain(prefix[:40]))),
+        )

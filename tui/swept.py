@@ -60,8 +60,8 @@ def coverage_lines(told: CoverageOut) -> list[list[str]]:
     """Which network was swept when, by whose approval, and what came of it."""
     head = [_("Network"), _("Branch"), _("State"), _("Ended"), _("Agent"), _("Asked → approved"), _("Addresses")]
     rows = [
-        [row.prefix, row.branch_name, STATES[row.state].title, ago(row.ended_at or row.at, told.at), row.agent, who(row),
-         progress(row)]
+        [row.prefix, row.branch_name, STATES[row.state].title, ago(row.ended_at or row.at, told.at)]
+        + [row.agent, who(row), progress(row)]
         for row in told.sweeps
-    ]  # fmt: skip
+    ]
     return [head, *rows]

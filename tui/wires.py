@@ -3,7 +3,7 @@
 from server.schemas.network import NetworkList, NetworkPage, NetworkRow, Sort
 from tui.marks import Mark
 from tui.texts import N_, _
-from tui.times import ago
+from tui.times import ago, local
 
 LISTS: dict[NetworkList, str] = {
     NetworkList.STRANGERS: N_("On the wire, not in the ledger"),
@@ -26,7 +26,8 @@ def covered(page: NetworkPage) -> str:
     """Of how many branches somebody told, and how old the oldest of that is. Of the others nothing is known."""
     told = _("{looked} of {branches} branches were looked at").format(looked=page.looked, branches=page.branches)
     old = _("the oldest {ago}").format(ago=ago(page.oldest, page.at)) if page.oldest is not None else ""
-    return _(", ").join(one for one in (told, old) if one)
+    swept = _("{n} networks swept within two days").format(n=page.swept) if page.swept else ""
+    return _(", ").join(one for one in (told, old, swept) if one)
 
 
 def counted(page: NetworkPage, which: NetworkList) -> str:
@@ -44,6 +45,15 @@ def who(row: NetworkRow) -> str:
     if row.claims:
         return _("uses the address of {key}").format(key=row.claims)
     return f"{row.name} {row.key}".strip()
+
+
+def where(row: NetworkRow) -> str:
+    """The port it hangs on; whether a sweep found it; of one that is missing, when a sweep got no answer."""
+    if row.swept_at is None:
+        return row.where
+    if row.sort in (Sort.MISSING, Sort.UNLOOKED):
+        return _("no answer to the sweep of {when}").format(when=f"{local(row.swept_at):%m-%d %H:%M}")
+    return _("{where}, by sweep {when}").format(where=row.where, when=f"{local(row.swept_at):%m-%d}")
 
 
 def addresses(row: NetworkRow) -> str:

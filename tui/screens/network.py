@@ -1,7 +1,7 @@
 """The wire against the ledger: three lists, a digit each, and of how many branches they speak.
 
 ```
- 1 在网不在册  2 在册未见  3 在网无杀毒
+ 1 在网不在册  2 在册未见  3 在网无杀毒  4 网段扫描
  不在册 3 · 随机MAC 2 · 214 个网点中 198 个有数据，最旧 21 小时前
   情况        网点      是谁              MAC                地址        位置                 最近出现
 ```
@@ -20,7 +20,7 @@ from tui.screens.listing import Listing
 from tui.texts import N_, _
 from tui.widgets.columns import Column
 from tui.widgets.menu import Menu
-from tui.wires import LISTS, SORTS, addresses, counted, covered, who
+from tui.wires import LISTS, SORTS, addresses, counted, covered, where, who
 
 MARK = 12  # cells of a mark with its word
 
@@ -30,7 +30,8 @@ class Network(Listing[NetworkRow]):
     EMPTY = N_("Nobody. The line above says of how many branches that is known.")
     SEARCHED = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(str(digit), f"which({digit})", show=False) for digit in range(1, len(LISTS) + 1)
+        *(Binding(str(digit), f"which({digit})", show=False) for digit in range(1, len(LISTS) + 1)),
+        Binding(str(len(LISTS) + 1), "sweeps", N_("Sweeps"), show=False),
     ]
 
     def __init__(self, branch: str | None = None) -> None:
@@ -39,7 +40,8 @@ class Network(Listing[NetworkRow]):
         self._which = NetworkList.STRANGERS
 
     def above(self) -> Iterable[Widget]:
-        yield Menu([(str(n), _(title), f"screen.which({n})") for n, title in enumerate(LISTS.values(), 1)], chosen="1")
+        lists = [(str(n), _(title), f"screen.which({n})") for n, title in enumerate(LISTS.values(), 1)]
+        yield Menu([*lists, (str(len(lists) + 1), _("Sweeps"), "screen.sweeps")], chosen="1")
 
     def columns(self) -> list[Column[NetworkRow]]:
         cells = self.cells
@@ -50,7 +52,7 @@ class Network(Listing[NetworkRow]):
             Column(_("MAC"), lambda row: said(row.mac), 17),
             Column(_("Address"), lambda row: said(addresses(row)), 15, grow=1),
             Column(_("Network"), lambda row: cells.dim(row.segment), 8, drop=4),
-            Column(_("Where"), lambda row: said(row.where), 14, grow=2, drop=2),
+            Column(_("Where"), lambda row: said(where(row)), 14, grow=2, drop=2),
             Column(_("First seen"), lambda row: cells.moment(row.first_at), 11, drop=3),
             Column(_("Last seen"), lambda row: cells.ago(row.last_at), 10, right=True),
         ]
@@ -72,6 +74,9 @@ class Network(Listing[NetworkRow]):
         key = row.key or row.claims
         if key:
             self.app.open(f"devices/{key}" if "/" in key else f"agents/{key}")
+
+    def action_sweeps(self) -> None:
+        self.app.open(f"network/sweeps?branch={self._branch}" if self._branch else "network/sweeps")
 
     def action_which(self, digit: int) -> None:
         self._which = list(LISTS)[digit - 1]

@@ -130,7 +130,9 @@ def test_an_approval_lapses_too_and_is_not_begun_without_the_time_to_end(
     assert shown(li, uid)["state"] == "expired"
 
 
-def test_it_is_begun_only_within_its_hours(li: TestClient, wang: TestClient, sweeper: Sweeps, now: SetClock) -> None:
+def test_it_is_begun_only_within_its_hours(
+    li: TestClient, wang: TestClient, sweeper: Sweeps, now: SetClock, sign_in: SignIn
+) -> None:
     """The bank's noon is now; its hours open at ten in the evening."""
     pc = sweeper("1001-pc")
     uid = asked(li, seconds=2 * 86_400, window="22:00-22:30")["uid"]
