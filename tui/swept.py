@@ -59,9 +59,8 @@ def plan(row: SweepOut) -> str:
 def coverage_lines(told: CoverageOut) -> list[list[str]]:
     """Which network was swept when, by whose approval, and what came of it."""
     head = [_("Network"), _("Branch"), _("State"), _("Ended"), _("Agent"), _("Asked → approved"), _("Addresses")]
-    rows = [
-        [row.prefix, row.branch_name, STATES[row.state].title, ago(row.ended_at or row.at, told.at)]
-        + [row.agent, who(row), progress(row)]
-        for row in told.sweeps
-    ]
+    rows = []
+    for row in told.sweeps:
+        ended = ago(row.ended_at or row.at, told.at)
+        rows.append([row.prefix, row.branch_name, STATES[row.state].title, ended, row.agent, who(row), progress(row)])
     return [head, *rows]
