@@ -53,7 +53,7 @@ def test_what_one_asked_for_is_sent_when_another_approved_it(li: TestClient, wan
     assert pc.ask(wait=0).orders == []
     approved = does(wang, made["uid"], "approve")
     assert (approved["state"], approved["decided_by"]) == ("approved", "head-1002")
-    [order] = pc.ask().orders
+    [order] = pc.ask(wait=30).orders
     assert (order.what, order.prefix, order.rate, order.positions) == ("sweep", NET, 3, [])
     assert shown(li, made["uid"])["state"] == "running"
     pc.say("sweep", {"sweep.order": order.uid, "sweep.of": 253, "sweep.asked": 40, "sweep.answered": 7})
@@ -141,7 +141,7 @@ def test_it_is_begun_only_within_its_hours(
     now.forward((opens - now()) / 1_000_000 + 1800 - 100)  # too late for today
     assert pc.ask(wait=0).orders == []
     now.forward(86_400 - 1800 + 200)
-    [order] = pc.ask().orders
+    [order] = pc.ask(wait=30).orders
     assert order.seconds == pytest.approx(1800 - 100 - 188, abs=1)
     assert "there is no such time" in asked(sign_in(), "10.1.1.0/25", 422, window="22:00-22:01")["detail"]
 
@@ -155,9 +155,9 @@ def test_a_sweep_that_waits_or_runs_is_cancelled_and_its_agent_is_told(
     uid = asked(li)["uid"]
     pc = sweeper("1001-pc")
     does(wang, uid, "approve")
-    [order] = pc.ask().orders
+    [order] = pc.ask(wait=30).orders
     does(wang, uid, "cancel")
-    assert pc.ask(order.uid).cancelled == [order.uid]
+    assert pc.ask(order.uid, wait=30).cancelled == [order.uid]
     pc.found(order.uid, done=False, why=Why.STOPPED, detail={"of": 253, "asked": 31, "answered": 0})
     told = shown(li, uid)
     assert (told["state"], told["why"], told["asked"]) == (
@@ -181,7 +181,7 @@ def test_what_an_agent_could_not_do_says_why(
     uid = asked(li)["uid"]
     pc = sweeper("1001-pc")
     does(wang, uid, "approve")
-    [order] = pc.ask().orders
+    [order] = pc.ask(wait=30).orders
     pc.tell(order.uid, done=False, why=why, said=said)
     told = shown(li, uid)
     assert (told["state"], told["why"]) == (state, sentence)
@@ -226,5 +226,5 @@ def test_an_agent_sweeps_one_network_after_another(li: TestClient, wang: TestCli
     pc = sweeper("1001-pc")
     does(wang, first, "approve")
     assert "first: approve this when that has ended" in does(wang, second, "approve", 409)["detail"]
-    pc.found(pc.ask().orders[0].uid)
+    pc.found(pc.ask(wait=30).orders[0].uid)
     assert does(wang, second, "approve")["state"] == "approved"

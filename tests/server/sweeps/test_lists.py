@@ -50,7 +50,7 @@ def swept(li: TestClient, wang: TestClient, sweeper: Sweeps) -> Callable[..., st
         made = li.post("/api/network/sweeps", json={"prefix": NET, "agent": "1001-pc"})
         uid: str = made.json()["uid"]
         assert wang.post(f"/api/network/sweeps/{uid}/approve").status_code == 200
-        [order] = pc.ask().orders
+        [order] = pc.ask(wait=30).orders
         pc.found(order.uid, *lines, **said)
         return uid
 
