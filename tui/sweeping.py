@@ -68,7 +68,7 @@ def list_(
         if json:
             typer.echo(to_json(page.model_dump(mode="json")))
             return
-        head = [_("State"), _("Network"), _("Agent"), _("Asked → approved"), _("When"), _("Addresses"), _("Remark")]
+        head = [_("State"), _("Network"), _("Agent"), _("Asked → approved"), _("When"), _("Progress"), _("Remark")]
         rows = [
             [f"{STATES[row.state].shape} {STATES[row.state].title}", row.prefix, row.agent, who(row),
              moment(row.ended_at or row.at, page.at), progress(row), remark(row, page.at), row.uid]

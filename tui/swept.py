@@ -58,7 +58,7 @@ def plan(row: SweepOut) -> str:
 
 def coverage_lines(told: CoverageOut) -> list[list[str]]:
     """Which network was swept when, by whose approval, and what came of it."""
-    head = [_("Network"), _("Branch"), _("State"), _("Ended"), _("Agent"), _("Asked → approved"), _("Addresses")]
+    head = [_("Network"), _("Branch"), _("State"), _("Ended"), _("Agent"), _("Asked → approved"), _("Progress")]
     rows = []
     for row in told.sweeps:
         ended = ago(row.ended_at or row.at, told.at)

@@ -52,7 +52,7 @@ def where(row: NetworkRow) -> str:
     if row.swept_at is None:
         return row.where
     if row.sort in (Sort.MISSING, Sort.UNLOOKED):
-        return _("no answer to the sweep of {when}").format(when=f"{local(row.swept_at):%m-%d %H:%M}")
+        return _("no answer to the sweep of {when}").format(when=f"{local(row.swept_at):%m-%d}")
     return _("{where}, by sweep {when}").format(where=row.where, when=f"{local(row.swept_at):%m-%d}")
 
 

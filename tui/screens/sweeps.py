@@ -2,7 +2,7 @@
 
 ```
  2 项扫描，1 项待批准
-  状态      网段           采集程序  申请 → 批准   时间         地址               说明
+  状态      网络           采集程序  申请 → 批准   时间         进度               说明
   ▲ 待批准  10.1.1.0/24    1001-pc   li → ?       11-30 17:40  256 个，约 4 分钟   查私接设备
 ```
 """
@@ -35,7 +35,7 @@ class Sweeps(Listing[SweepOut]):
         Binding("1", "ask", N_("Ask for a sweep")),
         Binding("2", "approve", N_("Approve")),
         Binding("3", "refuse", N_("Refuse")),
-        Binding("4", "cancel", N_("Cancel it")),
+        Binding("4", "cancel", N_("Cancel the sweep")),
     ]
 
     def __init__(self, branch: str | None = None) -> None:
@@ -46,13 +46,13 @@ class Sweeps(Listing[SweepOut]):
         cells = self.cells
         return [
             Column(_("State"), lambda row: cells.mark(STATES[row.state]), 12),
-            Column(_("Network"), lambda row: said(" ".join((row.prefix, row.zone)).strip()), 14, grow=1),
-            Column(_("Branch"), lambda row: said(row.branch_name), 10, grow=1, drop=3),
+            Column(_("Network"), lambda row: said(row.prefix), 15),
+            Column(_("Branch"), lambda row: said(row.branch_name), 8, grow=1, drop=3),
             Column(_("Agent"), lambda row: said(row.agent), 10),
-            Column(_("Asked → approved"), lambda row: said(who(row)), 14, grow=1),
+            Column(_("Asked → approved"), lambda row: said(who(row)), 12, grow=1),
             Column(_("Time"), lambda row: cells.moment(row.ended_at or row.decided_at or row.at), 11, drop=2),
-            Column(_("Addresses"), lambda row: said(progress(row)), 22),
-            Column(_("Remark"), lambda row: cells.dim(remark(row, self.app.client.now())), 16, grow=3, drop=1),
+            Column(_("Progress"), lambda row: said(progress(row)), 22),
+            Column(_("Remark"), lambda row: cells.dim(remark(row, self.app.client.now())), 16, grow=4, drop=1),
         ]
 
     def key(self, row: SweepOut) -> object:
@@ -83,7 +83,7 @@ class Sweeps(Listing[SweepOut]):
         fields = [
             Field("prefix", _("Network"), hint=_("10.1.1.0/24; a /22 at most"), needed=True),
             Field("agent", _("Agent"), hint=_("empty: one whose PC told of that network")),
-            Field("rate", _("Addresses a second"), choices=[(one, one) for one in RATES]),
+            Field("rate", _("Addresses"), choices=[(one, _("{n} a second").format(n=one)) for one in RATES]),
             Field("seconds", _("Lapses after"), choices=[(str(seconds), _(title)) for seconds, title in LASTS]),
             Field("window", _("Hours"), hint=_("17:30-08:00; empty: at once")),
             Field("reason", _("Reason"), hint=_("for who approves it"), needed=True),
@@ -104,9 +104,11 @@ class Sweeps(Listing[SweepOut]):
             if key == "yes":
                 self._do(self.app.client.approve_sweep(uid))
 
-        asked = _("{plan}. Asked for by {who}: {reason}").format(plan=plan(row), who=row.by, reason=row.reason or "—")
-        choices = [Choice("yes", _("Approve: it begins within its time")), Choice("no", _("Not now"))]
-        self.app.push_screen(Choose(asked, choices), chosen)
+        choices = [
+            Choice("yes", _("Approve: {plan}").format(plan=plan(row))),
+            Choice("no", _("Not now ({who} asked: {reason})").format(who=row.by, reason=row.reason or "—")),
+        ]
+        self.app.push_screen(Choose(_("Approve the sweep?"), choices), chosen)
 
     def action_refuse(self) -> None:
         row = self._waiting()
@@ -131,8 +133,11 @@ class Sweeps(Listing[SweepOut]):
             if key == "yes":
                 self._do(self.app.client.cancel_sweep(uid))
 
-        choices = [Choice("yes", _("Cancel it: its agent stops within seconds")), Choice("no", _("Let it go on"))]
-        self.app.push_screen(Choose(plan(row), choices), chosen)
+        choices = [
+            Choice("yes", _("Cancel it: its agent stops within seconds")),
+            Choice("no", _("Let it be: {plan}").format(plan=plan(row))),
+        ]
+        self.app.push_screen(Choose(_("Cancel the sweep?"), choices), chosen)
 
     def _waiting(self) -> SweepOut | None:
         row: SweepOut | None = self.table.row
