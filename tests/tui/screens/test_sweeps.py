@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from server.schemas.people import Role
 from tui.app import ConsoleApp
@@ -34,16 +35,16 @@ async def test_one_asks_and_another_approves_and_cancels(
     bank: Any, console: MakeConsole, until: Until, text: Text
 ) -> None:
     li, wang = bank.token("li", Role.HEAD), bank.token("wang", Role.HEAD)
-    async with console(li).run_test(size=(120, 40)) as pilot:
+    async with console(li).run_test(size=(120, 40), notifications=True) as pilot:
         app = await open_sweeps(pilot, until)
         await until(pilot, lambda: "没有扫描过网段" in text(pilot))
         await pilot.press("1")
         await until(pilot, lambda: isinstance(app.screen, Fill))
         for name, said in (("prefix", "10.1.1.0/24"), ("agent", "centre"), ("reason", "查私接设备")):
-            app.screen.query_one(f"#{name}").value = said
+            app.screen.query_one(f"#{name}", Input).value = said
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, Sweeps) and "待批准" in text(pilot))
-        assert "1 项扫描，1 项待批准 · 申请人不能批准自己的申请" in text(pilot)
+        line = "1 项扫描，1 项待批准 · 申请人不能批准自己的申请"
+        await until(pilot, lambda: isinstance(app.screen, Sweeps) and line in text(pilot))
         await pilot.press("2")
         await until(pilot, lambda: isinstance(app.screen, Choose))
         assert "每秒 2 个" in text(pilot)
