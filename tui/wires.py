@@ -27,7 +27,8 @@ def covered(page: NetworkPage) -> str:
     told = _("{looked} of {branches} branches were looked at").format(looked=page.looked, branches=page.branches)
     old = _("the oldest {ago}").format(ago=ago(page.oldest, page.at)) if page.oldest is not None else ""
     swept = _("{n} networks swept within two days").format(n=page.swept) if page.swept else ""
-    return _(", ").join(one for one in (told, old, swept) if one)
+    asked = _("{n} sweeps wait for approval").format(n=page.waiting) if page.waiting else ""
+    return _(", ").join(one for one in (told, old, swept, asked) if one)
 
 
 def counted(page: NetworkPage, which: NetworkList) -> str:

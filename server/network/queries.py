@@ -18,7 +18,8 @@ from server.network.tables import WireSeen
 from server.network.wire import LOOKED, WINDOW, Line, join, stations
 from server.orders.queries import Reader
 from server.schemas.network import CoverageOut, NetworkList, NetworkPage, NetworkRow, SegmentOut, Sort, TellerOut
-from server.sweeps.queries import ended, swept
+from server.sweeps.queries import ended, swept, waiting
+from server.sweeps.tables import SweepRow
 
 WORST: Final = {sort: place for place, sort in enumerate(Sort)}
 SWEEPS: Final = 100  # networks whose newest sweep is told
@@ -50,6 +51,7 @@ def page(
     looked = [times for own, times in told.tellers.items() if mine(own)]
     fresh = [[at for at in times if now - at <= LOOKED] for times in looked]
     times = [at for each in fresh for at in each]
+    codes = {own for own, (code, _) in told.branches.items() if mine(own)}
     return NetworkPage(
         total=len(shown),
         offset=offset,
@@ -60,6 +62,7 @@ def page(
         branches=sum(mine(own) for own in {one.branch_id for one in told.known}),
         tellers=len(times),
         oldest=min(times, default=None),
+        waiting=waiting(session, now, col(SweepRow.branch_id).in_(codes)),
         swept=len({(one.network, one.branch_id) for one in told.swept if mine(one.branch_id)}),
     )
 

@@ -83,6 +83,7 @@ class NetworkPage(Page):
     tellers: int
     oldest: int | None  # when the oldest of the tellers that count told
     swept: int = 0  # networks that were swept in the last two days, whole
+    waiting: int = 0  # sweeps that wait for approval
 
 
 class CoverageOut(Page):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -54,13 +54,19 @@ def page(
     mine = [in_scope(viewer, col(SweepRow.branch_id))]
     if branch is not None:
         mine.append(col(SweepRow.branch_id).in_(select(col(home.id)).where(col(home.key) == branch)))
-    waits = _waits(now)
     asked = _asked().where(*mine)
     total = session.execute(asked.with_only_columns(func.count(), maintain_column_froms=True)).scalar_one()
-    waiting = session.execute(select(func.count()).select_from(SweepRow).where(*mine, waits)).scalar_one()
-    rows = session.execute(asked.order_by(waits.desc(), col(SweepRow.id).desc()).offset(offset).limit(limit)).all()
+    rows = session.execute(
+        asked.order_by(_waits(now).desc(), col(SweepRow.id).desc()).offset(offset).limit(limit)
+    ).all()
     outs = _outs(session, viewer, segments, [Found(*row) for row in rows], now)
-    return SweepPage(total=total, offset=offset, at=now, waiting=waiting, rows=outs)
+    return SweepPage(total=total, offset=offset, at=now, waiting=waiting(session, now, *mine), rows=outs)
+
+
+def waiting(session: Session, now: int, *mine: ColumnElement[bool]) -> int:
+    """How many nobody has approved yet."""
+    asked = select(func.count()).select_from(SweepRow).where(_waits(now), *mine)
+    return int(session.execute(asked).scalar_one())
 
 
 def out(session: Session, row: SweepRow, viewer: Reader, segments: Segments, now: int) -> SweepOut:

@@ -40,6 +40,24 @@ def test_the_next_opening(window: str, now: str, opening: tuple[str, str] | None
     assert Times(MONDAY, FRIDAY, window).opening(BANK, at(now)) == expected
 
 
+@pytest.mark.parametrize(
+    ("window", "now", "opening"),
+    [
+        ("", "2026-11-03 12:00", ("2026-11-03 12:00", "2026-11-05 23:30")),
+        ("", "2026-11-05 23:30", None),
+        ("09:00-17:00", "2026-11-03 16:29", ("2026-11-03 16:29", "2026-11-03 16:30")),
+        ("09:00-17:00", "2026-11-03 16:30", ("2026-11-04 09:00", "2026-11-04 16:30")),
+        ("17:30-08:00", "2026-11-05 20:00", ("2026-11-05 20:00", "2026-11-05 23:30")),
+        ("09:00-09:30", "2026-11-03 08:00", None),  # it never fits
+    ],
+)
+def test_what_takes_half_an_hour_is_begun_so_early_that_it_ends_in_its_hours(
+    window: str, now: str, opening: tuple[str, str] | None
+) -> None:
+    expected = (at(opening[0]), at(opening[1])) if opening else None
+    assert Times(MONDAY, FRIDAY, window, 1800 * SECOND).opening(BANK, at(now)) == expected
+
+
 CLOCK = st.builds("{:02}:{:02}".format, st.integers(0, 23), st.integers(0, 59))
 
 

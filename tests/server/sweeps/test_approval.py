@@ -95,6 +95,8 @@ def test_who_is_not_of_head_office_decides_nothing_and_sees_their_own(
     assert seen == {"own": 1, "other": 0}
     assert (auditor.get("/api/network/sweeps").json()["waiting"], shown(auditor, uid)["state"]) == (1, "asked")
     assert other.get(f"/api/network/sweeps/{uid}").status_code == 404
+    waits = [person.get("/api/network/lists/missing").json()["waiting"] for person in (li, own, other)]
+    assert waits == [1, 1, 0]
 
 
 def test_a_refusal_says_why_and_is_the_end(li: TestClient, wang: TestClient, sweeper: Sweeps) -> None:
