@@ -107,7 +107,7 @@ def _list(context: typer.Context, which: NetworkList, branch: str, limit: int, j
     from tui.listed import aligned
     from tui.plain import plain, to_json
     from tui.times import ago
-    from tui.wires import SORTS, addresses, counted, covered, where, who
+    from tui.wires import SORTS, addresses, counted, covered, pending, where, who
 
     async def ask(client: "Client") -> None:
         page = await client.network(which, branch=branch or None, every=every, limit=limit)
@@ -144,6 +144,6 @@ def _list(context: typer.Context, which: NetworkList, branch: str, limit: int, j
                 shown=len(page.rows), total=page.total, what=counted(page, which)
             )
         )
-        narrate(covered(page))
+        narrate(" · ".join(one for one in (covered(page), pending(page)) if one))
 
     answer(context, ask)

@@ -27,8 +27,12 @@ def covered(page: NetworkPage) -> str:
     told = _("{looked} of {branches} branches were looked at").format(looked=page.looked, branches=page.branches)
     old = _("the oldest {ago}").format(ago=ago(page.oldest, page.at)) if page.oldest is not None else ""
     swept = _("{n} networks swept within two days").format(n=page.swept) if page.swept else ""
-    asked = _("{n} sweeps wait for approval").format(n=page.waiting) if page.waiting else ""
-    return _(", ").join(one for one in (told, old, swept, asked) if one)
+    return _(", ").join(one for one in (told, old, swept) if one)
+
+
+def pending(page: NetworkPage) -> str:
+    """What somebody of head office is waited for."""
+    return _("{n} sweeps wait for approval").format(n=page.waiting) if page.waiting else ""
 
 
 def counted(page: NetworkPage, which: NetworkList) -> str:

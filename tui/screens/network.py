@@ -20,7 +20,7 @@ from tui.screens.listing import Listing
 from tui.texts import N_, _
 from tui.widgets.columns import Column
 from tui.widgets.menu import Menu
-from tui.wires import LISTS, SORTS, addresses, counted, covered, where, who
+from tui.wires import LISTS, SORTS, addresses, counted, covered, pending, where, who
 
 MARK = 12  # cells of a mark with its word
 
@@ -68,7 +68,7 @@ class Network(Listing[NetworkRow]):
     def told(self, page: Page) -> list[str]:
         if not isinstance(page, NetworkPage):
             return []
-        return [counted(page, self._which), covered(page)]
+        return [pending(page), counted(page, self._which), covered(page)]
 
     def open_row(self, row: NetworkRow) -> None:
         key = row.key or row.claims
