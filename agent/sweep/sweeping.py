@@ -173,7 +173,7 @@ class Sweep:
         return facts | {f"{TOPIC}.order": self._uid}
 
     def found(self) -> dict[str, Told]:
-        lines = list(self._answered.values())
+        lines = [self._answered[one] for one in sorted(self._answered, key=lambda one: (IPv4Address(one[0]), one[1]))]
         return self.figures() | {TOPIC: lines[:MOST], f"{TOPIC}.left_out": max(0, len(lines) - MOST)}
 
     def detail(self) -> dict[str, str | int]:
