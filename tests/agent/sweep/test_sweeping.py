@@ -158,7 +158,7 @@ async def test_two_that_answer_for_one_address_are_both_told(
 ) -> None:
     line.here, line.lines = {8}, [f"10.1.1.8 {MAC} eth0"]
     outcome = await sweeping.do(order("10.1.1.0/28"))
-    assert found(outcome) == ["10.1.1.8 00:1b:21:0a:00:08 eth0", f"10.1.1.8 {MAC} eth0"]
+    assert found(outcome) == [f"10.1.1.8 {MAC} eth0", "10.1.1.8 00:1b:21:0a:00:08 eth0"]
     assert outcome.detail["answered"] == 1
 
 
