@@ -7,6 +7,7 @@ from sqlalchemy import insert, select
 from sqlmodel import Session, col
 
 from server.campaigns.monthly import newest
+from server.campaigns.asked import as_asked
 from server.campaigns.queries import visible
 from server.campaigns.tables import Campaign, HostRow
 from server.campaigns.template import Template, ports_of
@@ -63,7 +64,8 @@ def begin(
         template=people,
         push=push.uid if push else "",
         title=clean(ask.title) or people.get("zh") or "、".join(check.title.zh for check in checks)[:LONGEST],
-        checks=[_asked(check) for check in checks],
+        checks=[as_asked(check) for check in checks],
+        bank=kept.bank.frozen(),
         scope=scope,
         by=act.actor,
         at=act.now,
@@ -142,12 +144,6 @@ def _people(ask: CampaignCreate, template: Template | None) -> dict[str, Any]:
     if ask.ports and not ports:
         raise Invalid("{ports} are no ports: write them as 135,137-139,445.", ports=ask.ports)
     return template.frozen(ports)
-
-
-def _asked(check: Check) -> dict[str, str]:
-    """With its text: what is asked stays the same when its file is another."""
-    named = {"id": check.id, "zh": check.title.zh, "en": check.title.en, "severity": check.severity}
-    return {**named, "text": check.text}
 
 
 def _push(session: Session, act: Act, who: orders.Who, ask: CampaignCreate, asked: list[Asked]) -> Push | None:

@@ -20,6 +20,7 @@ KEYS: Final = (*TEXTS, "mend", "also")
 LARGEST: Final = 65_536  # characters of a file
 LINE, STEPS = 300, 20  # characters of a text; steps to mend
 LONGEST: Final = 366  # days
+ALL: Final = "checks/"  # in the place of a file: the folder, of which nobody can tell what is in it
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
 _ID_LINE = re.compile(rf"""^[ \t]*id[ \t]*=[ \t]*["']?(?P<id>{_ID.pattern})(?![\w-])""", re.ASCII | re.MULTILINE)
 _FRESH = re.compile(r"([1-9]\d{0,3})([hd])", re.ASCII)
@@ -43,7 +44,7 @@ class Check(msgspec.Struct, frozen=True, dict=True):
     mend: Mapping[str, tuple[str, ...]]  # zh and en
     also: tuple[str, ...] = ()  # facts that are shown and prove nothing
     text: str = ""  # of its file
-    broken: str = ""  # name of its file, where that is wrong: it judges nobody
+    broken: str = ""  # name of its file, or ALL, where that is wrong: it judges nobody
 
     @cached_property
     def reads(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from server.checks.bank import Bank, Exemption
-from server.checks.check import Check
+from server.checks.check import ALL, Check
 from server.checks.functions import Functions, Odd, when
 from server.checks.language import Expression
 from server.checks.sheets import DAY, PRODUCTS, Host, Lack, Value, fact
@@ -70,7 +70,8 @@ class Judge:
         return verdict
 
     def _broken(self) -> Verdict:
-        return Verdict(Word.UNKNOWN, (phrase("check_broken", file=self.check.broken),))
+        key = "folder_broken" if self.check.broken == ALL else "check_broken"
+        return Verdict(Word.UNKNOWN, (phrase(key, file=self.check.broken),))
 
     def _remembered(self, host: Host) -> Verdict:
         names = list(self._flat)

@@ -32,12 +32,14 @@ class BranchCounts(Schema):
 
 
 class MatrixPage(Page):
-    """Branches, those with most that is not well first; `checks` are the sums of all that match."""
+    """Branches, those with most that is not well first; `checks` are the sums of all that match. `wrong`: what is wrong
+    with the bank's own files, for head office."""
 
     hosts: int
     heard: int  # hosts that ever told anything
     checks: list[CheckCounts]
     rows: list[BranchCounts]
+    wrong: list[str] = []
 
 
 class CellOut(Schema):
