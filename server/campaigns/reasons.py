@@ -47,6 +47,7 @@ _DRIVER: Final = {
     "badFrame": Undone.UNREADABLE_OUTPUT,
     "tooLong": Undone.UNREADABLE_OUTPUT,
     "noPermission": Undone.NO_PERMISSION,
+    "unknownScript": Undone.UNREADABLE_OUTPUT,
     "notPosted": Undone.NOT_POSTED,
 }
 # how an order ended, as its agent or the server says it
@@ -64,6 +65,7 @@ _ORDER: Final = {
     Reason.UNANSWERED: Undone.NO_ANSWER,
     Reason.WITHDRAWN: Undone.CANCELLED,
 }
+MORE: Final = ("unknownScript",)  # of a driver's words those that say what to do
 NO_FACTS: Final = "noFacts"  # the agent said that it was done, and told nothing new
 
 OFF_WAITING: Final = "off or cut off since {since}; done when it is next on, until {until}"
@@ -104,6 +106,8 @@ def why(
         return sentence(detail, _, zone, said=said, heard_at=since, who=who)
     told = reason_title(detail, lang) if detail else ""
     head = title(reason, _)
+    if detail in MORE:
+        return _("{reason}: {more}").format(reason=head, more=told)
     return head if not told or told == head or reason != Undone.OTHER else told
 
 
