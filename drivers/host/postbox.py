@@ -66,7 +66,7 @@ class Box:
         self.last = 0  # when the nonce of the newest was made, ns of the monotonic clock
 
     def take(self, found: document.Document, came: Came) -> None:
-        """What its key signed, now. Garbled, which is what is known of it then. In a thread: it is on the disk after."""
+        """What its key signed, now. Garbled, which is what is known of it then. Blocks: after it, it is on the disk."""
         try:
             post = _post(found, came, time.monotonic())
         except Garbled as error:

@@ -6,8 +6,8 @@ from typing import Any, Final
 from sqlalchemy import insert, select
 from sqlmodel import Session, col
 
-from server.campaigns.monthly import newest
 from server.campaigns.asked import as_asked
+from server.campaigns.monthly import newest
 from server.campaigns.queries import visible
 from server.campaigns.tables import Campaign, HostRow
 from server.campaigns.template import Template, ports_of

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, case, func, or_, select, true
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
+from server.accounts.named import branches_named
 from server.accounts.scope import Scoped, in_scope
 from server.campaigns import reasons
 from server.campaigns.tables import Campaign, HostRow, VerdictRow
@@ -48,7 +49,6 @@ SAID: Final = {
     "zone": "zone {said}",
     "query": "those with {said}",
 }
-EVERYTHING: Final = "all branches"
 Counts = dict[tuple[HostState, str, str, bool], int]  # state, word, reason, whether it is silent -> hosts
 
 
@@ -161,9 +161,17 @@ def tally(counts: Counts) -> Tally:
     )
 
 
-def scope(session: Session, campaign: Campaign, _: Gettext) -> str:
+def scope(session: Session, campaign: Campaign, viewer: Scoped, _: Gettext) -> str:
+    """Whom it asks; for whoever sees a part of them alone, whose figures these are."""
     if not campaign.scope:
-        return _(EVERYTHING)
+        return branches_named(session, viewer, None, _)
+    asked = _limits(session, campaign, _)
+    if viewer.branch_ids is None:
+        return asked
+    return _("{asked} (of {own})").format(asked=asked, own=branches_named(session, viewer, None, _))
+
+
+def _limits(session: Session, campaign: Campaign, _: Gettext) -> str:
     said = dict(campaign.scope)
     if code := said.get("branch"):
         found = select(col(Subject.name)).where(col(Subject.kind) == "branch", col(Subject.key) == code)
@@ -223,7 +231,7 @@ def _outs(
                 template=one.template.get("en" if viewer.lang == "en" else "zh", ""),
                 items=items(session, one, viewer, viewer.lang) if words and one.template else [],
                 ticks=ticks.get(one.id or 0, TickTally()),
-                scope=scope(session, one, _),
+                scope=scope(session, one, viewer, _),
                 checks=[
                     CampaignCheck(
                         id=check["id"],

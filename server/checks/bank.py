@@ -1,6 +1,5 @@
 """What the bank knows beyond one host: its newest virus libraries, and what it wrote down in `checks/bank.toml`."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import date
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
@@ -15,6 +14,7 @@ from server.checks.sheets import DAY, PRODUCTS, Host, Lack, fact
 from server.errors import Told
 from server.licences.products import Product
 from server.storage.types import canonical
+from server.toml import BadToml, convert, loads
 
 FILE: Final = "bank.toml"
 YOUNG: Final = 15 * DAY  # a newest library older than this is no measure: a server nobody updates would make all green
@@ -140,13 +140,13 @@ class Bank(msgspec.Struct, frozen=True):
 def read_bank(file: Path, newest: Mapping[str, int] | None = None) -> Bank:
     """What the bank wrote down; nothing where there is no file. BadBank."""
     try:
-        said = msgspec.convert(tomllib.loads(read_text(file)), Said) if sign_of(file) else Said()
-        zones = tuple((name, ip_network(text)) for name, texts in said.zones.items() for text in texts)
-        segments = tuple(Segment(ip_network(one.prefix), one.zone, one.branch) for one in said.segment)
+        said = convert(loads(read_text(file)), Said) if sign_of(file) else Said()
+        zones = tuple((name, _network(text)) for name, texts in said.zones.items() for text in texts)
+        segments = tuple(Segment(_network(one.prefix), one.zone, one.branch) for one in said.segment)
     except BadFile as bad:
         raise BadBank("{why}", why=bad) from bad
-    except (tomllib.TOMLDecodeError, RecursionError, msgspec.ValidationError, ValueError) as error:
-        raise BadBank("{file}: {why}", file=file, why=str(error)) from error
+    except BadToml as error:
+        raise BadBank("{file}: {why}", file=file, why=error) from error
     return Bank(
         newest=newest or {},
         baselines=said.baseline,
@@ -158,6 +158,15 @@ def read_bank(file: Path, newest: Mapping[str, int] | None = None) -> Bank:
         segments=segments,
         products=tuple(said.product),
     )
+
+
+def _network(said: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(said)
+    except ValueError as error:
+        raise BadToml(
+            "{said} is no network: write it as 10.1.0.0/16, with nothing behind its bits", said=said
+        ) from error
 
 
 def newest_libraries(hosts: Iterable[Host], now: int) -> dict[str, int]:

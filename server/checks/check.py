@@ -1,7 +1,6 @@
 """A check: one question to every host, as a TOML file says it. Every error is one sentence with file and key."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cached_property
@@ -13,6 +12,7 @@ from server.checks.language import BadExpression, Expression
 from server.checks.sheets import DAY
 from server.checks.words import Text, name_of
 from server.errors import Told
+from server.toml import BadToml, loads
 
 SEVERITIES: Final = ("minor", "major", "critical")
 TEXTS: Final = ("id", "title", "title_en", "clause", "severity", "applies", "passes", "fresh")
@@ -78,9 +78,9 @@ def _check(text: str) -> Check:
     if len(text) > LARGEST:
         raise BadCheck("it is longer than {most} characters; a check is a page", most=LARGEST)
     try:
-        said = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadCheck("it is no TOML: {why}", why=str(error)) from error
+        said = loads(text)
+    except BadToml as error:
+        raise BadCheck("it is no TOML: {why}", why=error) from error
     for key in said:
         if key not in KEYS:
             near = get_close_matches(key, KEYS, 1)

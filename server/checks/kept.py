@@ -6,7 +6,6 @@ force, after a start what reads it is unknown; and the check of a file that is w
 Nor does a folder of which nobody can tell what is in it: the last good set is in force, after a start all is unknown.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -17,8 +16,8 @@ import msgspec
 
 from server.checks.bank import FILE, BadBank, Bank, read_bank
 from server.checks.check import ALL, BadCheck, Check, broken_check, id_of, read_check
-from server.checks.files import BadFile, Sign, read_text, sign_of
-from server.errors import Told, reason
+from server.checks.files import BadFile, Sign, names_in, read_text, sign_of
+from server.errors import Told
 
 FOLDER = "checks"
 MOST = 500  # files
@@ -112,15 +111,13 @@ class Checks:
         if self._folder is None:
             return []
         try:
-            names = os.listdir(self._folder)  # to glob it would take one that may not be read for an empty one
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            unlisted = "{file} cannot be listed: {why}. Until it can the last good set counts, or nothing is known"
-            raise BadCheck(unlisted, file=self._folder, why=reason(error)) from error
-        wanted = sorted(name for name in names if name.endswith(".toml") and name != FILE)
+            wanted = [name for name in names_in(self._folder) if name != FILE]
+        except BadFile as bad:
+            raise BadCheck("{why}. Until it can the last good set counts, or nothing is known", why=bad) from bad
         if len(wanted) > MOST:
-            many = "{file} has more than {most} files: until there are fewer the last good set counts, or nothing is known"
+            many = (
+                "{file} has more than {most} files: until there are fewer the last good set counts, or nothing is known"
+            )
             raise BadCheck(many, file=self._folder, most=MOST)
         return [self._folder / name for name in wanted]
 

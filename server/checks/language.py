@@ -25,6 +25,9 @@ MACROS: Final = ("exists", "all", "exists_one", "filter", "map")
 METHODS: Final = (*MACROS, "size", "contains", "startsWith", "endsWith", "matches")
 CASTS: Final = ("int", "string", "size")
 WORDS: Final = ("true", "false", "in", "f", "av", "bank")
+_SYNTAX = re.compile(
+    r"<input>:(?P<line>\d+):(?P<at>\d+): .*?(?:at|input) '(?P<token>.*?)'(?: expecting|\n|$)", re.DOTALL
+)
 _TOKEN = re.compile(
     r"""\s+ | (?P<text>"(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*') | (?P<number>\d[\w.]*) | (?P<name>[^\W\d]\w*)
     | (?P<sign>&&|\|\||[=!<>]=|[-+*/%<>!?:.,()\[\]])""",
@@ -46,7 +49,7 @@ class BadExpression(Told):
     """What is wrong with it, and what to write instead."""
 
 
-class _Neither(TypeError):
+class Neither(TypeError):
     """What it comes to is no answer."""
 
 
@@ -68,9 +71,8 @@ class Expression:
         try:
             self._program = _cel().compile(source)
         except Exception as error:
-            why = str(error).partition("ERROR: ")[2].partition("\n")[0].removeprefix("<input>:")
-            raise BadExpression("it is no CEL: {why}", why=why or Told("it cannot be read")) from error
-        if isinstance(self.value({"f": {}}, {}), _Neither):
+            raise BadExpression("it is no CEL: {why}", why=_parsed(str(error))) from error
+        if isinstance(self.value({"f": {}}, {}), Neither):
             raise BadExpression("it is neither true nor false: write a comparison")
 
     def value(self, variables: Mapping[str, Any], functions: Mapping[str, Any]) -> bool | Exception:
@@ -83,7 +85,7 @@ class Expression:
             raise
         except BaseException as error:  # a panic of the library is none of Exception's kind
             return error if isinstance(error, Exception) else RuntimeError(str(error))
-        return said if isinstance(said, bool) else _Neither(f"{type(said).__name__} is neither true nor false")
+        return said if isinstance(said, bool) else Neither(f"{type(said).__name__} is neither true nor false")
 
 
 def _tokens(source: str) -> list[Token]:
@@ -228,6 +230,18 @@ class _Reader:
             near = get_close_matches(token.text, known, 1)
             hint = near[0] if near else ", ".join(known)
             raise BadExpression("{name} is not known here; there is {hint}", name=token.text, hint=hint)
+
+
+def _parsed(said: str) -> Told:
+    """What CEL's parser says, by the first place it tells of, in our own words."""
+    errors = [one for one in said.split("ERROR: ")[1:] if "Incomplete" not in one]
+    found = _SYNTAX.match(errors[0]) if errors else None
+    if found is None:
+        return Told("it cannot be read")
+    place = {"line": found["line"], "at": found["at"]}
+    if "<EOF>" in found["token"]:
+        return Told("line {line}, character {at}: something is missing at the end", **place)
+    return Told("line {line}, character {at}: {sign} does not belong there", **place, sign=found["token"][:64])
 
 
 def _until_bracket(tokens: list[Token]) -> Iterator[Token]:

@@ -35,8 +35,7 @@ def tell_facts(subject: type[Subject] = Subject) -> ColumnElement[bool]:
     position = aliased(Position)
     of_driver = select(col(position.id)).where(col(position.id) == col(subject.id))
     by_driver = of_driver.where(col(position.driver).in_(TELL_FACTS))
-    told = (
-        of_driver.join(FactSheet, col(FactSheet.subject_id) == col(position.id))
-        .where(col(position.driver).not_in(TELL_NOTHING), col(FactSheet.topic).not_in(OF_OTHERS))
+    told = of_driver.join(FactSheet, col(FactSheet.subject_id) == col(position.id)).where(
+        col(position.driver).not_in(TELL_NOTHING), col(FactSheet.topic).not_in(OF_OTHERS)
     )
     return and_(col(subject.kind) == SubjectKind.POSITION, or_(by_driver.exists(), told.exists()))

@@ -37,9 +37,7 @@ def open_tickets(session: Session, now: int) -> int:
         due = one.due or 0
         day = moment(due, zone).date().isoformat()
         title = _("The medium {label} was lent until {day} and is not back").format(label=one.label, day=day)
-        ticket = _put_in(session, one) or open_by_itself(
-            session, act, branch, title=title, fault=Fault.OTHER, at=due
-        )
+        ticket = _put_in(session, one) or open_by_itself(session, act, branch, title=title, fault=Fault.OTHER, at=due)
         session.add(MediaLate(stick_id=one.id or 0, due=due, ticket_id=ticket.id or 0))
         session.flush()
     return len(rows)

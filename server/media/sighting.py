@@ -59,9 +59,7 @@ def keep(session: Session, now: int, row: RecordRow, event: Event) -> MediaSight
     return made
 
 
-def _ticket(
-    session: Session, act: Act, made: MediaSighting, one: Seen, agent: Subject, late: Ticket | None
-) -> Ticket:
+def _ticket(session: Session, act: Act, made: MediaSighting, one: Seen, agent: Subject, late: Ticket | None) -> Ticket:
     standing = _open(session, made.agent_id)
     for ticket, stick in standing:
         if stick == made.stick:

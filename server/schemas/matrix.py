@@ -1,5 +1,7 @@
 """Hosts by checks: how many stand how, branch by branch and host by host, and how that was day by day."""
 
+from pydantic import Field
+
 from server.schemas.base import Page, Schema
 from server.schemas.checks import VerdictWord
 
@@ -39,7 +41,7 @@ class MatrixPage(Page):
     heard: int  # hosts that ever told anything
     checks: list[CheckCounts]
     rows: list[BranchCounts]
-    wrong: list[str] = []
+    wrong: list[str] = Field(default_factory=list)
 
 
 class CellOut(Schema):

@@ -173,7 +173,9 @@ def test_what_an_earlier_release_says_is_understood_and_what_nobody_shipped_is_n
     if taken:
         assert sheets(one)[0].facts["host.name"] == "pc"
         return
-    with pytest.raises(DeviceError, match=r"abababababab is changed, newer .* `branchfleet-server host-script 1001/pc-7`"):
+    with pytest.raises(
+        DeviceError, match=r"abababababab is changed, newer .* `branchfleet-server host-script 1001/pc-7`"
+    ):
         sheets(one)
 
 

@@ -16,7 +16,7 @@ from server.clock import SetClock
 from server.journal.deeds import Act, record
 from server.schemas.people import Role
 from server.storage.database import Database
-from tests.server.campaigns.conftest import Host, begin, hosts, settle
+from tests.server.campaigns.conftest import TELNET, Host, begin, hosts, settle
 
 ZONE = ZoneInfo("Asia/Shanghai")
 SignIn = Callable[..., TestClient]
@@ -126,10 +126,10 @@ def test_a_monthly_list_asks_what_it_began_with_and_a_broken_check_stays_unknown
     pc.send(pc.fact("host", {"os.family": "linux"}), pc.fact("network", {"ports.tcp": ["23"], "ports.udp": []}))  # type: ignore[arg-type]
     settle(head, "facts")
     telnet, strict = folder / "telnet.toml", folder / "high-risk-ports.toml"
-    strict.write_text(telnet.read_text(encoding="utf-8").replace("no-telnet", "high-risk-ports") + "x = 1", encoding="utf-8")
+    strict.write_text(TELNET.replace("no-telnet", "high-risk-ports") + "x = 1", encoding="utf-8")
     with database.write() as session:
         assert begin_monthly(session, app.state.branchfleet.checks.kept(), now())
-    telnet.write_text(telnet.read_text(encoding="utf-8").replace('"23"', '"4711"'), encoding="utf-8")
+    telnet.write_text(TELNET.replace('"23"', '"4711"'), encoding="utf-8")
     strict.unlink()
     settle(head)
     [mine] = [one for one in hosts(head, "monthly") if one["host"] == "1001-pc"]
