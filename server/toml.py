@@ -29,7 +29,7 @@ _WHY: Final = {  # how tomllib begins
     "Unescaped '\\' in a string": "write \\\\ for a backslash, or put the text in single quotation marks",
     "Invalid hex value": "write \\\\ for a backslash, or put the text in single quotation marks",
     "Expected '=' after a key": "the sign = is missing behind the key",
-    "Invalid initial character for a key part": "this is no key: it is of letters, digits, _ and -, else in quotation marks",
+    "Invalid initial character for a key part": "this is no key: letters, digits, _ and -, else in quotation marks",
 }
 _WIDE: Final = re.compile("[“”‘’＝，［］：]")
 _OTHER: Final = "it is not written as TOML is"

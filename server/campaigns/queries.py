@@ -17,7 +17,7 @@ from server.campaigns.tables import Campaign, HostRow, VerdictRow
 from server.campaigns.ticks import asked_of, by_branch, items, tallies
 from server.ingest.tables import AgentSeen
 from server.inventory.tables import Subject
-from server.orders.tables import AgentOrder
+from server.orders.tables import OPEN, AgentOrder
 from server.orders.window import Times
 from server.queries import bank_zone
 from server.schemas.campaigns import (
@@ -186,7 +186,9 @@ def _own(viewer: Scoped) -> ColumnElement[bool]:
 def _counted(by: Any, campaigns: Collection[int | None], viewer: Scoped, now: int) -> Any:
     silent = case(
         (
-            (col(HostRow.state) == HostState.WAITING) & (func.coalesce(col(AgentSeen.at), 0) < now - SILENT),
+            (col(HostRow.state) == HostState.WAITING)
+            & col(AgentOrder.state).in_(OPEN)
+            & (func.coalesce(col(AgentSeen.at), 0) < now - SILENT),
             True,
         ),
         else_=False,
@@ -196,6 +198,7 @@ def _counted(by: Any, campaigns: Collection[int | None], viewer: Scoped, now: in
         select(*columns, func.count())
         .select_from(HostRow)
         .outerjoin(AgentSeen, col(AgentSeen.agent_id) == col(HostRow.agent_id))
+        .outerjoin(AgentOrder, col(AgentOrder.uid) == col(HostRow.order))
         .where(col(HostRow.campaign_id).in_(campaigns), _own(viewer))
         .group_by(*columns)
     )
@@ -323,7 +326,7 @@ class _Said:
         order: OrderState | None,
         verdicts: list[CampaignVerdict],
     ) -> CampaignHost:
-        silent = row.state is HostState.WAITING and (heard or 0) < self.now - SILENT
+        silent = row.state is HostState.WAITING and order in OPEN and (heard or 0) < self.now - SILENT
         word: Any = row.word or None
         reason: str | None = row.reason or (Undone.OFF.value if silent else None)
         return CampaignHost(
@@ -345,6 +348,8 @@ class _Said:
         if row.state is HostState.WAITING:
             handed = order is OrderState.HANDED
             until = self.campaign.expires
+            if order is not None and order not in OPEN:
+                return reasons.awaited(until, self._, self.zone)
             return reasons.waiting(heard, until, self._, self.zone, silent=silent, handed=handed)
         who = self.campaign.cancelled_by or ""
         return reasons.why(

@@ -73,6 +73,7 @@ OFF_ENDED: Final = "off or cut off since {since}; not done in time"
 NEVER_WAITING: Final = "never connected to the server; done when it connects, until {until}"
 NEVER_ENDED: Final = "never connected to the server; not done in time"
 WAITING: Final = "waiting to be asked, until {until}"
+AWAITED: Final = "it has told nothing yet; that is awaited until {until}"
 HANDED: Final = "asked, its answer is awaited"
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -121,6 +122,11 @@ def waiting(since: int | None, until: int, _: Gettext, zone: ZoneInfo, *, silent
             else _(OFF_WAITING).format(since=day(since, zone, _), until=ends)
         )
     return _(HANDED) if handed else _(WAITING).format(until=ends)
+
+
+def awaited(until: int, _: Gettext, zone: ZoneInfo) -> str:
+    """Of a host whose agent has no order of it any more: it tells by itself, or what it told is not read yet."""
+    return _(AWAITED).format(until=day(until, zone, _))
 
 
 def day(at: int, zone: ZoneInfo, _: Gettext) -> str:

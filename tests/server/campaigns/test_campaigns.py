@@ -78,7 +78,7 @@ def test_a_campaign_judges_by_what_the_bank_had_written_down_when_it_began(
     for key in ("1001-pc", "centre"):
         pc = host(key)
         [order] = pc.ask(wait=10).orders
-        pc.send(pc.fact("network", ONE_NET), pc.result(order.uid))
+        pc.send(pc.fact("network", ONE_NET), pc.result(order.uid))  # type: ignore[arg-type]
         settle(head)
         file.write_text("foo = 1 1", encoding="utf-8")
     assert campaign(head, uid)["checks"][0]["words"] == {"fail": 2}
@@ -87,7 +87,7 @@ def test_a_campaign_judges_by_what_the_bank_had_written_down_when_it_began(
     after = begin(head, "one-network")["uid"]
     pc = host("centre")
     [order] = pc.ask(wait=10).orders
-    pc.send(pc.fact("network", ONE_NET), pc.result(order.uid))
+    pc.send(pc.fact("network", ONE_NET), pc.result(order.uid))  # type: ignore[arg-type]
     settle(head)
     assert campaign(head, after)["checks"][0]["words"] == {"pass": 1}
 
@@ -327,6 +327,7 @@ def test_an_agent_nobody_may_speak_as_is_not_done_at_once(
 ) -> None:
     head = sign_in(Role.HEAD)
     uid = begin(head)["uid"]
+    assert counts(head, uid) == (2, 0, 0, 2)  # before anything follows
     settle(head)
     assert {row["host"]: row["reason"] for row in hosts(head, uid)} == {"centre": "notLetIn", "1001-pc": "notLetIn"}
     assert campaign(head, uid)["ended_at"] is not None

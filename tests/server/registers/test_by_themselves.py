@@ -132,7 +132,8 @@ def test_a_row_has_the_asset_number_the_ledger_has_for_that_host_alone(
     assert {row["about"]: row["asset"] for row in rows(head)} == {"1001-pc": "PC-0001", "centre": ""}
     begin(head, seconds=3600)
     [order] = pc.ask(wait=10).orders
-    pc.send(pc.fact("host", {"machine.serial": "SN-1", "os.family": "linux"}), pc.result(order.uid))
+    told: list[Any] = [pc.fact("host", {"machine.serial": "SN-1", "os.family": "linux"}), pc.result(order.uid)]
+    pc.send(*told)
     settle(client)
     assert [(row["about"], row["asset"]) for row in rows(head, kind="check")] == [("1001-pc", "PC-0001")]
     with database.read() as session:
