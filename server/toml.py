@@ -20,7 +20,7 @@ _WHY: Final = {  # how tomllib begins
     "Illegal character": "a character that may not stand there; is a quotation mark missing?",
     "Expected ']' at the end of a table declaration": "the bracket ] is missing",
     "Unclosed array": "the bracket ] is missing",
-    "Unclosed inline table": "the bracket }} is missing",
+    "Unclosed inline table": "the bracket } is missing",
     "Unterminated string": "the quotation mark at the end is missing",
     'Expected "\'"': "the quotation mark at the end is missing",
     "Cannot overwrite a value": "a key stands there twice",
@@ -35,7 +35,7 @@ _WIDE: Final = re.compile("[“”‘’＝，［］：]")
 _OTHER: Final = "it is not written as TOML is"
 _PATH: Final = re.compile(r" - at `\$\.?(.*)`$")
 _FIELD: Final = re.compile(r"Object (contains unknown|missing required) field `(.*)`")
-_KIND: Final = re.compile(r"Expected `([a-z]+)[^`]*`")
+_KIND: Final = re.compile(r"Expected `([a-z]+)[^`]*`, got")
 _KINDS: Final = {
     "int": "must be a whole number",
     "str": "must be a text",

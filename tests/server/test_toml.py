@@ -40,7 +40,7 @@ def test_what_is_no_toml_says_where_and_what_to_write(text: str, said: str) -> N
         ("nam = 'x'", "没有 nam 这个键"),
         ("many = []", "缺少 name"),
         ("name = 5", "name：要写成文字"),
-        ("name = 'x'\nmany = ['x']", "many[...]：必须是整数"),
+        ("name = 'x'\nmany = ['x']", "many[0]：应为整数"),
         ("name = 'x'\npattern = 'b'", "pattern：不是合适的值"),
     ],
 )
