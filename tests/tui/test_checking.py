@@ -76,4 +76,4 @@ def test_what_cannot_be_used_is_one_sentence_and_3(bank: Any, run: Run, tmp_path
     assert run("check", "test", good, token=token).returncode == Exit.USAGE
     said = run("check", "test", "nowhere.toml", "--host", "centre", token=token)
     assert said.returncode == Exit.BAD_FILE
-    assert said.stderr.decode().strip() == "branchfleet: nowhere.toml 无法读取：没有这个文件或文件夹"
+    assert said.stderr.decode().strip() == "nowhere.toml 读不了：没有这个文件或文件夹"
