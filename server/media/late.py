@@ -49,7 +49,11 @@ def _put_in(session: Session, one: MediaStick) -> Ticket | None:
         select(Ticket)
         .join(MediaSighting, col(MediaSighting.ticket_id) == col(Ticket.id))
         .join(Subject, col(Subject.id) == col(Ticket.subject_id))
-        .where(MediaSighting.stick == one.stick, MediaSighting.word == StickWord.OVERDUE, col(MediaSighting.at) > (one.due or 0))
+        .where(
+            MediaSighting.stick == one.stick,
+            MediaSighting.word == StickWord.OVERDUE,
+            col(MediaSighting.at) > (one.due or 0),
+        )
         .where(col(Ticket.status) != TicketStatus.DONE, Subject.branch_id == one.branch_id)
     )
     return session.exec(asked.order_by(col(Ticket.id)).limit(1)).first()
