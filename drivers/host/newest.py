@@ -50,6 +50,7 @@ class Newest:
                 opened.flush()
                 os.fsync(opened.fileno())
             os.replace(fresh, file)
+            _settle(self._folder)
         except OSError as error:
             log.warning("What %s posted cannot be kept in %s: %s", position, self._folder, error.strerror)
 
@@ -82,3 +83,14 @@ class Newest:
             for file in folder.iterdir():
                 if file.stat().st_mtime < time.time() - KEPT_DAYS * 86_400:
                     file.unlink()
+
+
+def _settle(folder: Path) -> None:
+    """The name of a file is on the disk only when its folder is; Windows has no word for that."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
