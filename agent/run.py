@@ -65,7 +65,7 @@ async def run_agent(settings: Settings, stop: Stop, clocks: Clocks | None = None
     spool = await open_now(settings, clocks)
     outbox: Outbox | None = None
     parts = False  # before there is an outbox that could
-    shared = Shared()
+    shared = Shared(settings.home)
 
     async def begin_stream() -> None:
         nonlocal parts

@@ -8,6 +8,7 @@ schedules, or knows the database, the inventory or the time. What more a driver 
 
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, TypeVar, runtime_checkable
 
 import msgspec
@@ -68,9 +69,13 @@ S = TypeVar("S", bound=Sharable)
 
 
 class Shared:
-    """The shared things of one agent, one of each kind. Belongs to one event loop."""
+    """The shared things of one agent, one of each kind. Belongs to one event loop.
 
-    def __init__(self) -> None:
+    `home`: where a driver may keep what a restart must not forget, in a folder of its own; None: it keeps nothing.
+    """
+
+    def __init__(self, home: Path | None = None) -> None:
+        self.home = home
         self._made: dict[type[Any], Any] = {}
 
     async def get(self, kind: type[S]) -> S:

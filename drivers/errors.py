@@ -36,6 +36,7 @@ class Reason(StrEnum):
     LOGIN_REFUSED = "loginRefused"
     RUN_TIMEOUT = "runTimeout"  # it let us in, and what was run there did not end
     UNREADABLE_OUTPUT = "unreadableOutput"  # what was run there said something else
+    UNKNOWN_SCRIPT = "unknownScript"  # the script a host runs by itself is none this agent knows
     NOT_POSTED = "notPosted"  # the host is to say by itself how it is, and did not
     CROWDED = "crowded"  # too many others were being asked
     WRONG_EMULATION = "wrongEmulation"

@@ -136,12 +136,12 @@ def _asked(file: Path, facts: Path | None, host: str) -> "CheckTest":
         )
     try:
         return CheckTest(text=text, file=file.name[-120:], facts=_facts(facts) if facts else None, host=host or None)
-    except ValidationError as error:
-        stop(Exit.BAD_FILE, plain(error.errors()[0]["msg"]))
+    except ValidationError:
+        stop(Exit.BAD_FILE, _("{file} cannot be sent: is its name text?").format(file=plain(file.name)))
 
 
 def _facts(file: Path) -> "HostIn":
-    from json import dumps, loads
+    from json import JSONDecodeError, dumps, loads
 
     from pydantic import ValidationError
 
@@ -154,18 +154,21 @@ def _facts(file: Path) -> "HostIn":
         dumps(said, ensure_ascii=False).encode()  # half a character cannot be sent
         return HostIn.model_validate(said)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        stop(Exit.BAD_FILE, wrong.format(file=file, why=plain(f"{where}: {first['msg']}")))
-    except (RecursionError, ValueError) as error:
-        stop(Exit.BAD_FILE, wrong.format(file=file, why=plain(str(error))))
+        where = plain(".".join(map(str, error.errors()[0]["loc"])))
+        why = _("{where} is not there, or is of another kind").format(where=where)
+        stop(Exit.BAD_FILE, wrong.format(file=file, why=why))
+    except JSONDecodeError as error:
+        why = _("line {line}, character {at}: that is no JSON").format(line=error.lineno, at=error.colno)
+        stop(Exit.BAD_FILE, wrong.format(file=file, why=why))
+    except (RecursionError, ValueError):
+        stop(Exit.BAD_FILE, wrong.format(file=file, why=_("it cannot be read")))
 
 
 def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except OSError as error:
-        stop(Exit.BAD_FILE, _("{file} cannot be read: {why}").format(file=file, why=error.strerror))
+        stop(Exit.BAD_FILE, _("{file} cannot be read: {why}").format(file=file, why=_(error.strerror or "")))
     except UnicodeDecodeError:
         stop(Exit.BAD_FILE, _("{file} is not UTF-8.").format(file=file))
 

@@ -64,7 +64,9 @@ def exempt(
     approver: Annotated[str, typer.Option(help="Who approves it.", show_default=False)],
     control: Annotated[str, typer.Option(help="What is done instead.", show_default=False)],
     until: Annotated[str, typer.Option(help="Its last day, a year from now at most: 2027-03-31.", show_default=False)],
-    cls: Annotated[str, typer.Option("--class", help="Of a branch: only positions of this device class.")] = "",
+    cls: Annotated[
+        str, typer.Option("--class", help="Of a branch: only positions of this device class; agent: PCs with an agent.")
+    ] = "",
 ) -> None:
     """Let a host be that fails a check, or a branch's hosts with those of the branches below. Head office only.
 

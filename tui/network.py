@@ -61,6 +61,7 @@ def coverage(context: typer.Context, limit: Limit = 500, json: Json = False) -> 
     """List who tells of the wire, how old that is and what it left out; and how many addresses are in use."""
     from tui.listed import aligned
     from tui.plain import plain, to_json
+    from tui.security import WHY
     from tui.swept import coverage_lines
     from tui.times import ago
 
@@ -73,7 +74,7 @@ def coverage(context: typer.Context, limit: Limit = 500, json: Json = False) -> 
         tables = {"neighbours": _("addresses"), "stations": _("ports")}
         rows = [
             [row.key, row.branch_name, tables.get(row.topic, row.topic), ago(row.at, told.at),
-             str(row.lines), str(row.left_out or ""), row.why]
+             str(row.lines), str(row.left_out or ""), _(WHY[row.why]) if row.why in WHY else row.why]
             for row in told.rows
         ]  # fmt: skip
         for line in aligned([head, *([plain(cell) for cell in row] for row in rows)]):

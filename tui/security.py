@@ -16,7 +16,7 @@ WHY = {
     "timeout": N_("it took too long"),
     "unreadable": N_("nobody could read it"),
 }
-TITLES = {
+TITLES = {  # the first that a name begins with
     "reboot.": N_("Restart"),
     "updates.": N_("Updates"),
     "ports.": N_("Ports"),
@@ -24,10 +24,39 @@ TITLES = {
     "shares": N_("Shares"),
     "smb1.server": N_("SMB1"),
     "firewall.": N_("Firewall"),
-    "av.": N_("Antivirus"),
     "usb.storage": N_("USB sticks"),
     "administrators": N_("Administrators"),
     "machine.serial": N_("Serial number"),
+    "machine.": N_("Maker and model"),
+    "os.edition": N_("System edition"),
+    "os.build": N_("Build"),
+    "os.": N_("System"),
+    "kernel": N_("Kernel"),
+    "host.": N_("Host"),
+    "arch": N_("Processor"),
+    "cpu.": N_("Processor"),
+    "memory.": N_("Memory"),
+    "swap.": N_("Swap space"),
+    "disk.": N_("Disk"),
+    "addresses": N_("Addresses"),
+    "macs": N_("MAC"),
+    "boot.": N_("Started on"),
+    "timezone": N_("Time zone"),
+    "encoding": N_("Encoding of text"),
+    "clock.": N_("Clock"),
+    "file.srv.sys": N_("Version of srv.sys"),
+    "software": N_("Software"),
+    "networks": N_("Networks"),
+    "neighbours": N_("Neighbours"),
+    "stations": N_("Stations"),
+    "licence": N_("Licence"),
+}
+OF_PRODUCTS = {  # behind av.N.
+    "library": N_("Virus library"),
+    "library_at": N_("Virus library"),
+    "realtime": N_("Real-time protection"),
+    "engine": N_("Antivirus engine"),
+    "version": N_("Antivirus version"),
 }
 
 
@@ -111,7 +140,7 @@ def _unread(topics: list[TopicOut]) -> Iterator[str]:
     by_why: dict[str, list[str]] = {}
     for topic in topics:
         for name, why in topic.unread.items():
-            title = next((_(title) for begin, title in TITLES.items() if name.startswith(begin)), name)
+            title = title_of(name)
             if name.endswith(".scanned_at"):  # hardly any product tells it
                 continue
             names = by_why.setdefault(why, [])
@@ -119,6 +148,13 @@ def _unread(topics: list[TopicOut]) -> Iterator[str]:
                 names.append(title)
     for why, names in by_why.items():
         yield _("{names} ({why})").format(names=_(", ").join(names), why=_(WHY[why]) if why in WHY else why)
+
+
+def title_of(name: str) -> str:
+    """What a fact, or a beginning of names, is called; of a product's what it is of it."""
+    if name.startswith("av."):
+        return _(OF_PRODUCTS.get(name.rpartition(".")[2], N_("Antivirus")))
+    return next((_(title) for begin, title in TITLES.items() if name.startswith(begin)), name)
 
 
 def _some(texts: list[str]) -> str:

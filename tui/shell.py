@@ -137,6 +137,11 @@ class Shell(App[int]):
         return self.link is not Link.AWAY or (fresh_until is not None and self.client.now() <= fresh_until)
 
     @property
+    def whole(self) -> str:
+        """All branches this person sees, in words."""
+        return _("all branches") if self.person is None or not self.person.branches else _("all my branches")
+
+    @property
     def head(self) -> bool:
         return self.person is not None and self.person.role is Role.HEAD
 

@@ -128,6 +128,13 @@ _MENDS: dict[str, Mend] = {
             "See whether the host is on and its task is still there; run its script by hand and read what it says.",
         ),
     ),
+    "unknownScript": Mend(
+        Text("主机的上报脚本不是认得的版本", "the host posts by a script of no known release"),
+        Text(
+            "请总行科技用 branchfleet-server host-script 重新生成脚本，换下主机上的那一个。",
+            "Head office writes the script anew with branchfleet-server host-script; put it in place of the host's.",
+        ),
+    ),
     "runTimeout": Mend(
         Text("执行超时", "what it runs does not end"),
         Text(

@@ -1,6 +1,7 @@
 """What a server needs of hosts that post: the document they sign, and the script they run."""
 
 from drivers.errors import DeviceError as DeviceError
+from drivers.errors import Reason as Reason
 from drivers.host.document import Document as Document
 from drivers.host.document import claimed as claimed
 from drivers.host.document import opened as opened

@@ -72,11 +72,13 @@ def written(document: Document, key: bytes) -> bytes:
 
 
 def sheets(document: Document) -> list[FactSheet]:
-    """What it tells. Garbled if it is not what a script of ours says, or not all of it."""
-    if script.SHA256.get(document.script) != document.sha256 or document.script not in FAMILY:
+    """What it tells. Garbled if it is not what a script of ours says, of this release or an earlier, or not all."""
+    name, sha256 = document.script, document.sha256
+    if name not in FAMILY or not script.is_known(name, sha256):
         raise Garbled(
-            Reason.UNREADABLE_OUTPUT,
-            f"its script {document.script} {document.sha256[:12]} is none that is known here: write it anew",
+            Reason.UNKNOWN_SCRIPT,
+            f"its script {name} {sha256[:12]} is changed, newer than this agent, or too old: "
+            f"write it anew with `branchfleet-server host-script {document.position}`",
         )
     said = script.between(document.said, MARKERS)
     if said is None:

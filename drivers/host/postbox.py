@@ -19,6 +19,7 @@ import time
 import weakref
 from contextlib import suppress
 from http import HTTPStatus
+from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 import h11
@@ -27,6 +28,7 @@ from drivers.base import FactSheet
 from drivers.blocking import in_a_thread
 from drivers.errors import DeviceError, Garbled, Reason, Refused
 from drivers.host import document
+from drivers.host.newest import Came, Newest
 
 AT_ONCE: Final = 16  # connections
 OF_ONE: Final = 2  # of them, of one address
@@ -51,14 +53,48 @@ class Post(NamedTuple):
 class Box:
     """What came for one position. `news`: and nobody took it yet. `wrong`: the newest was signed and not readable."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, home: Path | None = None) -> None:
         self.position = ""
         self.key = key
+        self._newest = Newest(home)
+        self._recalled = False
+        self.turn = asyncio.Lock()  # of two posts that come at once the later counts, here and on the disk
         self.post: Post | None = None
         self.wrong: DeviceError | None = None
         self.news = False
         self.came = asyncio.Event()  # something did since it was polled
         self.last = 0  # when the nonce of the newest was made, ns of the monotonic clock
+
+    def take(self, found: document.Document, came: Came) -> None:
+        """What its key signed, now. Garbled, which is what is known of it then. Blocks: after it, it is on the disk."""
+        try:
+            post = _post(found, came, time.monotonic())
+        except Garbled as error:
+            self.wrong, self.news = error, False
+            self._newest.forget(self.position)
+            raise
+        self._newest.keep(self.position, came)
+        self.post, self.wrong, self.news = post, None, True
+
+    def recall(self) -> None:
+        """What was known before a restart, as old as it is by this PC's clock; of a time that has not come nothing.
+        Its facts are told again only where they are of just now: they are told as of the moment they are."""
+        if self._recalled or self.post is not None:
+            return
+        self._recalled = True
+        came = self._newest.read(self.position)
+        found = document.opened(came.raw, self.key) if came else None
+        if came is None or found is None or found.position != self.position:
+            return
+        age = time.time() - came.at / 1e6
+        if age < 0:
+            return
+        try:
+            self.post = _post(found, came, time.monotonic() - age)
+        except Garbled as error:
+            self.wrong = error
+            return
+        self.news = age <= NONCE_SECONDS
 
 
 class Postbox:
@@ -78,6 +114,8 @@ class Postbox:
             listener = self._listeners.get((host, port))
             if listener is None or listener.ended:
                 listener = self._listeners[host, port] = await Listener.open(host, port)
+            if box not in listener:
+                await in_a_thread(box.recall, "posted")
             listener.add(box)
 
     async def close(self) -> None:
@@ -148,6 +186,9 @@ class Listener:
             why = error.strerror or str(error)
             raise Refused(Reason.CANNOT_OPEN, f"this agent cannot listen at {host}:{port}: {why}") from error
         return self
+
+    def __contains__(self, box: Box) -> bool:
+        return self._boxes.get(box.position) is box
 
     def add(self, box: Box) -> None:
         if self._boxes.get(box.position) is not box:
@@ -234,16 +275,13 @@ class Listener:
         if made is None or made <= box.last:
             return self._refuse(peer, claimed, "it was posted before, or too late")
         box.last = made
+        came = Came(body, time.time_ns() // 1000, peer)
         try:
-            told = tuple(await in_a_thread(lambda: document.sheets(found), "posted"))
+            async with box.turn:
+                await in_a_thread(lambda: box.take(found, came), "posted")
         except Garbled as error:
-            box.wrong, box.news = error, False
             box.came.set()
             return HTTPStatus.UNPROCESSABLE_ENTITY, error.detail
-        at = time.time_ns() // 1000
-        ahead = (found.at - at) // 1000
-        told = tuple(_with(sheet, ahead) if sheet.topic == "host" else sheet for sheet in told)
-        box.post, box.wrong, box.news = Post(told, at, time.monotonic(), peer), None, True
         box.came.set()
         return HTTPStatus.OK, "taken"
 
@@ -252,6 +290,13 @@ class Listener:
             self._logged.add((peer, claimed))
             log.warning("%s posted facts as %s, and was refused: %s. It is not said again.", peer, claimed or "?", why)
         return HTTPStatus.FORBIDDEN, "refused"
+
+
+def _post(found: document.Document, came: Came, heard: float) -> Post:
+    """Garbled."""
+    ahead = (found.at - came.at) // 1000
+    told = [_with(sheet, ahead) if sheet.topic == "host" else sheet for sheet in document.sheets(found)]
+    return Post(tuple(told), came.at, heard, came.peer)
 
 
 def _with(sheet: FactSheet, ahead_ms: int) -> FactSheet:

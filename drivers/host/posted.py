@@ -45,7 +45,7 @@ class Posted:
         self._place = options.listen or host, port or 0
         self._options = options
         self._shared = shared
-        self._box = Box(options.key.encode())
+        self._box = Box(options.key.encode(), shared.home)
 
     @staticmethod
     def check_address(address: str) -> str | None:
@@ -79,7 +79,7 @@ class Posted:
         if box.wrong is not None:
             raise box.wrong
         if box.post is None:
-            raise _silent("it has not posted since this agent began to listen")
+            raise _silent("it has not posted, as far as this agent knows")
         if time.monotonic() - box.post.heard > self._options.silent * HOUR:
             raise _silent(f"it posted last at {datetime.fromtimestamp(box.post.at / 1e6, UTC):%Y-%m-%d %H:%M} UTC")
         return box.post

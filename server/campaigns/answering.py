@@ -7,11 +7,11 @@ from sqlalchemy import Row, delete, insert, select, update
 from sqlmodel import Session, col
 
 from server.campaigns.anew import told_anew
+from server.campaigns.asked import check_of
 from server.campaigns.reasons import NO_FACTS, of_driver, of_order
 from server.campaigns.tables import Campaign, HostRow, VerdictRow
 from server.checks.answers import as_of
 from server.checks.bank import Bank
-from server.checks.check import BadCheck, read_check
 from server.checks.judging import Judge, Word
 from server.checks.kept import Kept
 from server.checks.mending import steps
@@ -199,14 +199,8 @@ def _given_up(row: Row[Any], *, told: bool) -> dict[str, Any]:
 
 
 def _judge(asked: dict[str, str], kept: Kept, bank: Bank, now: int) -> Judge | None:
-    """By the check as it was when the campaign began; one that an older version began goes by the check of now."""
-    if text := asked.get("text"):
-        try:
-            return Judge(read_check(text, asked["id"]), bank, now)
-        except BadCheck:  # a newer version takes it no more
-            return None
-    found = next((one for one in kept.checks if one.id == asked["id"]), None)
-    return Judge(found, bank, now) if found else None
+    check = check_of(asked, kept)
+    return Judge(check, bank, now) if check else None
 
 
 def _judged(host_id: int, check: str, judge: Judge | None, host: Host) -> dict[str, Any]:

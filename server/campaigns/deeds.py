@@ -7,8 +7,10 @@ from sqlalchemy import insert, select
 from sqlmodel import Session, col
 
 from agent.wire import OrderKind
+from server.campaigns.asked import as_asked
 from server.campaigns.monthly import newest
 from server.campaigns.queries import visible
+from server.campaigns.reasons import of_order
 from server.campaigns.tables import Campaign, HostRow
 from server.campaigns.template import Template, ports_of
 from server.campaigns.ticks import ask_people
@@ -18,10 +20,11 @@ from server.checks.check import Check
 from server.checks.kept import Kept
 from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.events.publish import invalidate
-from server.inventory.tables import Subject, SubjectKind
+from server.facts.posted import DRIVER as POSTED
+from server.inventory.tables import Position, Subject, SubjectKind
 from server.journal.deeds import Act, record
 from server.orders import deeds as orders
-from server.orders.tables import AgentOrder, Push
+from server.orders.tables import OPEN, AgentOrder, Push
 from server.orders.whom import Aim
 from server.orders.window import SECOND
 from server.plain import clean
@@ -64,7 +67,8 @@ def begin(
         template=people,
         push=push.uid if push else "",
         title=clean(ask.title) or people.get("zh") or "、".join(check.title.zh for check in checks)[:LONGEST],
-        checks=[_asked(check) for check in checks],
+        checks=[as_asked(check) for check in checks],
+        bank=kept.bank.frozen(),
         scope=scope,
         by=act.actor,
         at=act.now,
@@ -145,12 +149,6 @@ def _people(ask: CampaignCreate, template: Template | None) -> dict[str, Any]:
     return template.frozen(ports)
 
 
-def _asked(check: Check) -> dict[str, str]:
-    """With its text: what is asked stays the same when its file is another."""
-    named = {"id": check.id, "zh": check.title.zh, "en": check.title.en, "severity": check.severity}
-    return {**named, "text": check.text}
-
-
 def _push(session: Session, act: Act, who: orders.Who, ask: CampaignCreate, asked: list[Asked]) -> Push | None:
     """None where no agent asks any of them."""
     agents: dict[int, list[str]] = {}
@@ -166,19 +164,24 @@ def _push(session: Session, act: Act, who: orders.Who, ask: CampaignCreate, aske
 
 
 def _rows(session: Session, campaign: Campaign, push: Push | None, asked: list[Asked], now: int) -> None:
-    ordered: dict[int, str] = {}
+    ordered: dict[int, Any] = {}
     if push is not None:
-        found = select(col(AgentOrder.agent_id), col(AgentOrder.uid)).where(col(AgentOrder.push_id) == push.id)
-        ordered = {agent: uid for agent, uid in session.execute(found)}  # noqa: C416  (rows are no pairs to mypy)
+        found = select(*map(col, (AgentOrder.agent_id, AgentOrder.uid, AgentOrder.state, AgentOrder.why)))
+        ordered = {row.agent_id: row for row in session.execute(found.where(col(AgentOrder.push_id) == push.id))}
+    by_itself = set(session.execute(select(col(Position.id)).where(col(Position.driver) == POSTED)).scalars())
     rows: list[dict[str, Any]] = []
     for host in asked:
+        order = ordered.get(host.agent_id or 0)
         row: dict[str, Any] = {"campaign_id": campaign.id, "subject_id": host.subject_id, "branch_id": host.branch_id}
-        row |= {"agent_id": host.agent_id, "order": ordered.get(host.agent_id or 0, "")}
+        row |= {"agent_id": host.agent_id, "order": order.uid if order else "", "seen": "", "detail": ""}
         if host.agent_id is None:
             row |= {"state": HostState.UNDONE, "reason": Undone.NOBODY_ASKS.value, "at": now}
+        elif order and order.state not in OPEN and host.subject_id not in by_itself:  # nobody may speak as its agent
+            ended = {"seen": order.state.value, "reason": of_order(order.state, order.why).value, "detail": order.why}
+            row |= {"state": HostState.UNDONE, "at": now, **ended}
         else:
             row |= {"state": HostState.WAITING, "reason": "", "at": None}
-        rows.append(row | {"seen": "", "heard": False, "word": "", "detail": "", "said": "", "since": None})
+        rows.append(row | {"heard": False, "word": "", "said": "", "since": None})
     if rows:
         session.execute(insert(HostRow), rows)
         of_campaign(session, campaign, now)

@@ -6,12 +6,12 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from server.campaigns.answering import due, due_monthly, settle, settle_monthly
+from server.campaigns.asked import with_bank_of
 from server.campaigns.ending import end, tell, waits_for_people
 from server.campaigns.monthly import begin_monthly
 from server.campaigns.monthly import due as month_began
 from server.campaigns.tables import Campaign
-from server.checks.bank import Bank
-from server.checks.kept import Checks, Kept
+from server.checks.kept import Checks
 from server.checks.queries import bank_of
 from server.checks.sheets import DAY
 from server.following import Following
@@ -82,14 +82,12 @@ class CampaignFollower(Following):
             if hosts:
                 kept = self._checks.kept()
                 write = settle_monthly if monthly else settle
-                write(session, campaign, hosts, kept, self._bank(session, kept, now), now)
+                bank = bank_of(session, self._checks, with_bank_of(campaign, kept), now)
+                write(session, campaign, hosts, kept, bank, now)
             ended = end(session, campaign, _push_of(session, campaign), now) if over and not put_off else False
             if hosts or ended:
                 tell(session, campaign, now)
         return len(hosts) + ended
-
-    def _bank(self, session: Session, kept: Kept, now: int) -> Bank:
-        return bank_of(session, self._checks, kept, now)
 
 
 def _push_of(session: Session, campaign: Campaign) -> Push | None:

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, func, insert, select
 from sqlmodel import Session, col
 
 from server.accounts.scope import Scoped, in_scope
+from server.campaigns.asked import as_asked
 from server.campaigns.ending import SYSTEM, TOPIC, VIA
 from server.campaigns.tables import Campaign, HostRow, VerdictRow
 from server.campaigns.whom import Asked, everybody
@@ -37,11 +38,12 @@ def begin_monthly(session: Session, kept: Kept, now: int) -> bool:
         return False
     today = datetime.fromtimestamp(now / 1_000_000, bank_zone(session))
     title = TITLE.format(year=today.year, month=today.month)
-    checks = [{"id": one.id, "zh": one.title.zh, "en": one.title.en, "severity": one.severity} for one in kept.checks]
+    checks = [as_asked(one) for one in kept.checks]
     campaign = Campaign(
         kind=Kind.MONTHLY,
         title=title if today.day == 1 else LATE.format(title=title, day=today.day),
         checks=checks,
+        bank=kept.bank.frozen(),
         scope={},
         by=SYSTEM,
         at=now,

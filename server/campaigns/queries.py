@@ -10,13 +10,14 @@ from sqlalchemy import ColumnElement, case, func, or_, select, true
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
+from server.accounts.named import branches_named
 from server.accounts.scope import Scoped, in_scope
 from server.campaigns import reasons
 from server.campaigns.tables import Campaign, HostRow, VerdictRow
 from server.campaigns.ticks import asked_of, by_branch, items, tallies
 from server.ingest.tables import AgentSeen
 from server.inventory.tables import Subject
-from server.orders.tables import AgentOrder
+from server.orders.tables import OPEN, AgentOrder
 from server.orders.window import Times
 from server.queries import bank_zone
 from server.schemas.campaigns import (
@@ -48,7 +49,6 @@ SAID: Final = {
     "zone": "zone {said}",
     "query": "those with {said}",
 }
-EVERYTHING: Final = "all branches"
 Counts = dict[tuple[HostState, str, str, bool], int]  # state, word, reason, whether it is silent -> hosts
 
 
@@ -161,9 +161,17 @@ def tally(counts: Counts) -> Tally:
     )
 
 
-def scope(session: Session, campaign: Campaign, _: Gettext) -> str:
+def scope(session: Session, campaign: Campaign, viewer: Scoped, _: Gettext) -> str:
+    """Whom it asks; for whoever sees a part of them alone, whose figures these are."""
     if not campaign.scope:
-        return _(EVERYTHING)
+        return branches_named(session, viewer, None, _)
+    asked = _limits(session, campaign, _)
+    if viewer.branch_ids is None:
+        return asked
+    return _("{asked} (of {own})").format(asked=asked, own=branches_named(session, viewer, None, _))
+
+
+def _limits(session: Session, campaign: Campaign, _: Gettext) -> str:
     said = dict(campaign.scope)
     if code := said.get("branch"):
         found = select(col(Subject.name)).where(col(Subject.kind) == "branch", col(Subject.key) == code)
@@ -178,7 +186,9 @@ def _own(viewer: Scoped) -> ColumnElement[bool]:
 def _counted(by: Any, campaigns: Collection[int | None], viewer: Scoped, now: int) -> Any:
     silent = case(
         (
-            (col(HostRow.state) == HostState.WAITING) & (func.coalesce(col(AgentSeen.at), 0) < now - SILENT),
+            (col(HostRow.state) == HostState.WAITING)
+            & col(AgentOrder.state).in_(OPEN)
+            & (func.coalesce(col(AgentSeen.at), 0) < now - SILENT),
             True,
         ),
         else_=False,
@@ -188,6 +198,7 @@ def _counted(by: Any, campaigns: Collection[int | None], viewer: Scoped, now: in
         select(*columns, func.count())
         .select_from(HostRow)
         .outerjoin(AgentSeen, col(AgentSeen.agent_id) == col(HostRow.agent_id))
+        .outerjoin(AgentOrder, col(AgentOrder.uid) == col(HostRow.order))
         .where(col(HostRow.campaign_id).in_(campaigns), _own(viewer))
         .group_by(*columns)
     )
@@ -223,7 +234,7 @@ def _outs(
                 template=one.template.get("en" if viewer.lang == "en" else "zh", ""),
                 items=items(session, one, viewer, viewer.lang) if words and one.template else [],
                 ticks=ticks.get(one.id or 0, TickTally()),
-                scope=scope(session, one, _),
+                scope=scope(session, one, viewer, _),
                 checks=[
                     CampaignCheck(
                         id=check["id"],
@@ -315,7 +326,7 @@ class _Said:
         order: OrderState | None,
         verdicts: list[CampaignVerdict],
     ) -> CampaignHost:
-        silent = row.state is HostState.WAITING and (heard or 0) < self.now - SILENT
+        silent = row.state is HostState.WAITING and order in OPEN and (heard or 0) < self.now - SILENT
         word: Any = row.word or None
         reason: str | None = row.reason or (Undone.OFF.value if silent else None)
         return CampaignHost(
@@ -337,6 +348,8 @@ class _Said:
         if row.state is HostState.WAITING:
             handed = order is OrderState.HANDED
             until = self.campaign.expires
+            if order is not None and order not in OPEN:
+                return reasons.awaited(until, self._, self.zone)
             return reasons.waiting(heard, until, self._, self.zone, silent=silent, handed=handed)
         who = self.campaign.cancelled_by or ""
         return reasons.why(

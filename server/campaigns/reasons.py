@@ -47,6 +47,7 @@ _DRIVER: Final = {
     "badFrame": Undone.UNREADABLE_OUTPUT,
     "tooLong": Undone.UNREADABLE_OUTPUT,
     "noPermission": Undone.NO_PERMISSION,
+    "unknownScript": Undone.UNREADABLE_OUTPUT,
     "notPosted": Undone.NOT_POSTED,
 }
 # how an order ended, as its agent or the server says it
@@ -64,6 +65,7 @@ _ORDER: Final = {
     Reason.UNANSWERED: Undone.NO_ANSWER,
     Reason.WITHDRAWN: Undone.CANCELLED,
 }
+MORE: Final = ("unknownScript",)  # of a driver's words those that say what to do
 NO_FACTS: Final = "noFacts"  # the agent said that it was done, and told nothing new
 
 OFF_WAITING: Final = "off or cut off since {since}; done when it is next on, until {until}"
@@ -71,6 +73,7 @@ OFF_ENDED: Final = "off or cut off since {since}; not done in time"
 NEVER_WAITING: Final = "never connected to the server; done when it connects, until {until}"
 NEVER_ENDED: Final = "never connected to the server; not done in time"
 WAITING: Final = "waiting to be asked, until {until}"
+AWAITED: Final = "it has told nothing yet; that is awaited until {until}"
 HANDED: Final = "asked, its answer is awaited"
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -104,6 +107,8 @@ def why(
         return sentence(detail, _, zone, said=said, heard_at=since, who=who)
     told = reason_title(detail, lang) if detail else ""
     head = title(reason, _)
+    if detail in MORE:
+        return _("{reason}: {more}").format(reason=head, more=told)
     return head if not told or told == head or reason != Undone.OTHER else told
 
 
@@ -117,6 +122,11 @@ def waiting(since: int | None, until: int, _: Gettext, zone: ZoneInfo, *, silent
             else _(OFF_WAITING).format(since=day(since, zone, _), until=ends)
         )
     return _(HANDED) if handed else _(WAITING).format(until=ends)
+
+
+def awaited(until: int, _: Gettext, zone: ZoneInfo) -> str:
+    """Of a host whose agent has no order of it any more: it tells by itself, or what it told is not read yet."""
+    return _(AWAITED).format(until=day(until, zone, _))
 
 
 def day(at: int, zone: ZoneInfo, _: Gettext) -> str:

@@ -10,6 +10,7 @@ import xlsxwriter
 from sqlmodel import Session
 from xlsxwriter.exceptions import FileCreateError
 
+from server.accounts.named import branches_named
 from server.campaigns import ticks
 from server.campaigns.queries import Reader, out
 from server.campaigns.tables import Campaign
@@ -48,7 +49,8 @@ def write(
     options = {"constant_memory": True, "tmpdir": str(path.parent), "default_format_properties": usual}
     book = xlsxwriter.Workbook(str(path), options)
     made = Sheet(book, _("Check campaign"))
-    _head(made, campaign, branch, tally, now, _, zone)
+    whose = branches_named(session, viewer, branch.branch if branch else None, _)
+    _head(made, campaign, whose, tally, now, _, zone)
     row = HEADING
     for host in every_host(session, campaign, viewer, branch.branch if branch else None, now):
         for texts in _rows(host, _, zone):
@@ -78,7 +80,8 @@ def _people(
     found = ticks.rows(session, campaign, viewer, branch.branch if branch else None, viewer.lang).rows
     words = [one.newest.word.value if one.newest else "" for one in found]
     counts = ticks.tally({word: words.count(word) for word in words})
-    _title_lines(made, campaign, [branch.branch_name if branch else _("all branches"), ticked(counts, _)], ITEMS, _)
+    whose = branches_named(session, viewer, branch.branch if branch else None, _)
+    _title_lines(made, campaign, [whose, ticked(counts, _)], ITEMS, _)
     row = HEADING
     for one in found:
         where = [_(PARTS[one.part]), one.branch_name or _("head office"), one.title]
@@ -94,12 +97,9 @@ def _people(
     return row - HEADING
 
 
-def _head(
-    made: Sheet, campaign: Campaign, branch: BranchTally | None, tally: Tally, now: int, _: Gettext, zone: ZoneInfo
-) -> None:
+def _head(made: Sheet, campaign: Campaign, whose: str, tally: Tally, now: int, _: Gettext, zone: ZoneInfo) -> None:
     at = f"{datetime.fromtimestamp(as_of(campaign, now) // 1_000_000, zone):%Y-%m-%d %H:%M}"
-    scope = branch.branch_name if branch else _("all branches")
-    _title_lines(made, campaign, [scope, counted(tally, _), _("As of {at}").format(at=at)], COLUMNS, _)
+    _title_lines(made, campaign, [whose, counted(tally, _), _("As of {at}").format(at=at)], COLUMNS, _)
 
 
 def _title_lines(made: Sheet, campaign: Campaign, told: list[str], columns: Columns, _: Gettext) -> None:

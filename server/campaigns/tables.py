@@ -26,7 +26,8 @@ class Campaign(SQLModel, table=True):
     title: str = Field(max_length=300)
     checks: list[dict[str, str]] = Field(
         sa_column=Column(Json, nullable=False)
-    )  # id, zh, en, severity, text of the file
+    )  # id, zh, en, severity, text of the file; broken, where that was wrong
+    bank: dict[str, Any] | None = Field(default=None, sa_column=Column(Json))  # Bank.frozen; None: an older version's
     template: dict[str, Any] = Field(  # Template.frozen
         default_factory=dict, sa_column=Column(Json, server_default="{}", nullable=False)
     )

@@ -2,13 +2,13 @@
 is one sentence with file and key."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from server.errors import Told
+from server.toml import BadToml, convert, loads
 
 LARGEST: Final = 65_536  # characters of a file
 PORTS: Final = "{ports}"  # in the text of an item
@@ -60,9 +60,9 @@ def read_template(text: str, file: str) -> Template:
     if len(text) > LARGEST:
         raise BadTemplate("{file}: {why}", file=file, why=Told("it is longer than {most} characters", most=LARGEST))
     try:
-        said = msgspec.convert(tomllib.loads(text), Template)
-    except (tomllib.TOMLDecodeError, RecursionError, msgspec.ValidationError) as error:
-        raise BadTemplate("{file}: {why}", file=file, why=str(error)) from error
+        said = convert(loads(text), Template)
+    except BadToml as error:
+        raise BadTemplate("{file}: {why}", file=file, why=error) from error
     twice = _twice([one.id for one in said.item])
     if twice:
         raise BadTemplate("{file}: two items have the id {id}", file=file, id=twice)

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from server.campaigns.template import BadTemplate, Template, read_template
-from server.errors import Told, reason
+from server.checks.files import BadFile, names_in, read_text
+from server.errors import Told
 
 FOLDER: Final = "templates"  # beside `checks`
 MOST: Final = 100  # files
-LARGEST: Final = 262_144  # bytes of a file
 
 
 class Kept(NamedTuple):
@@ -35,7 +35,7 @@ def kept(folder: Path | None) -> Kept:
     found = {one.id: one for one in shipped()}
     wrong: list[Told] = []
     own: set[str] = set()
-    for file in sorted(folder.glob("*.toml"))[:MOST] if folder is not None else []:
+    for file in _files(folder, wrong):
         try:
             said = _read(file)
         except BadTemplate as bad:
@@ -49,12 +49,21 @@ def kept(folder: Path | None) -> Kept:
     return Kept(found, wrong)
 
 
+def _files(folder: Path | None, wrong: list[Told]) -> list[Path]:
+    if folder is None:
+        return []
+    try:
+        names = names_in(folder)
+    except BadFile as bad:
+        wrong.append(bad)
+        return []
+    if len(names) > MOST:
+        wrong.append(BadTemplate("{file} has more than {most} files: the rest is left out", file=folder, most=MOST))
+    return [folder / name for name in names[:MOST]]
+
+
 def _read(file: Path) -> Template:
     try:
-        if file.stat().st_size > LARGEST:
-            raise BadTemplate("{file} is larger than {most} bytes; a template is a page", file=file, most=LARGEST)
-        return read_template(file.read_text(encoding="utf-8-sig"), str(file))
-    except UnicodeDecodeError as error:
-        raise BadTemplate("{file} is not UTF-8", file=file) from error
-    except OSError as error:
-        raise BadTemplate("{file}: {why}", file=file, why=reason(error)) from error
+        return read_template(read_text(file).removeprefix("\ufeff"), str(file))
+    except BadFile as bad:
+        raise BadTemplate("{why}", why=bad) from bad

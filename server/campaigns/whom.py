@@ -17,10 +17,10 @@ from server.checks.sheets import DAY, Host, fact
 from server.checks.told import hosts, sheets_of
 from server.checks.words import Text
 from server.errors import Invalid
+from server.exemptions.granted import AGENT
 from server.inventory.tables import Branch, Observer, Position, Subject, SubjectKind
 from server.schemas.campaigns import CampaignCreate
 
-AGENT: Final = "agent"  # the class of PCs with an agent
 AS_OF: Final = 366 * DAY  # facts that say where a host belongs are taken however old they are
 MODEL: Final = "machine.model"
 AT_ONCE = 500  # ids of one question

@@ -1,11 +1,10 @@
 """What the bank knows beyond one host: its newest virus libraries, and what it wrote down in `checks/bank.toml`."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import date
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 import msgspec
 
@@ -14,6 +13,8 @@ from server.checks.patterns import Pattern
 from server.checks.sheets import DAY, PRODUCTS, Host, Lack, fact
 from server.errors import Told
 from server.licences.products import Product
+from server.storage.types import canonical
+from server.toml import BadToml, convert, loads
 
 FILE: Final = "bank.toml"
 YOUNG: Final = 15 * DAY  # a newest library older than this is no measure: a server nobody updates would make all green
@@ -108,20 +109,44 @@ class Bank(msgspec.Struct, frozen=True):
         return newest if newest is not None and now - YOUNG <= newest <= now else now
 
     def as_cel(self, now: int) -> dict[str, Any]:
-        baselines = {build: {"ubr": one.ubr or 0, "kb": one.kb} for build, one in self.baselines.items()}
-        return {"now": now, "newest": dict(self.newest), "baselines": baselines}
+        return {"now": now, "newest": dict(self.newest)}
+
+    def frozen(self) -> dict[str, Any]:
+        """What checks read of the file, as JSON can keep it. The newest libraries are no part of it."""
+        return {
+            "baselines": msgspec.to_builtins(self.baselines),
+            "zones": [[name, str(network)] for name, network in self.zones],
+            "extended": sorted(self.extended),
+            "unwanted": list(self.unwanted),
+            "allowed": list(self.allowed),
+            "exempt": sorted((msgspec.to_builtins(one) for one in self.exempt.values()), key=canonical),
+            "broken": self.broken,
+        }
+
+    @classmethod
+    def thawed(cls, said: Mapping[str, Any]) -> Self:
+        exempt = msgspec.convert(said["exempt"], list[Exemption])
+        return cls(
+            baselines=msgspec.convert(said["baselines"], dict[str, Baseline]),
+            zones=tuple((name, ip_network(network)) for name, network in said["zones"]),
+            extended=frozenset(said["extended"]),
+            unwanted=tuple(said["unwanted"]),
+            allowed=tuple(said["allowed"]),
+            exempt={(one.check, one.host): one for one in exempt},
+            broken=said["broken"],
+        )
 
 
 def read_bank(file: Path, newest: Mapping[str, int] | None = None) -> Bank:
     """What the bank wrote down; nothing where there is no file. BadBank."""
     try:
-        said = msgspec.convert(tomllib.loads(read_text(file)), Said) if sign_of(file) else Said()
-        zones = tuple((name, ip_network(text)) for name, texts in said.zones.items() for text in texts)
-        segments = tuple(Segment(ip_network(one.prefix), one.zone, one.branch) for one in said.segment)
+        said = convert(loads(read_text(file)), Said) if sign_of(file) else Said()
+        zones = tuple((name, _network(text)) for name, texts in said.zones.items() for text in texts)
+        segments = tuple(Segment(_network(one.prefix), one.zone, one.branch) for one in said.segment)
     except BadFile as bad:
         raise BadBank("{why}", why=bad) from bad
-    except (tomllib.TOMLDecodeError, RecursionError, msgspec.ValidationError, ValueError) as error:
-        raise BadBank("{file}: {why}", file=file, why=str(error)) from error
+    except BadToml as error:
+        raise BadBank("{file}: {why}", file=file, why=error) from error
     return Bank(
         newest=newest or {},
         baselines=said.baseline,
@@ -133,6 +158,15 @@ def read_bank(file: Path, newest: Mapping[str, int] | None = None) -> Bank:
         segments=segments,
         products=tuple(said.product),
     )
+
+
+def _network(said: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(said)
+    except ValueError as error:
+        raise BadToml(
+            "{said} is no network: write it as 10.1.0.0/16, with nothing behind its bits", said=said
+        ) from error
 
 
 def newest_libraries(hosts: Iterable[Host], now: int) -> dict[str, int]:

@@ -1,7 +1,6 @@
 """A check: one question to every host, as a TOML file says it. Every error is one sentence with file and key."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cached_property
@@ -13,6 +12,7 @@ from server.checks.language import BadExpression, Expression
 from server.checks.sheets import DAY
 from server.checks.words import Text, name_of
 from server.errors import Told
+from server.toml import BadToml, loads
 
 SEVERITIES: Final = ("minor", "major", "critical")
 TEXTS: Final = ("id", "title", "title_en", "clause", "severity", "applies", "passes", "fresh")
@@ -20,6 +20,7 @@ KEYS: Final = (*TEXTS, "mend", "also")
 LARGEST: Final = 65_536  # characters of a file
 LINE, STEPS = 300, 20  # characters of a text; steps to mend
 LONGEST: Final = 366  # days
+ALL: Final = "checks/"  # in the place of a file: the folder, of which nobody can tell what is in it
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
 _ID_LINE = re.compile(rf"""^[ \t]*id[ \t]*=[ \t]*["']?(?P<id>{_ID.pattern})(?![\w-])""", re.ASCII | re.MULTILINE)
 _FRESH = re.compile(r"([1-9]\d{0,3})([hd])", re.ASCII)
@@ -43,7 +44,7 @@ class Check(msgspec.Struct, frozen=True, dict=True):
     mend: Mapping[str, tuple[str, ...]]  # zh and en
     also: tuple[str, ...] = ()  # facts that are shown and prove nothing
     text: str = ""  # of its file
-    broken: str = ""  # name of its file, where that is wrong: it judges nobody
+    broken: str = ""  # name of its file, or ALL, where that is wrong: it judges nobody
 
     @cached_property
     def reads(self) -> tuple[str, ...]:
@@ -77,9 +78,9 @@ def _check(text: str) -> Check:
     if len(text) > LARGEST:
         raise BadCheck("it is longer than {most} characters; a check is a page", most=LARGEST)
     try:
-        said = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadCheck("it is no TOML: {why}", why=str(error)) from error
+        said = loads(text)
+    except BadToml as error:
+        raise BadCheck("it is no TOML: {why}", why=error) from error
     for key in said:
         if key not in KEYS:
             near = get_close_matches(key, KEYS, 1)

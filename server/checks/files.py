@@ -29,6 +29,17 @@ def sign_of(file: Path) -> Sign | None:
     return there.st_ino, there.st_mtime_ns, there.st_ctime_ns, there.st_size
 
 
+def names_in(folder: Path, ending: str = ".toml") -> list[str]:
+    """Of the files there, in order; none where there is no folder. BadFile: nobody can tell what is in it."""
+    try:
+        names = os.listdir(folder)  # to glob it would take one that may not be read for an empty one
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise BadFile("{file} cannot be listed: {why}", file=folder, why=reason(error)) from error
+    return sorted(name for name in names if name.endswith(ending))
+
+
 def read_text(file: Path, most: int = LARGEST) -> str:
     """BadFile also for what is no file of at most `most` bytes of UTF-8."""
     try:

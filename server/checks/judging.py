@@ -8,9 +8,9 @@ import msgspec
 from msgspec.structs import replace
 
 from server.checks.bank import Bank, Exemption
-from server.checks.check import Check
+from server.checks.check import ALL, Check
 from server.checks.functions import Functions, Odd, when
-from server.checks.language import Expression
+from server.checks.language import Expression, Neither
 from server.checks.sheets import DAY, PRODUCTS, Host, Lack, Value, fact
 from server.checks.words import Phrase, name_of, phrase, says
 from server.storage.types import FOREVER
@@ -18,6 +18,13 @@ from server.storage.types import FOREVER
 HOUR: Final = DAY // 24
 LISTED: Final = 8  # of a list that is told in words
 TOLD: Final = 12  # sentences of a verdict
+ODD: Final[dict[type[Exception], str]] = {  # what CEL says no with; the first that fits
+    Neither: "neither",
+    TypeError: "odd_kinds",
+    ZeroDivisionError: "by_zero",
+    IndexError: "no_such_place",
+    OverflowError: "too_large",
+}
 
 
 class Word(StrEnum):
@@ -70,7 +77,8 @@ class Judge:
         return verdict
 
     def _broken(self) -> Verdict:
-        return Verdict(Word.UNKNOWN, (phrase("check_broken", file=self.check.broken),))
+        key = "folder_broken" if self.check.broken == ALL else "check_broken"
+        return Verdict(Word.UNKNOWN, (phrase(key, file=self.check.broken),))
 
     def _remembered(self, host: Host) -> Verdict:
         names = list(self._flat)
@@ -212,7 +220,13 @@ def exempted(verdict: Verdict, exemption: Exemption, now: int) -> Verdict:
 def _missing(lacks: Mapping[str, Lack], functions: Functions, error: Exception | bool) -> tuple[Phrase, ...]:
     """What is not known, and why; what could not be told of it; else what CEL says."""
     said = [*functions.troubles, *(lack.phrase() for lack in lacks.values())]
-    return tuple(dict.fromkeys(said))[:TOLD] or (phrase("odd", error=str(error)),)
+    return tuple(dict.fromkeys(said))[:TOLD] or (phrase("odd", error=_odd(error)),)
+
+
+def _odd(error: Exception | bool) -> Phrase:
+    if isinstance(error, KeyError):
+        return phrase("no_key", name=str(error).strip("'"))
+    return Phrase(next((key for kind, key in ODD.items() if isinstance(error, kind)), "odd_value"))
 
 
 def _starred(name: str) -> str:

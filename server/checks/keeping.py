@@ -47,12 +47,7 @@ def basis_of(checks: Iterable[Check], bank: Bank) -> str:
             [one.id, one.applies.source, one.passes.source, one.fresh, list(one.also), one.broken] for one in checks
         ],
         "newest": {product: at // DAY for product, at in bank.newest.items()},
-        "baselines": msgspec.to_builtins(bank.baselines),
-        "zones": [[name, str(network)] for name, network in bank.zones],
-        "broken": bank.broken,
-        "extended": sorted(bank.extended),
-        "software": [list(bank.unwanted), list(bank.allowed)],
-        "exempt": sorted(canonical(msgspec.to_builtins(one)) for one in bank.exempt.values()),
+        "bank": bank.frozen(),
     }
     return hashlib.sha256(canonical(said).encode()).hexdigest()[:32]
 

@@ -3,6 +3,7 @@
 The folder is looked at each time it is asked for, so a file counts as soon as it is saved. A file that is wrong is told
 of, and leaves the others as they are. It makes nobody green: while the bank's own file is wrong the last good one is in
 force, after a start what reads it is unknown; and the check of a file that is wrong is unknown, not the shipped one.
+Nor does a folder of which nobody can tell what is in it: the last good set is in force, after a start all is unknown.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,9 +15,9 @@ from typing import NamedTuple
 import msgspec
 
 from server.checks.bank import FILE, BadBank, Bank, read_bank
-from server.checks.check import BadCheck, Check, broken_check, id_of, read_check
-from server.checks.files import BadFile, Sign, read_text, sign_of
-from server.errors import Told, reason
+from server.checks.check import ALL, BadCheck, Check, broken_check, id_of, read_check
+from server.checks.files import BadFile, Sign, names_in, read_text, sign_of
+from server.errors import Told
 
 FOLDER = "checks"
 MOST = 500  # files
@@ -55,6 +56,7 @@ class Checks:
         self._folder = folder
         self._read: dict[Path, tuple[Sign | None, Check | _Broken]] = {}
         self._was: dict[Path, Check] = {}  # the last of each file that could be read
+        self._set: tuple[tuple[Check, ...], frozenset[str]] | None = None  # the last of the folder that could be listed
         self._bank: tuple[Sign | None, Bank | BadBank] | None = None
         self._good: Bank | None = None  # the last of the bank's file that could be read
         self._newest: tuple[int, Mapping[str, int]] | None = None
@@ -66,11 +68,20 @@ class Checks:
 
     def kept(self) -> Kept:
         """A check of the bank with the id of a shipped one takes its place, also while its file is wrong."""
+        wrong: list[Told] = []
+        try:
+            self._set = self._checks(self._files(), wrong)
+        except BadCheck as bad:
+            wrong.append(bad)
+        checks, own = self._set or (tuple(msgspec.structs.replace(one, broken=ALL) for one in shipped()), frozenset())
+        return Kept(checks, own, self._bank_now(wrong), wrong)
+
+    def _checks(self, files: Sequence[Path], wrong: list[Told]) -> tuple[tuple[Check, ...], frozenset[str]]:
+        """All there are, and which of them are the bank's."""
         found: dict[str, Check] = {check.id: check for check in shipped()}
         own: dict[str, str] = {}
-        wrong: list[Told] = []
         broken: dict[str, Path] = {}
-        for file in self._files(wrong):
+        for file in files:
             said = self._check(file)
             if isinstance(said, _Broken):
                 wrong.append(said.why)
@@ -93,22 +104,22 @@ class Checks:
             was = self._was.get(file)
             found[name] = broken_check(name, file.name, was if was and was.id == name else found.get(name))
             own[name] = file.name
-        return Kept(tuple(found.values()), frozenset(own), self._bank_now(wrong), wrong)
+        return tuple(found.values()), frozenset(own)
 
-    def _files(self, wrong: list[Told]) -> list[Path]:
+    def _files(self) -> list[Path]:
+        """None where there is no folder. BadCheck: it cannot be told what is in it, or it is too much."""
         if self._folder is None:
             return []
         try:
-            there = sorted(self._folder.glob("*.toml"))
-        except OSError as error:
-            wrong.append(BadCheck("{file}: {why}", file=self._folder, why=reason(error)))
-            return []
-        there = [file for file in there if file.name != FILE]
-        if len(there) > MOST:
-            wrong.append(
-                BadCheck("{file} has more than {most} files; the rest is left out", file=self._folder, most=MOST)
+            wanted = [name for name in names_in(self._folder) if name != FILE]
+        except BadFile as bad:
+            raise BadCheck("{why}. Until it can the last good set counts, or nothing is known", why=bad) from bad
+        if len(wanted) > MOST:
+            many = (
+                "{file} has more than {most} files: until there are fewer the last good set counts, or nothing is known"
             )
-        return there[:MOST]
+            raise BadCheck(many, file=self._folder, most=MOST)
+        return [self._folder / name for name in wanted]
 
     def _check(self, file: Path) -> Check | _Broken:
         text = ""

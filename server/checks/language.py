@@ -25,6 +25,9 @@ MACROS: Final = ("exists", "all", "exists_one", "filter", "map")
 METHODS: Final = (*MACROS, "size", "contains", "startsWith", "endsWith", "matches")
 CASTS: Final = ("int", "string", "size")
 WORDS: Final = ("true", "false", "in", "f", "av", "bank")
+_SYNTAX = re.compile(
+    r"<input>:(?P<line>\d+):(?P<at>\d+): .*?(?:at|input) '(?P<token>.*?)'(?: expecting|\n|$)", re.DOTALL
+)
 _TOKEN = re.compile(
     r"""\s+ | (?P<text>"(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*') | (?P<number>\d[\w.]*) | (?P<name>[^\W\d]\w*)
     | (?P<sign>&&|\|\||[=!<>]=|[-+*/%<>!?:.,()\[\]])""",
@@ -46,7 +49,7 @@ class BadExpression(Told):
     """What is wrong with it, and what to write instead."""
 
 
-class _Neither(TypeError):
+class Neither(TypeError):
     """What it comes to is no answer."""
 
 
@@ -68,9 +71,8 @@ class Expression:
         try:
             self._program = _cel().compile(source)
         except Exception as error:
-            why = str(error).partition("ERROR: ")[2].partition("\n")[0].removeprefix("<input>:")
-            raise BadExpression("it is no CEL: {why}", why=why or Told("it cannot be read")) from error
-        if isinstance(self.value({"f": {}}, {}), _Neither):
+            raise BadExpression("it is no CEL: {why}", why=_parsed(str(error))) from error
+        if isinstance(self.value({"f": {}}, {}), Neither):
             raise BadExpression("it is neither true nor false: write a comparison")
 
     def value(self, variables: Mapping[str, Any], functions: Mapping[str, Any]) -> bool | Exception:
@@ -83,7 +85,7 @@ class Expression:
             raise
         except BaseException as error:  # a panic of the library is none of Exception's kind
             return error if isinstance(error, Exception) else RuntimeError(str(error))
-        return said if isinstance(said, bool) else _Neither(f"{type(said).__name__} is neither true nor false")
+        return said if isinstance(said, bool) else Neither(f"{type(said).__name__} is neither true nor false")
 
 
 def _tokens(source: str) -> list[Token]:
@@ -196,6 +198,14 @@ class _Reader:
                     raise BadExpression('any_port takes ports as "135,137-139,445", not {said}', said=last.text[:64])
                 return
 
+    def _bank(self, after: list[Token]) -> None:
+        """Its baselines are asked by baseline(): a UBR nobody wrote down would be a number there, and let all pass."""
+        said = [one.text if one.kind != "text" else "text" for one in after[:4]]
+        if said[:2] != [".", "now"] and said != [".", "newest", "[", "text"]:
+            raise BadExpression(
+                'of bank there is bank.now and bank.newest["..."]; baselines are asked by baseline(f["os.build"])'
+            )
+
     def _name(self, token: Token, after: list[Token], index: int) -> Iterator[str]:
         if token.text == "f":
             if [after[0].text, after[1].kind, after[2].text] != ["[", "text", "]"]:
@@ -213,11 +223,25 @@ class _Reader:
             if after[0].text != "." or after[1].text not in ("exists", "all"):
                 raise BadExpression("of av there is av.exists(p, ...) and av.all(p, ...)")
             yield from ("av.count", "av.*.product")
+        elif token.text == "bank":
+            self._bank(after)
         elif token.text not in WORDS and not (token.text in (*FUNCTIONS, *CASTS) and after[0].text == "("):
             known = (*WORDS, *FUNCTIONS, *CASTS)
             near = get_close_matches(token.text, known, 1)
             hint = near[0] if near else ", ".join(known)
             raise BadExpression("{name} is not known here; there is {hint}", name=token.text, hint=hint)
+
+
+def _parsed(said: str) -> Told:
+    """What CEL's parser says, by the first place it tells of, in our own words."""
+    errors = [one for one in said.split("ERROR: ")[1:] if "Incomplete" not in one]
+    found = _SYNTAX.match(errors[0]) if errors else None
+    if found is None:
+        return Told("it cannot be read")
+    place = {"line": found["line"], "at": found["at"]}
+    if "<EOF>" in found["token"]:
+        return Told("line {line}, character {at}: something is missing at the end", **place)
+    return Told("line {line}, character {at}: {sign} does not belong there", **place, sign=found["token"][:64])
 
 
 def _until_bracket(tokens: list[Token]) -> Iterator[Token]:

@@ -14,7 +14,7 @@ _BY_REASON: Final = {
     **dict.fromkeys(("ahead_of_now", "bad_date"), "set_clock"),
     "left_out": "look_there",
     **dict.fromkeys(
-        ("no_row", "no_support_row", "no_baseline", "odd", "check_broken", "bank_broken"),
+        ("no_row", "no_support_row", "no_baseline", "odd", "check_broken", "folder_broken", "bank_broken"),
         "tell_head",
     ),
 }

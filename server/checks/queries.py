@@ -23,7 +23,7 @@ from server.texts import gettext_for
 def checks(kept: Kept, lang: str, *, told: bool) -> ChecksOut:
     """`told`: what is wrong with the bank's files, which is for head office."""
     rows = [check_out(check, check.id in kept.own, lang) for check in kept.checks]
-    return ChecksOut(checks=rows, wrong=_wrong(kept, lang) if told else [])
+    return ChecksOut(checks=rows, wrong=wrong(kept, lang) if told else [])
 
 
 def verdicts(
@@ -34,7 +34,7 @@ def verdicts(
     have = kept.kept()
     bank = bank_of(session, kept, have, now)
     rows = [verdict_out(check, judge(check, host, bank, now), host, lang) for check in have.checks]
-    return host_verdicts(key, rows, _wrong(have, lang) if told else [])
+    return host_verdicts(key, rows, wrong(have, lang) if told else [])
 
 
 def tried(session: Session, viewer: Scoped, kept: Checks, asked: CheckTest, now: int, lang: str) -> VerdictOut:
@@ -76,5 +76,5 @@ def _newest(session: Session, now: int) -> dict[str, int]:
     return newest_libraries((Host(keys[own], said) for own, said in sheets.items()), now)
 
 
-def _wrong(kept: Kept, lang: str) -> list[str]:
+def wrong(kept: Kept, lang: str) -> list[str]:
     return [told.say(gettext_for(lang)) for told in kept.wrong]

@@ -57,8 +57,10 @@ def get_matrix(
     limit: Limit = 100,
 ) -> MatrixPage:
     """The five words add up to all hosts of a branch: who told nothing, or long ago, is unknown."""
-    checks = _checks(state.checks.kept().checks, check)
-    return matrix.branches(session, viewer, checks, now=now(), lang=viewer.lang, offset=offset, limit=limit)
+    kept = state.checks.kept()
+    checks = _checks(kept.checks, check)
+    page = matrix.branches(session, viewer, checks, now=now(), lang=viewer.lang, offset=offset, limit=limit)
+    return page.model_copy(update={"wrong": queries.wrong(kept, viewer.lang) if viewer.role is Role.HEAD else []})
 
 
 @router.get("/checks/hosts", summary="Hosts by checks: which stands how")

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import xlsxwriter
 from sqlmodel import Session
 
+from server.accounts.named import branches_named
 from server.accounts.scope import Scoped
 from server.checks.check import Check
 from server.checks.matrix import Asked, host_ids, rows_of
@@ -56,7 +57,8 @@ def write(
     at = moment(now, zone).strftime("%Y-%m-%d %H:%M:%S")
     heads = _("Hosts by checks"), _("Not well")
     title = f"{setting(session, 'bank.name', '')} " + _("Register of security checks")
-    line = "　".join([_("As of {at}").format(at=at), _("{n} hosts").format(n=len(ids)), asked.branch or ""]).strip()
+    whose = branches_named(session, viewer, asked.branch, _)
+    line = "　".join([_("As of {at}").format(at=at), _("{n} hosts").format(n=len(ids)), whose]).strip()
     titles = [check.title.of(lang) for check in checks]
     whole = _page(book, heads[0], title, line, [_("Branch"), _("Host"), _("Told last"), *titles], _)
     columns = [_("Branch"), _("Host"), _("Item checked"), _("Verdict"), _("Since"), _("Facts of"), _("Why")]

@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 from server.accounts.scope import Scoped
 from server.checks.due import judge_again
 from server.errors import Conflict, Invalid, NotFound
-from server.exemptions.granted import HOSTS, hosts_of
+from server.exemptions.granted import AGENT, HOSTS, hosts_of
 from server.exemptions.tables import ExemptionRow
 from server.exemptions.told import about
 from server.inventory.tables import DeviceClass, Subject, SubjectKind
@@ -81,7 +81,7 @@ def _subject(session: Session, ask: ExemptionCreate) -> Subject:
         raise NotFound("There is no branch and no host {key}.", key=ask.about[:80])
     if ask.cls and subject.kind is not SubjectKind.BRANCH:
         raise Invalid("A class goes with a branch: a host is one machine already.")
-    if ask.cls and session.get(DeviceClass, ask.cls) is None:
+    if ask.cls not in ("", AGENT) and session.get(DeviceClass, ask.cls) is None:
         raise NotFound("There is no device class {cls}.", cls=ask.cls)
     return subject
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, case, select
 from sqlmodel import Session, col
 
 from server.checks.bank import Granted
@@ -13,6 +13,7 @@ from server.exemptions.tables import ExemptionRow
 from server.inventory.tables import Branch, Position, Subject, SubjectKind
 
 HOSTS: Final = (SubjectKind.AGENT, SubjectKind.POSITION)
+AGENT: Final = "agent"  # the class of PCs with an agent, as campaigns name it too
 AT_ONCE: Final = 500  # hosts of one question
 
 Exempt = dict[tuple[str, str], Granted]
@@ -87,8 +88,9 @@ def _hosts(
 
 
 def _asked() -> Select[*tuple[Any, ...]]:
+    of_agents = case((col(Subject.kind) == SubjectKind.AGENT, AGENT), else_=col(Position.cls))
     return (
-        select(col(Subject.id), col(Subject.key), col(Subject.branch_id), col(Position.cls))
+        select(col(Subject.id), col(Subject.key), col(Subject.branch_id), of_agents)
         .outerjoin(Position, col(Position.id) == col(Subject.id))
         .where(col(Subject.kind).in_(HOSTS), col(Subject.removed_at).is_(None))
     )

@@ -30,11 +30,12 @@ def may_tell(session: Session, own: int, topic: str) -> bool:
 
 
 def tell_facts(subject: type[Subject] = Subject) -> ColumnElement[bool]:
-    """That it is a position that tells facts. A third party's driver is known for it once it told some."""
+    """That it is a position that tells facts. A third party's driver is known for it once it told some; of one that
+    tells nothing of itself, what somebody said once makes no host."""
     position = aliased(Position)
-    by_driver = select(col(position.id)).where(
-        col(position.id) == col(subject.id), col(position.driver).in_(TELL_FACTS)
+    of_driver = select(col(position.id)).where(col(position.id) == col(subject.id))
+    by_driver = of_driver.where(col(position.driver).in_(TELL_FACTS))
+    told = of_driver.join(FactSheet, col(FactSheet.subject_id) == col(position.id)).where(
+        col(position.driver).not_in(TELL_NOTHING), col(FactSheet.topic).not_in(OF_OTHERS)
     )
-    own = col(FactSheet.subject_id) == col(subject.id), col(FactSheet.topic).not_in(OF_OTHERS)
-    told = select(col(FactSheet.subject_id)).where(*own)
     return and_(col(subject.kind) == SubjectKind.POSITION, or_(by_driver.exists(), told.exists()))

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from sqlmodel import Session, col, select
 
-from agent.inventory.posted import DeviceError, Document, claimed, opened, sheets
+from agent.inventory.posted import DeviceError, Document, Reason, claimed, opened, sheets
 from server.accounts.scope import Scoped, in_scope
 from server.errors import Conflict, Invalid, NotFound
 from server.facts.follower import Came, keep
@@ -19,6 +19,10 @@ from server.journal.deeds import Act, record
 from server.schemas.facts import FactsImport, FactsImported
 
 AHEAD: Final = 3_600_000_000  # µs a host's clock may be ahead: what is dated later would bar all that follows
+OF_NO_RELEASE: Final = (
+    "{file}: the script of {key} is changed, newer than this server, or too old: write it anew with "
+    "branchfleet-server host-script {key}."
+)
 
 
 def import_facts(session: Session, act: Act, viewer: Scoped, seal: bytes | None, asked: FactsImport) -> FactsImported:
@@ -34,6 +38,8 @@ def import_facts(session: Session, act: Act, viewer: Scoped, seal: bytes | None,
     try:
         read = sheets(told)
     except DeviceError as error:
+        if error.reason is Reason.UNKNOWN_SCRIPT:
+            raise Invalid(OF_NO_RELEASE, file=asked.file, key=told.position) from None
         raise Invalid("{file} cannot be read: {why}.", file=asked.file, why=error.detail) from None
     subject = found.subject.id or 0
     known = session.exec(

@@ -10,6 +10,7 @@ from server.events.publish import invalidate
 from server.inventory.tables import Subject, SubjectKind
 from server.journal.deeds import Act, record
 from server.journal.personal import seal_personal
+from server.media.late import end_tickets
 from server.media.seen import stick_of
 from server.media.tables import MediaStick
 from server.plain import clean
@@ -23,6 +24,9 @@ AFTER: Final = {
     StickDeed.LOST: StickStatus.LOST,
     StickDeed.RETIRE: StickStatus.RETIRED,
 }
+
+# what a ticket of a loan that was over says then; one that is lost is still to be found
+OVER: Final = {StickDeed.BACK: "The medium is back.", StickDeed.RETIRE: "The medium is retired."}
 
 
 def register(session: Session, act: Act, asked: StickCreate) -> MediaStick:
@@ -77,6 +81,8 @@ def step(session: Session, act: Act, asked: StickStep) -> MediaStick:
     one.note = clean(asked.note) or one.note
     session.add(one)
     _journal(session, act, f"media.{asked.deed.value}", one, before)
+    if outcome := OVER.get(asked.deed):
+        end_tickets(session, act, one, outcome)
     return one
 
 

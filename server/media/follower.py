@@ -1,4 +1,4 @@
-"""Keeps what agents saw of media, as their records in the log say, each with its ticket."""
+"""Keeps what agents saw of media, as their records in the log say, and opens tickets of loans that are over."""
 
 from typing import Final
 
@@ -7,6 +7,7 @@ from sqlmodel import Session
 from agent.wire import AnyRecord, Event, EventName
 from server.ingest.tables import RecordRow
 from server.log_following import LogFollowing
+from server.media.late import any_late, open_tickets
 from server.media.sighting import keep
 from server.storage.database import Database
 from server.storage.lead import Role
@@ -21,6 +22,18 @@ class MediaFollower(LogFollowing):
 
     def __init__(self, database: Database, now: Now) -> None:
         super().__init__(database, now, Role.MEDIA)
+
+    def step(self) -> int:
+        """The next records; where there are none, loans whose day is over."""
+        return super().step() or self._late()
+
+    def _late(self) -> int:
+        now = self._now()
+        with self._database.read() as session:
+            if not any_late(session, now):
+                return 0
+        with self._database.write() as session:
+            return open_tickets(session, now)
 
     def take(self, session: Session, row: RecordRow, record: AnyRecord) -> None:
         if isinstance(record, Event) and record.name is EventName.MEDIA:

@@ -10,6 +10,7 @@ from server.ingest.tables import RecordRow
 from server.inventory.tables import Subject
 from server.journal.deeds import Act
 from server.log_following import agent_of
+from server.media.late import standing as late_ticket
 from server.media.seen import Seen, seen, word_of
 from server.media.tables import MediaSighting, MediaStick
 from server.schemas.media import StickWord, Way
@@ -50,19 +51,23 @@ def keep(session: Session, now: int, row: RecordRow, event: Event) -> MediaSight
         left_out=one.left_out,
     )
     if made.word is not StickWord.OWN and made.way is not Way.OUT:
-        made.ticket_id = _ticket(session, Act(ITSELF, VIA, now), made, one, agent).id
+        late = late_ticket(session, known) if known and known.branch_id == agent.branch_id else None
+        made.ticket_id = _ticket(session, Act(ITSELF, VIA, now), made, one, agent, late).id
     session.add(made)
     session.flush()
     invalidate(session, "media", agent.key, agent.branch_id, now)
     return made
 
 
-def _ticket(session: Session, act: Act, made: MediaSighting, one: Seen, agent: Subject) -> Ticket:
+def _ticket(session: Session, act: Act, made: MediaSighting, one: Seen, agent: Subject, late: Ticket | None) -> Ticket:
     standing = _open(session, made.agent_id)
     for ticket, stick in standing:
         if stick == made.stick:
             return ticket
     title = gettext_for("zh")(TITLES[made.word]).format(name=one.name)[:200]
+    if late is not None:
+        note_by_itself(session, act, late, agent, text=f"{agent.key}: {title}")
+        return late
     if len({ticket.id for ticket, _ in standing}) >= OPEN:
         ticket = standing[-1][0]
         note_by_itself(session, act, ticket, agent, text=title)

@@ -27,6 +27,16 @@ class MediaStick(SQLModel, table=True):
     note: str = Field(max_length=NOTE)
 
 
+class MediaLate(SQLModel, table=True):
+    """The ticket of a loan that is over and did not come back; a loan is told from others by its last day."""
+
+    __tablename__ = "media_late"
+
+    stick_id: int = Field(sa_column=Column(Id, ForeignKey("media_stick.id"), primary_key=True, autoincrement=False))
+    due: int = Field(sa_column=Column(Micros, primary_key=True, autoincrement=False))
+    ticket_id: int = Field(sa_column=Column(Id, ForeignKey("ticket.id"), nullable=False))
+
+
 class MediaSighting(SQLModel, table=True):
     """A record of an agent about a medium. All but `word` is the medium's own word, or the agent's."""
 

@@ -9,6 +9,7 @@ from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
+from server.accounts.named import branches_named
 from server.accounts.scope import Scoped, in_scope
 from server.errors import NotFound
 from server.health.titles import reason_title
@@ -27,7 +28,6 @@ ORDER = (
     *(OrderState.FAILED, OrderState.REFUSED, OrderState.EXPIRED, OrderState.CANCELLED),
     *(OrderState.HANDED, OrderState.WAITING, OrderState.DONE),
 )
-EVERYTHING = "all branches"
 DAY = 86_400_000_000  # µs
 
 
@@ -62,22 +62,25 @@ def _asked() -> Select[*tuple[Any, ...]]:
 
 
 def _outs(session: Session, viewer: Reader, rows: Sequence[Any], now: int) -> list[PushOut]:
-    pushes = [push for push, _ in rows]
+    pushes = [row[0] for row in rows]
     shares = [push.id for push in pushes if partly(viewer, push)]
     counts = tally(session, [push.id for push in pushes if push.ended_at is None])
     counts |= tally(session, shares, own_orders(viewer)) if shares else {}
-    said = gettext_for(viewer.lang), bank_zone(session), now
+    _ = gettext_for(viewer.lang)
+    said = branches_named(session, viewer, None, _), _, bank_zone(session), now
     return [_out(push, about, counts.get(push.id, push.counts), *said) for push, about in rows]
 
 
-def _out(push: Push, about: Subject | None, counts: dict[str, Any], _: Gettext, zone: ZoneInfo, now: int) -> PushOut:
+def _out(
+    push: Push, about: Subject | None, counts: dict[str, Any], whole: str, _: Gettext, zone: ZoneInfo, now: int
+) -> PushOut:
     times = Times(push.starts, push.expires, push.window, push.takes)
     opening = times.opening(zone, now) if push.ended_at is None else None
     return PushOut(
         uid=push.uid,
         what=push.what,
         about=about.key if about else "",
-        about_name=about.name if about else _(EVERYTHING),
+        about_name=about.name if about else whole,
         by=push.by,
         at=push.at,
         starts=push.starts,

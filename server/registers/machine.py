@@ -12,6 +12,7 @@ from server.campaigns.tables import Campaign, HostRow, VerdictRow
 from server.facts.tables import FactSheet
 from server.inventory.tables import Subject
 from server.queries import bank_zone
+from server.registers.assets import assets_of
 from server.registers.changes import Facts, changes, told
 from server.registers.tables import SecurityRow
 from server.schemas.campaigns import HostState
@@ -33,6 +34,7 @@ def of_change(
     if not rows:
         return
     branch = session.get_one(Subject, subject).branch_id
+    asset = assets_of(session, {subject: branch}).get(subject, "")
     for change in rows:
         session.add(
             SecurityRow(
@@ -41,6 +43,7 @@ def of_change(
                 written=arrived,
                 subject_id=subject,
                 branch_id=branch,
+                asset=asset,
                 by=SYSTEM,
                 source=source,
                 **change._asdict(),
@@ -66,6 +69,7 @@ def of_campaign(session: Session, campaign: Campaign, now: int, hosts: Collectio
     rows = session.execute(asked.order_by(col(HostRow.id)).execution_options(populate_existing=True)).scalars().all()
     verdicts = _verdicts(session, [row.id or 0 for row in rows])
     before = _before(session, campaign, [row.subject_id for row in rows])
+    assets = assets_of(session, {row.subject_id: row.branch_id for row in rows})
     category = Category.DAILY if campaign.by == SYSTEM else Category.SPECIAL
     item = told("{title} ({count} checks)", title=campaign.title[:250], count=len(campaign.checks))
     made: list[dict[str, Any]] = []
@@ -81,6 +85,7 @@ def of_campaign(session: Session, campaign: Campaign, now: int, hosts: Collectio
                 written=now,
                 subject_id=row.subject_id,
                 branch_id=row.branch_id,
+                asset=assets.get(row.subject_id, ""),
                 by=campaign.by,
                 source=Source.REMOTE,
                 kind=Entry.CHECK,

@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 from xlsxwriter.exceptions import FileCreateError
 
+from server.accounts.named import branches_named
 from server.errors import Conflict
-from server.inventory.tables import Subject
 from server.journal.tables import JournalRow
 from server.ledger.cells import clean, moment
 from server.ledger.sheet import (
@@ -108,7 +108,7 @@ def _line(
         _("journal no. {seq}").format(seq=seq),
         _("rows up to no. {last}").format(last=last),
         _("From {first} to {last}").format(first=first, last=until),
-        _("Scope: {scope}").format(scope=_scope(session, viewer, which, _)),
+        _("Scope: {scope}").format(scope=branches_named(session, viewer, which.branch, _)),
         covered(covers, _),
     ]
     if which.about:
@@ -118,18 +118,6 @@ def _line(
     if which.overdue:
         parts.append(_("overdue findings"))
     return clean("　".join(parts))
-
-
-def _scope(session: Session, viewer: Reader, which: Which, _: Gettext) -> str:
-    if which.branch is None and viewer.branch_ids is None:
-        return _("all branches")
-    asked = select(col(Subject.name)).where(col(Subject.kind) == "branch").order_by(col(Subject.key))
-    own = viewer.branch_ids or ()
-    asked = asked.where(col(Subject.key) == which.branch) if which.branch else asked.where(col(Subject.id).in_(own))
-    names = list(session.execute(asked).scalars())
-    if len(names) > 3:
-        return _("{first} and {others} more").format(first="、".join(names[:3]), others=len(names) - 3)
-    return "、".join(names)
 
 
 def _texts(row: SecurityRowOut, _: Gettext, zone: ZoneInfo) -> list[str]:

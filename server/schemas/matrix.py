@@ -1,5 +1,7 @@
 """Hosts by checks: how many stand how, branch by branch and host by host, and how that was day by day."""
 
+from pydantic import Field
+
 from server.schemas.base import Page, Schema
 from server.schemas.checks import VerdictWord
 
@@ -32,12 +34,14 @@ class BranchCounts(Schema):
 
 
 class MatrixPage(Page):
-    """Branches, those with most that is not well first; `checks` are the sums of all that match."""
+    """Branches, those with most that is not well first; `checks` are the sums of all that match. `wrong`: what is wrong
+    with the bank's own files, for head office."""
 
     hosts: int
     heard: int  # hosts that ever told anything
     checks: list[CheckCounts]
     rows: list[BranchCounts]
+    wrong: list[str] = Field(default_factory=list)
 
 
 class CellOut(Schema):

@@ -92,6 +92,17 @@ def open_by_itself(session: Session, act: Act, about: Subject, *, title: str, fa
     return ticket
 
 
+def finish_by_itself(session: Session, act: Act, ticket: Ticket, outcome: str) -> None:
+    """What the server opened by itself is over by another deed of `act`; one that is done stays as it was."""
+    if ticket.status is TicketStatus.DONE:
+        return
+    before = {"status": ticket.status.value}
+    ticket.status, ticket.done_at, ticket.done_by, ticket.outcome = TicketStatus.DONE, act.now, act.actor, outcome
+    after = {"status": "done", "outcome": outcome, "open_conditions": 0}
+    about = session.get_one(Subject, ticket.subject_id)
+    _journal(session, act, "ticket.finish", ticket, about, before=before, after=after)
+
+
 def note_by_itself(session: Session, act: Act, ticket: Ticket, about: Subject, *, text: str) -> None:
     session.add(TicketNote(ticket_id=ticket.id or 0, at=act.now, author=act.actor, text=text[:2000]))
     _journal(session, act, "ticket.note", ticket, about, after={"text": text})

@@ -73,6 +73,7 @@ class Bank:
         self.url = ""
         self.tls: Tls | None = None  # set before `open`: the server speaks TLS then
         self.addresses: list[str] = []  # what people named it
+        self.checks: Path | None = None  # its folder of them, set before `open`
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self._port = 0
@@ -84,7 +85,8 @@ class Bank:
         tls = self.tls
         trusted = (lambda: tls.trusted) if tls else str
         settings = Settings(password_memory=32)
-        app = create_app(self.database, settings, utc_now, bytes(range(32)), trusted, lambda: self.addresses)
+        addressed = lambda: self.addresses  # noqa: E731
+        app = create_app(self.database, settings, utc_now, bytes(range(32)), trusted, addressed, checks=self.checks)
         listener = socket.create_server(("127.0.0.1", self._port))
         self._port = listener.getsockname()[1]
         self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self._port}"

@@ -1,6 +1,7 @@
 """`branchfleet checks` and `branchfleet check`: what is printed, and what the command ends with."""
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from server.schemas.people import Role
 from tui.exit import Exit
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
+ENGLISH = re.compile(r"[A-Za-z]+ [a-z]+ [a-z]+")  # three words in a row
 SHIPPED = Path(__file__).parents[2] / "server" / "checks" / "shipped"
 FACTS = Path(__file__).parents[1] / "server" / "checks" / "facts"
 
@@ -70,5 +72,8 @@ def test_what_cannot_be_used_is_one_sentence_and_3(bank: Any, run: Run, tmp_path
         assert said.returncode == Exit.BAD_FILE, (content[:20], said.stderr.decode())
         assert len(said.stderr.decode().splitlines()) == 1
         assert "bad." in said.stderr.decode()
+        assert not ENGLISH.search(said.stderr.decode().replace(str(tmp_path), "")), said.stderr.decode()
     assert run("check", "test", good, token=token).returncode == Exit.USAGE
-    assert run("check", "test", "nowhere.toml", "--host", "centre", token=token).returncode == Exit.BAD_FILE
+    said = run("check", "test", "nowhere.toml", "--host", "centre", token=token)
+    assert said.returncode == Exit.BAD_FILE
+    assert said.stderr.decode().strip() == "nowhere.toml 读不了：没有这个文件或文件夹"

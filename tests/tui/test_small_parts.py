@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from drivers.host.told import NAMES
 from server.schemas.positions import SelfTestOut
 from tui import settings, token
 from tui.opens import place
 from tui.pinyin import is_initials, says
+from tui.security import title_of
 from tui.settings import BadSettings
 from tui.texts import speak
 from tui.times import DAY, HOUR, MINUTE, SECOND, ago, clock, moment, span
 from tui.token import Kept
+from tui.widgets.frame import key_name
 from tui.words import clock_off, self_test
 
 NOON = 1_793_764_800_000_000  # 2026-11-04, noon in the bank's zone
@@ -145,3 +148,19 @@ def test_the_kept_sign_in_is_its_owners_alone_and_for_one_server(tmp_path: Path)
 def test_a_kept_sign_in_that_cannot_be_read_is_none(tmp_path: Path) -> None:
     (tmp_path / "token.json").write_text('{"server": 1', encoding="utf-8")
     assert token.kept(tmp_path, "http://a") is None
+
+
+def test_what_was_not_read_is_told_by_its_name_and_a_library_is_not_taken_for_its_product() -> None:
+    speak("zh")
+    names = [name.replace(".N.", ".1.") for topic in NAMES.values() for name in topic]
+    assert [name for name in names if title_of(name).isascii() and name != "macs"] == ["smb1.server"]  # SMB1, MAC
+    assert [title_of(name) for name in ("av.", "av.1.library_at", "av.2.realtime", "os.edition")] == [
+        "杀毒软件", "病毒库", "实时防护", "系统版本类型",
+    ]  # fmt: skip
+
+
+def test_keys_have_the_names_that_stand_on_them() -> None:
+    speak("zh")
+    assert [key_name(key) for key in ("space", "tab", "f8", "ctrl+q", "slash", "escape")] == [
+        "空格", "Tab", "F8", "Ctrl+Q", "/", "Esc",
+    ]  # fmt: skip

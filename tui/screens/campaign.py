@@ -184,7 +184,7 @@ class Campaign(Frame):
         return self._branch or (row.branch if row is not None else None)
 
     def action_branch(self) -> None:
-        choices = [Choice("", _("all branches"))]
+        choices = [Choice("", self.app.whole)]
         choices += [Choice(one.branch, f"{one.branch_name}  {_of_branch(one)}") for one in self._branches]
         self.app.push_screen(Choose(_("Branch"), choices, self._branch or ""), self._chosen)
 

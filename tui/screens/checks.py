@@ -8,20 +8,26 @@
 ```
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+from rich.text import Text
 from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Static
 
 from server.schemas.base import Page
 from server.schemas.matrix import CheckCounts, MatrixPage
 from tui.cells import said
 from tui.client import HostQuery
+from tui.plain import plain
 from tui.screens.listing import Listing
 from tui.screens.verdicts_export import VerdictsExport
 from tui.texts import N_, _
 from tui.verdicts import FIELDS, MARKS, SEVERITIES, WORDS
 from tui.widgets.columns import Column
+
+SHOWN = 3  # sentences about files; `branchfleet checks` has all
 
 
 class Checks(Listing[CheckCounts]):
@@ -36,6 +42,20 @@ class Checks(Listing[CheckCounts]):
         Binding("6", "stand('exempt')", N_("Exempt")),
         Binding("f8", "export", N_("Export")),
     ]
+
+    def above(self) -> Iterable[Widget]:
+        """What is wrong with the bank's files, whole: what rests on them is not known."""
+        wrong = Static(id="wrong", classes="wrong")
+        wrong.display = False
+        yield wrong
+
+    def _tell_wrong(self, sentences: Sequence[str]) -> None:
+        wrong = self.query_one("#wrong", Static)
+        wrong.display = bool(sentences)
+        shown = [plain(one) for one in sentences[:SHOWN]]
+        if len(sentences) > SHOWN:
+            shown.append(_("... and {n} more: branchfleet checks").format(n=len(sentences) - SHOWN))
+        wrong.update(Text("\n").join(self.cells.ink(one, MARKS["fail"].ink) for one in shown))
 
     def columns(self) -> list[Column[CheckCounts]]:
         return [
@@ -61,6 +81,7 @@ class Checks(Listing[CheckCounts]):
         answer = await self.app.ask(self.app.client.matrix(limit=1))
         if answer is None:
             return None
+        self._tell_wrong(answer.wrong)
         page = answer.model_copy(update={"total": len(answer.checks)})
         return answer.checks[offset : offset + limit], page
 

@@ -201,7 +201,7 @@ class Devices(Listing[PositionRow]):
         classes = sorted(words.classes.items(), key=lambda one: one[1]) if words else []
         return [
             Choice("cls=", _("all classes")),
-            *([Choice("branch=", _("all branches"))] if branches else []),
+            *([Choice("branch=", self.app.whole)] if branches else []),
             *(Choice(f"cls={key}", title) for key, title in classes),
             *(
                 Choice(f"branch={branch.code}", f"{branch.code} {branch.name}")

@@ -24,8 +24,8 @@ MENU = (
     ("6", N_("Agents"), "agents"),
     ("7", N_("Pushes"), "pushes"),
     ("8", N_("Check campaigns"), "campaigns"),
-    ("F8", N_("Checks"), "checks"),
     ("F6", N_("Security register"), "security"),
+    ("F8", N_("Checks"), "checks"),
 )
 
 

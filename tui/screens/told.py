@@ -1,5 +1,7 @@
 """Readings, cards and positions told in text."""
 
+import re
+
 from rich.text import Text
 
 from server.schemas.catalogue import CatalogueOut
@@ -7,6 +9,7 @@ from server.schemas.ledger import CardOut
 from server.schemas.positions import PositionDetail, ReadingOut
 from server.schemas.standing import FRESH
 from tui.cells import Cells
+from tui.hosts import HASH
 from tui.marks import STANDINGS
 from tui.plain import plain
 from tui.texts import _
@@ -16,6 +19,7 @@ from tui.words import field_title, figure, keyword, number_title, part_title, pa
 NAME = 16  # cells of a name in a list of names and values
 VALUE = 28  # cells of a value that may be long
 VALUE_LONGEST = 200  # characters of it
+_HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 def pair(cells: Cells, name: str, value: Text, width: int = NAME) -> Text:
@@ -63,7 +67,7 @@ def reading_text(cells: Cells, words: CatalogueOut | None, detail: PositionDetai
             text.append("\n")
         lines = [*_parts(cells, words, reading, known), *_numbers(cells, words, reading)]
         lines += [
-            pair(cells, field_title(words, key), cells.folded(value[:VALUE_LONGEST], VALUE, NAME))
+            pair(cells, field_title(words, key), cells.folded(_shown(words, key, value), VALUE, NAME))
             for key, value in (reading.identity | reading.texts).items()
         ]
         for line in lines:
@@ -72,6 +76,13 @@ def reading_text(cells: Cells, words: CatalogueOut | None, detail: PositionDetai
         text.append_text(cells.dim(_("since {ago}").format(ago=ago(reading.at, cells.now()))))
         text.append("\n\n")
     return text
+
+
+def _shown(words: CatalogueOut | None, key: str, value: str) -> str:
+    """What could not be read by its names, a hash as far as people compare it, anything else as the device says it."""
+    if key.startswith("unread."):
+        value = _(", ").join(field_title(words, name) for name in value.split(", "))
+    return _HASH.sub(lambda found: f"{found[0][:HASH]}…", value)[:VALUE_LONGEST]
 
 
 def _parts(cells: Cells, words: CatalogueOut | None, reading: ReadingOut, known: bool) -> list[Text]:

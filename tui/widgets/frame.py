@@ -14,6 +14,8 @@ ROLES = {Role.BRANCH: N_("branch administrator"), Role.HEAD: N_("head office IT"
 KEYS = {
     "escape": "Esc",
     "enter": "Enter",
+    "space": N_("Space"),
+    "tab": "Tab",
     "pageup": "PgUp",
     "pagedown": "PgDn",
     "up": "↑",
@@ -123,7 +125,7 @@ def _order(key: str) -> tuple[int, str]:
 def key_name(key: str) -> str:
     """F5 for "f5", Esc for "escape", / for "slash"."""
     if key in KEYS:
-        return KEYS[key]
+        return _(KEYS[key])
     if key.startswith("ctrl+"):
         return "Ctrl+" + key[5:].upper()
     return {"slash": "/", "question_mark": "?"}.get(key, key.upper())

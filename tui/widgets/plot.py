@@ -121,9 +121,11 @@ class Plot(Widget):
 
 
 def bounds(points: Sequence[Point]) -> tuple[float, float]:
-    """The lowest and highest seen, apart enough to draw a level line in the middle."""
+    """The lowest and highest seen, apart enough to draw a level line; of what is never below nought nor is the axis."""
     low, high = min(point.low for point in points), max(point.high for point in points)
-    return (low, high) if high > low else (low - 1, high + 1)
+    if high > low:
+        return low, high
+    return (low - 1 if low < 0 else max(0.0, low - 1)), high + 1
 
 
 def _bars(points: Sequence[Point], step: int, start: int, end: int, columns: int) -> Iterator[tuple[int, float, float]]:

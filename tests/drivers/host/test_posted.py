@@ -3,15 +3,18 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Awaitable, Callable
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from drivers.base import Driver, Shared, TellsByItself
 from drivers.errors import DeviceError, Reason
-from drivers.host import postbox
-from drivers.host.document import Document, claimed, opened, pads, written
+from drivers.host import postbox, script
+from drivers.host.document import Document, claimed, opened, pads, sheets, written
 from drivers.host.posted import Posted, PostedOptions
 from drivers.sim.base import Fault
 from drivers.sim.posted import KEY, PostedSimulator
@@ -158,10 +161,114 @@ async def test_what_is_signed_and_cannot_be_read_is_a_fault_of_the_host(trouble:
     assert answer[0] == 422
     with pytest.raises(DeviceError) as caught:
         await poll(one)
-    assert caught.value.reason == Reason.UNREADABLE_OUTPUT
+    assert caught.value.reason == (Reason.UNKNOWN_SCRIPT if trouble == "script" else Reason.UNREADABLE_OUTPUT)
     simulator.state["trouble"], simulator._fault = "none", Fault.NONE
     assert await simulator.post() == (200, "taken")
     assert (await poll(one)).device == "online"
+
+
+@pytest.mark.parametrize(("sha256", "taken"), [*((one, True) for one in script.EARLIER), ("ab" * 32, False)])
+def test_what_an_earlier_release_says_is_understood_and_what_nobody_shipped_is_not(sha256: str, taken: bool) -> None:
+    one = WRITTEN._replace(sha256=sha256, said=b"BEGIN-FACTS\nhost.name=pc\nEND-FACTS\n")
+    if taken:
+        assert sheets(one)[0].facts["host.name"] == "pc"
+        return
+    with pytest.raises(
+        DeviceError, match=r"abababababab is changed, newer .* `branchfleet-server host-script 1001/pc-7`"
+    ):
+        sheets(one)
+
+
+class Restarted:
+    """An agent's home, and what one agent after another knows of the host there."""
+
+    def __init__(self, home: Path, address: str) -> None:
+        self._home, self._address = home, address
+
+    @asynccontextmanager
+    async def agent(self, key: str = KEY, **options: Any) -> AsyncIterator[Any]:
+        shared = Shared(self._home)
+        one = Posted(self._address, PostedOptions(key=key, **options), shared)
+        one.be("1001/0")
+        await one.open()
+        try:
+            yield one
+        finally:
+            await shared.close()
+
+
+@pytest.fixture
+async def restarted(start: Start, until: Until, tmp_path: Path) -> tuple[Restarted, PostedSimulator]:
+    """A host that posted once to an agent that ended since."""
+    simulator, address = await start("host/posted")
+    agents = Restarted(tmp_path, address)
+    async with agents.agent():
+        await until(lambda: len(simulator.answers) == 1)
+    assert simulator._posting is not None
+    simulator._posting.cancel()
+    return agents, simulator
+
+
+def _older(home: Path, seconds: float) -> None:
+    """As if the post had come so much earlier."""
+    [file] = (home / "posted").iterdir()
+    head, _, document = file.read_bytes().partition(b"\n")
+    at = int(head.split()[1].removeprefix(b"at=")) - int(seconds * 1_000_000)
+    file.write_bytes(b"posted at=%d peer=127.0.0.1\n" % at + document)
+
+
+async def test_an_agent_that_starts_again_knows_the_newest_post_as_old_as_it_is(
+    restarted: tuple[Restarted, PostedSimulator], poll: Poll, tmp_path: Path
+) -> None:
+    agents, _ = restarted
+    async with agents.agent() as one:
+        before = await poll(one)
+        assert (before.device, one.has_told()) == ("online", True)
+    _older(tmp_path, 3600)
+    async with agents.agent() as one:
+        reading = await poll(one)
+        assert before.as_of - reading.as_of == 3_600_000_000
+        assert not one.has_told()  # what is told is dated as it is told
+    async with agents.agent(silent=0.5) as one:
+        with pytest.raises(DeviceError, match="it posted last at 20"):
+            await poll(one)
+    _older(tmp_path, -7200)
+    async with agents.agent() as one:
+        with pytest.raises(DeviceError, match="it has not posted"):  # of a time that has not come
+            await poll(one)
+
+
+async def test_what_was_kept_counts_for_its_own_key_alone_and_not_once_something_unreadable_came(
+    restarted: tuple[Restarted, PostedSimulator], poll: Poll, tmp_path: Path
+) -> None:
+    agents, simulator = restarted
+    async with agents.agent(key="another key of another host") as one:
+        with pytest.raises(DeviceError, match="it has not posted"):
+            await poll(one)
+    async with agents.agent() as one:
+        simulator._fault = Fault.GARBAGE
+        assert (await simulator.post() or (0, ""))[0] == 422
+    async with agents.agent() as one:
+        with pytest.raises(DeviceError, match="it has not posted"):
+            await poll(one)
+    assert list((tmp_path / "posted").iterdir()) == []
+
+
+async def test_a_torn_file_and_one_nobody_asked_for_in_a_month_count_as_none(
+    restarted: tuple[Restarted, PostedSimulator], poll: Poll, tmp_path: Path
+) -> None:
+    agents, _ = restarted
+    [file] = (tmp_path / "posted").iterdir()
+    whole = file.read_bytes()
+    gone = file.with_name("0" * 32 + ".post")
+    gone.write_bytes(whole)
+    os.utime(gone, (1_000_000_000, 1_000_000_000))
+    for torn in (b"", whole[:40], whole[:-1]):
+        file.write_bytes(torn)
+        async with agents.agent() as one:
+            with pytest.raises(DeviceError, match="it has not posted"):
+                await poll(one)
+    assert not gone.exists()
 
 
 @pytest.mark.parametrize(("trouble", "status"), [("flood", 413), ("http", 400)])

@@ -46,8 +46,11 @@ def test_a_host_that_told_nothing_yet_is_waited_for_and_answers_when_it_tells(
 ) -> None:
     uid = begin(person, cls="atm", branch="1001", seconds=3600)["uid"]
     agent = _asked(host, client)
-    assert _row(person, uid)["state"] == "waiting"
-    now.forward(60)
+    now.forward(300)  # and its agent is off meanwhile
+    row = _row(person, uid)
+    assert (row["state"], row["reason"]) == ("waiting", None)
+    assert row["why"].startswith("it has told nothing yet; that is awaited until ")
+    assert campaign(person, uid)["hosts"]["off"] == 0
     if how == "post":
         facts: dict[str, dict[str, Any]] = {"host": {"os.family": "linux"}, "network": {"ports.tcp": ["23"]}}
         told: list[Any] = [agent.fact(topic, said, position=HOST) for topic, said in facts.items()]

@@ -66,6 +66,32 @@ def test_a_campaign_asks_what_it_began_with_whatever_becomes_of_the_file(
     assert campaign(head, uid)["checks"][0]["words"] == {"fail": 2}
 
 
+ONE_NET = {"networks": ["eth0 10.1.0.5/24", "eth1 10.2.0.5/24"]}
+
+
+def test_a_campaign_judges_by_what_the_bank_had_written_down_when_it_began(
+    sign_in: SignIn, host: Hosts, folder: Path, now: SetClock
+) -> None:
+    head, file = sign_in(Role.HEAD), folder / "bank.toml"
+    uid = begin(head, "one-network")["uid"]
+    file.write_text('[zones]\n"办公网" = ["10.0.0.0/8"]\n', encoding="utf-8")  # by which these would be one
+    for key in ("1001-pc", "centre"):
+        pc = host(key)
+        [order] = pc.ask(wait=10).orders
+        pc.send(pc.fact("network", ONE_NET), pc.result(order.uid))  # type: ignore[arg-type]
+        settle(head)
+        file.write_text("foo = 1 1", encoding="utf-8")
+    assert campaign(head, uid)["checks"][0]["words"] == {"fail": 2}
+    file.write_text('[zones]\n"办公网" = ["10.0.0.0/8"]\n', encoding="utf-8")
+    now.forward(1)
+    after = begin(head, "one-network")["uid"]
+    pc = host("centre")
+    [order] = pc.ask(wait=10).orders
+    pc.send(pc.fact("network", ONE_NET), pc.result(order.uid))  # type: ignore[arg-type]
+    settle(head)
+    assert campaign(head, after)["checks"][0]["words"] == {"pass": 1}
+
+
 def test_a_host_that_is_off_says_so_and_does_it_at_its_next_contact(
     sign_in: SignIn, host: Hosts, now: SetClock, database: Database, bank: dict[str, int]
 ) -> None:
@@ -301,6 +327,7 @@ def test_an_agent_nobody_may_speak_as_is_not_done_at_once(
 ) -> None:
     head = sign_in(Role.HEAD)
     uid = begin(head)["uid"]
+    assert counts(head, uid) == (2, 0, 0, 2)  # before anything follows
     settle(head)
     assert {row["host"]: row["reason"] for row in hosts(head, uid)} == {"centre": "notLetIn", "1001-pc": "notLetIn"}
     assert campaign(head, uid)["ended_at"] is not None

@@ -3,17 +3,20 @@
 import io
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import openpyxl
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from server.campaigns.monthly import begin_monthly
 from server.clock import SetClock
 from server.journal.deeds import Act, record
 from server.schemas.people import Role
 from server.storage.database import Database
-from tests.server.campaigns.conftest import Host, begin, hosts, settle
+from tests.server.campaigns.conftest import TELNET, Host, begin, hosts, settle
 
 ZONE = ZoneInfo("Asia/Shanghai")
 SignIn = Callable[..., TestClient]
@@ -113,3 +116,22 @@ def test_a_server_that_was_off_on_the_first_makes_it_when_it_is_back_once_and_da
     begin(head)
     titles = [one["title"] for one in head.get("/api/campaigns", params={"kind": "monthly"}).json()["rows"]]
     assert titles == ["2027年1月待整改清单", "2026年12月待整改清单（19日补出）"]
+
+
+def test_a_monthly_list_asks_what_it_began_with_and_a_broken_check_stays_unknown(
+    sign_in: SignIn, host: Hosts, now: SetClock, app: FastAPI, folder: Path, database: Database
+) -> None:
+    until(now, 1)
+    head, pc = sign_in(Role.HEAD), host("1001-pc")
+    pc.send(pc.fact("host", {"os.family": "linux"}), pc.fact("network", {"ports.tcp": ["23"], "ports.udp": []}))  # type: ignore[arg-type]
+    settle(head, "facts")
+    telnet, strict = folder / "telnet.toml", folder / "high-risk-ports.toml"
+    strict.write_text(TELNET.replace("no-telnet", "high-risk-ports") + "x = 1", encoding="utf-8")
+    with database.write() as session:
+        assert begin_monthly(session, app.state.branchfleet.checks.kept(), now())
+    telnet.write_text(TELNET.replace('"23"', '"4711"'), encoding="utf-8")
+    strict.unlink()
+    settle(head)
+    [mine] = [one for one in hosts(head, "monthly") if one["host"] == "1001-pc"]
+    words = {one["check"]: one["word"] for one in mine["verdicts"]}
+    assert (words["no-telnet"], words["high-risk-ports"]) == ("fail", "unknown")

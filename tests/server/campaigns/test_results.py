@@ -41,7 +41,11 @@ def test_a_branch_reads_and_takes_away_its_own_hosts_alone(sign_in: SignIn, host
     sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).active
     assert sheet is not None
     rows = [[cell.value for cell in row] for row in sheet.iter_rows()]
-    assert "应查 1 台：合格 0 · 不合格 1" in str(rows[1][0])
+    assert "城关支行、东门分理处　应查 1 台：合格 0 · 不合格 1" in str(rows[1][0])  # its own, and not the bank's
+    assert branch.get(f"/api/campaigns/{uid}").json()["scope"] == "城关支行、东门分理处"
+    limited = begin(head, query='f["os.family"] == "linux"', seconds=3600)["uid"]
+    assert "（其中 城关支行、东门分理处）" in branch.get(f"/api/campaigns/{limited}").json()["scope"]
+    assert branch.get("/api/pushes").json()["rows"][0]["about_name"] == "城关支行、东门分理处"
     assert rows[3][:6] == ["城关支行", "1001-pc", "城关采集", "没有监听 telnet", "不合格", "端口 23 正在监听"]
     assert len(rows) == 4
     with database.read() as session:

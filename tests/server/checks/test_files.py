@@ -1,6 +1,7 @@
 """Files in the bank's folder of checks: one that is broken makes nobody green, and none holds the server up."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from server.checks.files import LARGEST
 from server.checks.judging import judge
-from server.checks.kept import Checks
+from server.checks.kept import MOST, Checks
 from server.checks.sheets import Host, Sheet
 from tests.server.checks.conftest import NOW
 
@@ -142,3 +143,37 @@ def test_a_check_of_the_bank_that_was_never_good_since_the_start_is_unknown_and_
     [one] = [check for check in kept.checks if check.id == "our-rule"]
     assert (one.title.zh, "our-rule" in kept.own) == ("our-rule", True)
     assert said_of(Checks(folder), "our-rule")[0] == "unknown"
+
+
+def _unlisted(folder: Path) -> None:
+    """What the operating system refuses to list, also for root."""
+    folder.rename(folder.with_name("away"))
+    folder.write_text("", encoding="utf-8")
+
+
+def _crowded(folder: Path) -> None:
+    for number in range(MOST):
+        (folder / f"n{number}.toml").write_text(OWN.format(id=f"n-{number}", passes="true"), encoding="utf-8")
+
+
+@pytest.mark.parametrize("spoil", [_unlisted, _crowded])
+def test_a_folder_nobody_can_tell_of_leaves_the_last_good_set_in_force(
+    folder: Path, spoil: Callable[[Path], None]
+) -> None:
+    (folder / "strict.toml").write_text(OWN.format(id="antivirus-present", passes=STRICT), encoding="utf-8")
+    checks = Checks(folder)
+    assert said_of(checks, "antivirus-present", antivirus=AV)[0] == "fail"
+    spoil(folder)
+    assert said_of(checks, "antivirus-present", antivirus=AV)[0] == "fail"
+    assert str(folder) in wrong(checks)[0]
+    started = Checks(folder)
+    unknown = ("unknown", ["服务器的 checks/ 文件夹读不出或文件过多，改好之前不作判断"])
+    assert said_of(started, "antivirus-present", antivirus=AV) == unknown
+    assert said_of(started, "reboot-pending", host={"reboot.pending": False}) == unknown
+
+
+def test_a_folder_that_is_not_there_is_an_empty_one(folder: Path) -> None:
+    folder.rmdir()
+    checks = Checks(folder)
+    assert said_of(checks, "antivirus-present", antivirus=AV)[0] == "pass"
+    assert wrong(checks) == []

@@ -49,6 +49,8 @@ def test_a_check_is_what_its_file_says_and_reads_what_its_expressions_name() -> 
         ('f["os.family"]', "f.family", 'a fact is written f["ports.tcp"]'),
         ("any_port(", "any_prot(", "any_prot is not known here; there is any_port"),
         ("!any_port", "! !! any_port(", "it is no CEL: "),
+        ("!any_port", 'bank.baselines["19045"].ubr > 1 && !any_port', "baselines are asked by baseline("),
+        ("!any_port", "bank == 1 && !any_port", "of bank there is bank.now"),
     ],
 )
 def test_what_is_wrong_is_one_sentence_with_the_file_and_what_to_write(written: str, instead: str, said: str) -> None:

@@ -98,6 +98,9 @@ def test_hosts_are_agents_and_positions_that_tell_or_told(
         session.get_one(Position, bank["1001/printer-1"]).driver = "a.third/party"
     tell("1001-pc", "1001/printer-1", {"os.name": "Debian"})
     assert keys() == {"centre", "1001-pc", host, "1001/printer-1"}
+    with database.write() as session:  # what it was once believed to be makes no host of a printer
+        session.get_one(Position, bank["1001/printer-1"]).driver = "passbook"
+    assert keys() == {"centre", "1001-pc", host}
 
 
 def test_a_branch_sees_its_own_hosts_alone(sign_in: SignIn, tell: Tell, host: str) -> None:

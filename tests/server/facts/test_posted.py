@@ -98,7 +98,7 @@ def test_what_is_not_newer_than_known_changes_nothing(
         ({"key": "another key altogether"}, "is not signed by 1001/atm-1"),
         ({"position": "1002/atm-1"}, "is not signed by 1002/atm-1"),  # it does not post
         ({"position": "1001/none"}, "is not signed by 1001/none"),
-        ({"sha256": "0" * 64}, "cannot be read: its script facts.sh 000000000000 is none that is known here"),
+        ({"sha256": "0" * 64}, "changed, newer than this server, or too old: write it anew"),
         ({"said": b"BEGIN-FACTS\nhost.name=cut\n"}, "cannot be read: the script was cut off"),
         ({"at": 4_000_000_000_000_000}, "is dated in the future: the clock of 1001/atm-1 is wrong"),
     ],

@@ -147,6 +147,34 @@ def test_a_loan_that_is_over_opens_a_ticket_when_the_stick_is_used(sign_in: Sign
     assert words(head)[0][2] == "own"
 
 
+def test_a_loan_that_is_over_and_put_in_nowhere_opens_one_ticket_until_it_is_back(
+    sign_in: SignIn, database: Database, now: SetClock, see: See
+) -> None:
+    head, follower = sign_in(Role.HEAD), MediaFollower(database, now)
+
+    def look() -> list[str]:
+        while follower.step():
+            pass
+        return titles(head)
+
+    register(head)
+    due = datetime.fromtimestamp(now() / 1e6 + DAY, UTC).date().isoformat()
+    step(head, "lend", keeper="王小兰", due=due)
+    assert look() == []
+    now.forward(3 * DAY)
+    head = sign_in(Role.HEAD)
+    late = [f"移动介质 U-001 借出至 {due}，逾期未归还"]
+    assert (look(), look()) == (late, late)
+    see("1001-pc", "in")  # the same matter
+    assert look() == late
+    [ticket] = [one for one in head.get("/api/tickets").json()["rows"] if one["title"] == late[0]]
+    assert (ticket["subject"], ticket["status"]) == ("1001", "new")
+    step(head, "back")
+    done = head.get(f"/api/tickets/{ticket['number']}").json()
+    assert (done["ticket"]["status"], done["ticket"]["outcome"]) == ("done", "介质已归还。")
+    assert any("1001-pc: " in one["text"] for one in done["notes"])
+
+
 @pytest.mark.parametrize(("deed", "word"), [("lost", "lost"), ("retire", "retired")])
 def test_a_stick_that_was_given_up_and_is_in_again_opens_a_ticket(
     sign_in: SignIn, see: See, deed: str, word: str

@@ -9,6 +9,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from server.clock import SetClock
+from server.journal.deeds import Act
+from server.ledger.deeds import register
+from server.ledger.fields import CardFields
+from server.ledger.tables import CardStatus
+from server.registers.assets import assets_of
 from server.retention.sweep import sweep_changes
 from server.schemas.people import Role
 from server.storage.database import Database
@@ -102,6 +107,39 @@ def test_a_newer_library_is_a_row_with_its_number_its_date_and_when_the_host_was
     now.forward(600)
     tell(client, pc, ("antivirus", av("27100", OLD)))
     assert rows(head)[0]["outcome"] == "reverted"
+
+
+def test_a_row_has_the_asset_number_the_ledger_has_for_that_host_alone(
+    sign_in: SignIn, host: Hosts, client: TestClient, database: Database, now: SetClock, bank: dict[str, int]
+) -> None:
+    pc, centre, head = host("1001-pc"), host("centre"), sign_in(Role.HEAD)
+    act = Act("li", "test", now())
+    with database.write() as session:
+        for asset, branch, serial in (
+            *(("PC-0001", "1001", "SN-1"), ("PC-0002", "1002", "SN-1")),  # the same number at another branch
+            *(("PC-0003", "0001", "SN-2"), ("PC-0004", "0001", "SN-2")),  # a maker that numbers all alike
+        ):
+            fields = CardFields(name="电脑", cls="pc", serial=serial)
+            register(session, act, asset=asset, branch=branch, position=None, fields=fields, status=CardStatus.IN_USE)
+        register(
+            session, act, asset="ATM-1", branch="1001", position="1001/atm-1", fields=CardFields(name="机", cls="atm"),
+            status=CardStatus.IN_USE,
+        )  # fmt: skip
+    for one, serial in ((pc, "SN-1"), (centre, "SN-2")):
+        tell(client, one, ("host", {"machine.serial": serial}), ("antivirus", av("27100", OLD)))
+        now.forward(600)
+        tell(client, one, ("antivirus", av("27101", NEW)))
+    assert {row["about"]: row["asset"] for row in rows(head)} == {"1001-pc": "PC-0001", "centre": ""}
+    begin(head, seconds=3600)
+    [order] = pc.ask(wait=10).orders
+    told: list[Any] = [pc.fact("host", {"machine.serial": "SN-1", "os.family": "linux"}), pc.result(order.uid)]
+    pc.send(*told)
+    settle(client)
+    found = {(row["about"], row["asset"]) for row in rows(head, kind="check")}
+    assert ("1001-pc", "PC-0001") in found
+    assert ("1001-pc", "") not in found
+    with database.read() as session:
+        assert assets_of(session, {bank["1001/atm-1"]: bank["1001"]}) == {bank["1001/atm-1"]: "ATM-1"}
 
 
 def test_patches_are_rows_by_name_or_by_count(sign_in: SignIn, host: Hosts, client: TestClient) -> None:

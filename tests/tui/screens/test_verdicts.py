@@ -75,6 +75,27 @@ async def test_every_figure_leads_to_its_hosts_and_a_host_to_what_decides(
         _look("host", text(pilot))
 
 
+async def test_what_is_wrong_with_the_banks_files_stands_above_the_checks_for_head_office(
+    bank: Any, console: MakeConsole, until: Until, text: Text, tmp_path: Path
+) -> None:
+    bank.close()
+    bank.checks = tmp_path / "checks"
+    bank.checks.write_text("", encoding="utf-8")  # no folder: it cannot be listed
+    bank.open()
+    app = console(bank.token("li", Role.HEAD))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.person)
+        app.open("checks")
+        await until(pilot, lambda: "无法列出" in text(pilot) and "checks/bank.toml" in text(pilot).replace("\n", ""))
+        _look("wrong", text(pilot))
+    app = console(bank.token("shen", Role.AUDITOR))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.person)
+        app.open("checks")
+        await until(pilot, lambda: "高危端口" in text(pilot))
+        assert "无法列出" not in text(pilot)
+
+
 async def test_head_office_lets_a_host_be_and_withdraws_it(
     judged: Any, console: MakeConsole, until: Until, text: Text
 ) -> None:

@@ -34,6 +34,8 @@ def test_points_outside_the_time_asked_for_are_left_out() -> None:
 
 def test_a_level_line_has_room_above_and_below() -> None:
     assert bounds([Point(at=0, low=5, high=5, mean=5)]) == (4, 6)
+    assert bounds([Point(at=0, low=0, high=0, mean=0)]) == (0, 1)  # of a count there is nothing below nought
+    assert bounds([Point(at=0, low=-3, high=-3, mean=-3)]) == (-4, -2)
 
 
 @pytest.mark.parametrize(

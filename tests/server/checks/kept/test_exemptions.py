@@ -87,6 +87,15 @@ def test_an_exemption_of_a_class_is_not_for_the_pcs_of_agents(fleet: Fleet, sign
     assert fleet.word("1001-pc") == "fail"
 
 
+def test_pcs_with_an_agent_are_a_class_of_their_own(fleet: Fleet, sign_in: SignIn) -> None:
+    fleet.tell("1001-pc", memory_bytes=1)
+    fleet.settle()
+    granted = exempt(sign_in(Role.HEAD), about="1001", cls="agent")
+    assert (granted.status_code, granted.json()["hosts"]) == (201, 1)
+    fleet.settle()
+    assert fleet.word("1001-pc") == "exempt"
+
+
 @pytest.mark.parametrize(
     ("said", "status", "why"),
     [
