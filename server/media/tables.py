@@ -10,8 +10,8 @@ STICK = 200  # characters of what sightings of one medium have in common
 
 
 class MediaStick(SQLModel, table=True):
-    """One medium of the bank. `due` is the end of the last day it may be out. While somebody has it on loan, `keeper` is
-    that one, and `home` who keeps it otherwise."""
+    """One medium of the bank. `due` is the end of the last day it may be out. While somebody has it on loan, `keeper`
+    is that one, and `home` who keeps it otherwise."""
 
     __tablename__ = "media_stick"
     __table_args__ = (CheckConstraint("due IS NULL OR status = 'lent'", name="lent_has_due"),)

@@ -77,7 +77,7 @@ def test_one_that_never_tells_is_given_up_when_the_campaign_expires(
 def test_one_that_is_still_waited_for_when_the_campaign_is_cancelled_is_not_done_because_of_that(
     of_push: str, person: TestClient, client: TestClient, host: Callable[[str], Host], now: SetClock
 ) -> None:
-    where = {"cls": "atm", "branch": "1001"} if of_push == "ended" else {}
+    where: dict[str, Any] = {"cls": "atm", "branch": "1001"} if of_push == "ended" else {}
     uid = begin(person, seconds=3600, **where)["uid"]
     _asked(host, client)
     assert person.post(f"/api/campaigns/{uid}/cancel").status_code == 200
