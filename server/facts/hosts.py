@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, Text, and_, or_, select, type_coerce
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from agent.inventory.hosts import TELL_FACTS, TELL_NOTHING
+from agent.inventory.hosts import SNMP, SNMP_HOST, SNMP_HOSTS, TELL_FACTS, TELL_NOTHING
 from server.facts.tables import FactSheet
 from server.inventory.tables import Position, Subject, SubjectKind
 
@@ -26,14 +26,21 @@ def is_host(session: Session, own: int) -> bool:
 def may_tell(session: Session, own: int, topic: str) -> bool:
     """Whether facts said of a subject are kept: not of a printer, say, which would count as a host by that."""
     position = session.get(Position, own)
-    return position is None or position.driver not in TELL_NOTHING or topic in OF_OTHERS
+    if position is None or topic in OF_OTHERS:
+        return True
+    if position.driver == SNMP:
+        return position.options.get("profile", "auto") in SNMP_HOSTS
+    return position.driver not in TELL_NOTHING
 
 
 def tell_facts(subject: type[Subject] = Subject) -> ColumnElement[bool]:
-    """That it is a position that tells facts. A third party's driver is known for it once it told some."""
+    """That it is a position that tells facts. A third party's driver, and `snmp` with a profile that does not say that
+    it is a host, are known for it once it told some."""
     position = aliased(Position)
+    options = type_coerce(col(position.options), Text)  # which is JSON as the column writes it
+    named = and_(col(position.driver) == SNMP, options.contains(f'"profile": "{SNMP_HOST}"', autoescape=True))
     by_driver = select(col(position.id)).where(
-        col(position.id) == col(subject.id), col(position.driver).in_(TELL_FACTS)
+        col(position.id) == col(subject.id), or_(col(position.driver).in_(TELL_FACTS), named)
     )
     own = col(FactSheet.subject_id) == col(subject.id), col(FactSheet.topic).not_in(OF_OTHERS)
     told = select(col(FactSheet.subject_id)).where(*own)
