@@ -20,8 +20,8 @@ from tests.drivers.host.conftest import CONF, fingerprint, new_key
 from tests.faults import namespace
 from tests.faults.bank import TOP, Bank
 
-PROGRAMS = ("sshd", "clamd", "clamscan", "nsenter")
-INSTALL = "apt-get install -y openssh-server clamav clamav-daemon util-linux"
+PROGRAMS = ("sshd", "clamd", "clamscan", "nsenter", "snmpd")
+INSTALL = "apt-get install -y openssh-server clamav clamav-daemon util-linux snmpd"
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 DAY = 86_400
 SIGNATURE = "Branchfleet.Test:0:*:6272616e6368666c6565742d74657374\n"
@@ -42,7 +42,7 @@ exec sleep infinity
 def missing() -> str:
     """Why there can be no such hosts here, with the command that helps; "" if there can."""
     if not all(shutil.which(name, path=PATH) for name in PROGRAMS):
-        return f"hosts with a real sshd and clamd need: {INSTALL}"
+        return f"hosts with a real sshd, clamd and snmpd need: {INSTALL}"
     return namespace.missing()
 
 
@@ -131,6 +131,16 @@ class Host:
             yield fingerprint(key.with_suffix(".pub"))
 
     @contextmanager
+    def snmpd(self) -> Iterator[None]:
+        said = f"agentaddress udp:{self.address}:161\nrocommunity public\n"
+        (self.folder / "snmpd.conf").write_text(said, encoding="ascii")
+        program = shutil.which("snmpd", path=PATH) or ""
+        state = ["env", "SNMP_PERSISTENT_DIR=/mnt/snmpd"]
+        words = [*self.words, *state, program, "-f", "-Lo", "-C", "-c", "/mnt/snmpd.conf", "-p", "/mnt/snmpd.pid"]
+        with running(*words, until="NET-SNMP"):
+            yield
+
+    @contextmanager
     def listening(self, port: int) -> Iterator[None]:
         with running(*self.words, sys.executable, "-c", LISTEN.format(port=port), until="open"):
             yield
@@ -152,17 +162,17 @@ def host(folder: Path, public_key: str) -> Iterator[Host]:
 
 @dataclass(frozen=True)
 class Hosts(Bank):
-    """A bank of one agent that asks hosts: of each position its address and its options beside the key's."""
+    """A bank of one agent that asks hosts: of each its key, driver, address and options."""
 
     devices: int = 0
-    hosts: tuple[tuple[str, str, dict[str, str]], ...] = ()
+    hosts: tuple[tuple[str, str, str, dict[str, str]], ...] = ()
 
     def inventory(self, addresses: dict[str, str]) -> str:
         tables = [TOP, '[[class]]\nkey = "host"\nname = "主机"\ninterval = "1h"\n']
-        for key, address, options in self.hosts:
+        for key, driver, address, options in self.hosts:
             said = ", ".join(f"{name} = {json.dumps(text)}" for name, text in options.items())
             tables.append(
                 f'[[position]]\nbranch = "1001"\nkey = "{key}"\nname = "前置机"\nclass = "host"\n'
-                f'agent = "agent-1001"\ndriver = "host/ssh"\naddress = "{address}"\noptions = {{ {said} }}\n'
+                f'agent = "agent-1001"\ndriver = "{driver}"\naddress = "{address}"\noptions = {{ {said} }}\n'
             )
         return "\n".join(tables)

@@ -76,18 +76,20 @@ def started(home: Path, bank: Hosts, pc: Path, private_key: str, stack: ExitStac
 
 
 def a_bank(first: hosts.Host, second: hosts.Host, pins: dict[str, str]) -> Hosts:
-    """Two hosts as they should be, and four positions that something is the matter with."""
+    """Two hosts as they should be, one of them by SNMP too, and five positions that something is the matter with."""
     root = {"user": "root", "private_key": "secret:hosts"}
     on_first = {**root, "host_key": pins["first"]}
     on_second = {**root, "host_key": pins["second"]}
     return Hosts(
         hosts=(
-            ("first", first.address, on_first),
-            ("second", second.address, on_second),
-            ("spare", f"{first.address}:2200", {**root, "host_key": pins["spare"]}),
-            ("looker", second.address, {**on_second, "user": "looker"}),
-            ("barred", second.address, {**on_second, "user": "barred"}),
-            ("stranger", first.address, {**on_first, "user": "stranger"}),
+            ("first", "host/ssh", first.address, on_first),
+            ("second", "host/ssh", second.address, on_second),
+            ("spare", "host/ssh", f"{first.address}:2200", {**root, "host_key": pins["spare"]}),
+            ("looker", "host/ssh", second.address, {**on_second, "user": "looker"}),
+            ("barred", "host/ssh", second.address, {**on_second, "user": "barred"}),
+            ("stranger", "host/ssh", first.address, {**on_first, "user": "stranger"}),
+            ("snmp", "snmp", second.address, {"profile": "windows"}),
+            ("silent", "snmp", f"{second.address}:1161", {"profile": "windows"}),
         )
     )
 
@@ -100,6 +102,7 @@ async def test_what_changes_on_a_host_flips_its_verdict_within_one_push(
     first, second = (stack.enter_context(hosts.host(tmp_path / name, public)) for name in ("one", "two"))
     spare = stack.enter_context(ExitStack())
     pins = {"first": stack.enter_context(first.sshd()), "second": stack.enter_context(second.sshd())}
+    stack.enter_context(second.snmpd())
     pins["spare"] = spare.enter_context(first.sshd(2200))
     own = Antivirus(str(pc), [])
     for antivirus in (own, first.antivirus, second.antivirus):
@@ -117,6 +120,8 @@ async def test_what_changes_on_a_host_flips_its_verdict_within_one_push(
         assert words["looker"] == well | {"antivirus-realtime": "unknown"}
         assert whys["looker"]["antivirus-realtime"] == "权限不足：实时防护"
         assert (words["barred"], words["stranger"]) == ({"": "unreadableOutput"}, {"": "loginRefused"})
+        assert words["snmp"] == dict.fromkeys(CHECKS, "unknown") | {"high-risk-ports": "pass"}
+        assert (words["silent"], whys["silent"]) == ({"": "connectionRefused"}, {"": "连接被拒绝"})
         assert (await client.facts("1001/first", "updates")).facts["updates.source"] == "dpkg"
 
         own.stop()
