@@ -45,6 +45,7 @@ from server.accounts.tokens import hash_token
 from server.authority.files import FOLDER, TRUSTED
 from server.clock import utc_now
 from server.health.follower import Follower
+from server.health.log import newest
 from server.ingest.batch import open_batch
 from server.ingest.writer import Writer
 from server.loadtest.figures import machine
@@ -371,7 +372,7 @@ class Agents:
             body, polled, news = make(teller)
             made.append((teller, body))
             held, changed = held + polled - news, changed + news
-        before, size = threads(pid), size_of(database)
+        before, size, top = threads(pid), size_of(database), _top(database)
         with timed(f"{name}: {len(made):,} agents, {held:,} held, {changed:,} changed", pid, pg):
             began = time.perf_counter()
             asyncio.run(self._all(made))
@@ -379,6 +380,8 @@ class Agents:
             last = threads(pid)
             while lag(database).records:
                 time.sleep(0.1)
+        if _top(database) == top:
+            raise SystemExit("The server had all these numbers before: --home was left by a run that was cut off.")
         after, sent = threads(pid), sum(len(body) for _, body in made)
         judge = max(after, key=lambda each: after[each] - last.get(each, 0.0))
         lasted = time.perf_counter() - began
@@ -409,6 +412,11 @@ class Agents:
                 teller.heard(ack, sent)
 
         await asyncio.gather(*(one() for _ in range(AT_ONCE)))
+
+
+def _top(database: Database) -> int:
+    with database.read() as session:
+        return newest(session)
 
 
 def threads(pid: int) -> dict[str, float]:

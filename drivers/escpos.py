@@ -13,13 +13,14 @@ CT-S310 (5.3). Recordings: tests/drivers/cases/escpos. Ithaca/TransAct printers 
 """
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from drivers.base import DeviceWord, Reading, Shared
 from drivers.errors import DeviceError, Garbled, Reason
-from drivers.serial_link import Ask, Conversation, PrinterPortOptions, SerialLink, check_serial_address
+from drivers.serial_driver import SerialDriver
+from drivers.serial_link import Ask, Conversation, PrinterPortOptions
 
 DLE, EOT, XON, XOFF = 0x10, 0x04, 0x11, 0x13
 _CUT_FRAME = 3  # bytes of an ASB frame that may come without its head, when the port was opened in its middle
@@ -59,32 +60,14 @@ def _questions(stations: tuple[Station, ...]) -> tuple[Question, ...]:
     return (1, 2, 3, *rolls, *slips)
 
 
-class Escpos:
-    Options: ClassVar[type[EscposOptions]] = EscposOptions
-    timeout: ClassVar[float] = 10.0  # a port of this machine is done in 0.5 s; a remote one must first be reached
-    goes_first: ClassVar[bool] = True  # before the teller's program starts and takes the port
+class Escpos(SerialDriver):
+    Options = EscposOptions
 
     def __init__(self, address: str, options: EscposOptions, shared: Shared) -> None:
+        super().__init__(address, options, shared)
         self._options = options
-        self._link = SerialLink(address, options, shared)
 
-    @staticmethod
-    def check_address(address: str) -> str | None:
-        return check_serial_address(address)
-
-    async def open(self) -> None:
-        """The port itself is opened by `poll`, to be held for no longer than the questions take."""
-
-    async def poll(self) -> Reading:
-        return await self._link.converse(self._talk())
-
-    async def close(self) -> None:
-        await self._link.close()
-
-    async def news(self) -> bool:
-        return await self._link.news()
-
-    def _talk(self) -> Conversation[Reading]:
+    def talk(self) -> Conversation[Reading]:
         told: Flags = {}
         raw: dict[str, bytes] = {}
         failure: DeviceError | None = None

@@ -15,14 +15,15 @@ byte first). The CRT-350N (USB) is not read here.
 
 from binascii import crc_hqx
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from drivers.base import DeviceWord, Reading, Shared
 from drivers.card_reader.frame import ACK, ENQ, ETX, NAK, STX, Said, bcc
 from drivers.errors import DeviceError, Garbled, NotSupported, Reason, Refused
-from drivers.serial_link import Ask, Conversation, SerialLink, SerialOptions, check_serial_address
+from drivers.serial_driver import SerialDriver
+from drivers.serial_link import Ask, Conversation, SerialOptions
 
 F2 = 0xF2
 _REPLY_SECONDS = 0.45  # 0.3 s to the ACK, then the reply
@@ -40,32 +41,17 @@ class CrtOptions(SerialOptions, kw_only=True):
     sensors: bool = False
 
 
-class Crt:
-    Options: ClassVar[type[CrtOptions]] = CrtOptions
-    timeout: ClassVar[float] = 10.0  # a port of this machine is done in 0.5 s; a remote one must first be reached
-    goes_first: ClassVar[bool] = True  # before the teller's program starts and takes the port
+class Crt(SerialDriver):
+    Options = CrtOptions
 
     def __init__(self, address: str, options: CrtOptions, shared: Shared) -> None:
+        super().__init__(address, options, shared)
         self._options = options
-        self._link = SerialLink(address, options, shared)
         self._sensor_questions = [SENSORS_310_V3, SENSORS_310_V2]  # what this CRT-310 does not know is not asked again
 
-    @staticmethod
-    def check_address(address: str) -> str | None:
-        return check_serial_address(address)
-
-    async def open(self) -> None:
-        """The port itself is opened by `poll`, to be held for no longer than the questions take."""
-
-    async def poll(self) -> Reading:
+    def talk(self) -> Conversation[Reading]:
         talks = {"crt-310": self._talk_310, "crt-591h": self._talk_591h}
-        return await self._link.converse(talks.get(self._options.model, self._talk_5x1)())
-
-    async def close(self) -> None:
-        await self._link.close()
-
-    async def news(self) -> bool:
-        return await self._link.news()
+        return talks.get(self._options.model, self._talk_5x1)()
 
     def _talk_310(self) -> Conversation[Reading]:
         raw = {"31 30": (yield from _exchange_310(STATUS_310))}

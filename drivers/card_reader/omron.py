@@ -13,12 +13,12 @@ tests/drivers/cases/omron.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 from drivers.base import DeviceWord, Reading, Shared
 from drivers.card_reader.frame import ACK, DLE, ENQ, ETX, NAK, STX, Said, bcc
 from drivers.errors import Garbled, NotSupported, Reason, Refused
-from drivers.serial_link import Ask, Conversation, Parity, SerialLink, SerialOptions, check_serial_address
+from drivers.serial_driver import SerialDriver
+from drivers.serial_link import Ask, Conversation, Parity, SerialOptions
 
 STATUS, SENSORS = b"C10", b"C11"
 _SHUTTER_AT = 5 + 5  # the sixth of twelve sensors, after `P11` and the place of the card
@@ -63,32 +63,14 @@ class OmronOptions(SerialOptions):
     sensors: bool = False
 
 
-class Omron:
-    Options: ClassVar[type[OmronOptions]] = OmronOptions
-    timeout: ClassVar[float] = 10.0  # a port of this machine is done in 0.5 s; a remote one must first be reached
-    goes_first: ClassVar[bool] = True  # before another program starts and takes the port
+class Omron(SerialDriver):
+    Options = OmronOptions
 
     def __init__(self, address: str, options: OmronOptions, shared: Shared) -> None:
+        super().__init__(address, options, shared)
         self._question = SENSORS if options.sensors else STATUS
-        self._link = SerialLink(address, options, shared)
 
-    @staticmethod
-    def check_address(address: str) -> str | None:
-        return check_serial_address(address)
-
-    async def open(self) -> None:
-        """The port itself is opened by `poll`, to be held for no longer than the questions take."""
-
-    async def poll(self) -> Reading:
-        return await self._link.converse(self._talk())
-
-    async def close(self) -> None:
-        await self._link.close()
-
-    async def news(self) -> bool:
-        return await self._link.news()
-
-    def _talk(self) -> Conversation[Reading]:
+    def talk(self) -> Conversation[Reading]:
         check_ack((yield Ask(frame(self._question), lambda heard: len(heard) >= 2, seconds=0.2)))
         answer = yield Ask(bytes([DLE, ENQ]), _whole, fresh=False)
         said = read(parse(answer), self._question)

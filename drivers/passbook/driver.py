@@ -5,14 +5,15 @@ the Olivetti's ESC j means stop and go off-line, to an Epson it feeds paper back
 and a printer in one that is not read here is sent nothing.
 """
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from drivers.base import Reading, Shared
 from drivers.errors import Reason, Refused
 from drivers.passbook.ncr_5021 import Ncr5021
 from drivers.passbook.olivetti import Olivetti
 from drivers.passbook.table import CodeTable, read_profile
-from drivers.serial_link import PrinterPortOptions, SerialLink, check_serial_address
+from drivers.serial_driver import SerialDriver
+from drivers.serial_link import Conversation, PrinterPortOptions
 
 
 class PassbookOptions(PrinterPortOptions, kw_only=True):
@@ -47,34 +48,21 @@ class PassbookOptions(PrinterPortOptions, kw_only=True):
         )
 
 
-class Passbook:
-    Options: ClassVar[type[PassbookOptions]] = PassbookOptions
-    timeout: ClassVar[float] = 10.0  # a port of this machine is done in 0.5 s; a remote one must first be reached
-    goes_first: ClassVar[bool] = True  # before the teller's program starts and takes the port
+class Passbook(SerialDriver):
+    Options = PassbookOptions
 
     def __init__(self, address: str, options: PassbookOptions, shared: Shared) -> None:
+        super().__init__(address, options, shared)
         self._emulation = options.emulation
         ncr = options.emulation == "ncr-5021"
         self._dialect = Ncr5021() if ncr else Olivetti(options.meanings(), asks_document=options.document)
-        self._link = SerialLink(address, options, shared)
-
-    @staticmethod
-    def check_address(address: str) -> str | None:
-        return check_serial_address(address)
 
     async def open(self) -> None:
-        """The port itself is opened by `poll`, to be held for no longer than the questions take."""
         if self._emulation not in ("olivetti", "ncr-5021"):
             raise Refused(
                 Reason.WRONG_EMULATION,
                 f"in {self._emulation} emulation the status question does harm; set the printer to Olivetti PR2",
             )
 
-    async def poll(self) -> Reading:
-        return await self._link.converse(self._dialect.talk())
-
-    async def close(self) -> None:
-        await self._link.close()
-
-    async def news(self) -> bool:
-        return await self._link.news()
+    def talk(self) -> Conversation[Reading]:
+        return self._dialect.talk()

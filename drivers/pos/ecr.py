@@ -11,11 +11,12 @@ Cases: tests/drivers/cases/ecr.
 
 from functools import reduce
 from operator import xor
-from typing import ClassVar, Literal
+from typing import Literal
 
 from drivers.base import DeviceWord, Reading, Shared
 from drivers.errors import Garbled, Reason
-from drivers.serial_link import Ask, Conversation, SerialLink, SerialOptions, check_serial_address
+from drivers.serial_driver import SerialDriver
+from drivers.serial_link import Ask, Conversation, SerialOptions
 
 STX, ETX, ACK, NAK = 0x02, 0x03, 0x06, 0x15
 POLL = b"0100"
@@ -32,30 +33,15 @@ class EcrOptions(SerialOptions, kw_only=True):
     baud: Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] = 115200
 
 
-class Ecr:
-    Options: ClassVar[type[EcrOptions]] = EcrOptions
-    timeout: ClassVar[float] = 10.0  # a port of this machine is done in 0.5 s; a remote one must first be reached
-    goes_first: ClassVar[bool] = True  # before the teller's program starts and takes the port
+class Ecr(SerialDriver):
+    Options = EcrOptions
 
     def __init__(self, address: str, options: EcrOptions, shared: Shared) -> None:
+        super().__init__(address, options, shared)
         self._dialect = options.dialect
-        self._link = SerialLink(address, options, shared)
 
-    @staticmethod
-    def check_address(address: str) -> str | None:
-        return check_serial_address(address)
-
-    async def open(self) -> None:
-        """The port itself is opened by `poll`, to be held for no longer than the question takes."""
-
-    async def poll(self) -> Reading:
-        return await self._link.converse(_poll() if self._dialect == "generic" else _echo())
-
-    async def close(self) -> None:
-        await self._link.close()
-
-    async def news(self) -> bool:
-        return await self._link.news()
+    def talk(self) -> Conversation[Reading]:
+        return _poll() if self._dialect == "generic" else _echo()
 
 
 def _poll() -> Conversation[Reading]:

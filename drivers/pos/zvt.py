@@ -19,12 +19,13 @@ Europa-Park/zvtlib (blocks). Cases: tests/drivers/cases/zvt.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Literal
 
 from drivers.base import DeviceWord, Reading, Shared, cut_raw
 from drivers.errors import Garbled, NotSupported, Reason, Refused, Unreachable
 from drivers.pos.zvt_line import BareLine, Command, Line, SerialLine
-from drivers.serial_link import Ask, Conversation, SerialLink, SerialOptions, check_serial_address
+from drivers.serial_driver import SerialDriver
+from drivers.serial_link import Ask, Conversation, SerialOptions
 
 STATUS_ENQUIRY = Command(b"\x05\x01")
 ACKNOWLEDGED = Command(b"\x80\x00")
@@ -60,32 +61,14 @@ class Said:
     firmware: str = ""
 
 
-class Zvt:
-    Options: ClassVar[type[ZvtOptions]] = ZvtOptions
-    timeout: ClassVar[float] = 10.0  # a port of this machine is done in 0.5 s; a remote one must first be reached
-    goes_first: ClassVar[bool] = True  # before the teller's program starts and takes the port
+class Zvt(SerialDriver):
+    Options = ZvtOptions
 
     def __init__(self, address: str, options: ZvtOptions, shared: Shared) -> None:
+        super().__init__(address, options, shared)
         self._line = options.line(address)
-        self._link = SerialLink(address, options, shared)
 
-    @staticmethod
-    def check_address(address: str) -> str | None:
-        return check_serial_address(address)
-
-    async def open(self) -> None:
-        """The port itself is opened by `poll`, to be held for no longer than the exchange takes."""
-
-    async def poll(self) -> Reading:
-        return await self._link.converse(self._talk())
-
-    async def close(self) -> None:
-        await self._link.close()
-
-    async def news(self) -> bool:
-        return await self._link.news()
-
-    def _talk(self) -> Conversation[Reading]:
+    def talk(self) -> Conversation[Reading]:
         try:
             commands = yield from self._exchange()
         except Garbled as error:  # it may be of a till's business, with a card's number further on

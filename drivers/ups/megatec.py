@@ -16,11 +16,12 @@ full and empty, under this load: F tells one nominal voltage, of the block or of
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 from drivers.base import DeviceWord, Reading, Shared
 from drivers.errors import DeviceError, Garbled, NotSupported, Reason
-from drivers.serial_link import Ask, Baud, Conversation, SerialLink, SerialOptions, check_serial_address
+from drivers.serial_driver import SerialDriver
+from drivers.serial_link import Ask, Baud, Conversation, SerialOptions
 
 STATE, RATINGS, IDENTITY = b"Q1\r", b"F\r", b"I\r"
 _HOLD_SECONDS = 2.5  # 47 bytes take 0.2 s at 2400 baud, and some UPSes think before they speak
@@ -76,34 +77,17 @@ class Ratings:
         return f"{self.voltage:g} V, {current}battery {self.battery:g} V, {self.frequency:g} Hz"
 
 
-class Megatec:
-    Options: ClassVar[type[MegatecOptions]] = MegatecOptions
-    timeout: ClassVar[float] = 10.0  # done in 2.5 s; a port behind a network must first be reached
-    goes_first: ClassVar[bool] = True  # before another program starts and takes the port
+class Megatec(SerialDriver):
+    Options = MegatecOptions
+    hold = _HOLD_SECONDS
 
     def __init__(self, address: str, options: MegatecOptions, shared: Shared) -> None:
-        self._link = SerialLink(address, options, shared, hold=_HOLD_SECONDS)
+        super().__init__(address, options, shared)
         self._to_ask = {RATINGS, IDENTITY}
         self._ratings: Ratings | None = None
         self._identity: dict[str, str] = {}
 
-    @staticmethod
-    def check_address(address: str) -> str | None:
-        return check_serial_address(address)
-
-    async def open(self) -> None:
-        """The port itself is opened by `poll`, to be held for no longer than the questions take."""
-
-    async def poll(self) -> Reading:
-        return await self._link.converse(self._talk())
-
-    async def close(self) -> None:
-        await self._link.close()
-
-    async def news(self) -> bool:
-        return await self._link.news()
-
-    def _talk(self) -> Conversation[Reading]:
+    def talk(self) -> Conversation[Reading]:
         answer = yield Ask(STATE, _ended, seconds=_STATE_SECONDS, limit=_LINE_LIMIT)
         state = parse_state(answer)
         self._ratings = (yield from self._once(RATINGS, parse_ratings)) or self._ratings

@@ -5,7 +5,7 @@ from sqlalchemy import Text, select, type_coerce
 from sqlmodel import Session, col
 
 from server.health.rollups import each, merged
-from server.health.state import Abreast, Sum
+from server.health.sums import Abreast, Sum
 from server.health.tables import HealthRow, RollUp
 
 

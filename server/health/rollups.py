@@ -11,7 +11,8 @@ from functools import lru_cache
 import msgspec
 
 from agent.wire import catalogue
-from server.health.state import KEY_LIMIT, Abreast, Held, Seen, State, Sum, Told, View
+from server.health.state import KEY_LIMIT, Held, Seen, State, Told, View
+from server.health.sums import Abreast, Sum
 
 HOUR = 3_600_000_000  # µs
 DAY = 24 * HOUR

@@ -6,22 +6,23 @@ record that comes after a later one of its stream goes the slow way, `late.py`.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 
 from agent.wire import Entry, Event, EventName, Fact, Hold, Refusal, State
-from server.errors import NOT_LET_IN, Forbidden, Unauthorized
+from server.errors import NOT_LET_IN, Unauthorized
 from server.ingest import late, lineage, times
 from server.ingest.arrivals import Arrivals, Delayed
 from server.ingest.batch import Incoming, Parcel
 from server.ingest.boots import let_go_of_boots
-from server.ingest.bulks import AHEAD, OFFSET, RANGE, RECORD, SEEN
-from server.ingest.lineage import END, Followers, Past, before, past_of
+from server.ingest.bulks import AHEAD, OFFSET, RECORD, SEEN
+from server.ingest.lineage import Followers, before
 from server.ingest.link import Link, Row, rows_in
-from server.ingest.numbers import ROOM, ROWS_AT_MOST, STREAMS_AT_MOST, Fate, Numbers, changed, numbers_of, run_of
+from server.ingest.numbers import Numbers, changed, run_of
 from server.ingest.places import Place, Places
-from server.ingest.ranges import Ranges, joined
+from server.ingest.ranges import Ranges
+from server.ingest.streams import BEFORE, Streams, Written
 from server.ingest.times import Corrected, Offset
 from server.ingest.unmet import place_unmet
 from server.ingest.views import Views
@@ -35,22 +36,8 @@ SELECT 1 FROM agent_token JOIN subject ON subject.id = agent_token.agent_id
 WHERE agent_token.token_hash = ? AND agent_token.agent_id = ? AND agent_token.expires_at > ?
 AND subject.removed_at IS NULL
 """
-STREAM = """
-SELECT id, agent_id, after_id, EXISTS (SELECT 1 FROM stream AS later WHERE later.after_id = stream.id),
-       (SELECT at FROM record WHERE record.stream_id = stream.id ORDER BY seq DESC LIMIT 1)
-FROM stream WHERE uid = ?
-"""
-BEFORE = "SELECT at FROM record WHERE stream_id = ? AND seq < ? ORDER BY seq DESC LIMIT 1"
 AFTER = "SELECT at FROM record WHERE stream_id = ? AND seq > ? ORDER BY seq LIMIT 1"
 OFFSETS_KEPT = 64  # of a boot, the newest: one every six hours, and every record is held against each
-ELSEWHERE_ROWS = """
-SELECT count(*) FROM received_range JOIN stream ON stream.id = received_range.stream_id
-WHERE stream.agent_id = ? AND stream.id <> ?
-"""
-TOO_MANY = (
-    "This agent began {count} streams, and an agent of ours begins one with each home. "
-    "Its key may be in other hands: revoke it, and enrol the agent anew."
-)
 
 
 @dataclass(frozen=True)
@@ -63,17 +50,6 @@ class Taken:
     fresh: int = 0  # records that had not come before
 
 
-@dataclass(slots=True)
-class _Stream:
-    uid: str
-    id: int
-    agent_id: int
-    numbers: Numbers
-    past: Past  # the stream itself, and those it goes on from
-    last_at: int  # corrected time of the record with the highest number
-    goes_on: bool = False  # another stream goes on from it
-
-
 class Transaction:
     """`take` batches, then `finish`, then commit the link. Of no use after a rollback."""
 
@@ -81,7 +57,7 @@ class Transaction:
         self._link = link
         self._places = places
         self._views = Views(link)
-        self._streams: dict[str, _Stream] = {}
+        self._streams = Streams(link, self._flush)
         self._records: list[Row] = []
         self._seen: dict[int, Row] = {}
         self._behind: dict[int, bool] = {}
@@ -92,15 +68,15 @@ class Transaction:
         """With nothing changed, Unauthorized if its token has ended, Forbidden if the stream is another agent's."""
         if parcel.token is not None and not self._link.rows(LET_IN, parcel.token, parcel.agent_id, parcel.arrived):
             raise Unauthorized(NOT_LET_IN)
-        stream = self._begun(self._stream(parcel), parcel)
+        stream = self._streams.of(parcel)
         agent_id = parcel.agent_id
         boot_id = parcel.sent.boot_id
         history = self._behind[agent_id] = parcel.waiting > 0 or self._is_behind(agent_id)
         said = (parcel.agent_version, parcel.waiting, boot_id, history, parcel.hindered)
         self._seen[agent_id] = (agent_id, parcel.arrived, *said)
-        going_on = self._going_on(stream)
+        going_on = self._streams.going_on(stream)
         overtaken = lineage.overtaken(self._link, going_on)
-        came = Arrivals(stream.numbers, self._unbroken(stream), overtaken, parcel)
+        came = Arrivals(stream.numbers, self._streams.unbroken(stream), overtaken, parcel)
         fresh = came.fresh
         if fresh and fresh[0].seq < max(came.top, overtaken):
             self._flush()  # its neighbours are asked for below
@@ -197,7 +173,7 @@ class Transaction:
         return {key: place for key, place in found if place is not None}
 
     def _in_order(
-        self, record_id: int, incoming: Incoming, stream: _Stream, came: Arrivals, at: int, places: dict[str, Place]
+        self, record_id: int, incoming: Incoming, stream: Written, came: Arrivals, at: int, places: dict[str, Place]
     ) -> None:
         """Take a record that is the newest of its stream."""
         record = incoming.record
@@ -213,7 +189,7 @@ class Transaction:
                 if not self._views.hold(subject, stream.id, came.unbroken_from, held, place.hole):
                     came.delayed.append(Delayed(place, incoming.seq, held))
 
-    def _between(self, stream: _Stream, seq: int, when: Corrected, late_at: int) -> Corrected:
+    def _between(self, stream: Written, seq: int, when: Corrected, late_at: int) -> Corrected:
         """A late record's time, no earlier than its neighbours' before it and no later than theirs after it."""
         earlier = before(self._link, stream.past, seq, BEFORE)
         after = self._link.rows(AFTER, stream.id, seq)
@@ -223,22 +199,22 @@ class Transaction:
     # -- what becomes of numbers --------------------------------------------------------------------
 
     def _settle(
-        self, stream: _Stream, going_on: Followers, came: Arrivals, marks: dict[int, set[int]], now: int
+        self, stream: Written, going_on: Followers, came: Arrivals, marks: dict[int, set[int]], now: int
     ) -> None:
         """Write what became of the numbers, and what follows from it for holds that were written before."""
-        others = [self._other(stream, uid) for uid in came.elsewhere()]
+        others = [self._streams.other(stream, uid) for uid in came.elsewhere()]
         for other in others:
             if other is not None:
                 thinned = came.given_up(EventName.THINNING, other.uid)
                 lost = came.given_up(EventName.GAP, other.uid)
                 self._renumber(
-                    other, self._going_on(other), other.numbers.with_more((), (), thinned, lost), set(), {}, now
+                    other, self._streams.going_on(other), other.numbers.with_more((), (), thinned, lost), set(), {}, now
                 )
         self._renumber(stream, going_on, came.added_to(stream.numbers), came.starts, marks, now, came.delayed)
 
     def _renumber(
         self,
-        stream: _Stream,
+        stream: Written,
         going_on: Followers,
         numbers: Numbers,
         starts: set[int],
@@ -246,9 +222,9 @@ class Transaction:
         now: int,
         delayed: Iterable[Delayed] = (),
     ) -> None:
-        was = self._unbroken(stream)
-        self._write(stream, numbers)
-        unbroken = self._unbroken(stream)
+        was = self._streams.unbroken(stream)
+        self._streams.write(stream, numbers)
+        unbroken = self._streams.unbroken(stream)
         everybody = changed(was, unbroken, starts)
         for _, first in going_on:
             if _start(was, first - 1) != _start(unbroken, first - 1):
@@ -273,116 +249,14 @@ class Transaction:
         rows = rows_in(self._link, "SELECT id, key FROM subject WHERE id", set(subjects))
         return sorted((key, subject) for subject, key in rows)
 
-    def _unbroken(self, stream: _Stream) -> Ranges:
-        """Runs of numbers of a stream, and of what it goes on from, in which no state can have been lost."""
-        runs = stream.numbers.unbroken
-        for past, below in list(stream.past.items())[1:]:
-            if runs and runs[0][0] != below:
-                break  # something is missing in between: what was before is of no use to it
-            earlier = numbers_of(self._link, past).unbroken
-            runs = joined(runs, (), [(lo, min(hi, below - 1)) for lo, hi in earlier if lo < below])
-        return runs
-
     def _flush(self) -> None:
         self._link.put(RECORD, self._records)
         self._records.clear()
         self._views.flush()
 
-    # -- streams and clocks -------------------------------------------------------------------------
+    # -- clocks -------------------------------------------------------------------------------------
 
-    def _stream(self, parcel: Parcel) -> _Stream:
-        stream = self._streams.get(parcel.stream) or self._find_stream(parcel)
-        if stream.agent_id != parcel.agent_id:
-            raise Forbidden("This stream belongs to another agent: every agent needs a home of its own.")
-        self._streams[parcel.stream] = stream
-        return stream
-
-    def _find_stream(self, parcel: Parcel) -> _Stream:
-        found = self._link.rows(STREAM, parcel.stream)
-        if found:
-            return self._loaded(parcel.stream, *found[0])
-        [[count]] = self._link.rows("SELECT count(*) FROM stream WHERE agent_id = ?", parcel.agent_id)
-        if count >= STREAMS_AT_MOST:
-            raise Forbidden(TOO_MANY, count=count)
-        first, after_id = 1, None
-        if parcel.follows is not None:
-            first = parcel.follows.first
-            sql = "SELECT id FROM stream WHERE uid = ? AND agent_id = ?"
-            after_id = next((row[0] for row in self._link.rows(sql, parcel.follows.stream, parcel.agent_id)), None)
-        made = self._link.rows(
-            "INSERT INTO stream (agent_id, uid, after_id, first, first_seen) VALUES (?, ?, ?, ?, ?) RETURNING id",
-            *(parcel.agent_id, parcel.stream, after_id, first, parcel.arrived),
-        )
-        if first > 1:  # they count in the stream before, and never come in this one
-            self._link.put(RANGE, [(made[0][0], 1, first - 1, Fate.BEFORE.value)])
-        self._now_goes_on(after_id)
-        return self._loaded(parcel.stream, made[0][0], parcel.agent_id, after_id)
-
-    def _begun(self, stream: _Stream, parcel: Parcel) -> _Stream:
-        """What a stream begins with may have come in one before it already: it is there, and is counted, once."""
-        numbers = stream.numbers
-        if not parcel.records or len(stream.past) == 1 or numbers != Numbers(before=numbers.before):
-            return stream
-        self._flush()  # what came before may have come in this transaction
-        was = numbers.before[-1][1] + 1 if numbers.before else 1
-        first = lineage.first_own(self._link, stream.past, was, parcel.records)
-        twin = lineage.sibling(self._link, stream.id, first, parcel.records)
-        if twin is not None:  # what a copy of the same home sent already is the past of both
-            self._link.run("UPDATE stream SET after_id = ?, first = ? WHERE id = ?", twin, first, stream.id)
-            self._now_goes_on(twin)
-            past = lineage.past_of(self._link, stream.id)
-            first = lineage.first_own(self._link, past, first, parcel.records)
-        if first == was:
-            return stream
-        self._link.run("UPDATE stream SET first = ? WHERE id = ?", first, stream.id)
-        self._write(stream, replace(numbers, before=[(1, first - 1)]))
-        self._streams = {uid: one for uid, one in self._streams.items() if stream.id not in one.past}
-        return self._stream(parcel)
-
-    def _loaded(
-        self, uid: str, stream_id: int, agent_id: int, after_id: int | None, goes_on: int = 0, newest: int | None = None
-    ) -> _Stream:
-        numbers = numbers_of(self._link, stream_id)
-        past = {stream_id: END}
-        if after_id is not None:
-            past = past_of(self._link, stream_id)
-            rows = before(self._link, past, numbers.settled[-1][1] + 1, BEFORE) if numbers.rows else []
-            newest = rows[0][0] if rows else None
-        return _Stream(uid, stream_id, agent_id, numbers, past, newest or 0, bool(goes_on))
-
-    def _other(self, stream: _Stream, uid: str) -> _Stream | None:
-        """Another stream of the same agent."""
-        if uid not in self._streams:
-            found = self._link.rows(STREAM, uid)
-            if not found or found[0][1] != stream.agent_id:
-                return None
-            self._streams[uid] = self._loaded(uid, *found[0])
-        other = self._streams[uid]
-        return other if other.agent_id == stream.agent_id else None
-
-    def _going_on(self, stream: _Stream) -> Followers:
-        return lineage.followers(self._link, stream.id) if stream.goes_on else []
-
-    def _now_goes_on(self, stream_id: int | None) -> None:
-        for stream in self._streams.values():
-            if stream.id == stream_id:
-                stream.goes_on = True
-
-    def _write(self, stream: _Stream, numbers: Numbers) -> None:
-        """Write the rows that changed: usually one that grew."""
-        before = set(stream.numbers.rows)
-        if len(numbers.rows) > ROOM:
-            [[elsewhere]] = self._link.rows(ELSEWHERE_ROWS, stream.agent_id, stream.id)
-            numbers = numbers.within(max(ROOM, ROWS_AT_MOST - elsewhere))
-        stream.numbers = numbers
-        after = set(numbers.rows)
-        kept = {lo for lo, *_ in after}
-        for lo, *_ in before - after:
-            if lo not in kept:
-                self._link.run("DELETE FROM received_range WHERE stream_id = ? AND lo = ?", stream.id, lo)
-        self._link.put(RANGE, [(stream.id, *row) for row in sorted(after - before)])
-
-    def _offsets(self, parcel: Parcel, stream: _Stream, fresh: list[Incoming]) -> dict[str, list[Offset]]:
+    def _offsets(self, parcel: Parcel, stream: Written, fresh: list[Incoming]) -> dict[str, list[Offset]]:
         """The offsets of every boot the fresh records are of. What is new is written down."""
         sent = parcel.sent.boot_id
         boots = {sent, *(clock.boot_id for clock in parcel.boots), *(incoming.clock.boot_id for incoming in fresh)}

@@ -14,7 +14,7 @@ from server.events.tables import Invalidation
 from server.health.cursors import Slowest, slowest
 from server.health.follower import LEAST, MOST, Follower
 from server.health.hours import hours_of, metrics_of
-from server.health.state import Sum
+from server.health.sums import Sum
 from server.health.tables import Condition, HealthRow, RollUp
 from server.ingest.tables import AgentSeen, RecordRow
 from server.inventory.tables import InventoryRule, Subject

@@ -8,7 +8,7 @@ import pytest
 
 from agent.wire import EventName
 from server.errors import Forbidden
-from server.ingest import transaction
+from server.ingest import streams
 from server.ingest.numbers import Numbers
 from server.ingest.tables import Attested, Latest, ReceivedRange, RecordRow
 from tests.server.ingest.test_intervals import lengths
@@ -110,8 +110,8 @@ def test_of_numbers_that_two_events_speak_of_the_loss_is_believed(both: Any, del
 
 @pytest.fixture
 def little_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transaction, "ROWS_AT_MOST", 200)
-    monkeypatch.setattr(transaction, "STREAMS_AT_MOST", 3)
+    monkeypatch.setattr(streams, "ROWS_AT_MOST", 200)
+    monkeypatch.setattr(streams, "STREAMS_AT_MOST", 3)
 
 
 @pytest.mark.usefixtures("little_room")
