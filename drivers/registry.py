@@ -29,6 +29,10 @@ BUILT_IN: dict[str, str] = {
 # Of these, the ones that are TellsFacts: so that whoever asks for hosts need import no driver.
 TELL_FACTS = frozenset({"host/posted", "host/ssh"})  # of the host itself
 TELL_OF_OTHERS = frozenset({"snmp"})  # who is on the wire: what tells that is no host for it
+# `snmp` reads whatever there is. By profile the systems that tell of themselves; "" is one that does not say which it
+# is. Of what nobody said anything Windows alone: a camera or a firewall is Linux too. Of one profile all are hosts.
+SNMP, SNMP_HOST = "snmp", "windows"
+SNMP_HOSTS = {SNMP_HOST: ("win32", "linux", ""), "host": ("win32", "linux"), "auto": ("win32",)}
 
 
 def names() -> list[str]:

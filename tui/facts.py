@@ -97,6 +97,8 @@ def _read(file: Path) -> "FactsImport":
 
     from server.schemas.facts import FactsImport
 
+    if file.exists() and not file.is_file() and not file.is_dir():  # a pipe is waited for, and a device has no end
+        raise ValueError(_("this is a device or a pipe, and not a file"))
     with file.open("rb") as opened:
         raw = opened.read(MOST + 1)
     if len(raw) > MOST:

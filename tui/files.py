@@ -44,5 +44,9 @@ async def write(path: Path, chunks: AsyncIterator[bytes], *, force: bool, progre
 def _open(part: Path, path: Path, force: bool) -> BinaryIO:
     if path.exists() and not force:
         raise Exists(str(path))
+    if (
+        path.exists() and not path.is_file() and not path.is_dir()
+    ):  # /dev/null would be a file for everybody from then on
+        raise CannotWrite(f"{path}: {_('this is a device or a pipe, and not a file')}")
     part.unlink(missing_ok=True)
     return part.open("xb")

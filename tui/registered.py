@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from rich.cells import cell_len
+from rich.text import Text
 
 from server.schemas.registers import Category, Entry, Outcome, RegisterCoverage, SecurityRowOut, Source
 from tui.marks import Mark
+from tui.plain import plain
 from tui.texts import N_, _
 from tui.times import day, full, moment
 from tui.words import keyword
 
+FOUND: Final = 60  # cells of what was found
 SOURCES: Final[dict[Source, str]] = {
     Source.HAND: N_("by hand"),
     Source.REMOTE: N_("remotely"),
@@ -88,6 +91,7 @@ def standing(row: SecurityRowOut) -> str:
 
 
 def lines(rows: Sequence[SecurityRowOut], now: int) -> list[list[str]]:
+    """For a list: one long finding would make every line as long, so it is cut."""
     head = [_("Row"), _("Date"), _("Branch"), _("Checked"), _("Kind"), _("Result"), _("Item and what was found")]
     head += [_("What became of it"), _("Source"), _("Checked by")]
     return [
@@ -100,7 +104,7 @@ def lines(rows: Sequence[SecurityRowOut], now: int) -> list[list[str]]:
                 row.asset or row.about,
                 sort(row),
                 f"{OUTCOMES[row.outcome].shape} {OUTCOMES[row.outcome].title}",
-                what(row).replace("\n", " "),
+                _cut(what(row)),
                 standing(row),
                 _(SOURCES[row.source]),
                 keyword(row.by),
@@ -108,6 +112,12 @@ def lines(rows: Sequence[SecurityRowOut], now: int) -> list[list[str]]:
             for row in rows
         ),
     ]
+
+
+def _cut(text: str) -> str:
+    cut = Text(plain(text))
+    cut.truncate(FOUND, overflow="ellipsis")
+    return cut.plain
 
 
 def in_full(row: SecurityRowOut) -> list[str]:

@@ -147,13 +147,24 @@ def header(root: Path, folder: str) -> tuple[str, int]:
 
 
 def running(root: Path) -> Iterator[str]:
-    """The names of what runs, 15 letters each. Raises NotRead where others' processes are hidden."""
+    """The names of what runs, 15 letters each: of the PC itself, for what runs in a container there guards that
+    alone. Raises NotRead where others' processes are hidden."""
     if not (root / "proc/1").exists():
         raise NotRead("rights")
     for path in listed(root / "proc"):
         if path.name.isdigit():
             with suppress(NotRead):  # it ended meanwhile
-                yield read(path / "comm", 64).strip()
+                name = read(path / "comm", 64).strip()
+                if not _in_a_container(path):
+                    yield name
+
+
+def _in_a_container(process: Path) -> bool:
+    """Whether it has a number of its own in another PID namespace below (proc(5); a kernel before 4.1 does not say)."""
+    with suppress(NotRead):
+        lines = read(process / "status", 1 << 14).splitlines()
+        return any(line.startswith("NSpid:") and len(line.split()) > 2 for line in lines)
+    return False
 
 
 def _settings(root: Path) -> Iterator[tuple[str, str]]:

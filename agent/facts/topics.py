@@ -25,6 +25,7 @@ NAMES = {
 def sheets(clock: Clock, off: int | None = None) -> Iterator[Sheet]:
     """One a topic. Takes seconds: programs are asked."""
     looks: dict[str, Callable[[], Sheet]] = {"host": lambda: host(clock, off)}
+    beside: Callable[[Sheet], Sheet] = lambda own: own  # noqa: E731
     if sys.platform == "linux":
         from agent.facts.antivirus import antivirus
         from agent.facts.neighbours import neighbours
@@ -43,9 +44,11 @@ def sheets(clock: Clock, off: int | None = None) -> Iterator[Sheet]:
         }
     elif sys.platform == "win32":
         from agent.facts import neighbours as others
-        from agent.facts import registry
+        from agent.facts import powershell, registry
         from agent.facts.windows import driver_version
 
+        script = powershell.Script(powershell.program())
+        beside = script.beside
         hive = registry.LocalMachine()
         srv = Sheet("updates")
         srv.read("file.srv.sys", lambda: driver_version("srv.sys"))
@@ -58,12 +61,13 @@ def sheets(clock: Clock, off: int | None = None) -> Iterator[Sheet]:
             "neighbours": others.windows,
         }
     for topic, look in looks.items():
-        yield looked(topic, look)
+        yield looked(topic, look, beside)
 
 
-def looked(topic: str, look: Callable[[], Sheet]) -> Sheet:
+def looked(topic: str, look: Callable[[], Sheet], beside: Callable[[Sheet], Sheet] = lambda own: own) -> Sheet:
+    """With what another source tells `beside` it."""
     try:
-        return look().bounded()
+        return beside(look()).bounded()
     except Exception:  # the border of a topic: whatever this host has that nobody thought of
         log.exception("What this PC says about its %s could not be read", topic)
         return Sheet(topic, {}, dict.fromkeys(NAMES[topic], "unreadable"))

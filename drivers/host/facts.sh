@@ -368,11 +368,15 @@ tell_antivirus() {
     fi
 }
 
+# in_container PROC-FOLDER: it has a number of its own in a PID namespace below, and guards that alone
+in_container() { awk '$1 == "NSpid:" && NF > 2 { there = 1 } END { exit !there }' "$1/status" 2>/dev/null; }
+
 # Both the daemon and what watches files as they are opened.
 tell_realtime() {
     clamd=; onacc=
     for comm in /proc/[0-9]*/comm; do
         read -r is < "$comm" || continue
+        case $is in clamd|clamonacc) in_container "${comm%/comm}" && continue ;; esac
         case $is in clamd) clamd=1 ;; clamonacc) onacc=1 ;; esac
     done 2>/dev/null
     if [ ! -r /proc/1/comm ]; then unread av.1.realtime rights # other users' processes are hidden from this one

@@ -96,9 +96,12 @@ read_reboot() {
     fi
 }
 
+# in_container PROC-FOLDER: it has a number of its own in a PID namespace below, and guards that alone
+in_container() { awk '$1 == "NSpid:" && NF > 2 { there = 1 } END { exit !there }' "$1/status" 2>/dev/null; }
+
 has_clamd() {
     for comm in /proc/[0-9]*/comm; do
-        read -r is < "$comm" && [ "$is" = clamd ] && return 0
+        read -r is < "$comm" && [ "$is" = clamd ] && ! in_container "${comm%/comm}" && return 0
     done 2>/dev/null
     return 1
 }

@@ -18,8 +18,8 @@ SHELL = "/bin/sh"
 POWERSHELL = "powershell.exe -NoLogo -NoProfile -NonInteractive -ExecutionPolicy Bypass -Command -"
 READ, FACTS, WINDOWS = "read.sh", "facts.sh", "windows.ps1"
 SHA256 = {
-    READ: "84ec0ec5d345be19a7e9dcc091a79f1fe6aace1b15c35b78deadc933262062ff",
-    FACTS: "2ea99f0eeb927b0945c82d577e5dc1a61548d91ddd0f6b7e9a6757885a339f23",
+    READ: "38b46b9a645876549108070c7ee5e65d12f1f7d0df94cd6e8b0d7818d762b2fc",
+    FACTS: "6dd8eec0bef76b2aef2d9cf2dd5c77e9dfc3c27499f5eeab51193bb965097ef6",
     WINDOWS: "62b8d2c3b2754eebfcfd704ca236a4f8a99521d71a0fa43e0d62cee2037caa53",
 }
 # Scripts of earlier releases that hosts carry and post by, whose words still mean the same. One that said something

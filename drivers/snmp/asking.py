@@ -5,6 +5,7 @@ SNMPv1 can say only by refusing the whole message.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from drivers.errors import Garbled, Reason, Refused
 from drivers.snmp.engine import Asks, Peer
@@ -19,6 +20,15 @@ _ROWS_FIRST, _ROWS_MOST = 12, 60  # of a column, in one SNMPv2 message: before i
 
 _TOO_BIG, _NO_SUCH_NAME, _GENERAL, _NOT_ALLOWED = 1, 2, 5, 16
 
+MOST_OCTETS = 4 << 20  # of one column
+
+
+class Walked(NamedTuple):
+    """Rows of a column by index. Not `whole`: there are more, or the device went in circles or failed."""
+
+    rows: dict[Oid, Value]
+    whole: bool
+
 
 class Asking:
     """One device's questions. Lives as long as its driver, because it learns how much the device takes at once."""
@@ -29,6 +39,7 @@ class Asking:
         self._wait = wait
         self.most = VALUES_AT_ONCE
         self._bulk = peer.version != "1"
+        self._gave_up = False  # whether it failed at what came next, instead of saying that nothing does
 
     async def get(self, oids: Sequence[Oid], sizes: dict[Oid, int] | None = None) -> dict[Oid, Value]:
         """The values of those of `oids` the device has; `sizes` is how many octets each is expected to have."""
@@ -57,18 +68,27 @@ class Asking:
 
     async def walk(self, column: Oid, rows: int) -> dict[Oid, Value]:
         """The first `rows` objects of a column, by index. A device that goes in circles is left where it turns."""
+        return (await self.walked(column, rows)).rows
+
+    async def walked(self, column: Oid, rows: int, octets: int = MOST_OCTETS) -> Walked:
+        """The same, and whether that is all there is; no more than about `octets` of values are taken."""
         found: dict[Oid, Value] = {}
         last = column
-        while len(found) < rows:
+        while len(found) < rows and octets > 0:
             steps = await self._step(last, min(_rows_that_fit(column, found), rows - len(found)))
             for name, value in steps:
-                if value is None or name[: len(column)] != column or name <= last:
-                    return found
+                if value is None:
+                    return Walked(found, whole=True)
+                if name <= last:
+                    return Walked(found, whole=False)
+                if name[: len(column)] != column:
+                    return Walked(found, whole=True)
                 found[name[len(column) :]] = value
+                octets -= len(value) if isinstance(value, bytes) else 4
                 last = name
             if not steps:
-                return found
-        return dict(list(found.items())[:rows])
+                return Walked(found, whole=not self._gave_up)
+        return Walked(dict(list(found.items())[:rows]), whole=False)
 
     async def _step(self, last: Oid, repeats: int) -> list[tuple[Oid, Value | None]]:
         if self._bulk:
@@ -82,6 +102,7 @@ class Asking:
         """(after which, name, value), where something comes next."""
         while oids:
             answer = await self._engine.ask(self._peer, Question(Kind.NEXT, oids), self._wait)
+            self._gave_up = answer.status not in (0, _NO_SUCH_NAME)
             if answer.status == 0:
                 pairs = zip(oids, answer.said, strict=False)
                 return [(oid, name, value) for oid, (name, value) in pairs]

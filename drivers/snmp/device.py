@@ -1,11 +1,14 @@
 """One device polled again and again: looked at once, asked for what it has, and looked at anew if it may differ."""
 
+import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 
 from drivers.base import FactSheet, Reading
 from drivers.snmp.asking import Asking
 from drivers.snmp.driver import SnmpOptions
 from drivers.snmp.engine import Asks, Peer
+from drivers.snmp.host import read_host
 from drivers.snmp.known import Known, choose, look, walk_what_comes_and_goes
 from drivers.snmp.message import Question
 from drivers.snmp.profile import ORDER, UPSES, Oid
@@ -17,6 +20,7 @@ from drivers.snmp.usm import User
 # Polls after which new rows are looked for: an hour of 300 s (net-snmp knows its processors only a minute after it
 # began), then a day.
 LOOK_SOON, LOOK_AGAIN = 12, 288
+HOST_SECONDS, SECONDS = 12.0, 16.0  # of the driver's 20, until a host is read, and all
 _SYSTEM: Oid = (1, 3, 6, 1, 2, 1, 1)  # every device has something of this group
 _UP_TIME = "sysUpTime"
 _CHOICES = {"auto": ORDER, "ups": UPSES}
@@ -38,9 +42,11 @@ class Device:
         """What one poll asks, as far as the device is known."""
         return self._known.messages if self._known is not None else []
 
-    async def facts(self) -> list[FactSheet]:
-        """Whom it has on its wires."""
-        return await read_tables(self._asking)
+    async def facts(self, *, families: Collection[str], wires: bool) -> list[FactSheet]:
+        """What it says of itself if its system is one of `families`, and whom it has on its wires."""
+        now = asyncio.get_running_loop().time()
+        told = await read_host(self._asking, now + HOST_SECONDS, families) if families else []
+        return told + (await read_tables(self._asking, now + SECONDS) if wires else [])
 
     @property
     def software(self) -> list[str]:

@@ -15,6 +15,7 @@ import msgspec
 
 from drivers.base import DriverOptions, FactSheet, Found, Reading, Shared, Turn
 from drivers.options import SECRET
+from drivers.registry import SNMP_HOSTS
 
 if TYPE_CHECKING:
     from drivers.snmp.device import Device
@@ -103,10 +104,12 @@ class Snmp:
         return await self.device.poll()
 
     async def facts(self) -> list[FactSheet]:
-        """Whom a router or switch has on its wires; nothing where the profile says that it is none."""
+        """What a PC or server says of itself, and whom a router or switch has on its wires; nothing where the profile
+        says that it is none."""
         if self.device is None:
             raise RuntimeError("facts before open")
-        return await self.device.facts() if self._options.profile in WIRED else []
+        profile = self._options.profile
+        return await self.device.facts(families=SNMP_HOSTS.get(profile, ()), wires=profile in WIRED)
 
     async def close(self) -> None:
         """Nothing is held between polls: the sockets are the engine's."""

@@ -28,16 +28,15 @@ OWN: Final[Oid] = (1, 3, 6, 1, 2, 1, 2, 2, 1, 6)  # ifPhysAddress
 MOST: Final = 1500  # rows told of a table: so many fit one record
 READ: Final = 6000  # rows read of one
 INTERFACES: Final = 2000
-SECONDS: Final = 16.0  # of the driver's 20
 NAMED: Final = 24  # characters of an interface's name
 
 Rows = Mapping[Oid, Value]
 Walk = Callable[[Oid, int], Awaitable[Rows]]
 
 
-async def read_tables(asking: Asking) -> list[FactSheet]:
-    """Two sheets. A table the device has nothing in is absent; what took too long is said. DeviceError."""
-    until = asyncio.get_running_loop().time() + SECONDS
+async def read_tables(asking: Asking, until: float) -> list[FactSheet]:
+    """Two sheets. A table the device has nothing in is absent; what took too long is said. `until` is of the loop's
+    clock. DeviceError."""
 
     async def walk(column: Oid, rows: int) -> Rows:
         async with asyncio.timeout_at(until):
@@ -62,7 +61,7 @@ async def _sheet(topic: str, read: Callable[[], Awaitable[list[str]]]) -> FactSh
 
 async def _neighbours(walk: Walk, names: dict[int, str]) -> list[str]:
     """As "ADDRESS MAC INTERFACE"."""
-    names |= await _names(walk)
+    names |= await names_of(walk)
     found = [*of_physical(await walk(PHYSICAL, READ)), *of_media(await walk(MEDIA, READ))]
     return list(dict.fromkeys(f"{address} {mac} {names.get(index, index)}" for address, mac, index in found))
 
@@ -77,7 +76,8 @@ async def _stations(walk: Walk, names: dict[int, str]) -> list[str]:
     return [f"{mac} {vlan} {_port(port, ports, names)}" for mac, vlan, port in found]
 
 
-async def _names(walk: Walk) -> dict[int, str]:
+async def names_of(walk: Walk) -> dict[int, str]:
+    """Of interfaces, in one word each."""
     rows = await walk(NAME, INTERFACES) or await walk(DESCR, INTERFACES)
     texts = {index[-1]: decode_text(value) for index, value in rows.items() if index and isinstance(value, bytes)}
     return {index: "".join(text.split())[:NAMED] or str(index) for index, text in texts.items()}

@@ -23,6 +23,7 @@ from server.facts.tables import FactSheet as FactRow
 from server.health.tables import Follower
 from server.ingest.tables import RecordRow
 from server.inventory.tables import Position, Subject
+from server.orders.reasons import Reason
 from server.orders.tables import OPEN, AgentOrder
 from server.registers.machine import of_campaign
 from server.schemas.campaigns import HostState, Undone
@@ -50,7 +51,8 @@ class Due(NamedTuple):
 
 def due(session: Session, campaign: Campaign, now: int, *, late: bool, limit: int = AT_ONCE) -> Due:
     """Hosts whose order has ended, and whose facts, if any came, are kept. `late`: also those that were settled, and
-    whose order ended in another way since. A host that tells by itself is waited for until the campaign expires."""
+    whose order ended in another way since. A host that tells by itself is waited for until the campaign expires or is
+    cancelled."""
     asked = (
         select(col(HostRow.id), col(HostRow.subject_id))
         .join(AgentOrder, col(AgentOrder.uid) == col(HostRow.order))
@@ -66,12 +68,17 @@ def due(session: Session, campaign: Campaign, now: int, *, late: bool, limit: in
     by_itself = session.execute(_by_itself(campaign)).all()
     if told := [own for own, subject, told in by_itself if told and subject not in behind]:
         return Due(told[:limit], True)
-    if now < campaign.expires:
+    if now < campaign.expires and campaign.cancelled_by is None:
         behind |= {subject for _, subject, _ in by_itself}
     most = limit + len(behind)
     rows = session.execute(asked.order_by(col(HostRow.id)).limit(most)).all()
     ready = [own for own, subject in rows if subject not in behind][:limit]
     return Due(ready, len(ready) < len(rows) or len(rows) == most)
+
+
+def waits_by_itself(session: Session, campaign: Campaign) -> bool:
+    """Whether a host that nobody can ask is still to tell: also after the push has ended."""
+    return session.execute(_by_itself(campaign).limit(1)).first() is not None
 
 
 def _by_itself(campaign: Campaign) -> Any:
@@ -132,7 +139,7 @@ def settle(session: Session, campaign: Campaign, hosts: Sequence[int], kept: Kep
             topic: sheet if (row.subject_id, topic) in anew else Sheet(sheet.at, {}, {})
             for topic, sheet in sheets.get(row.subject_id, {}).items()
         }
-        if reason := _given_up(row, told=any((row.subject_id, topic) in anew for topic in told)):
+        if reason := _given_up(row, campaign, told=any((row.subject_id, topic) in anew for topic in told)):
             settled.append({**said, "state": HostState.UNDONE, "word": "", **reason})
             continue
         host = Host(row.key, told)
@@ -183,10 +190,12 @@ def _posted(rows: Sequence[Row[Any]], sheets: dict[int, Sheets], campaign: Campa
     }
 
 
-def _given_up(row: Row[Any], *, told: bool) -> dict[str, Any]:
+def _given_up(row: Row[Any], campaign: Campaign, *, told: bool) -> dict[str, Any]:
     """Why there is nothing to judge; nothing where there is."""
     if row.driver == POSTED and told:
         return {}
+    if row.driver == POSTED and campaign.cancelled_by is not None:
+        return {"reason": Undone.CANCELLED.value, "detail": Reason.WITHDRAWN.value, "said": "", "since": None}
     if row.state != OrderState.DONE:
         said = {"detail": row.why, "said": row.said, "since": row.heard_at}
         return {"reason": of_order(row.state, row.why).value, **said}

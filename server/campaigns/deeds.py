@@ -7,6 +7,7 @@ from sqlalchemy import insert, select
 from sqlmodel import Session, col
 
 from agent.wire import OrderKind
+from server.campaigns.answering import waits_by_itself
 from server.campaigns.asked import as_asked
 from server.campaigns.monthly import newest
 from server.campaigns.queries import visible
@@ -96,7 +97,8 @@ def cancel(session: Session, act: Act, who: orders.Who, uid: str) -> Campaign:
     if who.role is not Role.HEAD:
         raise Forbidden("Your role may not do this.")
     asking = session.execute(select(Push).where(col(Push.uid) == campaign.push, col(Push.ended_at).is_(None))).first()
-    if campaign.ended_at is not None or (asking is None and not campaign.template):
+    goes_on = asking is not None or bool(campaign.template) or waits_by_itself(session, campaign)
+    if campaign.ended_at is not None or campaign.cancelled_by is not None or not goes_on:
         raise Conflict("Nothing was cancelled: the campaign has ended.")
     if asking is not None:
         orders.cancel(session, act, who, campaign.push)

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from agent.inventory.posted import DeviceError, Document, Reason, claimed, opened, sheets
 from server.accounts.scope import Scoped, in_scope
-from server.errors import Conflict, Invalid, NotFound
+from server.errors import Conflict, Invalid, NotFound, Told
 from server.facts.follower import Came, keep
 from server.facts.posted import Posting, posting
 from server.facts.tables import FactSheet, Value
@@ -18,7 +18,7 @@ from server.inventory.tables import Subject
 from server.journal.deeds import Act, record
 from server.schemas.facts import FactsImport, FactsImported
 
-AHEAD: Final = 3_600_000_000  # µs a host's clock may be ahead: what is dated later would bar all that follows
+AHEAD: Final = 300_000_000  # µs a host's clock may be ahead: until its date comes, a file hides what is posted later
 OF_NO_RELEASE: Final = (
     "{file}: the script of {key} is changed, newer than this server, or too old: write it anew with "
     "branchfleet-server host-script {key}."
@@ -40,7 +40,7 @@ def import_facts(session: Session, act: Act, viewer: Scoped, seal: bytes | None,
     except DeviceError as error:
         if error.reason is Reason.UNKNOWN_SCRIPT:
             raise Invalid(OF_NO_RELEASE, file=asked.file, key=told.position) from None
-        raise Invalid("{file} cannot be read: {why}.", file=asked.file, why=error.detail) from None
+        raise Invalid("{file} cannot be read: {why}.", file=asked.file, why=Told(error.detail)) from None
     subject = found.subject.id or 0
     known = session.exec(
         select(FactSheet.at).where(FactSheet.subject_id == subject).order_by(col(FactSheet.at).desc())

@@ -4,7 +4,7 @@ import re
 from datetime import date
 from typing import Any, Final
 
-from sqlmodel import Session, select
+from sqlmodel import Session, func, select
 
 from server.errors import Conflict, Invalid, NotFound
 from server.events.publish import invalidate
@@ -17,15 +17,18 @@ from server.plain import clean
 from server.schemas.licences import LicenceChange, LicenceCreate, LicenceWithdraw
 
 # Microsoft's and Kingsoft's have five times five signs, Adobe's six times four digits.
-KEY: Final = re.compile(r"\b[A-Z0-9]{5}(-[A-Z0-9]{5}){4}\b|\b\d{4}(-\d{4}){5}\b", re.IGNORECASE)
+# ASCII: a key may stand right behind a Chinese word.
+KEY: Final = re.compile(r"\b[A-Z0-9]{5}(-[A-Z0-9]{5}){4}\b|\b\d{4}(-\d{4}){5}\b", re.IGNORECASE | re.ASCII)
+BARE: Final = re.compile(r"\b[A-Z0-9]{5}( ?[A-Z0-9]{5}){4}\b", re.IGNORECASE | re.ASCII)
 
 
 def register(session: Session, act: Act, known: Products, asked: LicenceCreate) -> Licence:
     code = _line(asked.code)
     if not code:
         raise Invalid("A licence needs a number of its own.")
-    if session.exec(select(Licence).where(Licence.code == code)).first() is not None:
-        raise Conflict("There is a licence {code} already.", code=code)
+    same = select(Licence).where(func.lower(Licence.code) == code.lower())  # or its seats would count twice
+    if (there := session.exec(same).first()) is not None:
+        raise Conflict("There is a licence {code} already.", code=there.code)
     made = Licence(
         code=code,
         product=_product(known, _line(asked.product)),
@@ -110,8 +113,16 @@ def _hold(known: Products, one: Licence) -> None:
     if one.patterns and product is not None and product.system:
         raise Invalid("{name} is an operating system; its hosts are known by that, not by programs.", name=product.name)
     for said in (one.code, one.contract, one.key_at, one.note, one.keeper, one.product):
-        if KEY.search(said):
+        if _holds_key(said):
             raise Invalid("That looks like a key. Write down where it is kept, never the key itself.")
+
+
+def _holds_key(said: str) -> bool:
+    """Written without hyphens it is told from words and from numbers by having letters and digits."""
+    bare = (found[0] for found in BARE.finditer(said))
+    return KEY.search(said) is not None or any(
+        any(sign.isdigit() for sign in one) and any(sign.isalpha() for sign in one) for one in bare
+    )
 
 
 def _patterns(said: list[str]) -> list[str]:

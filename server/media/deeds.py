@@ -3,7 +3,7 @@
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from server.errors import Conflict, Invalid, NotFound
 from server.events.publish import invalidate
@@ -40,7 +40,9 @@ def register(session: Session, act: Act, asked: StickCreate) -> MediaStick:
     ).first()
     if branch is None:
         raise NotFound("There is no branch {code}.", code=asked.branch)
-    same = (col(MediaStick.stick) == stick_of(serial)) | (col(MediaStick.label) == label)
+    # either names a medium: what one is called, no other may have as its serial number
+    names = {stick_of(serial), stick_of(label)}
+    same = col(MediaStick.stick).in_(names) | func.upper(MediaStick.label).in_(names)
     other = session.exec(select(MediaStick).where(same)).first()
     if other is not None:
         raise Conflict("{serial} is registered already, as {label}.", serial=other.serial, label=other.label)
@@ -64,7 +66,7 @@ def step(session: Session, act: Act, asked: StickStep) -> MediaStick:
     before = _facts(session, one)
     if one.status is StickStatus.RETIRED:
         raise Conflict("{label} is retired; nothing more is done with it.", label=one.label)
-    if asked.deed is StickDeed.HAND and one.status is StickStatus.LOST:
+    if asked.deed in (StickDeed.HAND, StickDeed.LEND) and one.status is StickStatus.LOST:
         raise Conflict("{label} is lost; say first that it is back.", label=one.label)
     if asked.deed is StickDeed.LEND and one.status is StickStatus.LENT:
         raise Conflict("{label} is lent to {keeper}; say first that it is back.", label=one.label, keeper=one.keeper)
@@ -73,9 +75,15 @@ def step(session: Session, act: Act, asked: StickStep) -> MediaStick:
         raise Invalid("Say who has it from now on.")
     if (asked.due is not None) != (asked.deed is StickDeed.LEND):
         raise Invalid("A loan has a last day, and nothing else has.")
+    if asked.deed is StickDeed.BACK and one.status is StickStatus.KEPT:
+        raise Conflict("{label} is neither lent nor lost.", label=one.label)
     one.due = _end_of(session, asked.due) if asked.due else one.due if asked.deed is StickDeed.HAND else None
     if asked.deed is StickDeed.LEND and one.due is not None and one.due < act.now:
         raise Invalid("That day is over: {day}.", day=asked.due)
+    if asked.deed is StickDeed.LEND:
+        one.home = one.keeper
+    elif asked.deed is StickDeed.BACK and one.home is not None:
+        keeper, one.keeper, one.home = keeper or one.home, "", None
     one.status = AFTER[asked.deed] or one.status
     one.keeper, one.since = keeper or one.keeper, act.now
     one.note = clean(asked.note) or one.note

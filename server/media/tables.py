@@ -1,6 +1,6 @@
 """The bank's own media, and each time one was seen."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String
 from sqlmodel import Field, SQLModel
 
 from server.schemas.media import KEEPER, LABEL, NOTE, SERIAL, StickStatus, StickWord, Way
@@ -10,7 +10,8 @@ STICK = 200  # characters of what sightings of one medium have in common
 
 
 class MediaStick(SQLModel, table=True):
-    """One medium of the bank. `due` is the end of the last day it may be out."""
+    """One medium of the bank. `due` is the end of the last day it may be out. While somebody has it on loan, `keeper`
+    is that one, and `home` who keeps it otherwise."""
 
     __tablename__ = "media_stick"
     __table_args__ = (CheckConstraint("due IS NULL OR status = 'lent'", name="lent_has_due"),)
@@ -22,6 +23,7 @@ class MediaStick(SQLModel, table=True):
     branch_id: int = Field(sa_column=Column(Id, ForeignKey("subject.id"), nullable=False, index=True))
     status: StickStatus = Field(sa_column=Column(words(StickStatus), nullable=False))
     keeper: str = Field(max_length=KEEPER)
+    home: str | None = Field(default=None, sa_column=Column(String(KEEPER)))  # None: it is not on loan
     due: int | None = Field(default=None, sa_column=Column(Micros))
     since: int = Field(sa_column=Column(Micros, nullable=False))  # of its status and keeper
     note: str = Field(max_length=NOTE)

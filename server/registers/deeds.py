@@ -1,6 +1,6 @@
 """What people write into the register of security checks. No row is changed: a correction is a row of its own."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from sqlalchemy import select
@@ -20,6 +20,7 @@ from server.schemas.people import Role
 from server.schemas.registers import Category, Entry, Outcome, SecurityCorrection, SecurityEntry, SecurityFollow, Source
 
 TOPIC: Final = "register"
+FIRST: Final = date(2005, 1, 1)  # what is dated earlier is a slip of the year, and no row is ever taken back
 # what a person may say of each kind; the rest only a machine knows
 OUTCOMES: Final = {
     Entry.CHECK: (Outcome.PASS, Outcome.FAIL, Outcome.UNKNOWN, Outcome.EXEMPT, Outcome.NOT_APPLICABLE),
@@ -44,6 +45,8 @@ def enter(session: Session, act: Act, who: Who, ask: SecurityEntry) -> SecurityR
         raise Invalid("What is done about a finding, and a second look at it, follow the row of the finding.")
     if (ask.kind is Entry.CHECK) == (ask.category is Category.NONE):
         raise Invalid("A check is daily, special, self or spot; an update and a patch are none of these.")
+    if not _line(ask.item):
+        raise Invalid("Say what was looked at.")
     subject = subject_of(session, who, ask.about)
     if ask.asset:
         detail(session, who, ask.asset, who.lang)  # NotFound
@@ -61,7 +64,7 @@ def enter(session: Session, act: Act, who: Who, ask: SecurityEntry) -> SecurityR
         outcome=ask.outcome,
         patch=_line(ask.patch),
         library=_line(ask.library),
-        library_at=midnight(ask.library_day, bank_zone(session)) if ask.library_day else None,
+        library_at=_library_at(session, act, ask.library_day) if ask.library_day else None,
         found=_both(clean(ask.found)),
         measure=clean(ask.measure),
         due=ask.due.isoformat() if ask.due else "",
@@ -79,8 +82,11 @@ def follow(session: Session, act: Act, who: Who, no: int, ask: SecurityFollow) -
         raise Invalid("Say what is done and until when, or what a second look saw.")
     if ask.review is not Outcome.NONE and (ask.measure or ask.due):
         raise Invalid("What is done, and what a second look saw, are two rows.")
+    at = _at(session, act, ask.day)
+    if _day(session, at) < _day(session, of.at):
+        raise Invalid("Row {no} is of {day}: nothing follows it before that.", no=no, day=_day(session, of.at))
     row = SecurityRow(
-        at=_at(session, act, ask.day),
+        at=at,
         written=act.now,
         subject_id=of.subject_id,
         branch_id=of.branch_id,
@@ -144,13 +150,25 @@ def _standing(session: Session, row: SecurityRow) -> SecurityRow:
 
 def _at(session: Session, act: Act, day: date | None) -> int:
     """The beginning of that day, or now if it is today."""
-    zone = bank_zone(session)
-    today = datetime.fromtimestamp(act.now / 1_000_000, zone).date()
+    today = _day(session, act.now)
     if day is None or day == today:
         return act.now
     if day > today:
         raise Invalid("{day} is not here yet: what was not done is not entered.", day=day)
-    return midnight(day, zone)
+    if day < FIRST:
+        raise Invalid("{day} is before {first}: look at the year.", day=day, first=FIRST)
+    return midnight(day, bank_zone(session))
+
+
+def _library_at(session: Session, act: Act, day: date) -> int:
+    """A maker's day may have begun before ours."""
+    if not FIRST <= day <= _day(session, act.now) + timedelta(days=1):
+        raise Invalid("A virus library of {day} cannot be: look at the year.", day=day)
+    return midnight(day, bank_zone(session))
+
+
+def _day(session: Session, at: int) -> date:
+    return datetime.fromtimestamp(at / 1_000_000, bank_zone(session)).date()
 
 
 def _line(text: str) -> str:
@@ -164,7 +182,7 @@ def _both(text: str) -> dict[str, str]:
 def _write(session: Session, act: Act, row: SecurityRow, deed: str, *, said: bool = True) -> SecurityRow:
     """`said`: the outcome is a person's word, and not one that stays as a machine said it."""
     if said and row.outcome not in OUTCOMES[row.kind]:
-        raise Invalid("{outcome} is no outcome of this kind of row.", outcome=row.outcome.value or "-")
+        raise Invalid("A row of this kind has no such outcome.")
     session.add(row)
     session.flush()
     after: dict[str, Any] = row.model_dump(mode="json", exclude_none=True)

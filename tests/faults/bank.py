@@ -67,7 +67,7 @@ class Bank:
         simulators = [
             {"name": key, "kind": "snmp", "options": {"profile": "ups", "community": "public"}} for key in self.keys
         ]
-        apart = self.change / self.devices
+        apart = self.change / max(1, self.devices)
         events = [
             {"at": self.change * turn + apart * number + apart, "subject": key, "set": changed}
             for number, key in enumerate(self.keys)

@@ -1,106 +1,145 @@
-"""Hosts without an agent, judged by the shipped checks: this machine as two hosts, each in a network of its own, with
-a real sshd, dpkg and clamd. A port that is opened and an antivirus that is stopped flip the verdict of that alone."""
+"""Patch levels, antivirus and ports asked by head office, end to end: a real server and a real agent, this machine as
+the agent's PC, and hosts in networks of their own with a real sshd, dpkg and clamd. What changes on one flips its
+verdict within one push, and the reason names it."""
 
-import asyncio
-import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from drivers.base import Shared
-from drivers.host.ssh import Ssh, SshOptions
-from server.checks.bank import Bank
-from server.checks.judging import judge
-from server.checks.kept import shipped
-from server.checks.sheets import Host, Sheet
-from tests.drivers.host.conftest import CONF, fingerprint, new_key
-from tests.faults import namespace
+from server.schemas.campaigns import CampaignCreate
+from tests.drivers.host.conftest import new_key
+from tests.faults import hosts
+from tests.faults.bench import Bench, bench, comes
+from tests.faults.hosts import OWN, Antivirus, Hosts
+from tui.client import Client
 
-needs_namespaces = pytest.mark.skipif(bool(namespace.missing()), reason=namespace.missing() or "-")
-PROGRAMS = ("sshd", "clamd", "clamscan", "sigtool")
-needs_programs = pytest.mark.skipif(
-    not all(shutil.which(name, path="/usr/bin:/usr/sbin") for name in PROGRAMS),
-    reason="two hosts need: apt-get install openssh-server clamav clamav-daemon",
-)
-LISTEN = "import socket, time; s = socket.create_server(('', 445)); print('open', flush=True); time.sleep(600)"
+pytestmark = pytest.mark.skipif(bool(hosts.missing()), reason=hosts.missing() or "-")
+CHECKS = ["high-risk-ports", "antivirus-present", "antivirus-realtime", "antivirus-library-7", "os-supported"]
+PC = "agent-1001"
+RISKY = {"135", "137", "138", "139", "445"}
+Said = dict[str, dict[str, str]]  # of each host: its verdicts by check, or under "" why it did not answer
 
 
-@contextmanager
-def running(*words: str, until: str = "") -> Iterator[None]:
-    """A program until the end of the block; with `until`, from when its output says that."""
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
-        try:
-            assert child.stdout is not None
-            while until and until not in (line := child.stdout.readline()):
-                assert line, f"{words[0]} ended: {child.wait()}"
-            yield
-        finally:
-            child.kill()
+async def pushed(client: Client) -> tuple[Said, Said]:
+    """The words of one push of all checks to all hosts, and why each is so."""
+    campaign = await client.begin_campaign(CampaignCreate(checks=CHECKS, everything=True, seconds=300))
+
+    async def ended() -> bool:
+        return (await client.campaign(campaign.uid)).ended_at is not None
+
+    await comes(ended, "every host to answer")
+    words: Said = {}
+    whys: Said = {}
+    for row in (await client.campaign_hosts(campaign.uid)).rows:
+        key = row.host.removeprefix("1001/")
+        words[key] = {one.check: str(one.word) for one in row.verdicts} or {"": str(row.reason)}
+        whys[key] = {one.check: " ".join(one.why) for one in row.verdicts} or {"": row.why}
+    return words, whys
 
 
-@contextmanager
-def host(folder: Path, branch: namespace.Branch) -> Iterator[Ssh]:
-    """sshd in the branch's network, and the driver that logs in to it."""
-    folder.mkdir()
-    for name in ("host", "client"):
-        new_key(folder / name)
-    shutil.copy(folder / "client.pub", folder / "authorized_keys")
-    conf = CONF.format(port=22, folder=folder).replace("127.0.0.1", branch.inner)
-    (folder / "conf").write_text(conf, encoding="ascii")
-    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    sshd = shutil.which("sshd", path="/usr/sbin:/usr/bin") or ""
-    with running(*branch.words, sshd, "-D", "-e", "-f", str(folder / "conf"), until="listening"):
-        key = (folder / "client").read_text(encoding="ascii")
-        options = SshOptions(user="root", private_key=key, host_key=fingerprint(folder / "host.pub"))
-        yield Ssh(branch.inner, options, Shared())
+def open_here() -> bool:
+    """Whether this machine itself listens on a port it should not, by what iproute2 says."""
+    said = subprocess.check_output(["ss", "-Htuln"], text=True).splitlines()
+    places = [line.split()[4].rpartition(":") for line in said]
+    return any(port in RISKY and not address.startswith(("127.", "[::1]")) for address, _, port in places)
 
 
-@contextmanager
-def antivirus(folder: Path) -> Iterator[None]:
-    """A real clamd with a library of one line; what watches files beside it is another program under that name."""
-    folder.mkdir()
-    (folder / "one.ndb").write_text("Branchfleet.Test:0:*:6272616e6368666c6565742d74657374\n")
-    (folder / "conf").write_text(f"Foreground yes\nDatabaseDirectory {folder}\nLocalSocket {folder}/s\nUser root\n")
-    shutil.copy(shutil.which("sleep") or "", folder / "clamonacc")
-    clamd = shutil.which("clamd", path="/usr/sbin:/usr/bin") or ""
-    with running(clamd, "-c", str(folder / "conf"), until="Self checking"), running(str(folder / "clamonacc"), "600"):
-        yield
+@pytest.fixture
+def pc(tmp_path: Path) -> Path:
+    """What this machine's agent sees as its settings: a ClamAV whose library is a month old."""
+    made = tmp_path / "pc"
+    made.mkdir()
+    hosts.settings(made, str(made), int(time.time()) - 30 * hosts.DAY)
+    return made
 
 
-async def verdicts(*hosts: Ssh) -> list[dict[str, str]]:
-    found = await asyncio.gather(*(one.facts() for one in hosts))
-    now = time.time_ns() // 1000
-    judged = []
-    for told in found:
-        facts: dict[str, Sheet] = {sheet.topic: Sheet(now, sheet.facts, sheet.unread) for sheet in told}
-        assert sheets_are_whole(facts)
-        judged.append({check.id: str(judge(check, Host("x", facts), Bank(), now).word) for check in shipped()})
-    return judged
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    """What runs until the end of the test."""
+    with ExitStack() as made:
+        yield made
 
 
-def sheets_are_whole(facts: dict[str, Any]) -> bool:
-    return bool(facts["updates"].facts["updates.source"] == "dpkg") and facts["software"].facts["software.count"] > 100
+def started(home: Path, bank: Hosts, pc: Path, private_key: str, stack: ExitStack) -> Bench:
+    """Server and agent, which sees the settings of `pc` as its own."""
+    wrap = {PC: ["unshare", "--mount", "sh", "-c", f'{OWN}exec "$@"', "sh", str(pc)]}
+    made = stack.enter_context(bench(home, bank, wrap=wrap))
+    made.started.say("branchfleet-server", "secret", "set", "hosts", stdin=private_key)
+    made.start_server()
+    made.enrol(PC, made.url)
+    made.start_agent()
+    return made
 
 
-@needs_namespaces
-@needs_programs
-async def test_a_port_and_an_antivirus_flip_the_verdict_of_their_host(tmp_path: Path) -> None:
-    with ExitStack() as stack:
-        branches = [stack.enter_context(namespace.branch()) for _ in range(2)]
-        first, second = (
-            stack.enter_context(host(tmp_path / str(number), branch)) for number, branch in enumerate(branches)
+def a_bank(first: hosts.Host, second: hosts.Host, pins: dict[str, str]) -> Hosts:
+    """Two hosts as they should be, one of them by SNMP too, and five positions that something is the matter with."""
+    root = {"user": "root", "private_key": "secret:hosts"}
+    on_first = {**root, "host_key": pins["first"]}
+    on_second = {**root, "host_key": pins["second"]}
+    return Hosts(
+        hosts=(
+            ("first", "host/ssh", first.address, on_first),
+            ("second", "host/ssh", second.address, on_second),
+            ("spare", "host/ssh", f"{first.address}:2200", {**root, "host_key": pins["spare"]}),
+            ("looker", "host/ssh", second.address, {**on_second, "user": "looker"}),
+            ("barred", "host/ssh", second.address, {**on_second, "user": "barred"}),
+            ("stranger", "host/ssh", first.address, {**on_first, "user": "stranger"}),
+            ("snmp", "snmp", second.address, {"profile": "windows"}),
+            ("silent", "snmp", f"{second.address}:1161", {"profile": "windows"}),
         )
-        with antivirus(tmp_path / "antivirus"):
-            with running(*branches[0].words, sys.executable, "-c", LISTEN, until="open"):
-                a, b = await verdicts(first, second)
-            assert (a["high-risk-ports"], b["high-risk-ports"]) == ("fail", "pass")
-            assert a["antivirus-present"] == a["antivirus-realtime"] == b["antivirus-realtime"] == "pass"
-        a, b = await verdicts(first, second)
-        assert (a["high-risk-ports"], a["antivirus-realtime"], b["antivirus-realtime"]) == ("pass", "fail", "fail")
-        assert "pass" not in (a["reboot-pending"], a["os-supported"])  # nobody can tell that here
+    )
+
+
+async def test_what_changes_on_a_host_flips_its_verdict_within_one_push(
+    tmp_path: Path, pc: Path, stack: ExitStack
+) -> None:
+    new_key(tmp_path / "hosts")
+    public, private = ((tmp_path / name).read_text(encoding="ascii") for name in ("hosts.pub", "hosts"))
+    first, second = (stack.enter_context(hosts.host(tmp_path / name, public)) for name in ("one", "two"))
+    spare = stack.enter_context(ExitStack())
+    pins = {"first": stack.enter_context(first.sshd()), "second": stack.enter_context(second.sshd())}
+    stack.enter_context(second.snmpd())
+    pins["spare"] = spare.enter_context(first.sshd(2200))
+    own = Antivirus(str(pc), [])
+    for antivirus in (own, first.antivirus, second.antivirus):
+        stack.callback(antivirus.stop)
+        antivirus.start()
+    made = started(tmp_path / "bench", a_bank(first, second, pins), pc, private, stack)
+    async with made.client() as client:
+        await made.signed_in(client)
+
+        words, whys = await pushed(client)
+        well = dict.fromkeys(CHECKS, "pass") | {"os-supported": "unknown"}  # no table says of a Linux till when
+        assert words["first"] == words["second"] == words["spare"] == well
+        behind = {"antivirus-library-7": "fail", "high-risk-ports": "fail" if open_here() else "pass"}
+        assert words[PC] == well | behind  # 29 days behind the newest of its bank
+        assert words["looker"] == well | {"antivirus-realtime": "unknown"}
+        assert whys["looker"]["antivirus-realtime"] == "权限不足：实时防护"
+        assert (words["barred"], words["stranger"]) == ({"": "unreadableOutput"}, {"": "loginRefused"})
+        assert words["snmp"] == dict.fromkeys(CHECKS, "unknown") | {"high-risk-ports": "pass"}
+        assert (words["silent"], whys["silent"]) == ({"": "connectionRefused"}, {"": "连接被拒绝"})
+        assert (await client.facts("1001/first", "updates")).facts["updates.source"] == "dpkg"
+
+        own.stop()
+        second.antivirus.stop()
+        spare.close()
+        spare.enter_context(first.sshd(2200))  # with a key nobody confirmed
+        with first.listening(445):
+            words, whys = await pushed(client)
+        assert words["first"] == well | {"high-risk-ports": "fail"}
+        assert whys["first"]["high-risk-ports"] == "端口 445 正在监听"
+        assert words["second"] == well | {"antivirus-realtime": "fail"}
+        assert words[PC] == well | behind | {
+            "antivirus-realtime": "fail"
+        }  # though clamd of the first runs in its sight
+        assert (words["spare"], whys["spare"]) == ({"": "hostKeyChanged"}, {"": "主机指纹变化"})
+
+        spare.close()
+        second.antivirus.start()
+        words, whys = await pushed(client)
+        assert words["first"] == words["second"] == well
+        assert (words["spare"], whys["spare"]) == ({"": "connectionRefused"}, {"": "连接被拒绝"})

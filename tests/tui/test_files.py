@@ -1,6 +1,7 @@
 """A file people are given is whole or not there."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -31,6 +32,16 @@ async def test_a_file_is_written_and_its_progress_told(tmp_path: Path) -> None:
     assert (tmp_path / "台账.csv").read_bytes() == b"abcde"
     assert seen == [2, 5]
     assert names(tmp_path) == ["台账.csv"]
+
+
+async def test_a_device_or_a_pipe_is_never_replaced(tmp_path: Path) -> None:
+    """Of root's `-o /dev/null --force` every program of the machine would suffer."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(CannotWrite, match="设备或管道"):
+        await write(pipe, chunks(b"new"), force=True, progress=nothing)
+    assert pipe.is_fifo()
+    assert names(tmp_path) == ["pipe"]
 
 
 async def test_a_file_that_is_there_is_not_replaced_unasked(tmp_path: Path) -> None:

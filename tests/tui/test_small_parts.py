@@ -1,15 +1,20 @@
 """Pinyin, times, the words figures open with, settings, the kept sign-in."""
 
+import os
 import stat
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from drivers.host.told import NAMES
 from server.schemas.positions import SelfTestOut
+from server.schemas.registers import Category, Entry, Outcome, SecurityRowOut, Source
 from tui import settings, token
+from tui.facts import _read
 from tui.opens import place
 from tui.pinyin import is_initials, says
+from tui.registered import FOUND, lines
 from tui.security import title_of
 from tui.settings import BadSettings
 from tui.texts import speak
@@ -38,6 +43,24 @@ def test_how_far_a_clock_is_off_is_told_with_how_sure_that_is() -> None:
     assert clock_off(20 * SECOND, 30 * SECOND) == "± 50 秒"
     speak("en")
     assert clock_off(-40 * SECOND, SECOND) == "40 s slow ± 1 s"
+
+
+def test_one_long_finding_makes_no_other_line_of_the_register_long() -> None:
+    speak("zh")
+    texts = {name: "" for name, field in SecurityRowOut.model_fields.items() if field.annotation is str}
+    numbers = dict.fromkeys(("since", "library_at", "corrects", "corrected_by", "follows"))
+    words = {"source": Source.HAND, "kind": Entry.CHECK, "category": Category.DAILY, "outcome": Outcome.FAIL}
+    said = {"no": 1, "at": NOON, "written": NOON, "review": Outcome.NONE, "overdue": False, "found": "界" * 2000}
+    [_head, told] = lines([SecurityRowOut.model_validate({**texts, **numbers, **words, **said})], NOON)
+    assert cell_len(told[6]) <= FOUND
+    assert told[6].endswith("…")
+
+
+def test_a_pipe_is_no_file_of_a_stick_and_is_not_waited_for(tmp_path: Path) -> None:
+    speak("en")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="a device or a pipe"):
+        _read(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,13 @@ def test_it_watches_where_the_daemon_and_its_eye_on_files_run(tree: Tree) -> Non
     assert antivirus(tree({}), NOW).facts["av.1.realtime"] is False
 
 
+def test_what_runs_in_a_container_of_the_pc_watches_no_file_of_the_pc(tree: Tree) -> None:
+    running = {"proc/7/comm": "clamd\n", "proc/8/comm": "clamonacc\n", "proc/7/status": "NSpid:\t7\n"}
+    assert antivirus(tree(SCAN | running | {"proc/8/status": "NSpid:\t8\n"}), NOW).facts["av.1.realtime"] is True
+    inside = tree({"proc/8/status": "Name:\tclamonacc\nNSpid:\t8\t2\n"})
+    assert antivirus(inside, NOW).facts["av.1.realtime"] is False
+
+
 def test_where_others_processes_are_hidden_it_is_not_said_to_be_off(tree: Tree) -> None:
     root = tree({name: text for name, text in SCAN.items() if not name.startswith("proc")})
     (root / "proc").mkdir()

@@ -76,6 +76,21 @@ def test_one_that_never_tells_is_given_up_when_the_campaign_expires(
     assert campaign(person, uid)["ended_at"] is not None
 
 
+@pytest.mark.parametrize("of_push", ["ended", "open"])
+def test_one_that_is_still_waited_for_when_the_campaign_is_cancelled_is_not_done_because_of_that(
+    of_push: str, person: TestClient, client: TestClient, host: Callable[[str], Host], now: SetClock
+) -> None:
+    where: dict[str, Any] = {"cls": "atm", "branch": "1001"} if of_push == "ended" else {}
+    uid = begin(person, seconds=3600, **where)["uid"]
+    _asked(host, client)
+    assert person.post(f"/api/campaigns/{uid}/cancel").status_code == 200
+    settle(client)
+    row = _row(person, uid)
+    assert (row["state"], row["reason"], row["why"]) == ("undone", "cancelled", "It was cancelled by head-all.")
+    assert campaign(person, uid)["ended_at"] is not None
+    assert person.post(f"/api/campaigns/{uid}/cancel").status_code == 409
+
+
 def test_what_it_told_before_the_campaign_answers_nothing(
     person: TestClient, client: TestClient, host: Callable[[str], Host], now: SetClock
 ) -> None:

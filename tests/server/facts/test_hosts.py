@@ -108,3 +108,37 @@ def test_a_branch_sees_its_own_hosts_alone(sign_in: SignIn, tell: Tell, host: st
     assert sign_in(Role.BRANCH, ["1001"]).get(f"/api/positions/{host}/facts").status_code == 200
     answer = sign_in(Role.BRANCH, ["1002"]).get(f"/api/positions/{host}/facts")
     assert (answer.status_code, host in answer.json()["detail"]) == (404, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "before", "after"),
+    [
+        ({"profile": "windows"}, True, True),  # nobody need wait for it to say so
+        ({"profile": "host"}, False, True),
+        ({}, False, True),
+        ({"profile": "printer"}, False, False),
+        ({"community": '"profile": "windows"'}, False, True),
+    ],
+)
+def test_what_is_read_by_snmp_is_a_host_where_its_profile_says_so_or_it_told_what_it_is(
+    options: dict[str, str],
+    before: bool,
+    after: bool,
+    sign_in: SignIn,
+    tell: Tell,
+    database: Database,
+    bank: dict[str, int],
+) -> None:
+    with database.write() as session:
+        position = session.get_one(Position, bank["1001/printer-1"])
+        position.driver, position.options = "snmp", options
+
+    def is_host() -> bool:
+        with database.read() as session:
+            return "1001/printer-1" in hosts(session).values()
+
+    assert is_host() is before
+    tell("1001-pc", "1001/printer-1", {"neighbours": ["10.1.1.5 00:1b:21:0a:00:05 1"]}, topic="neighbours")
+    assert is_host() is before
+    tell("1001-pc", "1001/printer-1", {"os.family": "win32"})
+    assert is_host() is after

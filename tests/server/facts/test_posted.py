@@ -114,6 +114,21 @@ def test_what_will_not_do_is_told_in_a_sentence_and_changes_nothing(
     assert journal(database, "facts.import") == []
 
 
+def test_why_a_file_will_not_do_is_said_in_chinese(sign_in: SignIn, bring: Bring, host: str, now: SetClock) -> None:
+    answer = bring(sign_in(Role.HEAD, lang="zh"), document(now(), said=b"BEGIN-FACTS\nhost.name=cut\n"))
+    assert answer.json()["detail"] == "pc-7.bff 无法解析：脚本的输出不完整。"
+
+
+def test_a_file_of_a_clock_that_is_ahead_hides_nothing_that_the_host_says_later(
+    sign_in: SignIn, bring: Bring, host: str, now: SetClock
+) -> None:
+    """For as long as its date is to come, whatever the host posts would look older."""
+    head = sign_in(Role.HEAD)
+    assert "is dated in the future" in bring(head, document(now() + 10 * 60_000_000)).json()["detail"]
+    now.forward(9 * 60)
+    assert bring(head, document(now())).json()["taken"] is True
+
+
 def test_what_is_no_such_file_is_told_so(sign_in: SignIn, bring: Bring, host: str) -> None:
     for raw in (b"", b"%PDF-1.4", b"branchfleet-facts 2\n", b"\xff" * 1000):
         answer = bring(sign_in(Role.HEAD), raw)

@@ -199,14 +199,34 @@ def test_steps_that_make_no_sense_change_nothing(sign_in: SignIn, bank: dict[str
         ("back", {"due": "2099-01-01"}, 422),
         ("hand", {}, 422),
         ("back", {"serial": "nobody's"}, 404),
+        ("back", {}, 409),  # it is there
     ):
         assert step(head, deed, **more).status_code == status, (deed, more)
     assert head.get("/api/media").json()["rows"] == before
-    for again in ({"label": "U-002"}, {"serial": "other"}):
+    own = {"serial": "other", "label": STICK["serial"]}  # either names a medium, so it is no other one's
+    for again in ({"label": "U-002"}, {"serial": "other"}, {"serial": "u-001", "label": "U-002"}, own):
         asked = {"serial": STICK["serial"], "label": "U-001", "branch": "1001", **again}
         assert head.post("/api/media", json=asked).status_code == 409
+    step(head, "lost")
+    for deed, more in (("lend", {"keeper": "王小兰", "due": "2099-01-01"}), ("hand", {"keeper": "王小兰"})):
+        assert step(head, deed, **more).status_code == 409  # nobody says that it was found
+    assert head.get("/api/media").json()["rows"][0]["status"] == "lost"
     assert step(head, "retire").status_code == 200
     assert step(head, "back").status_code == 409
+
+
+def test_what_is_back_is_with_its_keeper_again_and_not_with_the_borrower(sign_in: SignIn, bank: dict[str, int]) -> None:
+    head = sign_in(Role.HEAD)
+    register(head, keeper="李建国")
+    for deeds in (("lend", "hand", "back"), ("lend", "lost", "back"), ("lost", "back")):
+        for deed in deeds:
+            more = {"keeper": "王小兰"} if deed in ("lend", "hand") else {}
+            more |= {"due": "2099-01-01"} if deed == "lend" else {}
+            told = step(head, deed, **more).json()
+        assert (told["status"], told["keeper"]) == ("kept", "李建国"), deeds
+    assert step(head, "hand", keeper="赵敏").json()["keeper"] == "赵敏"
+    step(head, "lend", keeper="王小兰", due="2099-01-01")
+    assert step(head, "back").json()["keeper"] == "赵敏"
 
 
 def test_every_deed_is_in_the_journal_and_only_head_office_does_any(sign_in: SignIn, bank: dict[str, int]) -> None:

@@ -108,8 +108,14 @@ def _figures(person: TestClient) -> list[dict[str, str]]:
         ({"about": "1001/nowhere"}, "There is no branch, agent or device 1001/nowhere."),
         ({"asset": "BF-9"}, "There is no machine BF-9 in the ledger."),
         ({"category": ""}, "A check is daily, special, self or spot; an update and a patch are none of these."),
-        ({"outcome": "updated"}, "updated is no outcome of this kind of row."),
+        ({"outcome": "updated"}, "A row of this kind has no such outcome."),
         ({"day": "2199-01-01"}, "2199-01-01 is not here yet: what was not done is not entered."),
+        ({"day": "0001-01-01"}, "0001-01-01 is before 2005-01-01: look at the year."),
+        ({"item": " \u3000"}, "Say what was looked at."),
+        (
+            {"kind": "antivirus", "category": "", "outcome": "updated", "library_day": "2199-01-01"},
+            "A virus library of 2199-01-01 cannot be: look at the year.",
+        ),
         (
             {"kind": "review"},
             "What is done about a finding, and a second look at it, follow the row of the finding.",
@@ -121,6 +127,15 @@ def test_what_cannot_be_is_not_entered(sign_in: SignIn, said: dict[str, str], wh
     answer = head.post(URL, json={"about": "1001", "category": "spot", "item": "端口", "outcome": "pass"} | said)
     assert (answer.status_code // 100, answer.json()["detail"]) == (4, why)
     assert rows(head) == []
+
+
+def test_nothing_follows_a_finding_before_its_day(sign_in: SignIn) -> None:
+    head = sign_in(Role.HEAD)
+    no = enter(head, day="2025-04-01")["no"]
+    answer = head.post(f"{URL}/{no}/follow", json={"review": "pass", "day": "2025-03-31"})
+    said = f"Row {no} is of 2025-04-01: nothing follows it before that."
+    assert (answer.status_code, answer.json()["detail"]) == (422, said)
+    write(head, f"/{no}/follow", review="pass", day="2025-04-01")
 
 
 def test_lists_are_narrowed_and_say_whom_they_cover(sign_in: SignIn) -> None:

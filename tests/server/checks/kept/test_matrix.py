@@ -2,15 +2,19 @@
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import openpyxl
+import xlsxwriter
 from fastapi.testclient import TestClient
 from sqlmodel import Session, select
 
+from server.checks.sheet import _page
 from server.checks.tables import JudgedHost, VerdictDay
 from server.clock import SetClock
 from server.inventory.tables import Subject
+from server.ledger.sheet import LINE_HEIGHT
 from server.schemas.people import Role
 from tests.server.checks.kept.conftest import DAY, Fleet, cell, deeds
 
@@ -94,6 +98,16 @@ def test_the_homes_count_hosts_by_their_verdicts_and_lead_to_them(fleet: Fleet, 
 
 def figures(person: TestClient) -> dict[str, Any]:
     return {one["key"]: one for one in person.get("/api/home").json()["figures"]}
+
+
+def test_what_takes_several_lines_has_room_for_them(tmp_path: Path) -> None:
+    """Or the titles of checks lie over the rows beside them."""
+    book = xlsxwriter.Workbook(str(tmp_path / "x.xlsx"))
+    _page(book, "x", "", "", ["网点", "高危端口 135/137/138/139/445 已关闭"], [11.0, 11.0], str)
+    book.close()
+    sheet = openpyxl.load_workbook(tmp_path / "x.xlsx").active
+    assert sheet is not None
+    assert (sheet.row_dimensions[3].height or 0) >= 3 * LINE_HEIGHT
 
 
 def test_the_export_is_a_workbook_and_a_deed_and_runs_nothing(fleet: Fleet, sign_in: SignIn) -> None:
