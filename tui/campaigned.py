@@ -42,6 +42,7 @@ VERDICTS: dict[str, Mark] = {
 UNDER_WAY = Mark("◇", N_("under way"), "idle")
 ALL_PASS = Mark("●", N_("all pass"), "good")
 NOT_ALL = Mark("▲", N_("not all pass"), "attention")
+CANCELLED = Mark("▲", N_("cancelled"), "attention")
 
 
 PARTS = {
@@ -121,7 +122,9 @@ def _item(row: ItemRow, now: int) -> Iterator[list[str]]:
 
 
 def campaign_mark(row: CampaignOut) -> Mark:
-    return UNDER_WAY if row.ended_at is None else ALL_PASS if all_pass(row) else NOT_ALL
+    if row.ended_at is None:
+        return UNDER_WAY
+    return ALL_PASS if all_pass(row) else CANCELLED if row.cancelled_by else NOT_ALL
 
 
 def host_mark(row: CampaignHost) -> Mark:
@@ -129,7 +132,7 @@ def host_mark(row: CampaignHost) -> Mark:
 
 
 def campaign_width() -> int:
-    marks = (UNDER_WAY, ALL_PASS, NOT_ALL, *VERDICTS.values(), *STATES.values())
+    marks = (UNDER_WAY, ALL_PASS, NOT_ALL, CANCELLED, *VERDICTS.values(), *STATES.values())
     return 2 + max(cell_len(mark.title) for mark in marks)
 
 

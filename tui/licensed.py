@@ -26,7 +26,7 @@ STANDINGS: dict[LicenceStanding, Mark] = {
     LicenceStanding.VALID: Mark("●", N_("valid"), "good"),
     LicenceStanding.EXPIRING: Mark("▲", N_("ends soon"), "attention"),
     LicenceStanding.EXPIRED: Mark("■", N_("expired"), "fault"),
-    LicenceStanding.WITHDRAWN: Mark("○", N_("withdrawn"), "unknown"),
+    LicenceStanding.WITHDRAWN: Mark("○", N_("retired"), "unknown"),
 }
 KINDS: dict[LicenceKind, str] = {
     LicenceKind.VOLUME: N_("volume"),
