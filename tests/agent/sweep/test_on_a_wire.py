@@ -1,6 +1,7 @@
 """A sweep on a real wire: a veth pair, addresses on its other end, and a look at every frame that crosses it."""
 
 import asyncio
+import os
 import socket
 import struct
 import subprocess
@@ -26,7 +27,7 @@ else:
 
 pytestmark = pytest.mark.skipif(bool(namespace.missing()), reason=namespace.missing() or "-")
 
-NET = "198.18.77"
+NET = f"198.18.{os.getpid() % 250}"  # two workers of pytest stand in one network
 HERE, OWN = (10, 20, 21), 1
 ARP, IPV4, UDP = 0x0806, 0x0800, 17
 
@@ -37,7 +38,7 @@ def run(*words: str) -> str:
 
 @pytest.fixture
 def wire() -> Iterator[tuple[namespace.Branch, str]]:
-    """This side is 198.18.77.1/26; behind the other are .10, .20 and .21. Gives the branch and its MAC."""
+    """This side is .1 of a /26; behind the other are .10, .20 and .21. Gives the branch and its MAC."""
     with namespace.branch() as branch:
         run("ip", "addr", "add", f"{NET}.{OWN}/26", "brd", "+", "dev", branch._veth)
         inner = branch.words, f"{branch._veth}i"[:15]
@@ -106,13 +107,13 @@ async def test_what_lies_behind_a_router_is_refused_though_there_is_a_route(
     wire: tuple[namespace.Branch, str], fast: Sweeping
 ) -> None:
     branch, _ = wire
-    run("ip", "route", "add", "198.18.99.0/24", "via", f"{NET}.10", "dev", branch._veth)
+    run("ip", "route", "add", "198.19.99.0/24", "via", f"{NET}.10", "dev", branch._veth)
     with pytest.raises(NotDone) as refused:
-        await fast.do(order("198.18.99.0/28"))
+        await fast.do(order("198.19.99.0/28"))
     assert refused.value.why == Why.OFF_WIRE
     assert f"{NET}.0/26" in refused.value.said.split(", ")
     with pytest.raises(OSError, match="unreachable"):
-        Line().send("198.18.99.1")  # and whatever the order says: no datagram goes over a router
+        Line().send("198.19.99.1")  # and whatever the order says: no datagram goes over a router
 
 
 async def test_a_line_that_goes_dead_ends_it(wire: tuple[namespace.Branch, str], fast: Sweeping) -> None:
