@@ -6,7 +6,7 @@ from alembic import op
 from server.storage.types import Id, Micros
 
 revision = "0030"
-down_revision = "0033"
+down_revision = "0029"
 branch_labels = None
 depends_on = None
 

@@ -5,8 +5,8 @@ from alembic import op
 
 from server.storage.types import Id, Micros
 
-revision = "0026"
-down_revision = "0029"
+revision = "0027"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 

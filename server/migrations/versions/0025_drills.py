@@ -5,8 +5,8 @@ from alembic import op
 
 from server.storage.types import Id, Micros
 
-revision = "0027"
-down_revision = "0025"
+revision = "0025"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 
