@@ -66,6 +66,7 @@ class _Step:
     read_to: int | None = None  # when what it was to read no further than had arrived; None: it read all there is
     history: list[Entry] = field(default_factory=list)
     ahead: list[AheadRow] = field(default_factory=list)
+    due: int = 0  # subjects that time alone changes
     looks_ahead: bool = False
     alone: int | None = None  # the one subject that was due, when steps are taken singly
     others: bool = False  # there are shards of this server that have read less or more, and they can go on
@@ -141,7 +142,8 @@ class Follower(Following):
         self._turn += 1
         self._measure(step, time.monotonic() - began)
         done = len(step.entries) + len(step.history) + len(step.fleet.touched)
-        self.gather = 0.0 if len(step.entries) == limit or step.history or step.others else GATHER
+        full = max(len(step.entries), step.due) == limit
+        self.gather = 0.0 if full or step.history or step.others else GATHER
         return done + step.others + self._settle(step.turn.part.layout)
 
     def arrive(self) -> None:
@@ -165,7 +167,7 @@ class Follower(Following):
         if len(step.history) + len(step.ahead) >= self._waited or seconds > STEP:
             fits = self._waited * more
             self._waited = round(min(max(fits, LEAST), MOST))
-        if len(step.entries) >= self._live or seconds > STEP:
+        if max(len(step.entries), step.due) >= self._live or seconds > STEP:
             fits = self._live * more
             self._live = round(min(max(fits, LEAST_LIVE), self._batch))
 
@@ -218,6 +220,7 @@ class Follower(Following):
         step = self._read(session, load(session), limit)
         horizon = self._horizon(step, limit, upto)
         dues = self._dues(session, step.turn.part, horizon, limit)
+        step.due = len(dues)
         if len(dues) == limit:  # much is due: nothing may be judged before the rest of it
             horizon = min(horizon, dues[-1][0])
             step.entries, step.history, step.ahead = _before(step.entries, horizon), [], []

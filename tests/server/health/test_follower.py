@@ -596,6 +596,25 @@ def test_what_waited_at_agents_is_taken_in_steps_as_long_as_the_live_may_wait(
     assert steps[-2] == at_once
 
 
+def test_much_that_is_due_is_taken_in_steps_as_long_as_the_live_may_wait(
+    database: Database, bank: dict[str, int], feed: Any, now: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an outage of the server, when time alone makes a whole bank stale."""
+    follower = Follower(database, now, batch=1000)
+    monkeypatch.setattr("server.health.follower.LEAST_LIVE", 2)
+    monkeypatch.setattr("server.health.follower.STEP", 0.0)  # a machine on which no step is short enough
+    for agent, key in (("1001-pc", PRINTER), ("1001-pc", LINE), ("centre", ATM), ("centre", OTHER)):
+        feed.state(agent, key, 0)
+    feed.write()
+    run(follower)
+    monkeypatch.setattr("server.health.follower.STEP", 1e9)  # and on which every one is
+    now.forward(HOUR)
+    taken = []
+    while done := follower.step():
+        taken.append((done, follower.gather))
+    assert taken[:2] == [(2, 0.0), (3, 0.0)], "it rests between them, or takes no more than the least"
+
+
 def test_a_hold_that_ingest_did_not_count_keeps_nothing_fresh(
     database: Database, bank: dict[str, int], feed: Any, follower: Follower, now: SetClock
 ) -> None:
