@@ -47,7 +47,8 @@ def wrong(detail: Mapping[str, Any]) -> Told:
     """One of pydantic's ErrorDetails, without a full stop; what is not known here as pydantic says it."""
     kind, context = detail["type"], detail.get("ctx", {})
     if kind in ("literal_error", "enum"):
-        return Told("must be one of: {words}", words=", ".join(str(context["expected"]).split("'")[1::2]))
+        words = filter(None, str(context["expected"]).split("'")[1::2])  # "" is one where the field may be left out
+        return Told("must be one of: {words}", words=", ".join(words))
     if kind == "string_too_short" and context["min_length"] == 1:
         return Told("is empty")
     if kind == "value_error":
