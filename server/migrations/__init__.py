@@ -3,6 +3,7 @@
 A new step, once tables have changed: `python -m server.migrations.generate "what changes"`.
 """
 
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -91,9 +92,10 @@ def _refuse_encoding(connection: Connection) -> None:
         )
 
 
-def heads() -> set[str]:
+@cache
+def heads() -> frozenset[str]:
     """The schema this program was written for."""
-    return set(_scripts().get_heads())
+    return frozenset(_scripts().get_heads())
 
 
 def knows(revision: str) -> bool:

@@ -93,40 +93,42 @@ def sqlite_bank(sqlite_database: Database) -> dict[str, int]:
 
 def _bank(database: Database) -> dict[str, int]:
     minute = 60_000_000
+    ids: dict[str, int] = {}
+    subjects: list[Subject] = []
+    rest: list[Branch | Agent | Line | Position] = []
+
+    def subject(kind: SubjectKind, key: str, name: str, branch: str) -> int:
+        own = ids[key] = 1 + len(ids)
+        subjects.append(Subject(id=own, kind=kind, key=key, name=name, branch_id=ids[branch]))
+        return own
+
+    for code, name, kind, parent in (
+        ("0001", "总行", "head-office", None),
+        ("1001", "城关支行", "branch", "0001"),
+        ("100101", "东门分理处", "sub-branch", "1001"),
+        ("1002", "河西支行", "branch", "0001"),
+    ):
+        own = subject(SubjectKind.BRANCH, code, name, code)
+        rest.append(Branch(id=own, kind=kind, parent_id=ids[parent] if parent else None))
+    for key, name, branch in (("centre", "总行采集", "0001"), ("1001-pc", "城关采集", "1001")):
+        rest.append(Agent(id=subject(SubjectKind.AGENT, key, name, branch)))
+    line = subject(SubjectKind.LINE, "1001/line/main", "主线路", "1001")
+    rest.append(Line(id=line, role="main", probe="192.0.2.1:443", interval_us=minute))
+    for key, cls, driver in (
+        ("1001/atm-1", "atm", "snmp"),
+        ("1001/printer-1", "printer", "passbook"),
+        ("1002/atm-1", "atm", "snmp"),
+        ("100101/pos-1", "atm", None),
+    ):
+        own = subject(SubjectKind.POSITION, key, key.upper(), key.partition("/")[0])
+        rest.append(Position(id=own, cls=cls, driver=driver, address="192.0.2.9", interval_us=5 * minute))
     with database.write() as session:
-        ids: dict[str, int] = {}
-
-        def subject(kind: SubjectKind, key: str, name: str, branch: str) -> int:
-            own = 1 + len(ids)
-            session.add(Subject(id=own, kind=kind, key=key, name=name, branch_id=ids.get(branch, own)))
-            session.flush()
-            ids[key] = own
-            return own
-
         session.add(Setting(key="bank.name", value="青禾农商银行"))
         session.add(DeviceClass(key="atm", name="自动柜员机", counted=True, interval_us=5 * minute))
         session.add(DeviceClass(key="printer", name="存折打印机", counted=False, interval_us=5 * minute))
-        for code, name, kind, parent in (
-            ("0001", "总行", "head-office", None),
-            ("1001", "城关支行", "branch", "0001"),
-            ("100101", "东门分理处", "sub-branch", "1001"),
-            ("1002", "河西支行", "branch", "0001"),
-        ):
-            own = subject(SubjectKind.BRANCH, code, name, code)
-            session.add(Branch(id=own, kind=kind, parent_id=ids[parent] if parent else None))
-            session.flush()
-        for key, name, branch in (("centre", "总行采集", "0001"), ("1001-pc", "城关采集", "1001")):
-            session.add(Agent(id=subject(SubjectKind.AGENT, key, name, branch)))
-        line = subject(SubjectKind.LINE, "1001/line/main", "主线路", "1001")
-        session.add(Line(id=line, role="main", probe="192.0.2.1:443", interval_us=minute))
-        for key, cls, driver in (
-            ("1001/atm-1", "atm", "snmp"),
-            ("1001/printer-1", "printer", "passbook"),
-            ("1002/atm-1", "atm", "snmp"),
-            ("100101/pos-1", "atm", None),
-        ):
-            own = subject(SubjectKind.POSITION, key, key.upper(), key.partition("/")[0])
-            session.add(Position(id=own, cls=cls, driver=driver, address="192.0.2.9", interval_us=5 * minute))
+        session.add_all(subjects)
+        session.flush()
+        session.add_all(rest)
         session.flush()
         for key, agent in (
             ("1001/atm-1", "centre"),
