@@ -131,22 +131,42 @@ class Connections:
 
     async def _open(self) -> "_Connection":
         secure, host = self._context is not None, _ascii(self._host)
+        opening = asyncio.ensure_future(
+            asyncio.open_connection(
+                host,
+                self._port,
+                ssl=self._context,
+                server_hostname=host if secure else None,
+                ssl_handshake_timeout=TLS_SECONDS if secure else None,
+                happy_eyeballs_delay=EYEBALLS_SECONDS,
+            )
+        )
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                reader, writer = await asyncio.open_connection(
-                    host,
-                    self._port,
-                    ssl=self._context,
-                    server_hostname=host if secure else None,
-                    ssl_handshake_timeout=TLS_SECONDS if secure else None,
-                    happy_eyeballs_delay=EYEBALLS_SECONDS,
-                )
+                reader, writer = await asyncio.shield(opening)
         except ConnectionAbortedError as error:
             if error.errno is not None:
                 raise
             raise TimeoutError from error  # so asyncio says that the handshake took too long
+        except BaseException:
+            _give_up(opening)
+            raise
         _give_up_unheard(writer)
         return _Connection(reader, writer)
+
+
+Opening = asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
+
+
+def _give_up(opening: Opening) -> None:
+    """What nobody waits for any more. Not at once: asyncio loses a socket that was connected as it is told so."""
+    opening.add_done_callback(_drop)
+    asyncio.get_running_loop().call_later(0.1, opening.cancel)
+
+
+def _drop(opened: Opening) -> None:
+    if not opened.cancelled() and opened.exception() is None:
+        opened.result()[1].transport.abort()
 
 
 def _give_up_unheard(writer: asyncio.StreamWriter) -> None:

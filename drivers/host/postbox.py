@@ -152,14 +152,15 @@ class Rates:
     def __init__(self) -> None:
         self._left: dict[str, tuple[float, float]] = {}
 
-    def take(self, peer: str) -> bool:
+    def take(self, peer: str, of: int = 1) -> bool:
+        """One, if there are so many: whoever asks for a nonce has to have one left to post with."""
         now = time.monotonic()
         left, since = self._left.pop(peer, (float(BURST), now))
         left = min(float(BURST), left + (now - since) / EACH)
         while len(self._left) >= PEERS:
             del self._left[next(iter(self._left))]
-        self._left[peer] = (left - 1 if left >= 1 else left), now
-        return left >= 1
+        self._left[peer] = (left - 1 if left >= of else left), now
+        return left >= of
 
 
 class Listener:
@@ -253,9 +254,9 @@ class Listener:
         request = await _event(link, reader)
         if not isinstance(request, h11.Request):
             raise h11.RemoteProtocolError("it hung up")
-        if not self._rates.take(peer):
-            return HTTPStatus.TOO_MANY_REQUESTS, "too many requests; try again in some minutes"
         asked = request.method, request.target
+        if not self._rates.take(peer, of=2 if asked[0] == b"GET" else 1):
+            return HTTPStatus.TOO_MANY_REQUESTS, "too many requests; try again in some minutes"
         if asked == (b"GET", b"/facts/nonce"):
             return HTTPStatus.OK, self._nonces.make()
         if asked != (b"POST", b"/facts"):

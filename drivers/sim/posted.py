@@ -12,6 +12,7 @@ import itertools
 import secrets
 import time
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 
 from drivers.host import script
@@ -73,7 +74,9 @@ class PostedSimulator:
             told, fault = dict(self.state), self.fault
             try:
                 if fault not in (Fault.SILENT, Fault.SLOW):
-                    await self.post()
+                    answer = await self.post()
+                    if answer is not None and answer[0] == HTTPStatus.TOO_MANY_REQUESTS:
+                        raise ConnectionError(answer[1])
             except OSError:
                 await asyncio.sleep(TRY_SECONDS)
                 continue

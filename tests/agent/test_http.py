@@ -1,9 +1,10 @@
 """Connections to the server: kept for a while, and never one that was broken off."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -79,6 +80,21 @@ async def test_one_that_rested_too_long_is_not_trusted(monkeypatch: pytest.Monke
         await ask(connections)
         await ask(connections)
     assert server.heard == [0, 1]
+
+
+async def test_a_connection_that_nobody_waits_for_any_more_is_closed_however_far_it_came() -> None:
+    """What is left open is told of when it is collected, and a warning is a failure here."""
+    script: list[bytes | None] = [GOOD]
+    server = Server(*[script] * 60)
+    async with asking(server) as connections:
+        for turns in range(60):
+            opens = asyncio.create_task(connections.opens())
+            for _ in range(turns % 12):
+                await asyncio.sleep(0)
+            opens.cancel()
+            with suppress(asyncio.CancelledError):
+                await opens
+        gc.collect()
 
 
 async def test_a_question_a_kept_connection_lost_is_asked_again_on_a_new_one() -> None:

@@ -5,7 +5,7 @@ import gc
 import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from drivers.host import postbox, script
 from drivers.host.document import Document, claimed, opened, pads, sheets, written
 from drivers.host.posted import Posted, PostedOptions
 from drivers.sim.base import Fault
-from drivers.sim.posted import KEY, PostedSimulator
+from drivers.sim.posted import KEY, PostedSimulator, _request
 
 Make = Callable[..., Driver]
 Poll = Callable[[Driver], Awaitable[Any]]
@@ -305,6 +305,15 @@ async def test_one_address_has_so_many_connections_and_requests(quiet: Open, mon
     assert answers[0] == (404, "there is nothing here")
     assert answers[-1] is not None
     assert answers[-1][0] == 429
+
+
+async def test_whoever_was_given_a_word_may_post_with_it_however_often_they_asked(quiet: Open) -> None:
+    simulator, _ = await quiet()
+    nonce = ""
+    with suppress(ConnectionError):
+        while True:
+            nonce = await simulator._nonce()
+    assert await simulator._ask(_request(simulator._document(nonce, "none"))) == (200, "taken")
 
 
 def test_addresses_that_are_remembered_are_bounded() -> None:
