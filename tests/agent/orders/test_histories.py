@@ -24,6 +24,7 @@ from agent.orders.running import Running
 from agent.outbox import Outbox
 from agent.spool import Spool
 from agent.wire import Clock, Fact, Order, Orders, Result, Why
+from tests.tries import tries
 
 T = TypeVar("T")
 
@@ -247,4 +248,4 @@ class OrderHistories(RuleBasedStateMachine):
 
 
 TestOrderHistories = OrderHistories.TestCase
-TestOrderHistories.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestOrderHistories.settings = settings(max_examples=tries(40), stateful_step_count=40, deadline=None)

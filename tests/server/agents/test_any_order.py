@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from agent.link_errors import Away, Rejected
 from server.errors import Conflict
 from server.storage.database import Database
+from tests.tries import tries
 
 STEPS = ["enroll", "again", "restart", "rotate", "killed", "revoke", "confirm", "withdraw", "release", "copy"]
 NUMBERS = count(1)
@@ -140,7 +141,7 @@ async def lives(pc: Any) -> None:
         assert (await pc.asks()).agent == "1001-pc"
 
 
-@settings(max_examples=20, suppress_health_check=list(HealthCheck))
+@settings(max_examples=tries(8), suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(st.sampled_from(STEPS), max_size=12))
 def test_nobody_rightful_is_locked_out_and_nobody_else_let_in(
     pc: Any, head: Any, now: Any, monkeypatch: pytest.MonkeyPatch, steps: list[str]

@@ -27,6 +27,7 @@ from server.journal.verify import check
 from server.storage.database import Database
 from server.tickets.tables import Ticket
 from tests.server.health.test_replay import MINUTE, SECOND, START, outcome
+from tests.tries import tries
 
 SHARDS = 5
 LINE, ATM, UPS, PRINTER = "line/main", "atm-1", "ups", "printer-1"
@@ -59,7 +60,7 @@ telling = st.tuples(
 Stories = st.lists(telling, min_size=5, max_size=60)
 quick = settings(
     phases=[Phase.explicit, Phase.generate],
-    max_examples=25,
+    max_examples=tries(10),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -25,6 +25,7 @@ from server.ingest.batch import open_batch
 from server.ingest.tables import Attested, RecordRow, Stream
 from server.ingest.writer import Writer
 from server.storage.database import Database
+from tests.tries import tries
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -158,7 +159,9 @@ BOOT = st.fixed_dictionaries(
 )
 LIVES = st.lists(BOOT, min_size=1, max_size=6)
 SETTINGS = settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=tries(12),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

@@ -17,6 +17,7 @@ from server.ingest.tables import Attested, Latest, ReceivedRange, RecordRow, Str
 from server.ingest.writer import Writer
 from server.inventory.tables import Subject
 from server.storage.database import Database
+from tests.tries import tries
 
 MINUTE = 60_000_000
 FAILED = Failure(kind="unreachable", reason="noAnswer", detail="Nothing came back.")
@@ -96,7 +97,9 @@ def named(one: AnyRecord, streams: list[tuple[str, Follows | None, range]]) -> A
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=tries(20),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data(), steps=STEPS, firsts=st.sets(st.integers(2, 14), max_size=2))
 def test_any_order_of_batches_gives_the_same_rows(

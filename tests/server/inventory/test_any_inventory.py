@@ -16,6 +16,7 @@ from server.inventory.wanted import wanted
 from server.journal.deeds import Act
 from server.journal.verify import check
 from server.storage.database import Database
+from tests.tries import tries
 
 BRANCHES = ["1", "2", "3"]
 KEYS = ["a", "b"]
@@ -61,7 +62,7 @@ def inventories(draw: st.DrawFn) -> Inventory:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(inventories(), min_size=1, max_size=4))
 def test_after_any_apply_it_is_so_and_nothing_is_left_to_do(steps: list[Inventory], sqlite_template: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:

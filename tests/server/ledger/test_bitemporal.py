@@ -21,6 +21,7 @@ from server.ledger.fields import CardFields
 from server.ledger.tables import Card, CardStatus, CardVersion
 from server.storage.database import Database
 from server.storage.types import FOREVER
+from tests.tries import tries
 
 START = 1_000
 MOMENTS = list(range(START, START + 12))
@@ -104,7 +105,7 @@ def holds(now_known: Picture, begun: dict[int, int]) -> None:
                 assert branch == int(POSITIONS[position - 10][0])
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deeds=DEEDS)
 def test_no_deed_rewrites_what_was_known_and_every_moment_has_one_truth(deeds: Any, sqlite_template: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -146,7 +147,7 @@ def _run(database: Database, deeds: list[tuple[Deed, int]]) -> None:
                 assert picture(session, known) == then, "history was rewritten"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(moves=st.lists(st.tuples(st.sampled_from(ASSETS), st.sampled_from(POSITIONS)), max_size=12))
 def test_machines_moved_today_stand_where_the_last_move_put_them(moves: Any, sqlite_template: Path) -> None:
     """The plain case against a model that knows nothing of time."""

@@ -28,6 +28,7 @@ from server.schemas.people import Role
 from server.storage.database import Database
 from server.storage.types import FOREVER
 from tests.conftest import NOON
+from tests.tries import tries
 
 AGENTS = (2, 3)
 STEPS = st.one_of(
@@ -150,7 +151,7 @@ class Life:
             assert (order.handed_at is not None) is (self.told[agent] > 0)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEPS, max_size=14))
 def test_every_order_ends_once_and_as_its_agent_said_first(sqlite_template: Path, steps: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:

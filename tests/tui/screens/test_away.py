@@ -289,14 +289,16 @@ PAGES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("size", [(60, 20), (40, 10)])
+@pytest.mark.parametrize(
+    ("size", "pages"), [((60, 20), PAGES[::2]), ((40, 10), PAGES[1::2])], ids=["small", "smallest"]
+)
 async def test_in_the_smallest_window_every_screen_says_that_nobody_answers(
-    bank: Any, console: MakeConsole, until: Until, text: Text, size: tuple[int, int]
+    bank: Any, console: MakeConsole, until: Until, text: Text, size: tuple[int, int], pages: tuple[str, ...]
 ) -> None:
     app = console(bank.token("li", Role.HEAD))
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: "● 数据更新于" in text(pilot).splitlines()[0])
-        for page in PAGES:
+        for page in pages:
             app.open(page)
             await until(pilot, lambda: "● 数据更新于" in text(pilot).splitlines()[0])
         await leave(bank, app, pilot, until, minutes=45)
