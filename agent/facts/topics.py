@@ -25,7 +25,7 @@ NAMES = {
 def sheets(clock: Clock, off: int | None = None) -> Iterator[Sheet]:
     """One a topic. Takes seconds: programs are asked."""
     looks: dict[str, Callable[[], Sheet]] = {"host": lambda: host(clock, off)}
-    beside: Callable[[Sheet], Sheet] = lambda own: own  # noqa: E731
+    beside: Callable[[Sheet], Sheet] | None = None
     if sys.platform == "linux":
         from agent.facts.antivirus import antivirus
         from agent.facts.neighbours import neighbours
@@ -64,10 +64,11 @@ def sheets(clock: Clock, off: int | None = None) -> Iterator[Sheet]:
         yield looked(topic, look, beside)
 
 
-def looked(topic: str, look: Callable[[], Sheet], beside: Callable[[Sheet], Sheet] = lambda own: own) -> Sheet:
+def looked(topic: str, look: Callable[[], Sheet], beside: Callable[[Sheet], Sheet] | None = None) -> Sheet:
     """With what another source tells `beside` it."""
     try:
-        return beside(look()).bounded()
+        own = look()
+        return (beside(own) if beside else own).bounded()
     except Exception:  # the border of a topic: whatever this host has that nobody thought of
         log.exception("What this PC says about its %s could not be read", topic)
         return Sheet(topic, {}, dict.fromkeys(NAMES[topic], "unreadable"))

@@ -86,7 +86,7 @@ async def test_a_connection_that_nobody_waits_for_any_more_is_closed_however_far
     """What is left open is told of when it is collected, and a warning is a failure here."""
     script: list[bytes | None] = [GOOD]
     server = Server(*[script] * 60)
-    async with asking(server) as connections:
+    async with asyncio.timeout(60), asking(server) as connections:
         for turns in range(60):
             opens = asyncio.create_task(connections.opens())
             for _ in range(turns % 12):
