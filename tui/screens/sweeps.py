@@ -83,7 +83,7 @@ class Sweeps(Listing[SweepOut]):
         fields = [
             Field("prefix", _("Network"), hint=_("10.1.1.0/24; a /22 at most"), needed=True),
             Field("agent", _("Agent"), hint=_("empty: one whose PC told of that network")),
-            Field("rate", _("Addresses"), choices=[(one, _("{n} a second").format(n=one)) for one in RATES]),
+            Field("rate", _("Rate"), choices=[(one, _("{n} a second").format(n=one)) for one in RATES]),
             Field("seconds", _("Lapses after"), choices=[(str(seconds), _(title)) for seconds, title in LASTS]),
             Field("window", _("Hours"), hint=_("17:30-08:00; empty: at once")),
             Field("reason", _("Reason"), hint=_("for who approves it"), needed=True),
