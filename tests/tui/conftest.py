@@ -287,7 +287,10 @@ Until = Callable[[Pilot[Any], Callable[[], object]], Awaitable[None]]
 
 @pytest.fixture
 def until() -> Until:
-    """`await until(pilot, lambda: ...)`: wait for something to be seen, 20 s at most."""
+    """`await until(pilot, lambda: ...)`: wait for something to be seen, 90 s at most, and for what comes with it.
+
+    What a screen says of its rows is a message behind them: whoever looks at both wants that one handled too.
+    """
 
     async def wait(pilot: Pilot[Any], true: Callable[[], object]) -> None:
         deadline = time.monotonic() + 90
@@ -295,6 +298,8 @@ def until() -> Until:
             await pilot.pause(0.02)
             try:
                 if true():
+                    for _bubble in range(3):  # from a widget in a box to its screen
+                        await pilot.pause(0)
                     return
             except LookupError:  # a screen that is not drawn yet
                 pass
