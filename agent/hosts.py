@@ -15,8 +15,9 @@ from agent.outbox import Outbox
 from agent.poll import Poller
 from agent.schedule import Schedule, place_of
 from agent.telling import DAY, FIRST, wait
-from agent.wire import Clock, Fact, Failure
+from agent.wire import Clock, Fact, Failure, Why
 from drivers.base import FactSheet, TellsByItself, TellsFacts
+from drivers.errors import Reason
 
 AT_ONCE: Final = 16
 AGAIN: Final = 3600.0  # seconds until one that gave nothing is asked again
@@ -75,21 +76,23 @@ class Hosts:
     def _put_off(self, key: str, target: Target, seconds: float, now: Clock) -> None:
         self._due[key] = target, now.boot + _micros(seconds)
 
-    async def ask(self, position: str) -> Failure | None:
-        """Have it told, or why it gave nothing. LookupError if it is none that tells facts."""
+    async def ask(self, position: str) -> str:
+        """Have it told: "", or why it told nothing."""
         target = self._schedule.target(position)
-        if target is None or not isinstance(target.driver, TellsFacts):
-            raise LookupError(position)
+        if target is None:
+            return Why.NOT_MINE.value
+        if not isinstance(target.driver, TellsFacts):
+            return Reason.NOT_IN_DEVICE.value
         async with self._places, self._schedule.turn(target):
             told = await self._poller.facts(target)
         if self._schedule.target(position) is not target:  # replaced while it was asked
-            return None
+            return ""
         clock = self._clocks()
         if isinstance(told, Failure):
             self._put_off(position, target, AGAIN, clock)
-            return told
+            return told.reason
         self._outbox.put(list(records(position, told, clock, self._poller.hidden)))
-        return None
+        return "" if told else Reason.NOT_IN_DEVICE.value
 
 
 def records(position: str, told: list[FactSheet], clock: Clock, hidden: Callable[[str], str]) -> list[Fact]:

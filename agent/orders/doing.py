@@ -124,14 +124,17 @@ class Doing:
         if wanted and own not in wanted:
             if not any(map(self._schedule.target, hosts)):
                 raise NotDone(Why.NOT_MINE)
-            return _told(await self._each(hosts, self._facts_of), [])
+            return _told(await self._each(hosts, self._hosts.ask), [])
         async with asyncio.TaskGroup() as group:
-            asked = group.create_task(self._each(hosts, self._facts_of))
+            asked = group.create_task(self._each(hosts, self._hosts.ask))
             records, why = await self._facts_of_pc()
         if why is not None and not hosts:
             raise why
         of_pc = {own: str(why.why) if why is not None else ""} if own and hosts else {}
-        return _told(of_pc | asked.result(), records)
+        said = asked.result()
+        if not wanted:  # whoever could be a host was asked; a UPS is none, and nobody asked for it
+            said = {position: why for position, why in said.items() if why != Reason.NOT_IN_DEVICE}
+        return _told(of_pc | said, records)
 
     def _own(self) -> str:
         """This agent's key, "" if it was never told."""
@@ -145,16 +148,6 @@ class Doing:
             return [], NotDone(Why.TIME)
         except NotDone as error:
             return [], error
-
-    async def _facts_of(self, position: str) -> str:
-        """Why it told nothing, or ""."""
-        if self._schedule.target(position) is None:
-            return Why.NOT_MINE.value
-        try:
-            failure = await self._hosts.ask(position)
-        except LookupError:  # a printer, say
-            return Reason.NOT_IN_DEVICE.value
-        return failure.reason if failure is not None else ""
 
     async def _doctor(self, _: Order) -> Outcome:
         from agent.orders.doctor import findings  # here: most days nobody asks for it

@@ -33,6 +33,13 @@ def may_tell(session: Session, own: int, topic: str) -> bool:
     return position.driver not in TELL_NOTHING
 
 
+def may_be_hosts(subject: type[Subject] = Subject) -> ColumnElement[bool]:
+    """That it is a position that tells facts, or one that `snmp` reads: nobody knows what that is before it told."""
+    position = aliased(Position)
+    snmp = select(col(position.id)).where(col(position.id) == col(subject.id), col(position.driver) == SNMP)
+    return or_(tell_facts(subject), snmp.exists())
+
+
 def tell_facts(subject: type[Subject] = Subject) -> ColumnElement[bool]:
     """That it is a position that tells facts. A third party's driver, and `snmp` with a profile that does not say that
     it is a host, are known for it once they told some; of one that tells nothing of itself, what somebody said once

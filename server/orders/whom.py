@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 from agent.wire import OrderKind
 from server.accounts.scope import Scoped, sees
 from server.errors import NotFound
-from server.facts.hosts import tell_facts
+from server.facts.hosts import may_be_hosts, tell_facts
 from server.inventory.tables import Line, Observer, Position, Subject, SubjectKind
 
 PLACES = (SubjectKind.POSITION, SubjectKind.LINE)
@@ -70,10 +70,10 @@ def _all(session: Session, *, polling: bool) -> dict[int, list[str]]:
 
 def _tellers(session: Session, subject: Subject) -> dict[int, list[str]]:
     """Of a branch: the agents that stand there, by their own keys, and the hosts among its positions with those that
-    poll them. Of a host among the positions: who polls it. Of another position: the PCs of those who poll it."""
+    poll them. Of a position that is one or may be: who polls it. Of another: the PCs of those who poll it."""
     own = subject.id or 0
     if subject.kind is not SubjectKind.BRANCH:
-        found = _observers(session, col(Subject.id) == own, tell_facts())
+        found = _observers(session, col(Subject.id) == own, may_be_hosts())
         return found or _by_own_key(session, col(Subject.id).in_(_observers(session, col(Subject.id) == own)))
     found = _by_own_key(session, col(Subject.branch_id) == own)
     for agent, positions in _observers(session, col(Subject.branch_id) == own, tell_facts()).items():

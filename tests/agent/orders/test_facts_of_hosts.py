@@ -42,18 +42,21 @@ async def test_an_order_that_names_positions_has_these_told_and_not_the_pc(
         host("1/b", error="Unreachable", reason="connectTimeout", facts={}),
         host("1/c", crash=True, facts={}),
         lamp("1/d", interval=3600.0, device="online"),
+        host("1/e", facts={}),
     )
+    wanted = ("1/a", "1/b", "1/c", "1/d", "1/e", "1/gone")
     async with running():
-        result = await result_of(centre, until, order("o1", OrderKind.FACTS, "1/a", "1/b", "1/c", "1/d", "1/gone"))
+        result = await result_of(centre, until, order("o1", OrderKind.FACTS, *wanted))
     assert result.done
     assert result.polls == {
         "1/a": "",
         "1/b": "connectTimeout",
         "1/c": "driverFailed",
         "1/d": "notInDevice",
+        "1/e": "notInDevice",
         "1/gone": Why.NOT_MINE,
     }
-    assert result.detail == {"polled": 5, "unread": 4}
+    assert result.detail == {"polled": 6, "unread": 5}
     told = facts(centre)
     assert [(one.position, one.host, one.topic) for one in told] == [
         ("1/a", "front-end", "host"),
@@ -67,7 +70,7 @@ async def test_an_order_that_names_positions_has_these_told_and_not_the_pc(
 async def test_an_order_that_names_none_has_the_pc_told_and_every_host(
     centre: Centre, running: Any, order: OrderSays, host: LampSays, lamp: LampSays, until: Until
 ) -> None:
-    centre.assign(host("1/a", facts=FACTS), lamp("1/d", interval=3600.0, device="online"))
+    centre.assign(host("1/a", facts=FACTS), lamp("1/d", interval=3600.0, device="online"), host("1/none", facts={}))
     async with running():
         await until(lambda: centre.states("1/a"))
         result = await result_of(centre, until, order("o1", OrderKind.FACTS))

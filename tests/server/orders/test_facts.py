@@ -45,3 +45,18 @@ def test_a_push_of_facts_reaches_who_can_tell(
     for key, positions in wanted.items():
         if positions is not None:
             assert agents[key].ask(wait=30).orders[0].positions == positions
+
+
+@pytest.mark.parametrize(("driver", "asked"), [("snmp", [HOST]), ("reach", ["1001-pc"]), ("passbook", ["1001-pc"])])
+def test_what_may_be_a_host_by_snmp_is_asked_itself(
+    sign_in: SignIn, asking: Asks, database: Database, bank: dict[str, int], driver: str, asked: list[str]
+) -> None:
+    """It is one as soon as it tells, and nobody knows before."""
+    with database.write() as session:
+        position = session.get(Position, bank[HOST])
+        assert position is not None
+        position.driver = driver
+        session.add(position)
+    agent = asking("1001-pc")
+    push(sign_in(Role.HEAD), "facts", HOST)
+    assert agent.ask(wait=30).orders[0].positions == asked
