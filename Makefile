@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# The tests start programs hundreds of times; where this is set, each start compiles every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check bench lint format texts docs lock pcsc clean
 
 demo: .venv/ready

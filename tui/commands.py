@@ -1,7 +1,9 @@
-"""Where F9 goes: every screen by name or pinyin initials, and the few things done to the console itself."""
+"""Where F9 goes: every screen by name or pinyin initials, the few things done to the console itself, and what is none
+of these among the devices."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
@@ -12,6 +14,9 @@ from tui.texts import _
 
 if TYPE_CHECKING:
     Command = tuple[str, str, Callable[[], object]]
+
+
+LAST = 0.001  # below whatever is called so
 
 
 class Going(Provider):
@@ -25,6 +30,10 @@ class Going(Provider):
             score = max(matcher.match(title), 0.9 if says(query, title) else 0.0)
             if score > 0:
                 yield Hit(score, matcher.highlight(title), do, help=told)
+        app = self.app
+        if isinstance(app, Shell) and app.person is not None:
+            devices = _("Search the devices for “{query}”").format(query=query)
+            yield Hit(LAST, devices, lambda: app.open(f"devices?q={quote(query)}"), help=_("name, initials, number"))
 
     def _commands(self) -> "list[Command]":
         app = self.app

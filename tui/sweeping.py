@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tui.exit import Exit
-from tui.pushing import Expires, Starts, Window, seconds_of, starts_at
+from tui.pushing import Starts, Window, seconds_of, starts_at
 from tui.said import Json, answer, narrate, stop
 from tui.texts import _
 
@@ -30,7 +30,7 @@ def ask(
     agent: Annotated[str, typer.Option(help="Who is to ask; without it one that told of that network.")] = "",
     rate: Annotated[int, typer.Option(min=1, max=4, help="Addresses a second.")] = 2,
     starts: Starts = "",
-    expires: Expires = "1d",
+    expires: Annotated[str, typer.Option(help="How long after that it lapses, 1m to 30d: 10m, 8h, 2d.")] = "1d",
     window: Window = "",
     reason: Annotated[str, typer.Option(help="Why, for who approves it and for the journal.")] = "",
     json: Json = False,
@@ -115,7 +115,7 @@ def refuse(
 
 @sweep_app.command(epilog="Example: branchfleet network sweep cancel 019e...")
 def cancel(context: typer.Context, uid: Uid) -> None:
-    """Cancel a sweep, also one that is under way: its agent stops within seconds. Head office only."""
+    """Cancel a sweep, also one that is under way: its agent stops within seconds of hearing it. Head office only."""
 
     async def send(client: "Client") -> None:
         _said(await client.cancel_sweep(uid))

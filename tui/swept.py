@@ -16,6 +16,7 @@ STATES: dict[SweepState, Mark] = {
     SweepState.FAILED: Mark("■", N_("broke off"), "fault"),
     SweepState.EXPIRED: Mark("■", N_("not begun"), "attention"),
     SweepState.DECLINED: Mark("■", N_("agent declined"), "fault"),
+    SweepState.STOPPING: Mark("▲", N_("cancelling"), "attention"),
     SweepState.CANCELLED: Mark("◇", N_("cancelled"), "dim"),
 }
 RATES = ("2", "1", "4")  # addresses a second; the first is usual

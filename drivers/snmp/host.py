@@ -184,10 +184,10 @@ async def _addresses(walk: Walk) -> list[str]:
 
 
 def _own(rows: dict[Oid, Value]) -> Iterator[tuple[Address, int]]:
-    """Addresses of ipAddrTable with their interfaces, but loopback and link-local."""
+    """Addresses of ipAddrTable with their interfaces, but loopback and link-local. Unread if one cannot be read."""
     for index, value in rows.items():
         if len(index) != 4 or any(part > 255 for part in index) or not isinstance(value, int):
-            continue
+            raise Unread("unreadable")
         address = IPv4Address(bytes(index))
         if not (address.is_loopback or address.is_link_local or address.is_unspecified):
             yield address, value
@@ -220,18 +220,20 @@ async def _software(walk: Walk, system: System) -> FactSheet:
     sheet = FactSheet("software", {}, {})
     try:
         walked = await walk(SOFTWARE, ROWS)
-        told = sorted({text for value in walked.rows.values() if (text := _text(value))})
+        read = [_text(value) for value in walked.rows.values()]
+        told = sorted({text for text in read if text})
         if not told:
-            raise Unread("absent")
+            raise Unread("unreadable" if read else "absent")
         named = named_by(told, system.family)
     except (Unread, TimeoutError) as error:
         sheet.unread["software"] = error.why if isinstance(error, Unread) else "timeout"
         return sheet
-    kept = list(_fitting(named))
+    kept, nameless = list(_fitting(named)), read.count("")
     sheet.facts["software"] = kept
     # Windows of 64 bits leaves out programs of 32 bits: how many, nobody says
     if walked.whole and (system.family == "linux" or system.narrow):
-        sheet.facts.update({"software.count": len(named), "software.left_out": len(named) - len(kept)})
+        count = len(named) + nameless
+        sheet.facts.update({"software.count": count, "software.left_out": count - len(kept)})
     else:
         sheet.unread.update({"software.count": "absent", "software.left_out": "absent"})
     return sheet
@@ -281,7 +283,10 @@ async def _tcp(walk: Walk, system: System) -> list[Socket]:
     rows = await _whole(walk, TCP_LISTENER)
     if rows:
         return _sorted(endpoint(index) for index in rows)
-    return _old(system, [index[:5] for index, state in (await _whole(walk, TCP_STATE)).items() if state == LISTEN])
+    states = await _whole(walk, TCP_STATE)
+    if not all(isinstance(state, int) for state in states.values()):
+        raise Unread("unreadable")
+    return _old(system, [index[:5] for index, state in states.items() if state == LISTEN])
 
 
 async def _udp(walk: Walk, system: System) -> list[Socket]:

@@ -15,12 +15,13 @@ from server.facts.sheets import cleaned, differences, reasons, text
 from server.facts.tables import HOST, TOPIC, FactChange, FactSheet, Value
 from server.ingest.tables import RecordRow
 from server.log_following import LogFollowing
-from server.network.seen import note
+from server.network import seen
 from server.registers.machine import of_change
 from server.schemas.registers import Source
 from server.storage.database import Database
 from server.storage.lead import Role
 from server.storage.types import Now
+from server.sweeps import progress
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,8 @@ def keep(session: Session, subject: int, row: Came, fact: Told) -> None:
     sheet.host = text(fact.host, HOST)
     sheet.facts, sheet.unread = facts, unread
     session.add(sheet)
-    note(session, subject, topic, row.at, facts)
+    seen.note(session, subject, topic, row.at, facts)
+    progress.note(session, subject, topic, row.at, facts)
     flag_modified(sheet, "facts")  # of false instead of 0 it would not see that it is another
     session.flush()
     judge_again(session, [subject])

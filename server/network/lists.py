@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from server.network.known import Known
 from server.network.segments import Segments
-from server.network.wire import DAY, WINDOW, Joined, last_seen, looked_at, sort_of
+from server.network.wire import DAY, LOOKED, MANY, WINDOW, Joined, last_seen, looked_at, sort_of
 from server.schemas.network import Antivirus, NetworkList, NetworkRow, Sort
 from server.sweeps.queries import Swept
 
@@ -47,11 +47,19 @@ def _strangers(told: Told, mine: Callable[[int], bool]) -> Iterator[NetworkRow]:
 def _missing(told: Told, mine: Callable[[int], bool]) -> Iterator[NetworkRow]:
     looked = looked_at(told.tellers, told.now)
     seen = last_seen(told.joined, told.known)
+    answered = {
+        (one.station.branch_id, ip) for one in told.joined if one.station.swept_at is not None
+        for ip in one.station.ips if told.now - one.station.swept_at <= LOOKED
+    }  # fmt: skip
+    proxied = {(one.station.branch_id, ip) for one in told.joined if one.station.most >= MANY for ip in one.station.ips}
     for one in told.known:
         last = seen.get(one.id)
         if mine(one.branch_id) and (last is None or told.now - last > WINDOW):
-            silent = _silent(told, one, last)
-            sort = Sort.MISSING if silent is not None or one.branch_id in looked else Sort.UNLOOKED
+            silent = None if any((one.branch_id, ip) in answered for ip in one.ips) else _silent(told, one, last)
+            veiled = any((one.branch_id, ip) in proxied for ip in one.ips)  # whoever answers there answers for many
+            sort = Sort.UNLOOKED
+            if silent is not None or (one.branch_id in looked and not veiled):
+                sort = Sort.MISSING
             yield _of(told, one, sort, last, silent=silent)
 
 
@@ -59,7 +67,11 @@ def _silent(told: Told, one: Known, last: int | None) -> int | None:
     """When a sweep asked an address of it last and nobody answered; None if none did."""
     addresses = [ip_address(ip) for ip in one.ips]
     for sweep in told.swept:
-        if sweep.branch_id == one.branch_id and any(address in sweep.network for address in addresses):
+        net = sweep.network
+        asked = (address for address in addresses if address in net)  # its own and everybody's it did not ask
+        if sweep.branch_id == one.branch_id and any(
+            address not in (net.network_address, net.broadcast_address) for address in asked
+        ):
             return sweep.at if last is None or last < sweep.at else None
     return None
 

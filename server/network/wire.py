@@ -113,12 +113,30 @@ def join(found: Iterable[Station], known: Iterable[Known]) -> list[Joined]:
     return [joined(station) for station in found]
 
 
-def last_seen(joined: Iterable[Joined], known: Iterable[Known]) -> dict[int, int]:
-    """When each of the known was last on the wire, or spoke itself."""
+def last_seen(joined: Iterable[Joined], known: Sequence[Known]) -> dict[int, int]:
+    """When each of the known was last on the wire, or spoke itself. A machine that is read in two ways is two of the
+    known at one address: whoever has it stands for each of which nothing but that address is known."""
     times = {one.id: one.heard_at for one in known if one.heard_at is not None}
+    by_address: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for each in known:
+        if not each.macs:
+            for ip in each.ips:
+                by_address[each.branch_id, ip].append(each.id)
+
+    def alike(branch: int, ips: Iterable[str]) -> list[int]:
+        return [own for ip in ips for own in by_address.get((branch, ip), ())]
+
+    for each in known:
+        if each.heard_at is not None:
+            for own in alike(each.branch_id, each.ips):
+                times[own] = max(each.heard_at, times.get(own, 0))
     for one in joined:
-        if one.owner is not None:
-            times[one.owner.id] = max(one.station.last_at, times.get(one.owner.id, 0))
+        station = one.station
+        seen = [one.owner.id] if one.owner is not None else []
+        if station.most < MANY:
+            seen += alike(station.branch_id, station.ips)
+        for own in seen:
+            times[own] = max(station.last_at, times.get(own, 0))
     return times
 
 

@@ -23,6 +23,7 @@ from server.storage.database import Database
 from server.storage.types import Now
 
 AT_ONCE = 20  # orders in one answer; the others come with the next
+SWEEP_AGAIN = 5.0  # seconds until an agent that sweeps is looked at for its next one
 NEVER = float("inf")
 
 
@@ -113,7 +114,8 @@ class Look:
             agents = _Agents(asked, found.known)
             running, opens = _running(session, now)
             fresh = running.keys() - self._running
-            rows = list(agents.lacking(_orders(session, fresh, running.keys(), agents.arrived)))
+            lacking = agents.lacking(_orders(session, fresh, running.keys(), agents.arrived))
+            rows, later = _one_sweep_each(session, list(lacking), running, now)
             for uid, agent in _cancelled(session, asked.changed, agents):
                 found.cancelled[agent].append(uid)
             waited = ({row.agent for row in rows} | found.cancelled.keys()) - agents.arrived
@@ -128,8 +130,10 @@ class Look:
                 if push.prefix:
                     order = replace(order, prefix=push.prefix, rate=push.rate)
                 found.orders[row.agent].append(order)
-        self._running = frozenset(running)
+        self._running = frozenset(running) - later
         found.opens_in = NEVER if opens is None else max(0.0, (opens - now) / SECOND)
+        if later:
+            found.opens_in = min(found.opens_in, SWEEP_AGAIN)
         return found
 
     def _hand(self, rows: list[Row], agents: _Agents, now: int) -> set[int]:
@@ -190,6 +194,30 @@ def _orders(
         for part in _parts(arrived):
             found |= {row[0]: Row(*row) for row in session.execute(asked.where(col(AgentOrder.agent_id).in_(part)))}
     return [found[own] for own in sorted(found)]
+
+
+def _one_sweep_each(
+    session: Session, rows: list[Row], running: dict[int, _Running], now: int
+) -> tuple[list[Row], set[int]]:
+    """Without the sweeps whose agent sweeps another network, or may still, and the pushes of those: each agent gets
+    one at a time, in the order they were approved."""
+    sweeps = [row for row in rows if running[row.push].prefix and row.state is OrderState.WAITING]
+    if not sweeps:
+        return rows, set()
+    asked = select(col(AgentOrder.agent_id)).join(Push, col(Push.id) == col(AgentOrder.push_id))
+    cancelled = (col(AgentOrder.state) == OrderState.CANCELLED) & (col(AgentOrder.handed_at) + col(Push.takes) > now)
+    may_sweep = (col(AgentOrder.state) == OrderState.HANDED) | cancelled
+    busy = set()
+    for part in _parts({row.agent for row in sweeps}):
+        handed = col(AgentOrder.agent_id).in_(part), col(AgentOrder.handed_at).is_not(None)
+        unheard = col(Push.prefix) != "", may_sweep, col(AgentOrder.answered).is_(False)
+        busy |= set(session.execute(asked.where(*handed, *unheard)).scalars())
+    later = set()
+    for row in sweeps:
+        if row.agent in busy:
+            later.add(row.id)
+        busy.add(row.agent)
+    return [row for row in rows if row.id not in later], {row.push for row in sweeps if row.id in later}
 
 
 def _cancelled(session: Session, changed: Collection[str], agents: _Agents) -> Iterator[tuple[str, int]]:

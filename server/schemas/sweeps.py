@@ -23,6 +23,7 @@ class SweepState(StrEnum):
     FAILED = "failed"  # it ended early; the rest of its network was not asked
     EXPIRED = "expired"  # it was approved, and not begun in time
     DECLINED = "declined"  # by the agent: the network is none of its PC's, say
+    STOPPING = "stopping"  # it was cancelled while it ran, and its agent has not said yet that it stopped
     CANCELLED = "cancelled"
 
 
@@ -51,7 +52,7 @@ class SweepOut(Schema):
     branch_name: str
     on_wire: bool | None  # whether the agent's PC told that it stands in that network; None: it told of none
     rate: int
-    addresses: int  # of the prefix, those of nobody too
+    addresses: int  # of the prefix, without its own and that of everybody
     takes: int  # seconds at most
     state: SweepState
     why: str = ""  # a sentence

@@ -66,11 +66,6 @@ def approve(session: Session, act: Act, uid: str) -> tuple[SweepRow, Push]:
     agent = session.get(Subject, row.agent_id)
     if agent is None or agent.removed_at is not None:
         raise Conflict("Its agent is not in the inventory any more.")
-    other = session.execute(_under_way(row.agent_id).limit(1)).scalar_one_or_none()
-    if other is not None:
-        raise Conflict(
-            "{key} is to sweep {prefix} first: approve this when that has ended.", key=agent.key, prefix=other
-        )
     starts = max(row.starts, act.now)
     seconds = (row.expires - starts) // SECOND
     if seconds < 1:
@@ -175,7 +170,7 @@ def _not_twice(session: Session, agent: Subject, prefix: str, now: int) -> None:
 
 
 def _under_way(agent: int) -> Select[Any]:
-    """The networks that agent is to sweep, or sweeps: one at a time."""
+    """The networks that agent is to sweep, or sweeps."""
     asked: Select[Any] = select(col(SweepRow.prefix)).join(Push, col(Push.uid) == col(SweepRow.push))
     return asked.where(col(SweepRow.agent_id) == agent, col(Push.ended_at).is_(None))
 

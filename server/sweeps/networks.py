@@ -19,7 +19,7 @@ SETTLES: Final = 60  # seconds besides: until it is known that the last one aske
 def prefix_of(said: str) -> IPv4Network:
     """Invalid if it is none that can be swept."""
     try:
-        prefix = IPv4Network(said)
+        prefix = IPv4Interface(said).network
     except ValueError:
         raise Invalid("{said} is no network of IPv4: write it as 10.1.1.0/24.", said=said[:40]) from None
     if prefix.prefixlen < WIDEST:
@@ -31,6 +31,9 @@ def prefix_of(said: str) -> IPv4Network:
         )
     if prefix.is_loopback or prefix.is_multicast or prefix.is_unspecified:
         raise Invalid("Nobody has an address in {said}.", said=str(prefix))
+    if said.partition("/")[0] != str(prefix.network_address):
+        raise Invalid("{said} is an address in {network}: to sweep that network write {network}.", said=said[:40],
+                      network=str(prefix))  # fmt: skip
     return prefix
 
 

@@ -1,8 +1,10 @@
 """What is asked of sweeps: how each stands, by its row, by the order of its push, and by what its agent told."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from ipaddress import IPv4Network
 from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import aliased
@@ -10,7 +12,6 @@ from sqlmodel import Session, col
 
 from server.accounts.scope import in_scope
 from server.accounts.tables import Person
-from server.facts.tables import FactSheet
 from server.inventory.tables import Subject
 from server.network.segments import Segments
 from server.orders.queries import Reader
@@ -22,11 +23,10 @@ from server.schemas.orders import OrderState
 from server.schemas.people import Role
 from server.schemas.sweeps import SweepOut, SweepPage, SweepState
 from server.sweeps.networks import stands_in, takes, told_networks, zone_of
+from server.sweeps.progress import FIGURES, count_of
 from server.sweeps.tables import SweepRow
 from server.texts import Gettext, gettext_for
 
-TOPIC: Final = "sweep"  # of an agent's facts
-FIGURES: Final = ("of", "asked", "answered")
 STATES: Final = {
     OrderState.WAITING: SweepState.APPROVED,
     OrderState.HANDED: SweepState.RUNNING,
@@ -122,16 +122,13 @@ def _asked() -> Select[Any]:
 def _outs(session: Session, viewer: Reader, segments: Segments, rows: Sequence[Found], now: int) -> list[SweepOut]:
     agents = {one.row.agent_id for one in rows}
     networks = told_networks(session, agents)
-    sheets = select(col(FactSheet.subject_id), col(FactSheet.at), col(FactSheet.facts))
-    sheets = sheets.where(col(FactSheet.subject_id).in_(agents), col(FactSheet.topic) == TOPIC)
-    told = {agent: (at, facts) for agent, at, facts in session.execute(sheets)}
     heads = select(col(Person.login)).where(col(Person.role) == Role.HEAD, col(Person.disabled_at).is_(None))
     people = set(session.execute(heads).scalars())
     said = gettext_for(viewer.lang), bank_zone(session)
     outs = []
     for one in rows:
         prefix = IPv4Network(one.row.prefix)
-        found = _base(one, prefix, said[1], now) | _figures(one, told.get(one.row.agent_id))
+        found = _base(one, prefix, said[1], now) | _figures(one)
         found |= {"why": _why(one, *said), "zone": zone_of(segments, prefix)}
         found |= {"on_wire": stands_in(networks, one.row.agent_id, prefix), "approvers": len(people - {one.row.by})}
         outs.append(SweepOut.model_validate(found))
@@ -165,7 +162,7 @@ def _base(one: Found, prefix: IPv4Network, zone: Any, now: int) -> dict[str, Any
 def _state(one: Found, now: int) -> SweepState:
     row = one.row
     if one.order is not None:
-        return STATES[one.order.state]
+        return SweepState.STOPPING if (_stops_by(one) or 0) > now else STATES[one.order.state]
     if row.cancelled_at is not None:
         return SweepState.CANCELLED
     if row.decided_at is not None:
@@ -173,24 +170,31 @@ def _state(one: Found, now: int) -> SweepState:
     return SweepState.LAPSED if row.expires <= now else SweepState.ASKED
 
 
-def _why(one: Found, _: Gettext, zone: Any) -> str:
+def _stops_by(one: Found) -> int | None:
+    """When a cancelled one is over, whether its agent hears of that or not; None if it said that it stopped."""
+    order = one.order
+    if order is None or order.state is not OrderState.CANCELLED or order.answered or order.handed_at is None:
+        return None
+    return order.handed_at + takes(IPv4Network(one.row.prefix), one.row.rate)
+
+
+def _why(one: Found, _: Gettext, zone: ZoneInfo) -> str:
     if one.order is None:
         return one.row.refusal
     who = one.row.cancelled_by or (one.push.cancelled_by if one.push else "") or ""
-    return sentence(one.order.why, _, zone, said=one.order.said, heard_at=one.order.heard_at, who=who)
+    why = sentence(one.order.why, _, zone, said=one.order.said, heard_at=one.order.heard_at, who=who)
+    stops = _stops_by(one)
+    if stops is None:
+        return why
+    by = f"{datetime.fromtimestamp(stops / SECOND, zone):%m-%d %H:%M}"
+    unheard = _("{agent} has not said that it stopped; it asks no longer than until {when}.")
+    return f"{why} {unheard.format(agent=one.agent.key, when=by)}"
 
 
-def _figures(one: Found, told: tuple[int, dict[str, Any]] | None) -> dict[str, Any]:
+def _figures(one: Found) -> dict[str, Any]:
     """Of its result; before that, or where there never was one, what its agent told on the way."""
-    if one.order is None:
-        return {}
-    at, said = one.order.ended_at, one.order.result.get("detail", {})
-    if "asked" not in said:
-        at, facts = told or (None, {})
-        own = facts.get(f"{TOPIC}.order") == one.order.uid
-        said = {name: facts.get(f"{TOPIC}.{name}") for name in FIGURES} if own else {}
-    return {name: _count(said.get(name)) for name in FIGURES} | {"told_at": at} if said else {}
-
-
-def _count(said: object) -> int:
-    return said if isinstance(said, int) and 0 <= said < 1 << 31 else 0
+    said = one.order.result.get("detail", {}) if one.order is not None else {}
+    if one.order is not None and "asked" in said:
+        return {name: count_of(said.get(name)) for name in FIGURES} | {"told_at": one.order.ended_at}
+    row = one.row
+    return {"of": row.of, "asked": row.asked, "answered": row.answered, "told_at": row.told_at}

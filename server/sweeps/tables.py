@@ -1,9 +1,11 @@
 """Sweeps that were asked for. What becomes of one that is approved is its push's; the two go together."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, text
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, String, text
 from sqlmodel import Field, SQLModel
 
 from server.storage.types import Id, Micros, new_uid
+
+ZERO = text("0")
 
 
 class SweepRow(SQLModel, table=True):
@@ -42,3 +44,7 @@ class SweepRow(SQLModel, table=True):
     push: str = Field(default="", max_length=36, index=True)
     cancelled_by: str | None = Field(default=None, max_length=80)
     cancelled_at: int | None = Field(default=None, sa_column=Column(Micros))
+    of: int = Field(default=0, sa_column=Column("whole", Integer, server_default=ZERO, nullable=False))  # addresses
+    asked: int = Field(default=0, sa_column_kwargs={"server_default": ZERO})
+    answered: int = Field(default=0, sa_column_kwargs={"server_default": ZERO})
+    told_at: int | None = Field(default=None, sa_column=Column(Micros))  # these three, by its agent on the way

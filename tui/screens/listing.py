@@ -127,7 +127,7 @@ class Listing(Frame, Generic[T]):
         known = self._last is not None and self.table.total is not None
         told = " · ".join(part for part in self.told(self._last) if part) if known and self._last else ""
         told = _("{ago}: {what}").format(ago=self.old, what=told) if told and self.old else told
-        self.query_one("#told", Static).update(Text(told, no_wrap=True))
+        self.query_one("#told", Static).update(Text(told, no_wrap=True, overflow="ellipsis"))
 
     def age(self) -> None:
         self.tell()

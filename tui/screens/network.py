@@ -2,7 +2,7 @@
 
 ```
  1 在网不在册  2 在册未见  3 在网无杀毒  4 网段扫描
- 不在册 3 · 随机MAC 2 · 214 个网点中 198 个有数据，最旧 21 小时前
+ 214 个网点中 198 个有数据，最旧 21 小时前 · 不在册 3 · 随机MAC 2
   情况        网点      是谁              MAC                地址        位置                 最近出现
 ```
 """
@@ -68,7 +68,7 @@ class Network(Listing[NetworkRow]):
     def told(self, page: Page) -> list[str]:
         if not isinstance(page, NetworkPage):
             return []
-        return [pending(page), counted(page, self._which), covered(page)]
+        return [covered(page), pending(page), counted(page, self._which)]  # of how many first: 80 columns cut the rest
 
     def open_row(self, row: NetworkRow) -> None:
         key = row.key or row.claims

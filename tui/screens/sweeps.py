@@ -134,7 +134,7 @@ class Sweeps(Listing[SweepOut]):
                 self._do(self.app.client.cancel_sweep(uid))
 
         choices = [
-            Choice("yes", _("Cancel it: its agent stops within seconds")),
+            Choice("yes", _("Cancel it: its agent stops within seconds of hearing it")),
             Choice("no", _("Let it be: {plan}").format(plan=plan(row))),
         ]
         self.app.push_screen(Choose(_("Cancel the sweep?"), choices), chosen)

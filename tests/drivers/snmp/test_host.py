@@ -132,6 +132,36 @@ async def test_the_old_tables_tell_enough_of_a_windows_xp_and_too_little_of_what
         assert judged(sheets)["high-risk-ports"] == ("fail" if tcp else "unknown")
 
 
+LINUX = """\
+1.3.6.1.2.1.1.1.0|4|Linux pc 6.1.0 #1 SMP x86_64
+1.3.6.1.2.1.2.2.1.2.2|4|eth0
+1.3.6.1.2.1.4.20.1.2.10.66.1.7|2|2
+1.3.6.1.2.1.4.20.1.3.10.66.1.7|64|255.255.255.0
+{}1.3.6.1.2.1.25.6.3.1.2.1|4|bash_5.2_amd64
+{}"""
+
+
+@pytest.mark.parametrize(
+    ("address", "program", "asked"),
+    [
+        ("", "", {"one-network": "pass", "unauthorised-software": "pass"}),
+        ("1.3.6.1.2.1.4.20.1.2.192.168.7.5|4|x\n", "", {"one-network": "unknown"}),
+        ("1.3.6.1.2.1.4.20.1.2.192.168.7|2|3\n", "", {"one-network": "unknown"}),
+        ("", "1.3.6.1.2.1.25.6.3.1.2.2|4|\n", {"unauthorised-software": "unknown"}),
+        ("", "1.3.6.1.2.1.25.6.3.1.2.2|4x|1b00\n", {"unauthorised-software": "unknown"}),
+        ("", "1.3.6.1.2.1.25.6.3.1.2.2|2|7\n", {"unauthorised-software": "unknown"}),
+    ],
+)
+async def test_a_row_that_cannot_be_read_makes_its_list_no_whole_one(
+    address: str, program: str, asked: dict[str, str], start: Start, driver: Make, tmp_path: Path
+) -> None:
+    recording = tmp_path / "pc.snmprec"
+    recording.write_text(LINUX.format(address, program), encoding="utf-8")
+    _, where = await start("snmp", {"profile": "host", "recording": str(recording)}, {})
+    words = judged(await told(driver("snmp", where, profile="host")))
+    assert {name: words[name] for name in asked} == asked
+
+
 async def test_what_is_no_pc_tells_nothing_of_itself(start: Start, driver: Make, tmp_path: Path) -> None:
     recording = tmp_path / "camera.snmprec"
     recording.write_text("1.3.6.1.2.1.1.1.0|4|Linux cam 3.10.0 #1 Thu Jan 1 armv7l\n", encoding="utf-8")

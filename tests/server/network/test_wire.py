@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from server.network.known import Known
 from server.network.seen import read
-from server.network.wire import DAY, Line, join, sort_of, stations
+from server.network.wire import DAY, Line, join, last_seen, sort_of, stations
 from server.schemas.network import Antivirus, Sort
 
 MAC = "00:1b:21:0a:00:05"
@@ -66,6 +66,21 @@ def test_the_mac_counts_before_the_address() -> None:
     assert one.owner is by_mac
     [one] = join(stations([line(ip="10.1.1.5")]), [by_ip])
     assert one.owner is by_ip
+
+
+def test_a_machine_that_is_read_in_two_ways_is_there_for_both() -> None:
+    """By SSH, whose facts tell its MAC, and by a check of its address."""
+    by_mac, by_ip, other = (
+        owner("ssh", [MAC], ["10.1.1.5"]),
+        owner("reach", ips=["10.1.1.5"]),
+        owner("x", ips=["10.1.1.6"]),
+    )
+    elsewhere = owner("theirs", ips=["10.1.1.5"], branch=2)
+    known = [by_mac, by_ip, other, elsewhere]
+    seen = last_seen(join(stations([line(ip="10.1.1.5", at=DAY)]), known), known)
+    assert seen == {by_mac.id: DAY, by_ip.id: DAY}
+    heard = [by_mac._replace(heard_at=7), by_ip, other]  # it spoke itself, and nobody saw it
+    assert last_seen([], heard) == {by_mac.id: 7, by_ip.id: 7}
 
 
 def test_another_machine_at_a_known_address_is_a_stranger_that_claims_it() -> None:

@@ -160,12 +160,27 @@ def test_a_sweep_that_waits_or_runs_is_cancelled_and_its_agent_is_told(
     [order] = pc.ask(wait=30).orders
     does(wang, uid, "cancel")
     assert pc.ask(order.uid, wait=30).cancelled == [order.uid]
+    assert shown(li, uid)["state"] == "stopping"
     pc.found(order.uid, done=False, why=Why.STOPPED, detail={"of": 253, "asked": 31, "answered": 0})
     told = shown(li, uid)
     assert (told["state"], told["why"], told["asked"]) == (
         *("cancelled", "It was cancelled while it was under way, and stopped.", 31),
     )
     does(li, uid, "cancel", 409)
+
+
+def test_one_whose_agent_never_said_that_it_stopped_is_cancelling_for_as_long_as_it_may_ask(
+    li: TestClient, wang: TestClient, sweeper: Sweeps, now: SetClock
+) -> None:
+    pc = sweeper("1001-pc")
+    uid = asked(li)["uid"]
+    does(wang, uid, "approve")
+    assert pc.ask(wait=30).orders
+    assert does(wang, uid, "cancel")["state"] == "stopping"
+    assert "1001-pc has not said that it stopped; it asks no longer than until 11-04 12:03." in shown(li, uid)["why"]
+    now.forward(189)
+    told = shown(li, uid)
+    assert (told["state"], "has not said that it stopped" in told["why"]) == ("cancelled", True)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +208,8 @@ def test_what_an_agent_could_not_do_says_why(
     ("prefix", "said", "sentence"),
     [
         ("10.1.0.0/21", {}, "in parts"),
-        ("10.1.1.7/24", {}, "write it as 10.1.1.0/24"),
+        ("10.1.1.7/24", {}, "10.1.1.7/24 is an address in 10.1.1.0/24: to sweep that network write 10.1.1.0/24."),
+        ("2", {}, "2 is no network of IPv4: write it as 10.1.1.0/24."),
         ("2001:db8::/64", {}, "no network of IPv4"),
         ("127.0.0.0/24", {}, "Nobody has an address"),
         ("224.0.0.0/24", {}, "Nobody has an address"),
@@ -223,10 +239,34 @@ def test_the_agent_that_told_of_the_network_is_the_one_to_ask(li: TestClient, sw
 
 
 def test_an_agent_sweeps_one_network_after_another(li: TestClient, wang: TestClient, sweeper: Sweeps) -> None:
-    first, second = asked(li)["uid"], asked(li, "10.1.1.0/25")["uid"]
+    first, second, third = asked(li)["uid"], asked(li, "10.1.1.0/25")["uid"], asked(li, "10.1.1.128/25")["uid"]
     assert "is not over yet" in asked(li, NET, 409)["detail"]
     pc = sweeper("1001-pc")
-    does(wang, first, "approve")
-    assert "first: approve this when that has ended" in does(wang, second, "approve", 409)["detail"]
-    pc.found(pc.ask(wait=30).orders[0].uid)
-    assert does(wang, second, "approve")["state"] == "approved"
+    for uid in (second, first, third):
+        does(wang, uid, "approve")
+    [order] = pc.ask(wait=30).orders
+    assert order.prefix == "10.1.1.0/25"
+    assert pc.ask(order.uid, wait=0).orders == []
+    pc.found(order.uid, prefix=order.prefix)
+    [order] = pc.ask(wait=30).orders
+    assert (order.prefix, shown(li, third)["state"]) == (NET, "approved")
+    does(wang, first, "cancel")
+    assert pc.ask(order.uid, wait=0).orders == []  # it may be asking until it says that it stopped
+    pc.found(order.uid, done=False, why=Why.STOPPED, detail={"of": 253, "asked": 31, "answered": 0})
+    assert [order.prefix for order in pc.ask(wait=30).orders] == ["10.1.1.128/25"]
+
+
+def test_how_far_one_came_that_broke_off_stays_when_its_agent_sweeps_another(
+    li: TestClient, wang: TestClient, sweeper: Sweeps
+) -> None:
+    first, second = asked(li)["uid"], asked(li, "10.1.1.0/25")["uid"]
+    pc = sweeper("1001-pc")
+    for uid in (first, second):
+        does(wang, uid, "approve")
+    [order] = pc.ask(wait=30).orders
+    pc.say("sweep", {"sweep.order": order.uid, "sweep.of": 253, "sweep.asked": 160, "sweep.answered": 2})
+    pc.send(pc.result(order.uid, done=False, why=Why.INTERRUPTED))
+    [other] = pc.ask(wait=30).orders
+    pc.found(other.uid, prefix="10.1.1.0/25")
+    told = shown(li, first)
+    assert (told["state"], told["of"], told["asked"], told["answered"]) == ("failed", 253, 160, 2)

@@ -154,7 +154,7 @@ async def test_a_ticket_goes_from_new_to_done_by_digits(
         app.open("tickets")
         await until(pilot, lambda: "1 张" in text(pilot))
         await pilot.press("enter")
-        await until(pilot, lambda: "1 受理" in text(pilot))
+        await until(pilot, lambda: isinstance(app.screen, Ticket) and "1 受理" in text(pilot))
         await pilot.press("1")
         await until(pilot, lambda: "▲ 已受理" in text(pilot))
         await pilot.press("2")
@@ -163,7 +163,7 @@ async def test_a_ticket_goes_from_new_to_done_by_digits(
         await until(pilot, lambda: "备注" in text(pilot) and isinstance(app.focused, Input))
         app.screen.query_one(Input).value = "已联系厂商 [/x]"
         await pilot.press("enter")
-        await until(pilot, lambda: "已联系厂商 [/x]" in text(pilot))
+        await until(pilot, lambda: isinstance(app.screen, Ticket) and "已联系厂商 [/x]" in text(pilot))
         await pilot.press("3")
         await until(pilot, lambda: isinstance(app.focused, Input))
         app.screen.query_one(Input).value = "更换钞箱"
@@ -235,6 +235,10 @@ async def test_f9_goes_anywhere_by_initials_and_f1_lists_the_keys(
         await until(pilot, lambda: "本页按键" in text(pilot) and "业务程序占用" in text(pilot))
         await pilot.press("escape", "f2")
         await until(pilot, lambda: "网点（最差在前）" in text(pilot))
+        await pilot.press("f9", *"ckdyj")
+        await until(pilot, lambda: "在设备中查找“ckdyj”" in text(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Devices) and "0 台" in text(pilot))
 
 
 async def test_f4_narrows_to_a_branch_and_f6_sorts(bank: Any, console: MakeConsole, until: Until, text: Text) -> None:
