@@ -35,7 +35,7 @@ NOON = 1_793_764_800_000_000  # 2026-11-04 04:00:00 UTC, noon in the bank's zone
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays to the end: whoever counts what a driver leaves need not look through it."""
+    """What was imported and collected stays to the end: who counts what a driver leaves need not look through it."""
     gc.collect()
     gc.freeze()
 
