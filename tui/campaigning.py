@@ -10,7 +10,7 @@ import typer
 
 from tui.checking import check_app
 from tui.exit import Exit
-from tui.pushing import NoWait, Reason, Starts, Window, seconds_of, starts_at
+from tui.pushing import Reason, Starts, Window, seconds_of, starts_at
 from tui.said import Json, answer, narrate, stop
 from tui.texts import _
 
@@ -60,7 +60,9 @@ def push(
     ] = "",
     window: Window = "",
     reason: Reason = "",
-    no_wait: NoWait = False,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Print the campaign's number and end; it goes on.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Have hosts say anew what they are, and judge each by these checks, or say why it did not answer.
@@ -91,7 +93,7 @@ def templates(context: typer.Context, json: Json = False) -> None:
             typer.echo(plain(f"{one.id}  {one.title}  {one.ports}"))
             typer.echo(f"  {', '.join(one.checks)}")
             for number, item in enumerate(one.items, 1):
-                typer.echo(plain(f"  {number}. {item}"))
+                typer.echo(plain(f"  {number}. {item}".replace("{ports}", one.ports)))
         for wrong in told.wrong:
             narrate(plain(wrong))
 
@@ -201,7 +203,8 @@ def cancel(context: typer.Context, uid: Number) -> None:
     from tui.campaigned import progress
 
     async def ask(client: "Client") -> None:
-        narrate(progress(await client.cancel_campaign(uid)))
+        left = await client.cancel_campaign(uid)
+        narrate(_("Cancelled: {progress}").format(progress=progress(left)))
 
     answer(context, ask)
 
@@ -265,20 +268,24 @@ def _ask(said: dict[str, object]) -> "CampaignCreate":
     try:
         return CampaignCreate.model_validate(said)
     except ValidationError as error:
-        where = str(error.errors()[0]["loc"][0])
+        first = error.errors()[0]
+        where = str(first["loc"][0])
         wrong = {
             "seconds": _("--expires is too short or too long: 5s to 30d."),
             "window": _("--window {said} is not hours of a day: write them as 17:30-08:00.").format(
                 said=plain(str(said["window"]))
             ),
         }
-        stop(Exit.USAGE, wrong.get(where) or f"{where}: {plain(error.errors()[0]['msg'])}")
+        most = first.get("ctx", {}).get("max_length")
+        if most is not None:
+            wrong[where] = _("--{name} is too long: {most} characters at most.").format(name=where, most=most)
+        stop(Exit.USAGE, wrong.get(where) or f"{where}: {plain(first['msg'])}")
 
 
 def _begin(context: typer.Context, ask: "CampaignCreate", *, wait: bool, json: bool) -> None:
     from tui.awaiting import Line, begin_and_wait
     from tui.campaigned import all_pass, progress
-    from tui.plain import to_json
+    from tui.plain import plain, to_json
 
     made: list[CampaignOut] = []
     line = Line()
@@ -288,6 +295,8 @@ def _begin(context: typer.Context, ask: "CampaignCreate", *, wait: bool, json: b
         line.show(progress(campaign))
 
     async def run(client: "Client") -> None:
+        for wrong in (await client.checks()).wrong:
+            narrate(plain(wrong))
         if not wait:
             campaign = await client.begin_campaign(ask)
             typer.echo(to_json(campaign.model_dump(mode="json")) if json else campaign.uid)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from server.schemas.agents import IdentityStanding
-from server.schemas.orders import OrderState, PushOut
+from server.schemas.orders import OrderOut, OrderState, PushOut
 from server.schemas.standing import Standing
 from server.schemas.tickets import TicketStatus
 from tui.texts import N_, _
@@ -67,6 +67,12 @@ PUSHES = {
     "done": Mark("●", N_("all done"), "good"),
     "not all": Mark("▲", N_("not all"), "attention"),
 }
+
+
+def order_mark(row: OrderOut) -> Mark:
+    """One that was carried out, and where a position gave nothing is not all of it."""
+    done_in_part = row.state is OrderState.DONE and any(row.polls.values())
+    return PUSHES["not all"] if done_in_part else ORDERS[row.state]
 
 
 def push_mark(push: PushOut) -> Mark:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from server.schemas.campaigns import CampaignOut
 from server.schemas.orders import FindingOut, OrderOut, OrderState, PushOut
-from tui.marks import ORDERS, push_mark
+from tui.marks import ORDERS, order_mark, push_mark
 from tui.texts import N_, _
 from tui.times import local, moment
 
@@ -130,7 +130,7 @@ def order_lines(rows: Iterable[OrderOut]) -> list[list[str]]:
 
 
 def _order(row: OrderOut) -> Iterator[list[str]]:
-    mark = ORDERS[row.state]
+    mark = order_mark(row)
     ended = f"{local(row.ended_at):%m-%d %H:%M:%S}" if row.ended_at else ""
     yield [f"{mark.shape} {mark.title}", row.agent, row.branch_name, ended, row.why or _figures(row.detail)]
     for position, why in row.polls.items():

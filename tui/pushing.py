@@ -163,7 +163,7 @@ def _push(context: typer.Context, ask: "PushCreate", *, wait: bool, json: bool) 
     from server.schemas.orders import OrderState
     from tui.awaiting import Line, push_and_wait
     from tui.plain import to_json
-    from tui.pushed import progress
+    from tui.pushed import progress, readings
 
     made: list[PushOut] = []
     line = Line()
@@ -180,8 +180,10 @@ def _push(context: typer.Context, ask: "PushCreate", *, wait: bool, json: bool) 
         push = await push_and_wait(client, ask, show)
         line.end()
         _tell(push, await _orders(client, push), json, client.now())
-        if push.counts.get(OrderState.DONE, 0) < push.total or push.unread:
+        if push.counts.get(OrderState.DONE, 0) < push.total:
             stop(Exit.NOT_ALL)
+        if push.unread:
+            stop(Exit.NOT_ALL, readings(push))
 
     try:
         answer(context, run)
@@ -214,4 +216,5 @@ def _tell(push: "PushOut", orders: "list[OrderOut]", json: bool, now: int) -> No
     for line in aligned(order_lines(orders)):
         typer.echo(line)
     narrate(plain(" · ".join(when(push, now))))
-    narrate(plain(f"{what(push)} {push.about_name}: {progress(push)}. {readings(push)}".rstrip()))
+    told = "" if push.unread else readings(push)  # else the last sentence says it
+    narrate(plain(f"{what(push)} {push.about_name}: {progress(push)}. {told}".rstrip()))

@@ -30,6 +30,7 @@ TITLES = {  # the first that a name begins with
     "machine.": N_("Maker and model"),
     "os.edition": N_("System edition"),
     "os.build": N_("Build"),
+    "os.version": N_("System version"),
     "os.": N_("System"),
     "kernel": N_("Kernel"),
     "host.": N_("Host"),

@@ -133,7 +133,11 @@ def _checks(asked: Sequence[str], kept: Kept) -> list[Check]:
     there = {check.id: check for check in kept.checks}
     for wanted in asked:
         if wanted not in there:
-            raise Invalid("There is no check {id}: branchfleet checks lists them.", id=wanted)
+            if kept.wrong:
+                raise NotFound(
+                    "There is no check {id}, or its file cannot be used: {why}.", id=wanted, why=kept.wrong[0]
+                )
+            raise NotFound("There is no check {id}: branchfleet checks lists them.", id=wanted)
         if there[wanted].broken:
             raise Invalid("The file of check {id} is wrong: mend it first.", id=wanted)
     return [there[wanted] for wanted in dict.fromkeys(asked)]

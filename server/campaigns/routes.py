@@ -9,7 +9,7 @@ from server.accounts.dependencies import ActNow, Clock, OfBranch, Offset, ReadSe
 from server.accounts.scope import known_branch
 from server.campaigns import deeds, queries, sheet, telling, templates, ticks
 from server.checks.queries import bank_of
-from server.errors import Invalid, NotFound
+from server.errors import NotFound
 from server.handing import handing
 from server.journal.deeds import record
 from server.ledger.export import MEDIA, Format
@@ -44,7 +44,7 @@ def begin_campaign(
     if ask.template:
         template = templates.kept(state.templates).templates.get(ask.template)
         if template is None:
-            raise Invalid("There is no template {id}: branchfleet check templates lists them.", id=ask.template)
+            raise NotFound("There is no template {id}: branchfleet check templates lists them.", id=ask.template)
     campaign = deeds.begin(session, act, viewer, ask, kept, bank_of(session, state.checks, kept, act.now), template)
     wake(session, state.hub, campaign.push)
     return queries.out(session, campaign, viewer, act.now)

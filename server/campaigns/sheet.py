@@ -122,7 +122,7 @@ def _rows(host: CampaignHost, _: Gettext, zone: ZoneInfo) -> Iterator[list[str]]
     where = [host.branch_name, host.host, host.name]
     if host.state is not HostState.ANSWERED:
         word = _("still waiting") if host.state is HostState.WAITING else _(UNDONE)
-        yield [*where, "", word, host.why, _at(host.at, zone), ""]
+        yield [*where, "", word, host.why, "", ""]
         return
     for verdict in host.verdicts:
         why, mend = _("; ").join(verdict.why), _("; ").join(verdict.mend)

@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 from server.accounts.scope import Scoped, in_scope, known_branch
 from server.campaigns.tables import Campaign, Item, TickRow
 from server.campaigns.template import item_texts
-from server.errors import Conflict, Forbidden, Invalid
+from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.events.publish import invalidate
 from server.inventory.tables import Subject, SubjectKind
 from server.journal.deeds import Act, record
@@ -164,7 +164,7 @@ def _asked(session: Session, campaign: Campaign, ask: TickAsk) -> list[Item]:
     found = {row.item: row for row in there}
     for item in ask.items:
         if item not in found:
-            raise Invalid("There is no item {id} for them in this campaign.", id=item)
+            raise NotFound("There is no item {id} for them in this campaign.", id=item)
     return [found[item] for item in dict.fromkeys(ask.items)]
 
 

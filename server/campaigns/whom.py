@@ -16,7 +16,7 @@ from server.checks.language import BadExpression, Expression
 from server.checks.sheets import DAY, Host, fact
 from server.checks.told import hosts, sheets_of
 from server.checks.words import Text
-from server.errors import Invalid
+from server.errors import Invalid, NotFound
 from server.exemptions.granted import AGENT
 from server.inventory.tables import Branch, Observer, Position, Subject, SubjectKind
 from server.schemas.campaigns import CampaignCreate
@@ -104,7 +104,7 @@ def _of_facts(session: Session, rows: list[_Row], ask: CampaignCreate, bank: Ban
     """Those by model, zone and query. A host that cannot be told apart is asked: to leave it out would hide it."""
     if ask.zone and ask.zone not in {name for name, _ in bank.zones}:
         known = ", ".join(sorted({name for name, _ in bank.zones})) or "—"
-        raise Invalid("There is no zone {zone} in checks/bank.toml; there is: {known}.", zone=ask.zone, known=known)
+        raise NotFound("There is no zone {zone} in checks/bank.toml; there is: {known}.", zone=ask.zone, known=known)
     query = _query(ask.query, bank, now) if ask.query else None
     if not (ask.model or ask.zone or query):
         return rows

@@ -10,6 +10,7 @@ _BY_REASON: Final = {
     **dict.fromkeys(("never", "old", "unasked", "timeout", "no_network"), "tell_again"),
     "rights": "grant_rights",
     "absent": "look_there",
+    "not_by_snmp": "another_way",
     **dict.fromkeys(("unreadable", "misfit", "contradicts", "bad_port", "bad_network", "no_version"), "read_log"),
     **dict.fromkeys(("ahead_of_now", "bad_date"), "set_clock"),
     "left_out": "look_there",

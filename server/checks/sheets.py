@@ -19,11 +19,22 @@ LARGEST: Final = 2**63 - 1
 
 Value = str | int | bool | tuple[str, ...]
 Word = Literal[
-    "never", "old", "ahead_of_now", "unasked", "rights", "absent", "timeout", "unreadable", "misfit", "contradicts"
+    "never",
+    "old",
+    "ahead_of_now",
+    "unasked",
+    "rights",
+    "absent",
+    "not_by_snmp",
+    "timeout",
+    "unreadable",
+    "misfit",
+    "contradicts",
 ]
 _SOFTWARE: Final = ("software", "software.count", "software.left_out")
 _PRODUCT: Final = re.compile(r"av\.\d")
 _AGENT_SAYS: Final = ("rights", "absent", "timeout", "unreadable")
+_BY_SNMP: Final = "snmp"  # facts.source of a host that was asked no other way: what is absent there nobody looked for
 
 
 class Sheet(msgspec.Struct, frozen=True):
@@ -49,7 +60,7 @@ class Lack(msgspec.Struct, frozen=True):
     @property
     def said(self) -> bool:
         """The host itself told that it could not read it."""
-        return self.word in _AGENT_SAYS
+        return self.word in (*_AGENT_SAYS, "not_by_snmp")
 
     def phrase(self) -> Phrase:
         name = Phrase(self.fact)
@@ -68,7 +79,10 @@ def fact(host: Host, name: str, now: int, fresh: int) -> Value | Lack:
     if age < -SLACK:
         return Lack(name, "ahead_of_now")
     if name not in sheet.facts:
-        return Lack(name, _unread(sheet, name))
+        word = _unread(sheet, name)
+        own = host.sheets.get("host")
+        by_snmp = word == "absent" and own is not None and own.facts.get("facts.source") == _BY_SNMP
+        return Lack(name, "not_by_snmp" if by_snmp else word)
     if doubt := _doubt(sheet, name):
         return Lack(name, doubt)
     value = _believed(named, sheet.facts[name])

@@ -64,7 +64,7 @@ SENTENCES: Final[dict[str, str]] = {
     Reason.QUARANTINED: "The agent is in quarantine: two programs spoke as it.",
     Reason.UNREACHED: "The PC was not connected to the server: it has been silent since {since}.",
     Reason.NOT_ASKED: "The PC was connected and its agent asked for no orders: it is older than they are.",
-    Reason.UNANSWERED: "The agent was given it and did not answer.",
+    Reason.UNANSWERED: "It was sent to the agent, which never answered: whether it arrived is not known.",
     Reason.HINDERED: "The disk of the agent is full or cannot be written: it takes no orders.",
     Reason.FORGOTTEN: (
         "The agent had it and does not know it any more: its spool was damaged or put back, or another PC took its "

@@ -17,7 +17,7 @@ class SweepState(StrEnum):
     ASKED = "asked"  # nobody has approved it yet
     REFUSED = "refused"  # by another person of head office
     LAPSED = "lapsed"  # nobody approved it in time
-    APPROVED = "approved"  # its agent does not have it yet
+    APPROVED = "approved"  # its agent has not told yet that it began
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"  # it ended early; the rest of its network was not asked

@@ -162,12 +162,19 @@ def _base(one: Found, prefix: IPv4Network, zone: Any, now: int) -> dict[str, Any
 def _state(one: Found, now: int) -> SweepState:
     row = one.row
     if one.order is not None:
+        if _unheard(one):
+            return SweepState.APPROVED
         return SweepState.STOPPING if (_stops_by(one) or 0) > now else STATES[one.order.state]
     if row.cancelled_at is not None:
         return SweepState.CANCELLED
     if row.decided_at is not None:
         return SweepState.REFUSED
     return SweepState.LAPSED if row.expires <= now else SweepState.ASKED
+
+
+def _unheard(one: Found) -> bool:
+    """Whether it was sent, and its agent told nothing of it yet: a line that is cut takes what nobody gets."""
+    return one.order is not None and one.order.state is OrderState.HANDED and one.row.told_at is None
 
 
 def _stops_by(one: Found) -> int | None:
@@ -183,6 +190,8 @@ def _why(one: Found, _: Gettext, zone: ZoneInfo) -> str:
         return one.row.refusal
     who = one.row.cancelled_by or (one.push.cancelled_by if one.push else "") or ""
     why = sentence(one.order.why, _, zone, said=one.order.said, heard_at=one.order.heard_at, who=who)
+    if _unheard(one):
+        return _("It was sent to {agent}, which has not told yet that it began.").format(agent=one.agent.key)
     stops = _stops_by(one)
     if stops is None:
         return why

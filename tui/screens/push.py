@@ -21,7 +21,7 @@ from textual.widgets import Static
 
 from server.schemas.orders import OrderOut, PushOut
 from tui.cells import order_width, said
-from tui.marks import ORDERS, push_mark
+from tui.marks import order_mark, push_mark
 from tui.plain import plain
 from tui.pushed import progress, readings, told_of, what, when
 from tui.screens.choose import Choice, Choose
@@ -109,7 +109,7 @@ class Push(Frame):
     def _columns(self) -> list[Column[OrderOut]]:
         cells = self.cells
         return [
-            Column(_("State"), lambda row: cells.mark(ORDERS[row.state]), order_width()),
+            Column(_("State"), lambda row: cells.mark(order_mark(row)), order_width()),
             Column(_("Agent"), lambda row: said(row.agent_name or row.agent), 10, grow=1),
             Column(_("Branch"), lambda row: said(row.branch_name), 10, grow=1, drop=2),
             Column(_("Ended"), lambda row: cells.moment(row.ended_at) if row.ended_at else said(""), 11, drop=3),

@@ -25,7 +25,8 @@ KEYS = {
 }
 
 
-DISPENSABLE = ("f5", "f2", "f9", "f1")  # the order in which keys leave a line that is too short
+DISPENSABLE = ("f5", "f2", "f9")  # the order in which keys leave a line that is too short; then the last of the others
+STAYS = ("f1", "escape")  # the help lists every key
 
 
 class TitleLine(Widget):
@@ -105,9 +106,10 @@ class KeyLine(Widget):
                 piece = Text.assemble((key_name(binding.key), key), f" {_(binding.description)}  ")
                 piece.stylize(Style(meta={"@click": f"app.press({binding.key!r})"}))
                 pieces[binding.key] = piece
-        for goes in DISPENSABLE:
-            if sum(piece.cell_len for piece in pieces.values()) >= self.size.width:
-                pieces.pop(goes, None)
+        for goes in (*DISPENSABLE, *reversed([key for key in pieces if key not in STAYS])):
+            if sum(piece.cell_len for piece in pieces.values()) < self.size.width:
+                break
+            pieces.pop(goes, None)
         return Text.assemble(" ", *pieces.values(), no_wrap=True, end="")
 
 

@@ -172,7 +172,8 @@ def test_a_bank_puts_its_own_templates_beside_its_checks(sign_in: SignIn, folder
         os.mkfifo(folder.parent / "templates" / "pipe.toml")
         assert "is no ordinary file" in str(head.get("/api/campaigns/templates").json()["wrong"])
     assert sign_in(Role.BRANCH, ["1001"]).get("/api/campaigns/templates").json()["wrong"] == []
-    for said in ({"template": "nope"}, {"template": "drill", "ports": "445-135"}, {"ports": "445"}):
+    assert begin(head, status=404, template="nope")["detail"]
+    for said in ({"template": "drill", "ports": "445-135"}, {"ports": "445"}):
         assert begin(head, status=422, **said)["detail"]
     assert head.post("/api/campaigns", json={"everything": True}).status_code == 422
 

@@ -314,7 +314,10 @@ def test_what_was_handed_and_not_answered_expires_later_and_its_result_is_the_tr
     now.forward(1)
     settle(client)
     (row,) = orders(head, made["uid"])
-    assert (row["state"], row["why"]) == ("expired", "The agent was given it and did not answer.")
+    assert (row["state"], row["why"]) == (
+        "expired",
+        "It was sent to the agent, which never answered: whether it arrived is not known.",
+    )
     now.forward(7_200)
     centre.send(result)
     (row,) = orders(head, made["uid"])

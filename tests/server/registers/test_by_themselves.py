@@ -70,7 +70,10 @@ def test_a_host_that_did_not_answer_is_not_done_and_its_late_answer_a_row_that_c
     now.forward(3_600)
     settle(client)
     [row] = rows(head)
-    assert (row["outcome"], row["found"]) == ("undone", "The agent was given it and did not answer.")
+    assert (row["outcome"], row["found"]) == (
+        "undone",
+        "It was sent to the agent, which never answered: whether it arrived is not known.",
+    )
     records: list[Any] = [pc.fact("host", {"os.family": "linux"}), pc.fact("network", {"ports.tcp": ["22"]})]
     pc.send(*records, pc.result(order.uid))
     settle(client)

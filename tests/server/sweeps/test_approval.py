@@ -55,7 +55,8 @@ def test_what_one_asked_for_is_sent_when_another_approved_it(li: TestClient, wan
     assert (approved["state"], approved["decided_by"]) == ("approved", "head-1002")
     [order] = pc.ask(wait=30).orders
     assert (order.what, order.prefix, order.rate, order.positions) == ("sweep", NET, 3, [])
-    assert shown(li, made["uid"])["state"] == "running"
+    sent = shown(li, made["uid"])
+    assert (sent["state"], "has not told yet that it began" in sent["why"]) == ("approved", True)
     pc.say("sweep", {"sweep.order": order.uid, "sweep.of": 253, "sweep.asked": 40, "sweep.answered": 7})
     half = shown(li, made["uid"])
     assert (half["of"], half["asked"], half["answered"], half["state"]) == (253, 40, 7, "running")
