@@ -15,6 +15,7 @@ STATES: dict[SweepState, Mark] = {
     SweepState.DONE: Mark("●", N_("swept"), "good"),
     SweepState.FAILED: Mark("■", N_("broke off"), "fault"),
     SweepState.EXPIRED: Mark("■", N_("not begun"), "attention"),
+    SweepState.UNANSWERED: Mark("▲", N_("no word"), "attention"),
     SweepState.DECLINED: Mark("■", N_("agent declined"), "fault"),
     SweepState.STOPPING: Mark("▲", N_("cancelling"), "attention"),
     SweepState.CANCELLED: Mark("◇", N_("cancelled"), "dim"),

@@ -22,6 +22,7 @@ class SweepState(StrEnum):
     DONE = "done"
     FAILED = "failed"  # it ended early; the rest of its network was not asked
     EXPIRED = "expired"  # it was approved, and not begun in time
+    UNANSWERED = "unanswered"  # it was sent, and its agent never said anything of it: whether it began is not known
     DECLINED = "declined"  # by the agent: the network is none of its PC's, say
     STOPPING = "stopping"  # it was cancelled while it ran, and its agent has not said yet that it stopped
     CANCELLED = "cancelled"

@@ -15,7 +15,7 @@ from server.accounts.tables import Person
 from server.inventory.tables import Subject
 from server.network.segments import Segments
 from server.orders.queries import Reader
-from server.orders.reasons import sentence
+from server.orders.reasons import Reason, sentence
 from server.orders.tables import AgentOrder, Push
 from server.orders.window import SECOND, Times
 from server.queries import bank_zone
@@ -81,7 +81,7 @@ def ended(session: Session, viewer: Reader, segments: Segments, now: int, limit:
     newest: dict[tuple[str, int], Found] = {}
     for row in session.execute(asked.order_by(col(AgentOrder.ended_at).desc()).limit(10 * limit)):
         one = Found(*row)
-        if one.order is not None and one.order.result.get("detail", {}).get("asked"):
+        if one.row.asked or (one.order is not None and one.order.result.get("detail", {}).get("asked")):
             newest.setdefault((one.row.prefix, one.row.branch_id), one)
     return _outs(session, viewer, segments, list(newest.values())[:limit], now)
 
@@ -164,6 +164,8 @@ def _state(one: Found, now: int) -> SweepState:
     if one.order is not None:
         if _unheard(one):
             return SweepState.APPROVED
+        if one.order.why == Reason.UNANSWERED:
+            return SweepState.UNANSWERED
         return SweepState.STOPPING if (_stops_by(one) or 0) > now else STATES[one.order.state]
     if row.cancelled_at is not None:
         return SweepState.CANCELLED

@@ -184,6 +184,22 @@ def test_one_whose_agent_never_said_that_it_stopped_is_cancelling_for_as_long_as
     assert (told["state"], "has not said that it stopped" in told["why"]) == ("cancelled", True)
 
 
+def test_one_that_was_sent_and_never_heard_of_is_not_said_not_to_have_begun(
+    li: TestClient, wang: TestClient, sweeper: Sweeps, client: TestClient, now: SetClock
+) -> None:
+    """Its line was cut after it came: it may sweep all the same, and its result, when it comes, is the truth."""
+    pc = sweeper("1001-pc")
+    uid = asked(li, seconds=600)["uid"]
+    does(wang, uid, "approve")
+    [order] = pc.ask(wait=30).orders
+    now.forward(700)
+    settle(client)
+    told = shown(li, uid)
+    assert (told["state"], "whether it arrived is not known" in told["why"]) == ("unanswered", True)
+    pc.found(order.uid)
+    assert shown(li, uid)["state"] == "done"
+
+
 @pytest.mark.parametrize(
     ("why", "said", "state", "sentence"),
     [
