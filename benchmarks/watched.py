@@ -4,7 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from server.listening import answers
+from server.http.listening import answers
 from server.loadtest.cost import cpu_of
 
 PATIENCE = 60.0  # seconds

@@ -45,9 +45,7 @@ from server.agents.challenges import voice
 from server.agents.door import doors
 from server.agents.limits import Limits
 from server.agents.turns import Turns
-from server.answers import wire_schemas
 from server.aside.shelf import Shelf
-from server.bodies import BoundedBody
 from server.campaigns.follower import CampaignFollower
 from server.campaigns.templates import FOLDER as TEMPLATES
 from server.checks.follower import VerdictFollower
@@ -55,14 +53,16 @@ from server.checks.kept import Checks
 from server.entries.follower import EntryFollower
 from server.events.ticker import News, Ticker
 from server.facts.follower import FactFollower
-from server.front import Application, SafeHeaders
 from server.health.follower import Follower
+from server.http.answers import wire_schemas
+from server.http.bodies import BoundedBody
+from server.http.front import Application, SafeHeaders
+from server.http.problems import RESPONSES, answer_with_problems
 from server.ingest.writer import Writer
 from server.media.follower import MediaFollower
 from server.migrations import EPOCH, NAME
 from server.orders.follower import OrderFollower
 from server.orders.hub import AGENT, Hub
-from server.problems import RESPONSES, answer_with_problems
 from server.retention.sweeper import Sweeper
 from server.running.ready import Readiness
 from server.schemas.base import Problem

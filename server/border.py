@@ -24,8 +24,8 @@ from server.backup.restore import NotEmpty
 from server.errors import Conflict, Forbidden, NotFound, Told, reason
 from server.exit import Exit
 from server.home import AlreadySetUp, Broken, NotSetUp
+from server.http.listening import AddressTaken
 from server.journal.clock import ClockLeapt
-from server.listening import AddressTaken
 from server.loadtest.failed import Failed
 from server.migrations import DatabaseEmpty, DatabaseNewer, DatabaseOlder, NotUnicode
 from server.moving.move import Occupied, StillRuns

@@ -22,10 +22,10 @@ from server.command import HomeOption, JsonOption, act, changing, local_time, re
 from server.exit import Exit
 from server.facts.command import host_script
 from server.home import Home, making
+from server.http.listening import listening
 from server.journal.clock import passed, refuse_a_leap
 from server.journal.command import journal
 from server.journal.deeds import record
-from server.listening import listening
 from server.loadtest.command import loadtest
 from server.narrating import narrate
 from server.queries import status_out
@@ -86,7 +86,7 @@ def run(
     """
     from server.app import create_app  # takes a second, which the other commands need not wait for
     from server.checks.kept import FOLDER
-    from server.serving import serve
+    from server.http.serving import serve
 
     with sentences(home) as (path, _):
         here = Home(path, host=host, port=port)

@@ -13,7 +13,7 @@ from server.aside.shelf import Shelf
 from server.checks.follower import VerdictFollower
 from server.checks.kept import Checks
 from server.events.ticker import Ticker
-from server.following import Following
+from server.following.thread import Following
 from server.health.follower import Follower
 from server.ingest.writer import Writer
 from server.licences.told import Installs

@@ -11,10 +11,10 @@ from textual.command import CommandPalette, Provider
 from textual.screen import Screen
 
 from server.schemas.people import PersonOut, Role
-from tui.commands import Going
 from tui.failures import Away, Defect, Refused, SignedOut
 from tui.narrow import AsciiFilter
 from tui.opens import Place, place
+from tui.palette import Going
 from tui.screens.agent import Agent
 from tui.screens.agents import Agents
 from tui.screens.branch import Branch

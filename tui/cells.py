@@ -9,12 +9,12 @@ from server.schemas.conditions import ConditionOut
 from server.schemas.positions import PositionRow
 from server.schemas.standing import FRESH, Standing
 from server.schemas.tickets import TicketOut
-from tui.marks import IDENTITIES, LEVELS, ORDERS, PUSHES, STANDINGS, TICKETS, Mark
 from tui.plain import plain
 from tui.shell import Shell
 from tui.texts import _
-from tui.times import ago, day, moment, span
-from tui.words import problem, what
+from tui.words.marks import IDENTITIES, LEVELS, ORDERS, PUSHES, STANDINGS, TICKETS, Mark
+from tui.words.times import ago, day, moment, span
+from tui.words.values import problem, what
 
 
 class Stands(Protocol):

@@ -11,25 +11,25 @@ from typing import Annotated
 import typer
 
 from agent import commandline
-from tui import (
-    agents,
-    campaigning,
-    checking,
-    complying,
-    exempting,
+from tui import settings
+from tui.commands import (
+    agent,
+    campaign,
+    check,
+    exemption,
     facts,
-    licensing,
+    licence,
+    matrix,
     media,
     network,
-    pushing,
+    push,
     questions,
-    registering,
-    settings,
-    signing,
+    register,
+    sign_in,
     token,
 )
+from tui.commands.said import Json, Said, narrate, stop, trusted
 from tui.exit import Exit
-from tui.said import Json, Said, narrate, stop, trusted
 from tui.settings import BadSettings, Settings
 from tui.texts import _, speak
 
@@ -44,18 +44,18 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(questions.app)
-app.add_typer(pushing.app)
-app.add_typer(agents.app)
+app.add_typer(push.app)
+app.add_typer(agent.app)
 app.add_typer(facts.app)
-app.add_typer(checking.app)
-app.add_typer(campaigning.app)
-app.add_typer(exempting.app)
-checking.check_app.registered_commands += complying.app.registered_commands
+app.add_typer(check.app)
+app.add_typer(campaign.app)
+app.add_typer(exemption.app)
+check.check_app.registered_commands += matrix.app.registered_commands
 app.add_typer(media.app)
-app.add_typer(registering.app)
-app.add_typer(licensing.app)
+app.add_typer(register.app)
+app.add_typer(licence.app)
 app.add_typer(network.app)
-app.add_typer(signing.app)
+app.add_typer(sign_in.app)
 
 
 @app.callback()

@@ -18,7 +18,7 @@ from server.schemas.home import Home
 from server.schemas.status import Status
 from tui.failures import Defect, Refused, judge, translated
 from tui.texts import _
-from tui.times import ticks
+from tui.words.times import ticks
 
 T = TypeVar("T")
 Value = str | int | bool | None | Sequence[str]

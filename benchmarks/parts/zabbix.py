@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.parts.cluster import USER, Cluster
-from server.listening import answers
+from server.http.listening import answers
 
 INSTALL = "apt-get install -y --no-install-recommends zabbix-server-pgsql"
 SCHEMA = [Path("/usr/share/zabbix-server-pgsql") / f"{name}.sql.gz" for name in ("schema", "images", "data")]

@@ -1,4 +1,4 @@
-"""The two doors that thousands of agents knock at: FastAPI describes them, and `server/front.py` lets in.
+"""The two doors that thousands of agents knock at: FastAPI describes them, and `server/http/front.py` lets in.
 
 Its layers and dependencies, and a thread for the token of each request, cost several times what is asked for there.
 """
@@ -10,8 +10,8 @@ from fastapi.routing import APIRoute
 
 from server.accounts.tokens import hash_token
 from server.agents.dependencies import BEARER
-from server.answers import agent_answer, agent_body
-from server.front import Endpoint
+from server.http.answers import agent_answer, agent_body
+from server.http.front import Endpoint
 
 
 class Door(APIRoute):

@@ -13,8 +13,8 @@ from server.agents.dependencies import Address, Turn
 from server.agents.enrolling import enroll, introduce, knows_the_code
 from server.agents.granting import grant, known, rotate, signed_rotation, signed_token
 from server.agents.limits import neighbours, strangers
-from server.answers import Accepted, Asked, agent_answer, agent_body, answer, read
 from server.errors import ServerError
+from server.http.answers import Accepted, Asked, agent_answer, agent_body, answer, read
 from server.state import State
 
 router = APIRouter(prefix="/api/agent", tags=["agents"])

@@ -8,8 +8,8 @@ from server.accounts.dependencies import ActNow, Came, Clock, ReadSession, State
 from server.agents import deeds, queries
 from server.agents.assignment import assignment_of
 from server.agents.dependencies import AgentCaller
-from server.answers import Accepted, agent_answer, answer
 from server.errors import Unavailable
+from server.http.answers import Accepted, agent_answer, answer
 from server.schemas.agents import AgentCodeCreate, AgentCodeOut, AgentOut, AgentStep
 from server.schemas.people import Role
 

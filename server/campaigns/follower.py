@@ -14,7 +14,7 @@ from server.campaigns.tables import Campaign
 from server.checks.kept import Checks
 from server.checks.queries import bank_of
 from server.checks.sheets import DAY
-from server.following import Following
+from server.following.thread import Following
 from server.orders.tables import Push
 from server.schemas.campaigns import Kind
 from server.storage.database import Database

@@ -10,7 +10,7 @@ from server.accounts.scope import known_branch
 from server.campaigns import deeds, queries, sheet, telling, templates, ticks
 from server.checks.queries import bank_of
 from server.errors import NotFound
-from server.handing import handing
+from server.http.handing import handing
 from server.journal.deeds import record
 from server.ledger.export import MEDIA, Format
 from server.orders.routes import wake

@@ -19,7 +19,7 @@ from server.checks.kept import Checks
 from server.checks.tables import JudgedHost, VerdictRow
 from server.checks.told import hosts
 from server.exemptions.ending import any_over, end_those_over
-from server.following import Following
+from server.following.thread import Following
 from server.storage.database import Database
 from server.storage.lead import Lead, Role
 from server.storage.types import Now

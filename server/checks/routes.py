@@ -13,7 +13,7 @@ from server.checks.matrix import Asked
 from server.checks.sheet import write
 from server.checks.trend import DAYS, trend
 from server.errors import NotFound
-from server.handing import handing
+from server.http.handing import handing
 from server.journal.deeds import record
 from server.ledger.export import MEDIA, Format
 from server.schemas.checks import ChecksOut, CheckTest, HostVerdicts, VerdictOut, VerdictWord

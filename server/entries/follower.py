@@ -6,8 +6,8 @@ from sqlmodel import Session
 
 from agent.wire import AnyRecord, Entry
 from server.entries.deeds import take
+from server.following.log import LogFollowing, agent_of
 from server.ingest.tables import RecordRow
-from server.log_following import LogFollowing, agent_of
 from server.storage.database import Database
 from server.storage.lead import Role
 from server.storage.types import Now

@@ -13,8 +13,8 @@ from server.checks.due import judge_again
 from server.facts.hosts import may_tell
 from server.facts.sheets import cleaned, differences, reasons, text
 from server.facts.tables import HOST, TOPIC, FactChange, FactSheet, Value
+from server.following.log import LogFollowing
 from server.ingest.tables import RecordRow
-from server.log_following import LogFollowing
 from server.network import seen
 from server.registers.machine import of_change
 from server.schemas.registers import Source

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
-from server.following import Overtaken
+from server.following.thread import Overtaken
 from server.health.tables import Follower
 
 HEALTH = "health"

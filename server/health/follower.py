@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from server.following import PASSING, Following, Overtaken
+from server.following.thread import PASSING, Following, Overtaken
 from server.health.cursors import HEALTH as NAME
 from server.health.cursors import RESUMED, Cursor, cursors, locked, move, named, rows_of, shard_in
 from server.health.dues import due, leave

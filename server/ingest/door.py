@@ -15,8 +15,8 @@ from server.agents.calling import Calling
 from server.agents.dependencies import address_of, crowded, give_way, look_up, may_be_looked_up
 from server.agents.door import digest_of
 from server.agents.limits import Limits, strangers
-from server.answers import accepted, answer
 from server.errors import ServerError, Unauthorized
+from server.http.answers import accepted, answer
 from server.ingest.batch import Parcel, open_batch
 from server.ingest.transaction import Taken
 from server.state import State

@@ -7,7 +7,7 @@ from fastapi.responses import FileResponse
 
 from server.accounts.dependencies import ActNow, Clock, Offset, ReadSession, StateOf, Viewer
 from server.accounts.scope import known_branch
-from server.handing import handing
+from server.http.handing import handing
 from server.ledger import queries
 from server.ledger.deeds import note_export
 from server.ledger.export import MEDIA, Format, write

@@ -18,9 +18,9 @@ from sqlmodel import Session, col, select
 from server.authority.files import FOLDER, TRUSTED
 from server.backup.restore import NotEmpty
 from server.health.tables import Condition
+from server.http.listening import answers
 from server.ingest.tables import RecordRow
 from server.journal.deeds import Act
-from server.listening import answers
 from server.loadtest.agents import Agent
 from server.loadtest.bank import found, position
 from server.loadtest.cost import cost_so_far

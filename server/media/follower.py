@@ -5,8 +5,8 @@ from typing import Final
 from sqlmodel import Session
 
 from agent.wire import AnyRecord, Event, EventName
+from server.following.log import LogFollowing
 from server.ingest.tables import RecordRow
-from server.log_following import LogFollowing
 from server.media.late import any_late, open_tickets
 from server.media.sighting import keep
 from server.storage.database import Database

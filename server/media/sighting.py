@@ -6,10 +6,10 @@ from sqlmodel import Session, col, select
 
 from agent.wire import Event
 from server.events.publish import invalidate
+from server.following.log import agent_of
 from server.ingest.tables import RecordRow
 from server.inventory.tables import Subject
 from server.journal.deeds import Act
-from server.log_following import agent_of
 from server.media.late import standing as late_ticket
 from server.media.seen import Seen, seen, word_of
 from server.media.tables import MediaSighting, MediaStick

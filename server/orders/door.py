@@ -11,8 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from agent.wire import Orders
 from server.agents.dependencies import address_of, look_up, may_be_looked_up
 from server.agents.door import digest_of
-from server.answers import accepted, answer
 from server.errors import Invalid
+from server.http.answers import accepted, answer
 from server.orders.hub import LookAgain, Told
 from server.state import State
 

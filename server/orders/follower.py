@@ -7,9 +7,9 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from agent.wire import AnyRecord, Result
-from server.following import PASSING, Following
+from server.following.cursor import LogCursor
+from server.following.thread import PASSING, Following
 from server.ingest.tables import RecordRow, Stream
-from server.log_cursor import LogCursor
 from server.orders.ending import answer, lapse, overdue, refuse, shut_out
 from server.storage.database import Database
 from server.storage.lead import Lead, Role

@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse
 from server.accounts.dependencies import ActNow, Clock, Offset, ReadSession, StateOf, Viewer, WriteSession
 from server.accounts.scope import known_branch
 from server.errors import Invalid
-from server.handing import handing
+from server.http.handing import handing
 from server.journal.deeds import record
 from server.ledger.export import MEDIA, Format
 from server.registers import deeds, queries, sheet

@@ -11,7 +11,7 @@ from secrets import token_hex
 from sqlalchemy import Connection, column, func, insert, select, table, text, update
 from sqlmodel import Session, col
 
-from server.following import Overtaken
+from server.following.thread import Overtaken
 from server.health.tables import Condition
 from server.ingest.tables import RecordRow
 from server.retention.months import PAST, PATIENCE, Part, be_quick, keys, make_part, parts_of

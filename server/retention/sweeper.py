@@ -20,7 +20,7 @@ from server.coverage.hours import midnight
 from server.coverage.kept import count, keep, kept_until
 from server.coverage.period import first_day
 from server.coverage.spans import MINUTE
-from server.following import PASSING, Following
+from server.following.thread import PASSING, Following
 from server.ingest.tables import RecordRow, Stream
 from server.queries import bank_zone
 from server.retention.letting import Copying, let_go, sweep_past

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 
 from server.clock import SteadyClock
-from server.following import Following
+from server.following.thread import Following
 from server.health.cursors import HEALTH
 from server.migrations import heads
 from server.running.lag import Lag, lag_of

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from server.accounts.dependencies import ReadSession, StateOf
-from server.problems import RESPONSES
+from server.http.problems import RESPONSES
 from server.running.access import let_in
 from server.running.exposition import MEDIA, text
 from server.running.metrics import metrics

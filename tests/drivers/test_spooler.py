@@ -22,7 +22,7 @@ from drivers.catalogue import catalogue
 from drivers.errors import Busy
 from drivers.passbook.driver import PassbookOptions
 from drivers.spooler import Queue, gravest, is_stuck, of_printer, of_reasons
-from server.listening import answers
+from server.http.listening import answers
 from tests.drivers.test_port_owner import OPENED, teller
 
 Start = Callable[..., Awaitable[tuple[Any, str]]]

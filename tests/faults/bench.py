@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from server.listening import answers
+from server.http.listening import answers
 from tests.faults.bank import Bank
 from tests.faults.warm import Forked, Warm
 from tui.client import Client
@@ -25,7 +25,7 @@ from tui.failures import ClientError
 
 Running = subprocess.Popen[bytes] | Forked
 WARM = {
-    "branchfleet-server": ("server.cli", "server.app", "server.serving"),
+    "branchfleet-server": ("server.cli", "server.app", "server.http.serving"),
     "branchfleet-agent": ("agent.cli", "agent.run", "drivers.snmp.driver"),
 }
 FAST = int(os.environ.get("FAST_CLOCK", "1"))

@@ -20,6 +20,7 @@ from server.accounts.tokens import AGENT, PERSON, hash_token, new_token
 from server.agents.tables import AgentToken
 from server.app import create_app
 from server.clock import SetClock
+from server.http.patience import patient_protocol
 from server.inventory.tables import (
     Agent,
     Branch,
@@ -31,7 +32,6 @@ from server.inventory.tables import (
     Subject,
     SubjectKind,
 )
-from server.patience import patient_protocol
 from server.schemas.people import Role
 from server.settings import Settings
 from server.storage.database import Database

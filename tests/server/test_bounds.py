@@ -11,12 +11,12 @@ from fastapi import FastAPI
 
 from agent import duties, http
 from agent.wire import BODY_LIMIT
-from server import bodies
 from server.app import create_app
-from server.bodies import BoundedBody
 from server.clock import SetClock
+from server.http import bodies
+from server.http.bodies import BoundedBody
+from server.http.patience import REST_SECONDS, patient_protocol, room_for
 from server.loadtest import line as load
-from server.patience import REST_SECONDS, patient_protocol, room_for
 from server.settings import Settings
 from server.storage.database import Database
 from tui.line import KEPT

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from server.following import LONGEST_PAUSE, Following
+from server.following.thread import LONGEST_PAUSE, Following
 from server.storage.database import Database
 from server.storage.lead import Lead, Role
 

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from server.app import create_app
 from server.clock import SetClock
-from server.front import HEADERS
+from server.http.front import HEADERS
 from server.settings import Settings
 from server.storage.database import Database
 

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from server.listening import answers
+from server.http.listening import answers
 from tests.server.free import free_port
 
 

@@ -15,10 +15,10 @@ from server.clock import utc_now
 from server.inventory.duties import note_duties
 from server.schemas.base import Coverage
 from server.schemas.people import Role
+from tui.commands.token import Kept, keep
 from tui.exit import Exit
 from tui.texts import speak
-from tui.token import Kept, keep
-from tui.words import coverage
+from tui.words.values import coverage
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 

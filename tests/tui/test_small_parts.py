@@ -10,18 +10,19 @@ from rich.cells import cell_len
 from drivers.host.told import NAMES
 from server.schemas.positions import SelfTestOut
 from server.schemas.registers import Category, Entry, Outcome, SecurityRowOut, Source
-from tui import settings, token
-from tui.facts import _read
+from tui import settings
+from tui.commands import token
+from tui.commands.facts import _read
+from tui.commands.token import Kept
 from tui.opens import place
 from tui.pinyin import is_initials, says
-from tui.registered import FOUND, lines
-from tui.security import title_of
 from tui.settings import BadSettings
 from tui.texts import speak
-from tui.times import DAY, HOUR, MINUTE, SECOND, ago, clock, moment, span
-from tui.token import Kept
 from tui.widgets.frame import key_name
-from tui.words import clock_off, self_test
+from tui.words.register import FOUND, lines
+from tui.words.security import title_of
+from tui.words.times import DAY, HOUR, MINUTE, SECOND, ago, clock, moment, span
+from tui.words.values import clock_off, self_test
 
 NOON = 1_793_764_800_000_000  # 2026-11-04, noon in the bank's zone
 

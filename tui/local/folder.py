@@ -16,7 +16,7 @@ from server.schemas.standing import FRESH as KNOWN_NOW
 from server.schemas.standing import Standing
 from tui.local.schema import Clock, Entry, Now
 from tui.texts import _
-from tui.times import ticks
+from tui.words.times import ticks
 
 SIZE = 8 << 20  # bytes of now.json; 400 positions have some 400 KB
 ENTRY_SIZE = 16_384  # bytes

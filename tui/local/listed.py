@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tui.listed import aligned
+from tui.commands.listed import aligned
 from tui.local import words
 from tui.local.folder import Local
 from tui.local.schema import Line, Position
-from tui.marks import LEVELS, STANDINGS
 from tui.plain import plain
 from tui.texts import _, language
-from tui.times import moment
+from tui.words.marks import LEVELS, STANDINGS
+from tui.words.times import moment
 
 
 def narration(local: Local) -> str:

@@ -7,8 +7,8 @@ from tui.local.folder import Local
 from tui.local.schema import Entered, Entry, Line, Now, Position, Steps
 from tui.plain import plain
 from tui.texts import N_, _, language
-from tui.times import moment, span
-from tui.words import figure
+from tui.words.times import moment, span
+from tui.words.values import figure
 
 PLANS = {
     "line": N_("The line is cut"),

@@ -38,7 +38,6 @@ from server.schemas.conditions import ConditionOut
 from server.schemas.facts import FactsOut
 from server.schemas.status import LOOPBACK
 from tui.cells import Cells
-from tui.marks import IDENTITIES
 from tui.plain import plain
 from tui.screens.ask_text import AskText
 from tui.screens.choose import Choice, Choose
@@ -46,9 +45,10 @@ from tui.screens.facts_text import facts_text
 from tui.screens.frame import Frame
 from tui.screens.read_now import ask_facts, read_now
 from tui.screens.told import pair
-from tui.security import TOPICS
 from tui.texts import N_, _
-from tui.times import full
+from tui.words.marks import IDENTITIES
+from tui.words.security import TOPICS
+from tui.words.times import full
 
 WHAT_TO_DO: dict[IdentityStanding, str] = {
     IdentityStanding.NONE: N_("No PC is this agent yet. Make a code, and type it on the PC: branchfleet-agent enroll."),

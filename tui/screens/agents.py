@@ -10,12 +10,12 @@ from server.schemas.agents import AgentOut, IdentityStanding
 from server.schemas.base import Page
 from server.schemas.standing import Standing
 from tui.cells import identity_width, said, state_width
-from tui.marks import IDENTITIES
 from tui.screens.listing import Listing
 from tui.texts import N_, _
-from tui.times import MINUTE
 from tui.widgets.columns import Column
-from tui.words import clock_off
+from tui.words.marks import IDENTITIES
+from tui.words.times import MINUTE
+from tui.words.values import clock_off
 
 CLOCK_LIMIT = 5 * MINUTE  # as the rule clock.off has it
 

@@ -9,7 +9,7 @@ from tui.cells import said, state_width
 from tui.screens.listing import Listing
 from tui.texts import N_, _
 from tui.widgets.columns import Column
-from tui.words import coverage
+from tui.words.values import coverage
 
 
 class Branches(Listing[BranchOut]):

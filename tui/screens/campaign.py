@@ -22,7 +22,18 @@ from textual.widgets import Static
 
 from server.schemas.campaigns import BranchTally, CampaignHost, CampaignOut, Part
 from server.schemas.people import Role
-from tui.campaigned import (
+from tui.cells import said
+from tui.client import Download
+from tui.plain import plain
+from tui.screens.campaign_result import CampaignResult
+from tui.screens.choose import Choice, Choose
+from tui.screens.export import Export
+from tui.screens.frame import Frame
+from tui.shell import Changed, Link
+from tui.texts import N_, _
+from tui.widgets.columns import Column
+from tui.widgets.table import Slice, Table
+from tui.words.campaign import (
     bar,
     campaign_mark,
     campaign_width,
@@ -36,17 +47,6 @@ from tui.campaigned import (
     told_of,
     when,
 )
-from tui.cells import said
-from tui.client import Download
-from tui.plain import plain
-from tui.screens.campaign_result import CampaignResult
-from tui.screens.choose import Choice, Choose
-from tui.screens.export import Export
-from tui.screens.frame import Frame
-from tui.shell import Changed, Link
-from tui.texts import N_, _
-from tui.widgets.columns import Column
-from tui.widgets.table import Slice, Table
 
 LOOK = 3.0  # seconds between looks while it goes on and nobody tells of changes
 

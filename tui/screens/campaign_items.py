@@ -17,7 +17,6 @@ from textual.widgets import Static
 
 from server.schemas.campaigns import CampaignOut, ItemRow, Tick, TickAsk
 from server.schemas.people import Role
-from tui.campaigned import answered_by, item_mark, item_width, part_title, ticked
 from tui.cells import said
 from tui.plain import plain
 from tui.screens.ask_text import AskText
@@ -27,6 +26,7 @@ from tui.shell import Changed
 from tui.texts import N_, _
 from tui.widgets.columns import Column
 from tui.widgets.table import Table, listed
+from tui.words.campaign import answered_by, item_mark, item_width, part_title, ticked
 
 ANSWERS: Final = (
     (Tick.DONE.value, N_("done by people")),

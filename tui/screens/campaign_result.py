@@ -11,11 +11,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from server.schemas.campaigns import CampaignText
-from tui.campaigned import codes, drawn
 from tui.plain import plain
 from tui.shell import Shell
 from tui.texts import N_, _
 from tui.widgets.frame import KeyLine
+from tui.words.campaign import codes, drawn
 
 BLACK_ON_WHITE = "bright_white on black"  # light modules are drawn, whatever the theme
 

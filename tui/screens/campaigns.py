@@ -15,12 +15,12 @@ from textual.binding import Binding, BindingType
 from server.schemas.base import Page
 from server.schemas.campaigns import CampaignOut
 from server.schemas.people import Role
-from tui.campaigned import campaign_mark, campaign_width, progress
 from tui.cells import said
 from tui.screens.begin_campaign import BeginCampaign
 from tui.screens.listing import Listing
 from tui.texts import N_, _
 from tui.widgets.columns import Column
+from tui.words.campaign import campaign_mark, campaign_width, progress
 
 
 class Campaigns(Listing[CampaignOut]):

@@ -14,10 +14,10 @@ from tui.plain import plain
 from tui.screens.frame import Frame
 from tui.screens.told import card_text
 from tui.texts import N_, _
-from tui.times import day, full
 from tui.widgets.columns import Column
 from tui.widgets.table import Table, listed
-from tui.words import keyword
+from tui.words.times import day, full
+from tui.words.values import keyword
 
 
 class Card(Frame):

@@ -24,8 +24,8 @@ from tui.plain import plain
 from tui.screens.listing import Listing
 from tui.screens.verdicts_export import VerdictsExport
 from tui.texts import N_, _
-from tui.verdicts import FIELDS, MARKS, SEVERITIES, WORDS
 from tui.widgets.columns import Column
+from tui.words.verdicts import FIELDS, MARKS, SEVERITIES, WORDS
 
 SHOWN = 3  # sentences about files; `branchfleet checks` has all
 

@@ -13,7 +13,7 @@ from tui.screens.listing import Listing
 from tui.texts import N_, _
 from tui.widgets.columns import Column
 from tui.widgets.menu import Menu
-from tui.words import coverage
+from tui.words.values import coverage
 
 FILTERS = ((N_("open"), True), (N_("over"), False))
 

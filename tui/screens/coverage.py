@@ -21,10 +21,10 @@ from tui.cells import said
 from tui.screens.listing import Listing, T
 from tui.shell import Changed
 from tui.texts import N_, _
-from tui.times import MINUTE, local
 from tui.widgets.columns import Column
 from tui.widgets.menu import Menu
-from tui.words import minutes, missing, missing_minutes, percent
+from tui.words.times import MINUTE, local
+from tui.words.values import minutes, missing, missing_minutes, percent
 
 EVERY = 5 * MINUTE  # between two countings, but for F5
 SPANS = ((N_("7 days"), 7), (N_("31 days"), 31), (N_("92 days"), 92))

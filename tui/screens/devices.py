@@ -29,11 +29,11 @@ from tui.screens.initials import Initials
 from tui.screens.listing import Listing
 from tui.shell import Changed
 from tui.texts import N_, _
-from tui.times import span
 from tui.widgets.columns import Column
 from tui.widgets.menu import Menu
 from tui.widgets.table import Table
-from tui.words import coverage
+from tui.words.times import span
+from tui.words.values import coverage
 
 NO_DATA = (Standing.UNKNOWN, Standing.STALE, Standing.NEVER, Standing.UNPOLLED)
 FILTERS: tuple[tuple[str, tuple[Standing, ...]], ...] = (

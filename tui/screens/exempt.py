@@ -17,9 +17,9 @@ from tui.plain import plain
 from tui.screens.ask_text import STAYS
 from tui.shell import Shell
 from tui.texts import N_, _
-from tui.times import local
 from tui.widgets.frame import KeyLine
 from tui.widgets.typed import all_typed
+from tui.words.times import local
 
 USUAL = 90  # days that stand in the form
 

@@ -19,8 +19,8 @@ from tui.screens.ask_text import AskText
 from tui.screens.exempt import Exempt
 from tui.screens.listing import Listing
 from tui.texts import N_, _
-from tui.verdicts import STANDINGS
 from tui.widgets.columns import Column
+from tui.words.verdicts import STANDINGS
 
 
 class Exemptions(Listing[ExemptionOut]):

@@ -20,11 +20,11 @@ from tui.files import CannotWrite, Exists, write
 from tui.plain import plain
 from tui.shell import Shell
 from tui.texts import N_, _
-from tui.times import local
 from tui.widgets.frame import KeyLine
 from tui.widgets.pick import Pick
 from tui.widgets.typed import all_typed
-from tui.words import watched
+from tui.words.times import local
+from tui.words.values import watched
 
 FORMATS = (("xlsx", "Excel (.xlsx)"), ("csv", "CSV (.csv)"), ("json", "JSON (.json)"))
 

@@ -4,10 +4,10 @@ from rich.text import Text
 
 from server.schemas.facts import FactsOut
 from tui.cells import Cells
-from tui.hosts import age, pairs
 from tui.plain import plain
 from tui.screens.told import NAME, pair
-from tui.security import security
+from tui.words.host import age, pairs
+from tui.words.security import security
 
 WIDE = 60  # cells of a line of what it says of its security
 

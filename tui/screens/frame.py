@@ -19,9 +19,9 @@ from textual.widget import Widget
 from tui.cells import Cells
 from tui.shell import Changed, Link, Shell
 from tui.texts import N_, _
-from tui.times import ago
 from tui.widgets.frame import KeyLine, TitleLine
 from tui.widgets.table import NOTHING_KNOWN, Table
+from tui.words.times import ago
 
 TOGETHER = 0.05  # seconds within which changes are one
 SETTLE = 0.4  # seconds between fetches because of changes; on a slow line as long as one takes

@@ -11,10 +11,10 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from tui.cells import Cells
-from tui.marks import STANDINGS
 from tui.shell import Shell
 from tui.texts import N_, _
 from tui.widgets.frame import KeyLine, key_name
+from tui.words.marks import STANDINGS
 
 ALWAYS = (
     ("↑ ↓ PgUp PgDn Home End", N_("move in a list")),

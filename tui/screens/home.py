@@ -14,14 +14,14 @@ from server.schemas.base import Coverage
 from server.schemas.conditions import ConditionOut
 from server.schemas.home import EventOut, Figure, Home
 from tui.cells import said
-from tui.marks import LEVELS
 from tui.screens.frame import Frame
 from tui.texts import N_, _
-from tui.times import brief
 from tui.widgets.columns import Column
 from tui.widgets.figures import Figures
 from tui.widgets.table import Table
-from tui.words import coverage
+from tui.words.marks import LEVELS
+from tui.words.times import brief
+from tui.words.values import coverage
 
 # What nothing else will say, by the figure that counts it, the gravest first
 STEPS = {

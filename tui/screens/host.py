@@ -25,9 +25,9 @@ from tui.screens.exempt import Exempt
 from tui.screens.listing import Listing
 from tui.screens.read_now import ask_facts
 from tui.texts import N_, _
-from tui.verdicts import MARKS, SEVERITIES, WORDS
 from tui.widgets.columns import Column
 from tui.widgets.table import Table
+from tui.words.verdicts import MARKS, SEVERITIES, WORDS
 
 WIDE = 100  # cells of a line below the rows
 

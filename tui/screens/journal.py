@@ -18,10 +18,10 @@ from tui.cells import said
 from tui.plain import plain, to_json
 from tui.screens.listing import Listing
 from tui.texts import N_, _
-from tui.times import full
 from tui.widgets.columns import Column
 from tui.widgets.table import Table
-from tui.words import keyword
+from tui.words.times import full
+from tui.words.values import keyword
 
 
 class Journal(Listing[JournalOut]):

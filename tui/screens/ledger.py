@@ -15,7 +15,7 @@ from tui.screens.export import Export
 from tui.screens.listing import Listing
 from tui.texts import N_, _
 from tui.widgets.columns import Column
-from tui.words import coverage, keyword
+from tui.words.values import coverage, keyword
 
 
 def query_of(place: Place) -> LedgerQuery:

@@ -20,13 +20,13 @@ from server.schemas.base import Page
 from server.schemas.licences import Install, InstallOut, InstallPage, LicenceOut, LicencePage, ProductOut, ProductPage
 from server.schemas.people import Role
 from tui.cells import said
-from tui.licensed import KINDS, STANDINGS, WORDS, counted, listed, mark, number, why
-from tui.marks import Ink
 from tui.screens.licences_export import LicencesExport
 from tui.screens.listing import Listing
 from tui.texts import N_, _
 from tui.widgets.columns import Column
 from tui.widgets.menu import Menu
+from tui.words.licence import KINDS, STANDINGS, WORDS, counted, listed, mark, number, why
+from tui.words.marks import Ink
 
 MARK = 12  # cells of a mark with its word
 THERE = (Install.USED, Install.UNLICENSED, Install.GRACE, Install.UNSAID)

@@ -28,18 +28,18 @@ from tui.local import words
 from tui.local.folder import Local, Unreadable, boxed, read, set_aside
 from tui.local.schema import Entry, Line, Position
 from tui.local.words import Row
-from tui.marks import LEVELS
 from tui.plain import plain
 from tui.screens.frame import Frame
 from tui.screens.local_forms import LocalReport, Register
 from tui.screens.local_position import LocalPosition, LocalTitle
 from tui.shell import Link
 from tui.texts import N_, _, language
-from tui.times import ago, day
 from tui.widgets.columns import Column
 from tui.widgets.frame import KeyLine
 from tui.widgets.menu import Menu
 from tui.widgets.table import Table, listed
+from tui.words.marks import LEVELS
+from tui.words.times import ago, day
 
 LOOK = 3.0  # seconds between looks at the file
 PROBE = 15.0  # and between questions to the server

@@ -22,14 +22,14 @@ from textual.widgets import Static
 from tui.local import words
 from tui.local.folder import Local, Unreadable, read
 from tui.local.schema import Position
-from tui.marks import LEVELS
 from tui.plain import plain
 from tui.screens.frame import Frame
 from tui.screens.told import pair
 from tui.shell import Shell
 from tui.texts import N_, _, language
-from tui.times import ago, clock, day
 from tui.widgets.frame import KeyLine, TitleLine
+from tui.words.marks import LEVELS
+from tui.words.times import ago, clock, day
 
 LOOK = 3.0  # seconds between looks at the file
 

@@ -27,9 +27,9 @@ from tui.screens.checks import heard
 from tui.screens.listing import Listing, T
 from tui.screens.verdicts_export import VerdictsExport
 from tui.texts import N_, _
-from tui.verdicts import MARKS, WORDS, aged, counted, worst
 from tui.widgets.columns import Column
 from tui.widgets.table import Table
+from tui.words.verdicts import MARKS, WORDS, aged, counted, worst
 
 ILL = ("fail", "unknown", "exempt")
 

@@ -19,10 +19,10 @@ from server.schemas.base import Page
 from server.schemas.media import SightingOut, SightingPage, StickOut, StickPage
 from tui.cells import said
 from tui.screens.listing import Listing
-from tui.sticks import WORDS, make, status, watched, way_word
 from tui.texts import N_, _
 from tui.widgets.columns import Column
 from tui.widgets.menu import Menu
+from tui.words.media import WORDS, make, status, watched, way_word
 
 MARK = 10  # cells of a mark with its word
 

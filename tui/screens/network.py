@@ -20,7 +20,7 @@ from tui.screens.listing import Listing
 from tui.texts import N_, _
 from tui.widgets.columns import Column
 from tui.widgets.menu import Menu
-from tui.wires import LISTS, SORTS, addresses, counted, covered, pending, where, who
+from tui.words.network import LISTS, SORTS, addresses, counted, covered, pending, where, who
 
 MARK = 12  # cells of a mark with its word
 

@@ -28,16 +28,16 @@ from tui.screens.facts_text import facts_text
 from tui.screens.frame import Frame
 from tui.screens.read_now import ask_facts, may_push, read_now
 from tui.screens.told import card_text, head_text, reading_text
-from tui.security import TOPICS
 from tui.shell import Changed
 from tui.texts import N_, _
-from tui.times import DAY, HOUR, day
 from tui.widgets.columns import Column
 from tui.widgets.hexes import dump
 from tui.widgets.menu import Menu
 from tui.widgets.plot import Plot
 from tui.widgets.table import Table, listed
-from tui.words import keyword
+from tui.words.security import TOPICS
+from tui.words.times import DAY, HOUR, day
+from tui.words.values import keyword
 
 WINDOWS = (7 * DAY, 30 * DAY, HOUR, DAY)  # in the order F4 goes through them
 VIEWS = (

@@ -21,9 +21,7 @@ from textual.widgets import Static
 
 from server.schemas.orders import OrderOut, PushOut
 from tui.cells import order_width, said
-from tui.marks import order_mark, push_mark
 from tui.plain import plain
-from tui.pushed import progress, readings, told_of, what, when
 from tui.screens.choose import Choice, Choose
 from tui.screens.frame import Frame
 from tui.screens.read_now import may_push
@@ -31,6 +29,8 @@ from tui.shell import Changed, Link
 from tui.texts import N_, _
 from tui.widgets.columns import Column
 from tui.widgets.table import Slice, Table
+from tui.words.marks import order_mark, push_mark
+from tui.words.push import progress, readings, told_of, what, when
 
 LOOK = 3.0  # seconds between looks while it goes on and nobody tells of changes
 

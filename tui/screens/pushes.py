@@ -14,12 +14,12 @@ from textual.binding import Binding, BindingType
 from server.schemas.base import Page
 from server.schemas.orders import PushOut
 from tui.cells import push_width, said
-from tui.marks import push_mark
-from tui.pushed import progress, what
 from tui.screens.listing import Listing
 from tui.screens.read_now import may_push, read_now
 from tui.texts import N_, _
 from tui.widgets.columns import Column
+from tui.words.marks import push_mark
+from tui.words.push import progress, what
 
 
 class Pushes(Listing[PushOut]):

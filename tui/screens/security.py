@@ -26,16 +26,16 @@ from server.schemas.registers import SecurityCorrection, SecurityEntry, Security
 from tui.cells import said
 from tui.client import Download, SecurityQuery
 from tui.plain import plain
-from tui.registered import CATEGORIES, OUTCOMES, SOURCES, covered, in_full, sort, standing, what, when, width
 from tui.screens.choose import Choice, Choose
 from tui.screens.export import Export
 from tui.screens.fill import Field, Fill
 from tui.screens.listing import Listing
 from tui.shell import Changed
 from tui.texts import N_, _
-from tui.times import local
 from tui.widgets.columns import Column
 from tui.widgets.table import Table
+from tui.words.register import CATEGORIES, OUTCOMES, SOURCES, covered, in_full, sort, standing, what, when, width
+from tui.words.times import local
 
 CHECKED = ("pass", "fail", "unknown", "not_applicable")
 AGAIN = ("", "pass", "fail", "unknown")

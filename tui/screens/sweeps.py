@@ -19,9 +19,9 @@ from tui.screens.ask_text import AskText
 from tui.screens.choose import Choice, Choose
 from tui.screens.fill import Field, Fill
 from tui.screens.listing import Listing
-from tui.swept import RATES, STATES, plan, progress, remark, who
 from tui.texts import N_, _
 from tui.widgets.columns import Column
+from tui.words.sweep import RATES, STATES, plan, progress, remark, who
 
 LASTS = ((86_400, N_("a day")), (28_800, N_("8 hours")), (259_200, N_("3 days")), (604_800, N_("a week")))
 OPEN = (SweepState.ASKED, SweepState.APPROVED, SweepState.RUNNING)

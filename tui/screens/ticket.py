@@ -25,8 +25,8 @@ from tui.screens.frame import Frame
 from tui.screens.report import FAULTS
 from tui.screens.told import pair
 from tui.texts import N_, _
-from tui.times import full, span
-from tui.words import keyword
+from tui.words.times import full, span
+from tui.words.values import keyword
 
 Step = Literal["accept", "start", "finish"]
 NEXT: dict[TicketStatus, Step] = {

@@ -23,7 +23,7 @@ from tui.screens.listing import Listing
 from tui.texts import N_, _
 from tui.widgets.columns import Column
 from tui.widgets.menu import Menu
-from tui.words import coverage
+from tui.words.values import coverage
 
 OPEN = (TicketStatus.NEW, TicketStatus.ACCEPTED, TicketStatus.IN_PROGRESS)
 FILTERS: tuple[tuple[str, tuple[TicketStatus, ...]], ...] = (

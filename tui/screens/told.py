@@ -9,12 +9,12 @@ from server.schemas.ledger import CardOut
 from server.schemas.positions import PositionDetail, ReadingOut
 from server.schemas.standing import FRESH
 from tui.cells import Cells
-from tui.hosts import HASH
-from tui.marks import STANDINGS
 from tui.plain import plain
 from tui.texts import _
-from tui.times import ago, day, span
-from tui.words import field_title, figure, keyword, number_title, part_title, part_word, self_test
+from tui.words.host import HASH
+from tui.words.marks import STANDINGS
+from tui.words.times import ago, day, span
+from tui.words.values import field_title, figure, keyword, number_title, part_title, part_word, self_test
 
 NAME = 16  # cells of a name in a list of names and values
 VALUE = 28  # cells of a value that may be long

@@ -22,11 +22,11 @@ from tui.cells import said
 from tui.plain import plain
 from tui.screens.listing import Listing
 from tui.texts import N_, _
-from tui.times import DAY, ZONE
-from tui.verdicts import FIELDS, MARKS, WORDS
 from tui.widgets.columns import Column
 from tui.widgets.menu import Menu
 from tui.widgets.plot import Plot
+from tui.words.times import DAY, ZONE
+from tui.words.verdicts import FIELDS, MARKS, WORDS
 
 SPANS = ((N_("30 days"), 30), (N_("90 days"), 90), (N_("1 year"), 366))
 PLOTTED = ("fail", "unknown", "pass")

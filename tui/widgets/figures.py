@@ -19,10 +19,10 @@ from textual.message import Message
 from textual.widget import Widget
 
 from server.schemas.home import Figure
-from tui.marks import LEVELS, Mark
 from tui.plain import plain
 from tui.shell import Shell
 from tui.texts import N_
+from tui.words.marks import LEVELS, Mark
 
 LEAST = 10  # cells of one figure
 

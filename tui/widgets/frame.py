@@ -8,7 +8,7 @@ from server.schemas.people import Role
 from tui.plain import plain
 from tui.shell import Link, Shell
 from tui.texts import N_, _
-from tui.times import clock, span
+from tui.words.times import clock, span
 
 ROLES = {Role.BRANCH: N_("branch administrator"), Role.HEAD: N_("head office IT"), Role.AUDITOR: N_("auditor")}
 KEYS = {

@@ -15,8 +15,8 @@ from server.schemas.positions import History, Point
 from tui.plain import plain
 from tui.shell import Shell
 from tui.texts import _
-from tui.times import HOUR, brief, clock, span
-from tui.words import figure
+from tui.words.times import HOUR, brief, clock, span
+from tui.words.values import figure
 
 AXIS = 9  # cells left of the plot
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # braille dots by row and column

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from drivers.host import script
-from server.listening import answers
+from server.http.listening import answers
 
 CONF = """
 Port {port}

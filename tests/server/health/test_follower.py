@@ -482,7 +482,7 @@ def test_an_hour_that_is_over_is_added_to_by_what_comes_late(
 def test_two_followers_do_not_judge_the_same_record_twice(
     database: Database, feed: Any, now: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from server.following import Overtaken
+    from server.following.thread import Overtaken
 
     first, second = Follower(database, now), Follower(database, now)
     feed.state("1001-pc", PRINTER, 0, numbers={"load": 10})

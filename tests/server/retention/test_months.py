@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import col, delete, select
 
-from server.following import Overtaken
+from server.following.thread import Overtaken
 from server.health.tables import Condition
 from server.ingest.tables import RecordRow
 from server.retention.letting import Copying, let_go

@@ -12,7 +12,7 @@ from server.schemas.coverage import MinutesOut, Missing
 from server.schemas.people import Role
 from tui.app import ConsoleApp
 from tui.screens.branch import Branch
-from tui.words import minutes, missing, percent
+from tui.words.values import minutes, missing, percent
 
 MakeConsole = Callable[..., ConsoleApp]
 Until = Callable[[Pilot[Any], Callable[[], object]], Awaitable[None]]

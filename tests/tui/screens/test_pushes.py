@@ -19,7 +19,7 @@ from tui.screens.home_head import HeadHome
 from tui.screens.position import Position
 from tui.screens.push import Push
 from tui.screens.pushes import Pushes
-from tui.times import ZONE, moment
+from tui.words.times import ZONE, moment
 
 MakeConsole = Callable[..., ConsoleApp]
 Until = Callable[[Pilot[Any], Callable[[], object]], Awaitable[None]]

@@ -14,7 +14,7 @@ from server.checks.tables import VerdictDay, VerdictRow
 from server.schemas.people import Role
 from tui.app import ConsoleApp
 from tui.screens.exempt import Exempt
-from tui.times import local
+from tui.words.times import local
 
 MakeConsole = Callable[..., ConsoleApp]
 Until = Callable[[Pilot[Any], Callable[[], object]], Awaitable[None]]

@@ -1,0 +1,1 @@
+"""Following the record log: a thread, its cursor, and the steps between."""

@@ -1,0 +1,1 @@
+"""How the server speaks HTTP: the port, the bodies, how it says no, and how it ends."""
