@@ -12,8 +12,8 @@ from tui.exit import Exit
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 ENGLISH = re.compile(r"[A-Za-z]+ [a-z]+ [a-z]+")  # three words in a row
-SHIPPED = Path(__file__).parents[2] / "server" / "checks" / "shipped"
-FACTS = Path(__file__).parents[1] / "server" / "checks" / "facts"
+SHIPPED = Path(__file__).parents[3] / "server" / "checks" / "shipped"
+FACTS = Path(__file__).parents[2] / "server" / "checks" / "facts"
 
 
 def test_the_checks_are_listed_with_their_clauses(bank: Any, run: Run) -> None:
