@@ -68,7 +68,7 @@ def test_a_poll_is_waited_for_and_told(bank: Any, run: Run, agent: Obeying) -> N
     lines = said.stdout.decode().splitlines()
     assert said.returncode == Exit.NOT_ALL, said.stderr.decode()  # one gave no reading
     assert lines[0].split() == ["状态", "采集程序", "网点", "结束", "结果"]
-    assert lines[1].startswith("● 已完成  centre")
+    assert lines[1].startswith("▲ 未全完成  centre")
     assert lines[2].strip() == "1001/atm-2: 没有应答"
     assert "已完成 1/1。" in said.stderr.decode().replace(". ", "。")
     assert "其中 1 个没有读数" in said.stderr.decode()
