@@ -216,5 +216,6 @@ def _tell(push: "PushOut", orders: "list[OrderOut]", json: bool, now: int) -> No
     for line in aligned(order_lines(orders)):
         typer.echo(line)
     narrate(plain(" · ".join(when(push, now))))
-    told = "" if push.unread else readings(push)  # else the last sentence says it
-    narrate(plain(f"{what(push)} {push.about_name}: {progress(push)}. {told}".rstrip()))
+    narrate(plain(f"{what(push)} {push.about_name}: {progress(push)}"))
+    if push.positions and not push.unread:  # else the sentence the command ends with says it
+        narrate(readings(push))

@@ -70,7 +70,7 @@ def test_a_poll_is_waited_for_and_told(bank: Any, run: Run, agent: Obeying) -> N
     assert lines[0].split() == ["状态", "采集程序", "网点", "结束", "结果"]
     assert lines[1].startswith("▲ 未全完成  centre")
     assert lines[2].strip() == "1001/atm-2: 没有应答"
-    assert "已完成 1/1。" in said.stderr.decode().replace(". ", "。")
+    assert "现在读一次 正午支行: 已完成 1/1" in said.stderr.decode()
     assert "其中 1 个没有读数" in said.stderr.decode()
     assert b"\x1b" not in said.stdout + said.stderr  # nobody looks on
 
