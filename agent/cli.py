@@ -63,7 +63,7 @@ def enroll_(
 
     Example: branchfleet-agent enroll https://10.66.0.10:8088 K7QM-4XWP9R-TDH3VN-CG8E2B
     """
-    from agent.enroll import enroll
+    from agent.link.enroll import enroll
 
     folder = find_home(home, os.environ)
     typed = _typed_code(lang) if code == "-" else code

@@ -5,13 +5,13 @@ import logging
 from pathlib import Path
 
 from agent.assignment import Target, keep, load, make_target
-from agent.backoff import Backoff
 from agent.clock import Clocks
-from agent.link import Link
-from agent.link_errors import Away, LinkError
+from agent.link.backoff import Backoff
+from agent.link.errors import Away, LinkError
+from agent.link.link import Link
+from agent.link.uplink import Uplink
 from agent.report import Report
 from agent.schedule import Schedule
-from agent.uplink import Uplink
 from agent.wire import Assignment
 from drivers.base import Shared
 

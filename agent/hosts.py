@@ -11,9 +11,9 @@ from typing import Final
 
 from agent.assignment import Target
 from agent.clock import Clocks
-from agent.outbox import Outbox
 from agent.poll import Poller
 from agent.schedule import Schedule, place_of
+from agent.spool.outbox import Outbox
 from agent.telling import DAY, FIRST, wait
 from agent.wire import Clock, Fact, Failure, Why
 from drivers.base import FactSheet, TellsByItself, TellsFacts

@@ -8,7 +8,7 @@ import logging
 import msgspec
 
 from agent.poll import Seen
-from agent.room import HOLD_POSITIONS
+from agent.spool.room import HOLD_POSITIONS
 from agent.wire import Ahead, AnyRecord, Catalogue, Clock, Held, Hold, State
 
 log = logging.getLogger(__name__)

@@ -14,28 +14,28 @@ from agent.clock import Clocks, system_clocks
 from agent.duties import Duties
 from agent.exit import Exit
 from agent.hosts import Hosts
-from agent.link import Link, open_line
-from agent.link_errors import Away
+from agent.link.errors import Away
+from agent.link.link import Link, open_line
+from agent.link.tokens import Tokens
+from agent.link.trust import Trust, context_for
+from agent.link.uplink import Uplink
 from agent.local.keep import Local
 from agent.media.watching import Media
 from agent.notify import BEGUN, ENDING, beat, notify
-from agent.opening import open_at_last, open_now
 from agent.orders.doing import Doing
 from agent.orders.receiving import HELD_SECONDS, Receiving
 from agent.orders.running import Running
-from agent.outbox import Outbox
 from agent.poll import Poller, Seen
 from agent.report import Report
 from agent.schedule import Schedule
 from agent.settings import Settings
 from agent.signals import ended_by_signals
+from agent.spool.opening import open_at_last, open_now
+from agent.spool.outbox import Outbox
+from agent.spool.tables import SpoolFull
 from agent.status import Account
 from agent.sweep.sweeping import Sweeping
-from agent.tables import SpoolFull
 from agent.telling import Telling
-from agent.tokens import Tokens
-from agent.trust import Trust, context_for
-from agent.uplink import Uplink
 from agent.wire import Ack, Event, EventName, catalogue
 from drivers.base import Shared
 

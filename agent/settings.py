@@ -12,7 +12,7 @@ import msgspec
 
 from agent.causes import chinese, of_toml
 from agent.exit import Exit, Trouble
-from agent.identity import Identity, load_identity
+from agent.link.identity import Identity, load_identity
 from agent.proof import LOOPBACK
 from agent.tidy import tidy_text
 

@@ -14,15 +14,15 @@ import msgspec
 
 from agent.clock import Clocks
 from agent.files import write_private
-from agent.link import Link
-from agent.link_errors import LinkError, Rejected
+from agent.link.errors import LinkError, Rejected
+from agent.link.link import Link
 from agent.local import now
 from agent.local.box import Aside
-from agent.outbox import Outbox
 from agent.poll import Seen
-from agent.spool import Spool
-from agent.standing import Standing
-from agent.tables import SpoolFull
+from agent.spool.outbox import Outbox
+from agent.spool.spool import Spool
+from agent.spool.standing import Standing
+from agent.spool.tables import SpoolFull
 from agent.wire import Clock, Title, catalogue
 
 FILE = "status.json"

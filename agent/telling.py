@@ -17,9 +17,9 @@ import msgspec
 
 import agent
 from agent.clock import Clocks
+from agent.link.tokens import host_name
 from agent.orders.outcome import NotDone
-from agent.outbox import Outbox
-from agent.tokens import host_name
+from agent.spool.outbox import Outbox
 from agent.wire import Clock, Fact, Told, Why
 
 FIRST = 60.0  # seconds after the start: until then it has better things to do

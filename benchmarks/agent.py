@@ -30,8 +30,8 @@ from typing import Any
 import msgspec
 import uvicorn
 
-from agent.identity import Identity, keep_identity, new_key
-from agent.trust import keep_ca
+from agent.link.identity import Identity, keep_identity, new_key
+from agent.link.trust import keep_ca
 from agent.wire import Ack, Assignment, Batch, Challenge, Polled, Token
 from server.authority.certificates import issue, make_authority, pem
 

@@ -17,7 +17,7 @@ import msgspec
 from sqlalchemy import func, insert
 from sqlmodel import col, select
 
-from agent.room import HOLD_POSITIONS
+from agent.spool.room import HOLD_POSITIONS
 from agent.wire import VERSION, Ack, AnyRecord, Batch, Clock, DeviceWord, Exchange, Held, Hold, Reading, State
 from server.accounts.tokens import AGENT, hash_token, new_token
 from server.agents.tables import AgentKey, AgentToken, KeyStanding

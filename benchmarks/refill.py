@@ -28,13 +28,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from agent.backoff import KNOCK_SECONDS
 from agent.clock import boot_micros
-from agent.link import Link, open_line
-from agent.outbox import Outbox
-from agent.spool import Spool
-from agent.trust import unproven
-from agent.uplink import Uplink
+from agent.link.backoff import KNOCK_SECONDS
+from agent.link.link import Link, open_line
+from agent.link.trust import unproven
+from agent.link.uplink import Uplink
+from agent.spool.outbox import Outbox
+from agent.spool.spool import Spool
 from agent.wire import Ahead, Clock, DeviceWord, Held, Hold, Reading, State
 from benchmarks.branches import MINUTE, agent_id, position, position_id, seed
 from benchmarks.watched import answering, cpu

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import httpx2
 
-from agent.http import Answer, HttpError
+from agent.link.http import Answer, HttpError
 
 
 class InProcess:
-    """What `agent.http.Connections` is, over `client`."""
+    """What `agent.link.http.Connections` is, over `client`."""
 
     def __init__(self, client: httpx2.AsyncClient) -> None:
         self._client = client

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from agent.doctor.finding import Finding, Text, Word, span
 from agent.doctor.patient import Patient
-from agent.trust import LEAP, Trust
+from agent.link.trust import LEAP, Trust
 from agent.wire import BUILT
 
 NOUN = Text("时钟", "clock")

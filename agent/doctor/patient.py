@@ -15,15 +15,15 @@ from agent.causes import chinese, of_sqlite
 from agent.clock import Clocks
 from agent.doctor.finding import Text
 from agent.exit import Trouble
-from agent.identity import public_of
-from agent.link import open_line
-from agent.link_errors import LinkError
+from agent.link.errors import LinkError
+from agent.link.identity import public_of
+from agent.link.link import open_line
+from agent.link.tokens import post
+from agent.link.trust import Trust, context_for
 from agent.proof import made_at
 from agent.settings import Settings, load_settings
-from agent.standing import Standing, standing_of
+from agent.spool.standing import Standing, standing_of
 from agent.status import STALE_SECONDS, Status, read_status
-from agent.tokens import post
-from agent.trust import Trust, context_for
 from agent.wire import Challenge, ChallengeAsk, Clock
 from drivers.base import Shared
 

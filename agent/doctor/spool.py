@@ -3,7 +3,7 @@
 from agent.doctor.finding import Finding, Text, Word, span
 from agent.doctor.mends import MAKE_ROOM
 from agent.doctor.patient import Patient
-from agent.standing import Standing
+from agent.spool.standing import Standing
 
 NOUN = Text("记录缓存", "spool")
 DISK = Text("磁盘", "disk")

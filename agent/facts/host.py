@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterable
 
 from agent.facts.sheet import Facts, Sheet
+from agent.link.tokens import host_name as host_name
 from agent.run import own_version
 from agent.tidy import tidy_text
-from agent.tokens import host_name as host_name
 from agent.wire import Clock
 
 TEXT_LIMIT = 300  # characters

@@ -10,15 +10,15 @@ import msgspec
 
 from agent.clock import Clocks
 from agent.duties import Duties
-from agent.link import Link
-from agent.link_errors import Elsewhere, NotServing, Rejected, Unable
+from agent.link.errors import Elsewhere, NotServing, Rejected, Unable
+from agent.link.link import Link
 from agent.local import folder, now
 from agent.local.box import Aside, Box, entry_of
-from agent.outbox import Outbox
 from agent.poll import Seen
+from agent.spool.outbox import Outbox
+from agent.spool.streams import Part, part_of
+from agent.spool.tables import SpoolFull
 from agent.status import kept_out
-from agent.streams import Part, part_of
-from agent.tables import SpoolFull
 from agent.wire import Ack, Clock, Entry, Lore, catalogue
 
 LOOK_SECONDS: Final = 1.0

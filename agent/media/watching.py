@@ -13,7 +13,7 @@ from typing import Final
 from agent.clock import Clocks
 from agent.facts.sheet import NotRead
 from agent.media.stick import Stick, Sticks
-from agent.outbox import Outbox
+from agent.spool.outbox import Outbox
 from agent.wire import Clock, Event, EventName
 
 EVERY: Final = 3.0  # seconds: who copies a file needs longer

@@ -9,13 +9,13 @@ from agent.assignment import Target
 from agent.clock import Clocks
 from agent.duties import Duties
 from agent.hosts import Hosts
-from agent.link_errors import LinkError
+from agent.link.errors import LinkError
 from agent.orders.outcome import NotDone, Outcome
-from agent.outbox import Outbox
 from agent.poll import Seen
 from agent.report import Report
 from agent.schedule import Schedule
 from agent.settings import Settings
+from agent.spool.outbox import Outbox
 from agent.sweep.sweeping import Sweeping
 from agent.wire import Fact, Order, OrderKind, Why
 from drivers.errors import Reason

@@ -3,14 +3,14 @@ waits stands in no record's way."""
 
 import asyncio
 
-from agent.backoff import SLOW_WAIT, Backoff, Jitter, full_jitter
 from agent.clock import Clocks
-from agent.link import Link
-from agent.link_errors import Elsewhere, LinkError
+from agent.link.backoff import SLOW_WAIT, Backoff, Jitter, full_jitter
+from agent.link.errors import Elsewhere, LinkError
+from agent.link.link import Link
 from agent.orders import keeping
 from agent.orders.running import Running
-from agent.outbox import Outbox
-from agent.tables import SpoolFull
+from agent.spool.outbox import Outbox
+from agent.spool.tables import SpoolFull
 from agent.wire import Orders
 
 HELD_SECONDS = 50  # an answer may be held back at most,

@@ -7,15 +7,15 @@ from contextlib import suppress
 from typing import TypeVar
 
 from agent.clock import Clocks
-from agent.link_errors import LinkError
+from agent.link.errors import LinkError
 from agent.orders import keeping
 from agent.orders.doing import Kind
 from agent.orders.keeping import Kept
 from agent.orders.outcome import NotDone, Outcome
-from agent.outbox import Outbox
 from agent.secrets import of_this_run
-from agent.spool import Spool
-from agent.tables import SpoolError, SpoolFull
+from agent.spool.outbox import Outbox
+from agent.spool.spool import Spool
+from agent.spool.tables import SpoolError, SpoolFull
 from agent.tidy import tidy_text
 from agent.wire import AnyRecord, Clock, Order, Result, Why
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.exit import Exit, Trouble
-from agent.identity import FILE as IDENTITY
+from agent.link.identity import FILE as IDENTITY
 from agent.service.files import LINUX_HOME, SYSUSERS, TASK, UNIT, File, at_logon, own_program, task, unit, windows_home
 from agent.settings import find_home
 from agent.texts import _

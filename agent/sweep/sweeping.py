@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from agent.clock import Clocks
 from agent.facts.sheet import NotRead
+from agent.link.tokens import host_name
 from agent.orders.outcome import NotDone, Outcome
-from agent.outbox import Outbox
-from agent.tokens import host_name
+from agent.spool.outbox import Outbox
 from agent.wire import Fact, Order, Told, Why
 
 if TYPE_CHECKING:

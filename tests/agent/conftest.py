@@ -19,10 +19,10 @@ import pytest
 import uvicorn
 
 from agent.exit import Exit
-from agent.ranges import joined
 from agent.run import Stop, run_agent
 from agent.settings import Settings
-from agent.spool import Spool
+from agent.spool.ranges import joined
+from agent.spool.spool import Spool
 from agent.wire import (
     BEHIND,
     Ack,
@@ -362,14 +362,14 @@ def centre() -> Iterator[Centre]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A whole agent in a hurry."""
     for name, seconds in {
-        "agent.uplink.GATHER_SECONDS": 0.1,
-        "agent.uplink.URGENT_SECONDS": 0.01,
-        "agent.backoff.FIRST_WAIT": 0.05,
-        "agent.backoff.LONGEST_WAIT": 0.2,
-        "agent.backoff.SLOW_WAIT": 0.2,
+        "agent.link.uplink.GATHER_SECONDS": 0.1,
+        "agent.link.uplink.URGENT_SECONDS": 0.01,
+        "agent.link.backoff.FIRST_WAIT": 0.05,
+        "agent.link.backoff.LONGEST_WAIT": 0.2,
+        "agent.link.backoff.SLOW_WAIT": 0.2,
         "agent.schedule.FIRST_SECONDS": 0.2,
         "agent.local.keep.LOOK_SECONDS": 0.05,
-        "agent.opening.TRY_SECONDS": 0.05,
+        "agent.spool.opening.TRY_SECONDS": 0.05,
         "agent.orders.receiving.PAUSE_SECONDS": 0.1,
         "agent.orders.running.RETRY_SECONDS": 0.1,
     }.items():

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from agent.identity import Identity, keep_identity, new_key
+from agent.link.identity import Identity, keep_identity, new_key
 from agent.settings import Settings
 
 

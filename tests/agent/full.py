@@ -1,7 +1,7 @@
 """A spool whose disk is full, and has room again."""
 
-from agent.outbox import Outbox
-from agent.spool import Spool
+from agent.spool.outbox import Outbox
+from agent.spool.spool import Spool
 
 
 async def fill_disk(outbox: Outbox) -> None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from agent import link_errors
 from agent.assignment import keep
 from agent.cli import main
 from agent.clock import Clocks, system_clocks
@@ -23,10 +22,11 @@ from agent.doctor.command import all_well, findings, lines
 from agent.doctor.finding import Finding, Word, span
 from agent.doctor.patient import Disk, SpoolFile, look_at, look_into
 from agent.exit import Exit
-from agent.identity import keep_identity, load_identity
+from agent.link import errors
+from agent.link.identity import keep_identity, load_identity
 from agent.local.box import Aside
-from agent.spool import Spool
-from agent.standing import Standing
+from agent.spool.spool import Spool
+from agent.spool.standing import Standing
 from agent.status import Status, Trouble, read_status
 from agent.wire import Assignment, Event, EventName, Polled
 from drivers.errors import Reason
@@ -399,10 +399,10 @@ async def test_a_missing_ca_is_said_with_its_path_and_its_step(home: Path) -> No
 
 
 async def test_every_way_the_server_can_fail_to_answer_has_a_step(home: Path) -> None:
-    def kinds(of: type[link_errors.LinkError]) -> set[str]:
+    def kinds(of: type[errors.LinkError]) -> set[str]:
         return {of.__name__}.union(*(kinds(one) for one in of.__subclasses__()))
 
-    assert kinds(link_errors.LinkError) - {"NotTaken"} == set(doctor_server._MENDS)
+    assert kinds(errors.LinkError) - {"NotTaken"} == set(doctor_server._MENDS)
 
 
 async def test_what_the_running_agent_hears_of_the_server_is_told_with_the_step_of_its_kind(

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from agent.assignment import CACHE
-from agent.identity import Identity, keep_identity, new_key
+from agent.link.identity import Identity, keep_identity, new_key
 from agent.wire import Assignment, Polled
 
 if sys.platform == "win32":

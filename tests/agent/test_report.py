@@ -9,7 +9,7 @@ import pytest
 
 from agent.poll import Seen, failed
 from agent.report import Report
-from agent.room import HOLD_POSITIONS
+from agent.spool.room import HOLD_POSITIONS
 from agent.wire import AnyRecord, Clock, DeviceWord, Failure, Held, Hold, Reading, State, catalogue
 
 Clocks = Callable[[], Clock]

@@ -17,8 +17,8 @@ import pytest
 from sqlalchemy import func
 from sqlmodel import select
 
-from agent.enroll import enroll
 from agent.exit import Exit, Trouble
+from agent.link.enroll import enroll
 from agent.run import Stop, run_agent
 from agent.settings import Settings, load_settings
 from agent.wire import Polled

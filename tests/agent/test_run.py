@@ -18,7 +18,7 @@ import pytest
 from agent.exit import Exit, Trouble
 from agent.run import Stop, run_agent, run_until_signalled
 from agent.settings import Settings
-from agent.spool import Spool
+from agent.spool.spool import Spool
 from agent.wire import EventName, Hold, Polled, State
 
 if TYPE_CHECKING:

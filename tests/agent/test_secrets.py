@@ -243,7 +243,7 @@ def test_the_file_that_tells_of_a_defect_hides_what_was_typed(
     def broken(*_: object) -> None:
         raise ZeroDivisionError(f"while sending {CANARY}")
 
-    monkeypatch.setattr("agent.enroll.enroll", broken)
+    monkeypatch.setattr("agent.link.enroll.enroll", broken)
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{CANARY}\n"))
     with pytest.raises(SystemExit) as ended:
         main(["enroll", "https://127.0.0.1:1", "-", "--home", str(tmp_path)])

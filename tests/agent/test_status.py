@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.link import Link, open_line
-from agent.link_errors import NotServing
-from agent.outbox import Outbox
+from agent.link.errors import NotServing
+from agent.link.link import Link, open_line
+from agent.link.trust import unproven
 from agent.poll import Seen
-from agent.spool import LIMIT, Spool
+from agent.spool.outbox import Outbox
+from agent.spool.spool import LIMIT, Spool
 from agent.status import Account, read_status
-from agent.trust import unproven
 from agent.wire import DeviceWord, Reading
 from tests.agent.conftest import FakeClocks
 

@@ -15,8 +15,8 @@ import msgspec
 import pytest
 from sqlmodel import select
 
-from agent.enroll import enroll
 from agent.exit import Exit, Trouble
+from agent.link.enroll import enroll
 from agent.run import Stop, run_agent
 from agent.settings import load_settings
 from agent.wire import AnyRecord, Hold, Polled, State

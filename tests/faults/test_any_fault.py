@@ -28,17 +28,17 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import make_url
 
-from agent.enroll import _enroll
-from agent.identity import LAST, load_identity, public_of
-from agent.link import Line, Link
-from agent.link_errors import LinkError
-from agent.outbox import Outbox
+from agent.link.enroll import _enroll
+from agent.link.errors import LinkError
+from agent.link.identity import LAST, load_identity, public_of
+from agent.link.link import Line, Link
+from agent.link.tokens import Tokens
+from agent.link.uplink import Uplink
 from agent.poll import Seen
 from agent.report import Report
-from agent.spool import LIMIT, open_spool
-from agent.tables import SpoolFull
-from agent.tokens import Tokens
-from agent.uplink import Uplink
+from agent.spool.outbox import Outbox
+from agent.spool.spool import LIMIT, open_spool
+from agent.spool.tables import SpoolFull
 from agent.wire import (
     MEDIA_MSGPACK,
     VERSION,
@@ -279,7 +279,7 @@ class Faults(RuleBasedStateMachine):
                 yield Line(InProcess(client), "http://server")
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("agent.enroll.open_line", open_line)
+            patch.setattr("agent.link.enroll.open_line", open_line)
             enrolled = await _enroll("http://server", code, self.home)
         if enrolled.waiting:
             self.head("confirm")

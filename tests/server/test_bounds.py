@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from agent import duties, http
+from agent import duties
+from agent.link import http
 from agent.wire import BODY_LIMIT
 from server.app import create_app
 from server.clock import SetClock

@@ -19,8 +19,8 @@ from agent.exit import Exit
 from agent.local.now import Now
 from agent.run import Stop, run_agent
 from agent.settings import Settings
-from agent.spool import Spool
-from agent.streams import begin
+from agent.spool.spool import Spool
+from agent.spool.streams import begin
 from agent.wire import Assignment, Clock, Entry, Lore, Polled
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from agent.local.box import Box, entry_of
-from agent.spool import Spool
+from agent.spool.spool import Spool
 from agent.clock import system_clocks
 home, place = Path(sys.argv[1]), Path(sys.argv[2])
 clocks = system_clocks(home)

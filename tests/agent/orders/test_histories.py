@@ -21,8 +21,8 @@ from agent.orders.doing import Kind
 from agent.orders.outcome import NotDone, Outcome
 from agent.orders.receiving import Receiving
 from agent.orders.running import Running
-from agent.outbox import Outbox
-from agent.spool import Spool
+from agent.spool.outbox import Outbox
+from agent.spool.spool import Spool
 from agent.wire import Clock, Fact, Order, Orders, Result, Why
 from tests.tries import tries
 

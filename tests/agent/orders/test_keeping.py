@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.orders import keeping
-from agent.spool import KEPT_MICROS, Spool
+from agent.spool.spool import KEPT_MICROS, Spool
 from agent.wire import Clock, Entry, Fact, Hold, Order, Result
 
 if TYPE_CHECKING:

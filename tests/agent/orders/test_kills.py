@@ -32,11 +32,11 @@ Until = Callable[[Callable[[], object]], Awaitable[None]]
 AGENT = """
 import importlib, os, signal, sys
 from pathlib import Path
-import agent.backoff, agent.schedule, agent.uplink
+import agent.link.backoff, agent.schedule, agent.link.uplink
 from agent.orders import doing, keeping, receiving
 from agent.wire import Result
 home, begun, step, when = sys.argv[1:]
-agent.uplink.URGENT_SECONDS = agent.backoff.FIRST_WAIT = agent.backoff.LONGEST_WAIT = 0.05
+agent.link.uplink.URGENT_SECONDS = agent.link.backoff.FIRST_WAIT = agent.link.backoff.LONGEST_WAIT = 0.05
 agent.schedule.FIRST_SECONDS = 0.05
 receiving.PAUSE_SECONDS = 0.05
 
@@ -64,8 +64,8 @@ async def marked(self, order):
     return await poll(self, order)
 doing.Doing._poll = marked
 
-from agent.spool import Spool
-from agent.link import Link
+from agent.spool.spool import Spool
+from agent.link.link import Link
 if step == "taking":
     change = Spool.change
     dies(Spool, "change", lambda self, deed: "take" in deed.__code__.co_names)
@@ -76,7 +76,7 @@ if step == "polling":
 if step == "writing":
     dies(Spool, "append", lambda self, records, **more: bool(more.get("ends")))
 if step == "sending":
-    dies(agent.uplink, "Batch", lambda **said: any(isinstance(one, Result) for one in said["records"]))
+    dies(agent.link.uplink, "Batch", lambda **said: any(isinstance(one, Result) for one in said["records"]))
 if step == "acknowledging":
     dies(Spool, "acked", lambda self, *said: any(kind == "result" for (kind,) in self._db.execute(
         "SELECT kind FROM record WHERE acked IS NULL AND seq <= (SELECT offered FROM spool)")))

@@ -13,7 +13,7 @@ from agent.exit import Exit
 from agent.orders import keeping
 from agent.run import Stop, run_agent
 from agent.settings import Settings
-from agent.tables import SpoolFull
+from agent.spool.tables import SpoolFull
 from agent.wire import EventName, Order, OrderKind, Polled, Why
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ async def test_on_a_full_disk_no_order_is_begun_and_all_are_done_once_there_is_r
     full_disk: Callable[[Path], Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("agent.outbox.RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("agent.spool.outbox.RETRY_SECONDS", 0.1)
     centre.assign(lamp("1/a", device="online"))
     async with running():
         await until(lambda: centre.states("1/a"))

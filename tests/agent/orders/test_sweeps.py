@@ -87,11 +87,11 @@ async def test_another_order_is_done_while_a_sweep_takes_its_time(
 
 AGENT = """
 import os, signal, sys
-import agent.backoff, agent.sweep.sweeping, agent.uplink
+import agent.link.backoff, agent.sweep.sweeping, agent.link.uplink
 from ipaddress import IPv4Address, IPv4Network
 from agent.sweep.wires import Wire
 home, log = sys.argv[1:]
-agent.uplink.URGENT_SECONDS = agent.backoff.FIRST_WAIT = agent.backoff.LONGEST_WAIT = 0.05
+agent.link.uplink.URGENT_SECONDS = agent.link.backoff.FIRST_WAIT = agent.link.backoff.LONGEST_WAIT = 0.05
 
 class Line:
     def wires(self):

@@ -11,12 +11,12 @@ import pytest
 from fastapi import FastAPI
 
 from agent.clock import Clocks
-from agent.enroll import _enroll
-from agent.identity import Identity, load_identity
-from agent.link import Line, Link
+from agent.link.enroll import _enroll
+from agent.link.identity import Identity, load_identity
+from agent.link.link import Line, Link
+from agent.link.tokens import Tokens
 from agent.proof import Code, read_code
 from agent.status import kept_out
-from agent.tokens import Tokens
 from agent.wire import Assignment, Batch, Clock, Enrollment
 from server.agents import deeds
 from server.app import create_app
@@ -73,7 +73,7 @@ class Pc:
             async with self._client() as client:
                 yield Line(InProcess(client), server)
 
-        self._patch.setattr("agent.enroll.open_line", open_line)
+        self._patch.setattr("agent.link.enroll.open_line", open_line)
         self._now.forward(1)
         return await _enroll(SERVER, read_code(str(code)), self.home)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.link_errors import Away, Rejected
+from agent.link.errors import Away, Rejected
 from server.errors import Conflict
 from server.storage.database import Database
 from tests.tries import tries
@@ -83,7 +83,7 @@ class Told:
             raise Killed
 
         with self._patch.context() as patch:
-            patch.setattr("agent.tokens.Tokens._fresh_counts", kill)
+            patch.setattr("agent.link.tokens.Tokens._fresh_counts", kill)
             with contextlib.suppress(Killed, Away):
                 await self.holder.asks()
         self.holder.start()

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from agent.identity import new_key, public_of, sign
-from agent.link import Line
-from agent.link_errors import Away, Rejected
+from agent.link.errors import Away, Rejected
+from agent.link.identity import new_key, public_of, sign
+from agent.link.link import Line
+from agent.link.tokens import post
 from agent.proof import NONCE_BYTES, Code, enrollment_message, enrollment_proof, read_code
-from agent.tokens import post
 from agent.wire import Enrollment, EnrollmentAsk, IntroductionAsk
 from server.agents import deeds
 from server.agents.challenges import Voice

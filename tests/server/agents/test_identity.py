@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from sqlmodel import select
 
 from agent.exit import Exit, Trouble
-from agent.identity import LAST, load_identity
-from agent.link_errors import Away, Rejected
+from agent.link.errors import Away, Rejected
+from agent.link.identity import LAST, load_identity
 from agent.wire import Assignment
 from server.agents.limits import Limits
 from server.agents.tables import AgentCode, AgentKey, AgentToken
@@ -91,7 +91,7 @@ async def test_an_enrolment_that_ended_half_way_is_finished_by_the_same_command(
     def cut(*_: Any) -> None:
         raise Away("the line was cut")
 
-    place = "agent.enroll.keep_identity" if lost == "identity.json" else "agent.enroll.last_instances"
+    place = "agent.link.enroll.keep_identity" if lost == "identity.json" else "agent.link.enroll.last_instances"
     (front.home / "spool.db").touch()  # numbered by somebody else
     with monkeypatch.context() as patch:
         patch.setattr(place, cut)
@@ -107,10 +107,10 @@ async def test_an_enrolment_that_ended_half_way_is_finished_by_the_same_command(
 
 
 async def test_ten_wrong_tries_void_a_code(pc: MakePc, head: Any, database: Database) -> None:
-    from agent.identity import new_key, public_of, sign
-    from agent.link import Line
+    from agent.link.identity import new_key, public_of, sign
+    from agent.link.link import Line
+    from agent.link.tokens import post
     from agent.proof import Code, enrollment_message, enrollment_proof, read_code
-    from agent.tokens import post
     from agent.wire import Enrollment, EnrollmentAsk
 
     code = read_code(head.code())
@@ -320,7 +320,7 @@ async def test_a_rotation_that_ended_half_way_locks_nobody_out(
     def killed(*_: Any) -> None:
         raise Killed
 
-    place = "agent.tokens.Tokens._fresh_counts" if heard else "agent.tokens.rotation_message"
+    place = "agent.link.tokens.Tokens._fresh_counts" if heard else "agent.link.tokens.rotation_message"
     with monkeypatch.context() as patch:
         patch.setattr(place, killed)
         with pytest.raises(Killed):
@@ -366,10 +366,10 @@ async def test_an_image_from_before_the_pc_was_replaced_disturbs_nobody(
 
 
 async def test_a_challenge_is_good_once_for_its_key_and_for_a_minute(pc: MakePc, head: Any, now: SetClock) -> None:
-    from agent.identity import public_of, sign
-    from agent.link import Line
+    from agent.link.identity import public_of, sign
+    from agent.link.link import Line
+    from agent.link.tokens import post
     from agent.proof import token_message
-    from agent.tokens import post
     from agent.wire import Challenge, ChallengeAsk, Token, TokenAsk
 
     front = pc("front")

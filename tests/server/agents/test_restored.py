@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from sqlmodel import SQLModel, select
 
-from agent.identity import Earlier, keep_identity, last_instances, new_key
-from agent.link_errors import Away, Rejected
-from agent.tokens import Tokens
+from agent.link.errors import Away, Rejected
+from agent.link.identity import Earlier, keep_identity, last_instances, new_key
+from agent.link.tokens import Tokens
 from server.agents import granting
 from server.agents.tables import AgentIdentity, AgentInstance, AgentKey, AgentToken
 from server.backup.restore import begin_epoch

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from agent.link_errors import Rejected
+from agent.link.errors import Rejected
 from server.agents.queries import standings
 from server.clock import SetClock
 from server.entries.deeds import answer

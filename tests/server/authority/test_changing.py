@@ -10,12 +10,12 @@ from cryptography import x509
 from fastapi import FastAPI
 
 from agent.clock import system_clocks
-from agent.enroll import enroll
-from agent.identity import load_identity
-from agent.link import Link, open_line
-from agent.link_errors import Elsewhere
-from agent.tokens import Tokens
-from agent.trust import Trust
+from agent.link.enroll import enroll
+from agent.link.errors import Elsewhere
+from agent.link.identity import load_identity
+from agent.link.link import Link, open_line
+from agent.link.tokens import Tokens
+from agent.link.trust import Trust
 from server.agents import deeds
 from server.agents.queries import strangers_to
 from server.app import create_app

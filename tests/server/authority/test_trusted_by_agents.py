@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.exit import Trouble
-from agent.link import open_line
-from agent.link_errors import Elsewhere, Ended, Misnamed, OtherScheme, Untrusted
-from agent.trust import Trust, keep_ca
+from agent.link.errors import Elsewhere, Ended, Misnamed, OtherScheme, Untrusted
+from agent.link.link import open_line
+from agent.link.trust import Trust, keep_ca
 from agent.wire import BUILT, Assignment
 from server.authority.context import Tls
 from server.authority.local import Local
@@ -53,7 +53,7 @@ async def test_the_agents_own_clock_decides_nothing(
 ) -> None:
     """To a machine whose clock is far behind, a certificate is not yet good; to one far ahead, it ended long ago."""
     at = BUILT + days * DAY
-    monkeypatch.setattr("agent.trust.BUILT", min(at, BUILT))
+    monkeypatch.setattr("agent.link.trust.BUILT", min(at, BUILT))
     monkeypatch.setattr("server.authority.local.BUILT", min(at, BUILT))
     local = made(tmp_path / "server", at)
     keep_ca(tmp_path, local.trusted().decode())

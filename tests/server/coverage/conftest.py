@@ -16,7 +16,7 @@ from sqlmodel import select
 
 from agent.poll import Seen
 from agent.report import Report
-from agent.spool import LIMIT, Spool, open_spool
+from agent.spool.spool import LIMIT, Spool, open_spool
 from agent.wire import (
     MEDIA_MSGPACK,
     VERSION,

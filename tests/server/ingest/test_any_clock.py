@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, col, select
 
-from agent.spool import Spool
+from agent.spool.spool import Spool
 from agent.wire import MEDIA_MSGPACK, VERSION, AnyRecord, Batch, Clock, DeviceWord, Exchange, Held, Hold, Reading, State
 from server.clock import SetClock
 from server.health.follower import Follower

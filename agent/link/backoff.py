@@ -9,8 +9,8 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
-from agent.link_errors import Away, LinkError, NotTaken, Rejected
-from agent.tables import SpoolFull
+from agent.link.errors import Away, LinkError, NotTaken, Rejected
+from agent.spool.tables import SpoolFull
 
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0

@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from agent.ranges import joined
-from agent.spool import Spool
+from agent.spool.ranges import joined
+from agent.spool.spool import Spool
 from agent.wire import AnyRecord, Clock, DeviceWord, Event, EventName, Held, Hold, Reading, State
 
 MINUTE = 60_000_000

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from agent.spool import FORGOTTEN, FORKED, RESTORED, TAKEN_OVER, Parcel, Spool
-from agent.standing import standing_of
-from agent.streams import TOLD_APART
+from agent.spool.spool import FORGOTTEN, FORKED, RESTORED, TAKEN_OVER, Parcel, Spool
+from agent.spool.standing import standing_of
+from agent.spool.streams import TOLD_APART
 from agent.wire import AnyRecord, Event, EventName, Fact, Follows
 
 if TYPE_CHECKING:

@@ -13,9 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.http import HttpError, HungUp
-from agent.link import Line, Link, open_line
-from agent.link_errors import (
+from agent.link.errors import (
     Away,
     Elsewhere,
     LinkError,
@@ -26,8 +24,10 @@ from agent.link_errors import (
     Rejected,
     Unable,
 )
-from agent.tokens import post
-from agent.trust import unproven
+from agent.link.http import HttpError, HungUp
+from agent.link.link import Line, Link, open_line
+from agent.link.tokens import post
+from agent.link.trust import unproven
 from agent.wire import Ack, Assignment, Batch, ChallengeAsk, Clock, Token
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
@@ -152,13 +152,13 @@ async def test_retry_after_is_believed_within_reason() -> None:
 
 
 async def test_an_endless_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.link.ANSWER_LIMIT", 1000)
+    monkeypatch.setattr("agent.link.link.ANSWER_LIMIT", 1000)
     error = await trouble(http(200, b"x" * 5000))
     assert "longer than any" in error.sentence
 
 
 async def test_a_server_that_takes_the_question_and_never_answers_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.http.SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr("agent.link.http.SILENCE_SECONDS", 0.2)
     gone = asyncio.Event()
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -240,7 +240,7 @@ async def test_a_server_that_goes_in_several_ways_is_one_line_in_the_log(caplog:
         away._said = gone._said
         with pytest.raises(NotServing):
             await away.send(BATCH)
-    assert len([record for record in caplog.records if record.name == "agent.link"]) == 1
+    assert len([record for record in caplog.records if record.name == "agent.link.link"]) == 1
 
 
 def _certificate_error(code: int) -> ssl.SSLCertVerificationError:

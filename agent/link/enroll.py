@@ -17,7 +17,8 @@ from agent.causes import chinese
 from agent.clock import system_clocks
 from agent.exit import Exit, Trouble
 from agent.files import write_private
-from agent.identity import (
+from agent.link.errors import LinkError, Rejected
+from agent.link.identity import (
     Identity,
     keep_identity,
     keep_instances,
@@ -27,8 +28,9 @@ from agent.identity import (
     public_of,
     sign,
 )
-from agent.link import open_line
-from agent.link_errors import LinkError, Rejected
+from agent.link.link import open_line
+from agent.link.tokens import host_name, post, system_name
+from agent.link.trust import Trust, context_for, keep_ca, unproven
 from agent.proof import (
     NONCE_BYTES,
     Code,
@@ -39,10 +41,8 @@ from agent.proof import (
     read_code,
 )
 from agent.settings import check_server, make_home
-from agent.spool import Spool
-from agent.tables import SpoolDamaged, SpoolError, SpoolTaken
-from agent.tokens import host_name, post, system_name
-from agent.trust import Trust, context_for, keep_ca, unproven
+from agent.spool.spool import Spool
+from agent.spool.tables import SpoolDamaged, SpoolError, SpoolTaken
 from agent.wire import Enrollment, EnrollmentAsk, Introduction, IntroductionAsk
 
 BEGUN = "enrolling.json"

@@ -13,8 +13,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from agent.causes import chinese, untrusted
-from agent.http import Answer, Asks, Connections, HttpError, HungUp, TooLong
-from agent.link_errors import (
+from agent.link.errors import (
     Away,
     Elsewhere,
     Ended,
@@ -28,6 +27,7 @@ from agent.link_errors import (
     Unable,
     Untrusted,
 )
+from agent.link.http import Answer, Asks, Connections, HttpError, HungUp, TooLong
 from agent.tidy import tidy_text
 from agent.wire import BEHIND, MEDIA_MSGPACK, Ack, Assignment, Batch, Orders, encode
 
@@ -88,7 +88,7 @@ class Line:
 
 
 class Passes(Protocol):
-    """Where tokens come from: `agent/tokens.py`."""
+    """Where tokens come from: `agent/link/tokens.py`."""
 
     async def current(self) -> str:
         """Raises LinkError."""

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.ranges import joined
-from agent.spool import Spool, begin_anew, open_spool
-from agent.tables import SpoolFull, SpoolNewer, SpoolTaken
+from agent.spool.ranges import joined
+from agent.spool.spool import Spool, begin_anew, open_spool
+from agent.spool.tables import SpoolFull, SpoolNewer, SpoolTaken
 from agent.wire import AnyRecord, Clock, DeviceWord, Event, EventName, Fact, Held, Hold, Reading, State
 
 NOW = 1_800_000_000_000_000
@@ -168,8 +168,8 @@ def test_a_second_agent_on_the_same_spool_is_refused_with_a_sentence(tmp_path: P
 
 def test_another_process_is_refused_too(spool: Spool) -> None:
     code = (
-        "import sys; from pathlib import Path; from agent.clock import system_clocks; from agent.spool import *\n"
-        "from agent.tables import *\n"
+        "import sys; from pathlib import Path; from agent.clock import system_clocks; from agent.spool.spool import *\n"
+        "from agent.spool.tables import *\n"
         "path = Path(sys.argv[1])\n"
         "try: Spool(path, system_clocks(path.parent))\n"
         "except SpoolTaken as taken: print(taken)"
@@ -392,7 +392,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from agent.clock import system_clocks
-from agent.spool import Spool
+from agent.spool.spool import Spool
 from agent.wire import Fact
 path = Path(sys.argv[1])
 clocks = system_clocks(path.parent)

@@ -10,15 +10,15 @@ import shutil
 from contextlib import suppress
 from uuid import uuid4
 
-from agent.backoff import Backoff
 from agent.clock import Clocks
 from agent.exit import Exit, Trouble
-from agent.link import Link
-from agent.link_errors import LinkError
+from agent.link.backoff import Backoff
+from agent.link.errors import LinkError
+from agent.link.link import Link
 from agent.notify import BEGUN, beat, notify
 from agent.settings import Settings
-from agent.spool import Spool, open_spool
-from agent.tables import SpoolError, SpoolFull, SpoolNewer, SpoolTaken
+from agent.spool.spool import Spool, open_spool
+from agent.spool.tables import SpoolError, SpoolFull, SpoolNewer, SpoolTaken
 from agent.wire import VERSION, Batch, Hindered
 
 TRY_SECONDS = 5.0

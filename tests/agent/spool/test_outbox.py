@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.outbox import Outbox
-from agent.spool import Spool
+from agent.spool.outbox import Outbox
+from agent.spool.spool import Spool
 from agent.wire import AnyRecord, Clock, DeviceWord, Event, EventName, Hold, Reading, State
 from tests.agent.full import fill_disk, free_disk
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from agent.link import Link, open_line
-from agent.link_errors import Away
-from agent.outbox import Outbox
-from agent.spool import Spool
-from agent.trust import unproven
-from agent.uplink import Uplink
+from agent.link.errors import Away
+from agent.link.link import Link, open_line
+from agent.link.trust import unproven
+from agent.link.uplink import Uplink
+from agent.spool.outbox import Outbox
+from agent.spool.spool import Spool
 from agent.wire import Ack, Ahead, Clock, DeviceWord, Event, EventName, Reading, State
 from tests.agent.full import fill_disk, free_disk
 
@@ -307,8 +307,8 @@ async def test_a_server_that_does_not_take_what_is_told_ahead_gets_the_records(
 async def test_an_agent_that_can_write_nothing_down_says_that_it_is_there_and_why(
     tmp_path: Path, clocks: Clocks, centre: Centre, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.uplink.GATHER_SECONDS", 0.01)
-    monkeypatch.setattr("agent.outbox.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("agent.link.uplink.GATHER_SECONDS", 0.01)
+    monkeypatch.setattr("agent.spool.outbox.RETRY_SECONDS", 0.01)
     now = [Ahead(State(seq=0, clock=clocks(), position="1001/a", reading=Reading(device=DeviceWord.ONLINE)), 7)]
     async with uplinked(tmp_path, clocks, centre.url, lambda _: 0.0, lambda: now) as (uplink, outbox):
         outbox.put([event(clocks)])

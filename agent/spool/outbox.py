@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from agent.clock import Clocks
-from agent.spool import DAYS, Spool, begin_anew
-from agent.tables import SpoolDamaged, SpoolFull
+from agent.spool.spool import DAYS, Spool, begin_anew
+from agent.spool.tables import SpoolDamaged, SpoolFull
 from agent.wire import AnyRecord, Hold
 
 MEMORY = 5000  # records kept while the disk is full: about 20 MB at the worst

@@ -4,8 +4,8 @@ import sqlite3
 
 import msgspec
 
-from agent import streams
-from agent.room import read
+from agent.spool import streams
+from agent.spool.room import read
 
 
 class Standing(msgspec.Struct, frozen=True):

@@ -9,8 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from agent.ranges import joined
-from agent.spool import KEPT_MICROS, Spool
+from agent.spool.ranges import joined
+from agent.spool.spool import KEPT_MICROS, Spool
 from agent.wire import Ack, Clock, Fact
 
 DAY = 86_400_000_000

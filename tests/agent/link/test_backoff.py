@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.backoff import Backoff
-from agent.link_errors import Away, Elsewhere, NotTaken, Rejected, Unable
-from agent.tables import SpoolFull
+from agent.link.backoff import Backoff
+from agent.link.errors import Away, Elsewhere, NotTaken, Rejected, Unable
+from agent.spool.tables import SpoolFull
 
 
 class Door:
@@ -66,17 +66,17 @@ def test_who_waits_to_be_confirmed_asks_again_soon_for_half_an_hour_and_then_as_
 async def test_where_nobody_answered_the_wait_ends_when_the_server_is_there(
     error: Away | Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.backoff.FIRST_WAIT", 3600.0)
-    monkeypatch.setattr("agent.backoff.LONGEST_WAIT", 3600.0)
-    monkeypatch.setattr("agent.backoff.KNOCK_SECONDS", 0.0)
+    monkeypatch.setattr("agent.link.backoff.FIRST_WAIT", 3600.0)
+    monkeypatch.setattr("agent.link.backoff.LONGEST_WAIT", 3600.0)
+    monkeypatch.setattr("agent.link.backoff.KNOCK_SECONDS", 0.0)
     door = Door(3)
     await Backoff(door.opens, lambda asked: asked).rest(error)
     assert door.looks == 3
 
 
 async def test_a_server_that_answered_is_left_alone_as_long_as_it_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.backoff.FIRST_WAIT", 0.01)
-    monkeypatch.setattr("agent.backoff.KNOCK_SECONDS", 0.0)
+    monkeypatch.setattr("agent.link.backoff.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("agent.link.backoff.KNOCK_SECONDS", 0.0)
     door = Door(1)
     backoff = Backoff(door.opens, most)
     await backoff.rest(Unable("busy"))
@@ -106,7 +106,7 @@ class Loop:
 
 async def test_after_a_look_that_hung_nobody_waits_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     loop = Loop()
-    monkeypatch.setattr("agent.backoff.asyncio", SimpleNamespace(get_running_loop=lambda: loop, sleep=loop.sleep))
-    monkeypatch.setattr("agent.backoff.FIRST_WAIT", 60.0)
+    monkeypatch.setattr("agent.link.backoff.asyncio", SimpleNamespace(get_running_loop=lambda: loop, sleep=loop.sleep))
+    monkeypatch.setattr("agent.link.backoff.FIRST_WAIT", 60.0)
     await Backoff(loop.hangs, lambda asked: asked / 2).rest(Away("no answer"))
     assert loop.looks == [5.0, 11.0, 17.0]

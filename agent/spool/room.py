@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from agent.streams import Part, part_of, parts
+from agent.spool.streams import Part, part_of, parts
 from agent.wire import AnyRecord, Event, EventName, Held, Hold, State
 
 SHARE = 0.1  # of the limit is made free at once: making room anew for every record would rewrite the file all day

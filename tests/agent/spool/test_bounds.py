@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.ranges import holes, joined
-from agent.room import OLD
-from agent.spool import FORGOTTEN, Spool
+from agent.spool.ranges import holes, joined
+from agent.spool.room import OLD
+from agent.spool.spool import FORGOTTEN, Spool
 from agent.wire import AnyRecord, DeviceWord, Event, EventName, Held, Hold, Reading, State
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from agent import http
-from agent.http import Connections, HttpError
-from agent.trust import unproven
+from agent.link import http
+from agent.link.http import Connections, HttpError
+from agent.link.trust import unproven
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"

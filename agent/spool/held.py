@@ -2,9 +2,9 @@
 
 import sqlite3
 
-from agent.ranges import Ranges, holes
-from agent.room import read
-from agent.streams import Part, part_of, parts
+from agent.spool.ranges import Ranges, holes
+from agent.spool.room import read
+from agent.spool.streams import Part, part_of, parts
 from agent.wire import Event, EventName
 
 

@@ -13,13 +13,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from agent.backoff import LONGEST_WAIT, Backoff, Jitter, full_jitter
 from agent.clock import Clocks
-from agent.link import Link
-from agent.link_errors import Away, Elsewhere, LinkError, NotTaken
-from agent.outbox import Outbox
-from agent.spool import Acked, Parcel, Spool
-from agent.tables import SpoolFull
+from agent.link.backoff import LONGEST_WAIT, Backoff, Jitter, full_jitter
+from agent.link.errors import Away, Elsewhere, LinkError, NotTaken
+from agent.link.link import Link
+from agent.spool.outbox import Outbox
+from agent.spool.spool import Acked, Parcel, Spool
+from agent.spool.tables import SpoolFull
 from agent.tidy import tidy_text
 from agent.wire import RECORDS_LIMIT, VERSION, Ack, Ahead, Assignment, Batch, Clock, Exchange, State
 

@@ -15,14 +15,14 @@ from typing import TypeVar
 
 import msgspec
 
-from agent import held, streams
 from agent.clock import Clocks
 from agent.orders import keeping
-from agent.ranges import joined
-from agent.room import Loss, drop_before, let_go_of_state, make_room, read, read_within
-from agent.standing import Standing, standing_of
-from agent.streams import Part
-from agent.tables import SpoolDamaged, SpoolFull, open_file, translated
+from agent.spool import held, streams
+from agent.spool.ranges import joined
+from agent.spool.room import Loss, drop_before, let_go_of_state, make_room, read, read_within
+from agent.spool.standing import Standing, standing_of
+from agent.spool.streams import Part
+from agent.spool.tables import SpoolDamaged, SpoolFull, open_file, translated
 from agent.wire import AnyRecord, Break, Clock, Entry, Event, EventName, Follows, State
 
 LIMIT = 2048 << 20  # bytes of records; a quiet branch writes about 1 MB a day

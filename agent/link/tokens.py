@@ -17,7 +17,8 @@ from typing import TypeVar
 import msgspec
 
 from agent.clock import Clocks
-from agent.identity import (
+from agent.link.errors import Away, LinkError, Rejected
+from agent.link.identity import (
     EARLIER,
     Earlier,
     Identity,
@@ -29,12 +30,11 @@ from agent.identity import (
     public_of,
     sign,
 )
-from agent.link import OTHER_NUMBERS, Line
-from agent.link_errors import Away, LinkError, Rejected
+from agent.link.link import OTHER_NUMBERS, Line
+from agent.link.trust import Trust
 from agent.proof import TEXT_LIMIT, rotation_message, token_message
 from agent.secrets import of_this_run
-from agent.spool import KEPT_MICROS
-from agent.trust import Trust
+from agent.spool.spool import KEPT_MICROS
 from agent.wire import (
     MEDIA_MSGPACK,
     Challenge,

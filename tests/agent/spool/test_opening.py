@@ -11,7 +11,7 @@ import pytest
 from agent.exit import Exit, Trouble
 from agent.run import Stop, run_agent
 from agent.settings import Settings
-from agent.spool import Spool
+from agent.spool.spool import Spool
 from agent.wire import EventName, Hindered, Polled
 
 if TYPE_CHECKING:
