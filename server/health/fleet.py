@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 import msgspec
+from sqlalchemy import literal_column, or_
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
@@ -30,6 +31,10 @@ FROM subject LEFT JOIN position ON position.id = subject.id LEFT JOIN line ON li
 WHERE subject.id
 """
 STATES = "SELECT subject_id, state FROM health WHERE subject_id"
+# as the index has it, so '' is no parameter
+ODD = sql_select(col(AgentSeen.agent_id), col(AgentSeen.behind), col(AgentSeen.hindered)).where(
+    or_(col(AgentSeen.behind), col(AgentSeen.hindered) != literal_column("''"))
+)
 VOICES = "SELECT agent_id, shard, due_at, state FROM voice"
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -45,9 +50,9 @@ class Fleet:
         self._part = part
         self._link = link_in(session)
         self._rules = rules
-        self._behind = set(session.exec(select(AgentSeen.agent_id).where(AgentSeen.behind)))
-        hindered = select(AgentSeen.agent_id, AgentSeen.hindered).where(AgentSeen.hindered != "")
-        self.hindered = dict(session.exec(hindered).all())  # agents that can write nothing down, and why
+        odd = session.execute(ODD).all()
+        self._behind = {agent for agent, behind, _ in odd if behind}
+        self.hindered = {agent: why for agent, _, why in odd if why}  # agents that can write nothing down, and why
         self.places: dict[int, Place] = {}
         self.states: dict[int, State] = {}
         self.evidence: dict[int, Evidence] = {}  # branch id ->

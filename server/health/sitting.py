@@ -4,12 +4,12 @@ import heapq
 import logging
 
 import msgspec
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from agent.wire import AnyRecord, Hold
 from server.health.fleet import Fleet
 from server.health.hearing import same_breath
-from server.health.log import Entry, ahead_of, attested_to, decode, heard, told
+from server.health.log import Entry, ahead_of, attested_to, chunks, decode, heard, told
 from server.health.rules import SILENT
 from server.health.state import MINUTE, Heard, Held, Seen
 from server.ingest.tables import AgentSeen, AheadRow
@@ -34,6 +34,12 @@ class Sitting:
         self._clock = 0
         self._ids: dict[str, int] = {}
         self._attested: dict[int, int] = {}  # by state record
+        agents = [own for _, own in dues if own in fleet.places and fleet.places[own].kind is SubjectKind.AGENT]
+        self._voices = {
+            seen.agent_id: seen
+            for part in chunks(agents)
+            for seen in session.exec(select(AgentSeen).where(col(AgentSeen.agent_id).in_(part)))
+        }
 
     def judge(self, entries: list[Entry], horizon: int) -> None:
         for entry, record in self._open(entries):
@@ -137,7 +143,7 @@ class Sitting:
         fleet = self._fleet
         state, rule = fleet.states[agent], fleet.places[agent].rules
         after = next((each.after for each in rule if each.key == SILENT), 0)
-        seen = self._session.get(AgentSeen, agent)
+        seen = self._voices.get(agent) or self._session.get(AgentSeen, agent)
         if seen is not None and state.heard < seen.at <= due + after:
             said = Heard(seen.at if seen.waiting == 0 else state.told)
             self._judge(agent, self._now_of(agent, said), seen.at)

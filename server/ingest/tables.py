@@ -138,6 +138,14 @@ class AgentSeen(SQLModel, table=True):
     """When each agent was last heard of, by the server's clock, and what it said of itself."""
 
     __tablename__ = "agent_seen"
+    __table_args__ = (  # each step of health asks for these few
+        Index(
+            "ix_agent_seen_odd",
+            "agent_id",
+            sqlite_where=text("behind = 1 OR hindered <> ''"),
+            postgresql_where=text("behind OR hindered <> ''"),
+        ),
+    )
 
     agent_id: int = Field(sa_column=Column(Id, ForeignKey("agent.id"), primary_key=True, autoincrement=False))
     at: int = Field(sa_column=Column(Micros, nullable=False))
