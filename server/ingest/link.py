@@ -4,7 +4,7 @@ Statements are written with "?" and mean the same on both. On PostgreSQL every t
 lock, so of several servers one ingests at a time and the ids of records become visible in order.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -57,6 +57,9 @@ class Link(Protocol):
 
     def rows(self, sql: str, *values: Any) -> list[Row]: ...
 
+    def rows_among(self, sql: str, piece: Sequence[Any], *before: Any) -> list[Row]:
+        """`sql` ends with what is to be one of `piece`, which has at least one."""
+
     def run(self, sql: str, *values: Any) -> None: ...
 
     def put(self, bulk: Bulk, rows: Sequence[Row]) -> None: ...
@@ -79,13 +82,32 @@ def link_in(session: Session) -> Link:
 
 
 def rows_in(link: Link, sql: str, values: Iterable[Any], *before: Any) -> list[Row]:
-    """`sql` ends where "IN" wants its list; asked in pieces when the list is long."""
+    """`sql` ends with what is to be one of `values`; asked in pieces when there are many."""
     wanted = list(values)
     found: list[Row] = []
     for start in range(0, len(wanted), _AT_ONCE):
-        piece = wanted[start : start + _AT_ONCE]
-        found += link.rows(f"{sql} IN ({', '.join('?' * len(piece))})", *before, *piece)
+        found += link.rows_among(sql, wanted[start : start + _AT_ONCE], *before)
     return found
+
+
+def array(kind: str, values: Iterable[Any]) -> str:
+    """An array in PostgreSQL's own letters, as its array_in reads them. psycopg makes the same, a value at a time by
+    a regular expression: that was a third of all that judging took."""
+    return "{" + ",".join(["NULL" if value is None else _LETTERS[kind](value) for value in values]) + "}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+_LETTERS: dict[str, Callable[[Any], str]] = {
+    **dict.fromkeys(("int2", "int4", "int8"), int.__repr__),
+    "float8": lambda value: repr(float(value)),
+    "bool": lambda value: "t" if value else "f",
+    "bytea": lambda value: f'"\\\\x{value.hex()}"',
+    "text": _quoted,
+    "varchar": _quoted,
+}
 
 
 class SqliteLink:
@@ -111,6 +133,9 @@ class SqliteLink:
     def rows(self, sql: str, *values: Any) -> list[Row]:
         found: list[Row] = self._cursor.execute(sql, values).fetchall()
         return found
+
+    def rows_among(self, sql: str, piece: Sequence[Any], *before: Any) -> list[Row]:
+        return self.rows(f"{sql} IN ({', '.join('?' * len(piece))})", *before, *piece)
 
     def run(self, sql: str, *values: Any) -> None:
         self._cursor.execute(sql, values)
@@ -151,6 +176,11 @@ class PostgresLink:
         found: list[Row] = self._cursor.execute(sql.replace("?", "%s"), values).fetchall()
         return found
 
+    def rows_among(self, sql: str, piece: Sequence[Any], *before: Any) -> list[Row]:
+        """The same statement however many there are, so it is read and planned once."""
+        kind = "varchar" if isinstance(piece[0], str) else "int8"
+        return self.rows(f"{sql} = ANY(?::{kind}[])", *before, array(kind, piece))
+
     def run(self, sql: str, *values: Any) -> None:
         self._cursor.execute(sql.replace("?", "%s"), values)
 
@@ -164,7 +194,9 @@ class PostgresLink:
                     copy.write_row(row)
             return
         arrays = ", ".join(f"%s::{kind}[]" for kind in bulk.columns.values())
-        columns = [list(column) for column in zip(*rows, strict=True)]
+        columns = [
+            array(kind, column) for kind, column in zip(bulk.columns.values(), zip(*rows, strict=True), strict=True)
+        ]
         sql = f"INSERT INTO {bulk.table} ({bulk.names}) SELECT * FROM unnest({arrays}){bulk.on_conflict}"  # noqa: S608
         self._cursor.execute(sql, columns)
 
