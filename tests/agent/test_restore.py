@@ -145,7 +145,7 @@ async def test_a_server_restored_from_a_backup_under_load_has_again_all_its_agen
         "backoff.FIRST_WAIT": 0.05,
         "backoff.LONGEST_WAIT": 0.2,
     }.items():
-        monkeypatch.setattr(f"agent.{name}", seconds)
+        monkeypatch.setattr(f"agent.link.{name}", seconds)
     monkeypatch.setattr("agent.schedule.FIRST_SECONDS", 0.2)
     first, second = Home(tmp_path / "first", free_port()), Home(tmp_path / "second", 0)
     second.port = first.port

@@ -149,7 +149,7 @@ async def test_a_server_killed_again_and_again_holds_what_the_agent_wrote(
         "backoff.FIRST_WAIT": 0.05,
         "backoff.LONGEST_WAIT": 0.2,
     }.items():
-        monkeypatch.setattr(f"agent.{name}", seconds)
+        monkeypatch.setattr(f"agent.link.{name}", seconds)
     monkeypatch.setattr("agent.schedule.FIRST_SECONDS", 0.2)
     code = place([lamp("1001/a", device="online"), lamp("1001/b", device="online", numbers={"load": 10})])
     home = tmp_path / "home"

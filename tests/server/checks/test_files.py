@@ -68,7 +68,7 @@ def said_of(checks: Checks, check: str, **facts: Any) -> tuple[str, list[str]]:
 
 
 SOFTWARE = {"software": ["openssh-server\t9.2"], "software.count": 1, "software.left_out": 0}
-BROKEN = "本行的 checks/bank.toml 有错，改好之前无法判断"
+BROKEN = "本行的 checks/bank.toml 有错，无法判断：总行改好后重新核查"
 
 
 @pytest.mark.parametrize("typo", ["foo = 1 1", 'unwantd = ["x*"]', "[zones]\na = ['10.1.0.0/99']"])
