@@ -313,11 +313,11 @@ def test_whom_it_asks_is_said_by_zone_and_by_query_and_who_is_not_known_is_asked
         "a query it does not": {"centre"},
         "its class": {"1001-pc"},
     }
-    begin(head, zone="没有", status=422)
+    begin(head, zone="没有", status=404)
     begin(head, query='f["os.famly"]', status=422)
     begin(head, query='f["os.family"] == "windows"', status=422)
     begin(head, query="1", status=422)
-    begin(head, "no-such-check", status=422)
+    begin(head, "no-such-check", status=404)
     begin(head, branch="1001", everything=True, status=422)
     begin(head, branch="1002", status=409)
 
