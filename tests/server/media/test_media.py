@@ -1,13 +1,14 @@
 """Removable media: what agents saw against the bank's register, and the tickets of what should not be in."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import openpyxl
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
@@ -26,6 +27,14 @@ SignIn = Callable[..., TestClient]
 See = Callable[..., None]
 DAY = 86_400
 STICK = {"serial": "E0D55EA573", "vendor": "Kingston", "model": "DataTraveler", "bytes": 15_472_047_104}
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    """The server, where a test alone follows what is told of media."""
+    app.state.branchfleet.followers["media"].start = lambda: None
+    with TestClient(app, headers={"Accept-Language": "en"}) as client:
+        yield client
 
 
 @pytest.fixture
