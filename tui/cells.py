@@ -116,7 +116,7 @@ def ticket_width() -> int:
 
 
 def order_width() -> int:
-    return 2 + max(cell_len(mark.title) for mark in ORDERS.values())
+    return 2 + max(cell_len(mark.title) for mark in (*ORDERS.values(), PUSHES["not all"]))
 
 
 def push_width() -> int:

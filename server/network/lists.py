@@ -68,10 +68,8 @@ def _silent(told: Told, one: Known, last: int | None) -> int | None:
     addresses = [ip_address(ip) for ip in one.ips]
     for sweep in told.swept:
         net = sweep.network
-        asked = (address for address in addresses if address in net)  # its own and everybody's it did not ask
-        if sweep.branch_id == one.branch_id and any(
-            address not in (net.network_address, net.broadcast_address) for address in asked
-        ):
+        nobody = {net.network_address, net.broadcast_address} if net.prefixlen < 31 else set()  # they are not asked
+        if sweep.branch_id == one.branch_id and any(each in net and each not in nobody for each in addresses):
             return sweep.at if last is None or last < sweep.at else None
     return None
 

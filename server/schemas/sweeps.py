@@ -53,7 +53,7 @@ class SweepOut(Schema):
     branch_name: str
     on_wire: bool | None  # whether the agent's PC told that it stands in that network; None: it told of none
     rate: int
-    addresses: int  # of the prefix, without its own and that of everybody
+    addresses: int  # of the prefix, those of nobody too
     takes: int  # seconds at most
     state: SweepState
     why: str = ""  # a sentence

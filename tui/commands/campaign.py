@@ -278,7 +278,9 @@ def _ask(said: dict[str, object]) -> "CampaignCreate":
         }
         most = first.get("ctx", {}).get("max_length")
         if most is not None:
-            wrong[where] = _("--{name} is too long: {most} characters at most.").format(name=where, most=most)
+            wrong[where] = _("--{name} is too long: {most} characters at most.").format(
+                name={"cls": "class"}.get(where, where), most=most
+            )
         stop(Exit.USAGE, wrong.get(where) or f"{where}: {plain(first['msg'])}")
 
 

@@ -163,7 +163,7 @@ def _push(context: typer.Context, ask: "PushCreate", *, wait: bool, json: bool) 
     from server.schemas.orders import OrderState
     from tui.commands.awaiting import Line, push_and_wait
     from tui.plain import to_json
-    from tui.words.push import progress, readings
+    from tui.words.push import progress
 
     made: list[PushOut] = []
     line = Line()
@@ -183,7 +183,7 @@ def _push(context: typer.Context, ask: "PushCreate", *, wait: bool, json: bool) 
         if push.counts.get(OrderState.DONE, 0) < push.total:
             stop(Exit.NOT_ALL)
         if push.unread:
-            stop(Exit.NOT_ALL, readings(push))
+            raise typer.Exit(Exit.NOT_ALL)  # what was told of the readings says it
 
     try:
         answer(context, run)
@@ -217,5 +217,5 @@ def _tell(push: "PushOut", orders: "list[OrderOut]", json: bool, now: int) -> No
         typer.echo(line)
     narrate(plain(" · ".join(when(push, now))))
     narrate(plain(f"{what(push)} {push.about_name}: {progress(push)}"))
-    if push.positions and not push.unread:  # else the sentence the command ends with says it
+    if push.positions:
         narrate(readings(push))
